@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+// Targets in the order of the data: bytes → records → graph → plan → tensors → C → command line.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [.strictMemorySafety()]
+
+#if arch(x86_64)
+  let convolutionLibraries: [LinkerSetting] = [
+    .linkedLibrary("dnnl"), .linkedLibrary("openblas"), .linkedLibrary("gomp"),
+  ]
+#else
+  let convolutionLibraries: [LinkerSetting] = [.linkedLibrary("openblas"), .linkedLibrary("gomp")]
+#endif
+
+let package = Package(
+  name: "libdas3",
+  products: [
+    .library(name: "das3", type: .dynamic, targets: ["Das3"]),
+    .executable(name: "das3-run", targets: ["das3-run"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    .systemLibrary(name: "CDas3", path: "include"),
+    .target(
+      name: "COnnx",
+      linkerSettings: [
+        .linkedLibrary("onnx"), .linkedLibrary("onnx_proto"), .linkedLibrary("protobuf"),
+        .linkedLibrary("stdc++"),
+      ]),
+    .target(name: "CKernels", linkerSettings: convolutionLibraries),
+    .target(name: "Das3Graph", dependencies: ["COnnx"], swiftSettings: swiftSettings),
+    .target(
+      name: "Das3Runtime", dependencies: ["CKernels", "Das3Graph"], swiftSettings: swiftSettings),
+    .target(
+      name: "Das3", dependencies: ["CDas3", "Das3Graph", "Das3Runtime"],
+      exclude: ["exports.map"], swiftSettings: swiftSettings),
+    .systemLibrary(
+      name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
+      providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]),
+    .executableTarget(
+      name: "das3-run",
+      dependencies: [
+        "CDas3", "CFFmpeg", "Das3",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Das3TestSupport", dependencies: ["Das3Graph", "Das3Runtime"],
+      path: "Tests/Das3TestSupport"),
+    .testTarget(name: "Das3GraphTests", dependencies: ["Das3Graph", "Das3TestSupport"]),
+    .testTarget(
+      name: "Das3RuntimeTests",
+      dependencies: ["CKernels", "Das3Graph", "Das3Runtime", "Das3TestSupport"]),
+    .testTarget(name: "Das3Tests", dependencies: ["CDas3", "Das3", "Das3TestSupport"]),
+  ],
+  cxxLanguageStandard: .cxx17
+)

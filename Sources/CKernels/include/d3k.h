@@ -1,0 +1,277 @@
+/* numbers -> numbers. Pure functions on float32 arrays; images are channels last (NHWC).
+ *
+ * Sizes were checked when the plan was made: nothing here reports errors except _create.
+ * `threads` is how many threads of the one libgomp pool share the work; it never changes a bit
+ * unless a function says so. No function allocates after _create. Arrays must not overlap
+ * unless a function says they may be the same.
+ */
+#ifndef D3K_H
+#define D3K_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define D3K_MAX_RANK 8
+#define D3K_MAX_STAGES 8
+
+/* parallel.c --------------------------------------------------------------------------- */
+
+typedef void (*d3k_body)(void *context, int64_t begin, int64_t end);
+
+/** Splits 0..<count into at most `threads` contiguous parts and runs `body` on each. */
+void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context);
+
+/** Processors this process may run on. */
+int32_t d3k_processor_count(void);
+
+/* chain.c: element-wise stages, applied in place ------------------------------------------ */
+
+typedef enum d3k_stage_kind {
+  /* y = f(y); a and b are parameters */
+  D3K_RELU = 1, D3K_LEAKY_RELU /* a: slope */, D3K_ELU /* a */, D3K_SELU /* a: alpha, b: gamma */,
+  D3K_CLIP /* a..b */, D3K_HARD_SIGMOID /* a*y+b */, D3K_HARD_SWISH, D3K_SIGMOID, D3K_TANH,
+  D3K_SOFTPLUS, D3K_MISH, D3K_ERF, D3K_GELU, D3K_GELU_TANH, D3K_EXP, D3K_LOG, D3K_SQRT, D3K_ABS,
+  D3K_NEG, D3K_RECIPROCAL, D3K_FLOOR, D3K_CEIL, D3K_NOT, D3K_TRUNC /* cast to integer */,
+  D3K_TO_BOOL, D3K_SOFTSIGN, D3K_ROUND /* half to even */, D3K_SIGN,
+  /* y = f(y, operand) */
+  D3K_ADD = 64, D3K_SUB, D3K_RSUB /* operand - y */, D3K_MUL, D3K_DIV, D3K_RDIV, D3K_MIN, D3K_MAX,
+  D3K_POW, D3K_RPOW, D3K_PRELU /* operand: slope */, D3K_RPRELU /* y is the slope */,
+  D3K_MOD /* sign of the divisor */, D3K_FMOD /* sign of the dividend */, D3K_RMOD, D3K_RFMOD,
+  D3K_INT_DIV /* truncated */, D3K_RINT_DIV, D3K_EQUAL, D3K_LESS, D3K_GREATER, D3K_LESS_EQUAL,
+  D3K_GREATER_EQUAL, D3K_AND, D3K_OR, D3K_XOR,
+  /* y = y * operand + operand2, both of the same extent */
+  D3K_AFFINE = 128
+} d3k_stage_kind;
+
+typedef enum d3k_extent {
+  D3K_SCALAR = 0,  /* one value                                                             */
+  D3K_CHANNEL = 1, /* one value per channel (the last axis)                                 */
+  D3K_FULL = 2     /* one value per element; element stride given by operand_stride         */
+} d3k_extent;
+
+typedef struct d3k_stage {
+  int32_t kind;           /* d3k_stage_kind                                                 */
+  int32_t extent;         /* d3k_extent of the operands                                     */
+  float a, b;
+  const float *operand, *operand2;
+  int64_t operand_stride; /* D3K_FULL: floats from one row (pixel) to the next              */
+} d3k_stage;
+
+typedef struct d3k_chain {
+  int32_t count;
+  int32_t reserved;
+  d3k_stage stages[D3K_MAX_STAGES];
+} d3k_chain;
+
+/** Applies every stage in turn to rows `row`..<row+rows of y, each `channels` long, y_stride
+ *  apart (y points at row `row`); operands are indexed by the absolute row. Single-threaded:
+ *  kernels call it on what they just wrote, while it is in the cache. */
+void d3k_chain_apply(const d3k_chain *chain, float *y, int64_t y_stride, int64_t row, int64_t rows,
+                     int64_t channels);
+
+/** y = chain(x), `rows` rows of `channels`. y may be x (with equal strides). */
+void d3k_chain_run(int32_t threads, const d3k_chain *chain, const float *x, int64_t x_stride,
+                   float *y, int64_t y_stride, int64_t rows, int64_t channels);
+
+/* broadcast.c ------------------------------------------------------------------------------ */
+
+/** y = f(a, b) (binary kinds of d3k_stage_kind) over `rank` dims; y dense; strides in floats, 0
+ *  where an operand repeats. */
+void d3k_broadcast(int32_t threads, int32_t kind, int32_t rank, const int64_t *dims,
+                   const float *a, const int64_t *a_strides, const float *b,
+                   const int64_t *b_strides, float *y);
+
+/** y = condition != 0 ? a : b, with strides as above. */
+void d3k_where(int32_t threads, int32_t rank, const int64_t *dims, const float *condition,
+               const int64_t *condition_strides, const float *a, const int64_t *a_strides,
+               const float *b, const int64_t *b_strides, float *y);
+
+/* copy.c ------------------------------------------------------------------------------------ */
+
+/** y[i] = x[i] over `rank` dims with any strides (floats; 0 repeats, negative reverses):
+ *  transposition, slices, concatenation, expansion, tiling. */
+void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
+              const int64_t *x_strides, float *y, const int64_t *y_strides);
+
+/** y[i0, i1, …] = x[t0[i0], t1[i1], …], or `fill` where any table says -1; y dense. tables[k]
+ *  NULL = identity. Padding of any mode, gathering, nearest resizing. */
+void d3k_index(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
+               const int64_t *x_strides, const int32_t *const *tables, float fill, float *y);
+
+/* reduce.c, softmax.c: x is outer x count x inner; the middle axis is reduced ----------------- */
+
+typedef enum d3k_reduction {
+  D3K_REDUCE_SUM, D3K_REDUCE_MEAN, D3K_REDUCE_MAX, D3K_REDUCE_MIN, D3K_REDUCE_L1, D3K_REDUCE_L2,
+  D3K_REDUCE_PROD, D3K_REDUCE_SUM_SQUARE, D3K_REDUCE_LOG_SUM, D3K_REDUCE_LOG_SUM_EXP
+} d3k_reduction;
+
+/** y (outer x inner) = the reduction. Sums are pairwise or compensated so that 1e6 values keep
+ *  6 digits; the order of summation does not depend on `threads`. */
+void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, int64_t outer,
+                int64_t count, int64_t inner);
+
+/** y = softmax(x) or log-softmax(x) along the middle axis. y may be x. */
+void d3k_softmax(int32_t threads, int32_t is_log, const float *x, float *y, int64_t outer,
+                 int64_t count, int64_t inner);
+
+/** y (outer x inner) = index of the largest value, as float; `select_last` decides ties. */
+void d3k_arg_max(int32_t threads, int32_t select_last, const float *x, float *y, int64_t outer,
+                 int64_t count, int64_t inner);
+
+/* norm.c ------------------------------------------------------------------------------------ */
+
+/** Each row of `count` values to mean 0 and variance 1, then * scale[i] + shift[i] (each may be
+ *  NULL). `mean` and `inverse_deviation` (one per row) may be NULL. */
+void d3k_layer_norm(int32_t threads, const float *x, float *y, int64_t rows, int64_t count,
+                    float epsilon, const float *scale, const float *shift, float *mean,
+                    float *inverse_deviation);
+
+/** x: batch x pixels x channels; statistics per image and group of channels; scale and shift per
+ *  channel (each may be NULL). Instance normalisation: groups == channels. */
+void d3k_group_norm(int32_t threads, const float *x, float *y, int64_t batch, int64_t pixels,
+                    int64_t channels, int64_t groups, float epsilon, const float *scale,
+                    const float *shift);
+
+/* pool.c, conv*.c ---------------------------------------------------------------------------- */
+
+typedef struct d3k_window {
+  int32_t batch, in_height, in_width, in_channels;
+  int32_t out_height, out_width, out_channels, groups;
+  int32_t kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x;
+  int32_t pad_top, pad_left;          /* bottom and right follow from out_height, out_width     */
+  int64_t x_stride, y_stride;         /* floats from one pixel to the next, >= channels         */
+} d3k_window;
+
+/** Largest value under the window (padding never wins), then the chain. */
+void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain,
+                  const float *x, float *y);
+
+/** Mean under the window, then the chain. The divisor counts the window's cells inside the image,
+ *  or with `count_include_pad` inside the image extended by the pads
+ *  (top, left, bottom, right). */
+void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
+                      const int32_t pads[4], const d3k_chain *chain, const float *x, float *y);
+
+typedef enum d3k_backend { D3K_BACKEND_ONEDNN = 1, D3K_BACKEND_OPENBLAS = 2 } d3k_backend;
+typedef enum d3k_precision { D3K_F32 = 0, D3K_BF16 = 1 } d3k_precision;
+
+/** 1 where the backend was built in. */
+int32_t d3k_has_backend(int32_t backend);
+/** 1 where this CPU multiplies bfloat16 and oneDNN is built in. */
+int32_t d3k_has_bf16(void);
+
+typedef struct d3k_conv d3k_conv;
+
+/** What a convolution does after its sums: y = chain(conv(x) + bias).
+ *  Convolution: weights O x I/groups x KH x KW. Transposed: weights I x O/groups x KH x KW, the
+ *  window describes it from the small image (x) to the large one (y): pads crop y. */
+typedef struct d3k_conv_options {
+  d3k_window window;
+  int32_t transposed;
+  int32_t backend;        /* d3k_backend                                                      */
+  int32_t precision;      /* d3k_precision                                                    */
+  int32_t threads;
+  int32_t has_bias;
+  d3k_chain chain;        /* kinds, extents and parameters; operand pointers come with _run   */
+} d3k_conv_options;
+
+/** Chooses the best implementation. NULL when memory runs out. One thread at a time uses it. */
+d3k_conv *d3k_conv_create(const d3k_conv_options *options);
+void d3k_conv_free(d3k_conv *conv);
+/** 1 where y_stride > out_channels costs nothing extra. */
+int32_t d3k_conv_writes_strided(const d3k_conv_options *options);
+/** Name of the implementation chosen, for reports: "onednn", "depthwise", "openblas", … */
+const char *d3k_conv_name(const d3k_conv *conv);
+/** Bytes for packed weights, and for scratch during _run (both 64-byte aligned). */
+size_t d3k_conv_packed_bytes(const d3k_conv *conv);
+size_t d3k_conv_scratch_bytes(const d3k_conv *conv);
+/** Brings ONNX-ordered weights into the kernel's layout, each output channel times scale[o]
+ *  (NULL = 1): normalisation is folded here. scratch: d3k_conv_scratch_bytes. */
+void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed,
+                   void *scratch);
+/** bias: out_channels floats, or NULL without has_bias. chain: as given at _create, now with
+ *  operand pointers. */
+void d3k_conv_run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
+                  const d3k_chain *chain, float *y, void *scratch);
+
+/* matmul*.c ----------------------------------------------------------------------------------- */
+
+typedef struct d3k_matmul d3k_matmul;
+
+/** y = chain(alpha * a·b), over `batch_rank` batch dims. Each operand is addressed by strides in
+ *  floats: [batch…], row, column; a batch stride of 0 repeats. y rows are dense and follow each
+ *  other (batch…, rows, columns). chain: channels = columns. */
+typedef struct d3k_matmul_options {
+  int32_t batch_rank;
+  int32_t backend, precision, threads;
+  int64_t batch[D3K_MAX_RANK];
+  int64_t rows, columns, inner;
+  int64_t a_batch_strides[D3K_MAX_RANK], a_row_stride, a_column_stride;
+  int64_t b_batch_strides[D3K_MAX_RANK], b_row_stride, b_column_stride;
+  float alpha;
+  int32_t constant_b;     /* b is packed once by d3k_matmul_pack instead of given to _run      */
+  d3k_chain chain;
+} d3k_matmul_options;
+
+d3k_matmul *d3k_matmul_create(const d3k_matmul_options *options);
+void d3k_matmul_free(d3k_matmul *matmul);
+size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul);   /* 0 unless constant_b             */
+size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul);
+void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed, void *scratch);
+void d3k_matmul_run(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
+                    const d3k_chain *chain, float *y, void *scratch);
+
+/* resize.c -------------------------------------------------------------------------------------- */
+
+/** One axis of a linear resize: y[i] = x[low[i]] + (x[high[i]] - x[low[i]]) * weight[i];
+ *  weight -1 = outside, filled with `fill`. */
+typedef struct d3k_axis {
+  int64_t size;           /* of the output                                                     */
+  const int32_t *low, *high;
+  const float *weight;
+} d3k_axis;
+
+/** x: batch x in_height x in_width x channels -> y: batch x rows.size x columns.size x channels,
+ *  then the chain. scratch: threads * 2 * columns.size * channels floats. */
+void d3k_resize_linear(int32_t threads, const float *x, int64_t x_stride, int64_t batch,
+                       int64_t in_height, int64_t in_width, int64_t channels, const d3k_axis *rows,
+                       const d3k_axis *columns, float fill, const d3k_chain *chain, float *y,
+                       int64_t y_stride, float *scratch);
+
+/* frame.c: pixels in, labels out ----------------------------------------------------------------- */
+
+typedef struct d3k_frame {
+  const void *data;
+  int32_t width, height;
+  int64_t stride_bytes;
+  int32_t format;         /* numbers of das3_format                                             */
+  int32_t swaps_colours;  /* the network wants BGR                                              */
+  int32_t channels;       /* 1 or 3 written                                                     */
+  float factor[3], offset[3];  /* y = pixel * factor + offset, per network channel; unused for
+                                  FLOAT32                                                       */
+} d3k_frame;
+
+/** Resizes (bilinear, half-pixel centres) and normalises in one pass into y: rows.size x
+ *  columns.size x channels. rows and columns map network pixels to frame pixels; chroma of NV12
+ *  and YUYV is upsampled by repetition. */
+void d3k_frame_read(int32_t threads, const d3k_frame *frame, const d3k_axis *rows,
+                    const d3k_axis *columns, float *y);
+
+/** Per-pixel results from class scores, resized on the way by rows and columns (both NULL = same
+ *  size). x: height x width x classes, x_stride floats a pixel. is_probability: x sums to 1 already
+ *  and is not put through softmax. Each output may be NULL. Ties go to the first class.
+ *  scratch: threads * 3 * output width * classes floats. */
+void d3k_label(int32_t threads, const float *x, int64_t x_stride, int64_t height, int64_t width,
+               int64_t classes, int32_t is_probability, const d3k_axis *rows,
+               const d3k_axis *columns, uint8_t *labels, uint8_t *confidence, float *entropy,
+               float *probabilities, float *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* D3K_H */

@@ -1,0 +1,140 @@
+/* bytes of an ONNX file -> flat, read-only records. protobuf and libonnx stay behind this header.
+ *
+ * Every function returns a d3o_status and, on failure, writes one line into `message`
+ * (`capacity` bytes, always ended by NUL). Records live as long as their model. Nothing here
+ * traps, throws or prints on any input.
+ */
+#ifndef D3O_H
+#define D3O_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum d3o_status {
+  D3O_OK = 0,
+  D3O_E_FORMAT = 1,      /* not ONNX, truncated, or inconsistent                            */
+  D3O_E_LIMIT = 2,       /* larger than the declared limits                                 */
+  D3O_E_UNSUPPORTED = 3, /* valid ONNX of a kind that is not read here                      */
+  D3O_E_IO = 4,          /* a file cannot be opened or read                                 */
+  D3O_E_MEMORY = 5
+} d3o_status;
+
+typedef struct d3o_limits {
+  uint64_t max_bytes;    /* of all tensors together, as they stand in the file              */
+  uint64_t max_nodes;
+} d3o_limits;
+
+typedef struct d3o_model d3o_model;
+
+/* Element types are ONNX TensorProto.DataType numbers: 1 float, 6 int32, 7 int64, 9 bool, ... */
+typedef struct d3o_tensor {
+  const char *name;
+  int32_t data_type;
+  int32_t dim_count;
+  const int64_t *dims;      /* each >= 0                                                    */
+  int64_t element_count;    /* product of dims, checked against overflow                    */
+  int32_t is_external;      /* bytes are in the file `location`                             */
+  int32_t reserved;
+  const char *location;
+  int64_t offset, length;   /* in that file; length -1 = as many as the elements need       */
+} d3o_tensor;
+
+typedef enum d3o_attribute_kind {
+  D3O_FLOAT = 1, D3O_INT = 2, D3O_STRING = 3, D3O_TENSOR = 4, D3O_GRAPH = 5,
+  D3O_FLOATS = 6, D3O_INTS = 7, D3O_STRINGS = 8, D3O_OTHER = 9
+} d3o_attribute_kind;
+
+typedef struct d3o_attribute {
+  const char *name;
+  int32_t kind;                /* d3o_attribute_kind                                        */
+  int32_t count;               /* of floats, ints or strings                                */
+  float f;
+  int32_t tensor;              /* index into d3o_graph.tensors, or -1                       */
+  int64_t i;
+  const char *s;               /* ended by NUL                                              */
+  const float *floats;
+  const int64_t *ints;
+  const char *const *strings;
+} d3o_attribute;
+
+typedef struct d3o_node {
+  const char *name;            /* "" where the file gives none                              */
+  const char *op_type;
+  const char *domain;          /* "" for the default domain ("ai.onnx" is turned into "")   */
+  int32_t input_count, output_count, attribute_count;
+  int32_t reserved;
+  const char *const *inputs;   /* "" = left out                                             */
+  const char *const *outputs;
+  const d3o_attribute *attributes;
+} d3o_node;
+
+typedef struct d3o_value {
+  const char *name;
+  int32_t data_type;           /* 0 = not stated, or not a tensor                           */
+  int32_t dim_count;           /* -1 = rank not stated                                      */
+  const int64_t *dims;         /* -1 = open                                                 */
+} d3o_value;
+
+typedef struct d3o_pair { const char *key, *value; } d3o_pair;
+
+typedef struct d3o_graph {
+  int64_t ir_version;
+  int64_t opset;               /* of the default domain                                     */
+  const char *producer_name;
+  const char *producer_version;
+  int64_t node_count, tensor_count, initializer_count, input_count, output_count;
+  int64_t metadata_count, function_count;
+  const d3o_node *nodes;       /* in file order                                             */
+  const d3o_tensor *tensors;   /* initializers first, then tensors of attributes            */
+  const d3o_value *inputs;     /* without those that are initializers                       */
+  const d3o_value *outputs;
+  const d3o_pair *metadata;
+} d3o_graph;
+
+/** Parses `size` bytes. They may be freed afterwards.
+ *  Sparse initializers, subgraph-only constructs and training info are D3O_E_UNSUPPORTED;
+ *  opsets outside 9 to 21 and IR above 10 (or below 3) likewise, with the numbers named. */
+d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_limits *limits,
+                     char *message, size_t capacity);
+
+/** Parses one serialised TensorProto: a model without nodes and with one initializer. */
+d3o_status d3o_parse_tensor(d3o_model **out, const void *bytes, size_t size,
+                            const d3o_limits *limits, char *message, size_t capacity);
+
+void d3o_free(d3o_model *model);
+
+const d3o_graph *d3o_get_graph(const d3o_model *model);
+
+/** Runs libonnx's checker where it can judge (opset <= 17, IR <= 8); else D3O_OK. */
+d3o_status d3o_check(d3o_model *model, char *message, size_t capacity);
+
+/** Reads a float32, float16, bfloat16 or double tensor as float32 (any in-file encoding).
+ *  `directory` is the descriptor of d3o_open_directory, or -1: external data is then refused.
+ *  `count` must be its element_count. */
+d3o_status d3o_read_floats(const d3o_model *model, int64_t tensor, int directory, float *out,
+                           int64_t count, char *message, size_t capacity);
+
+/** Reads an integer or bool tensor as int64. Otherwise as d3o_read_floats. */
+d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int directory, int64_t *out,
+                         int64_t count, char *message, size_t capacity);
+
+/** Reads a whole regular file of at most `max_bytes`. Free `*out` with d3o_free_bytes. */
+d3o_status d3o_read_file(void **out, size_t *size, const char *path, uint64_t max_bytes,
+                         char *message, size_t capacity);
+void d3o_free_bytes(void *bytes);
+
+/** Opens a directory for external data; d3o_close_directory closes it (-1 is harmless).
+ *  Only regular files directly or deeper inside it are read: no "..", no absolute path, no
+ *  symbolic link anywhere on the way, no file with a second hard link, no device or pipe. */
+d3o_status d3o_open_directory(int *out, const char *path, char *message, size_t capacity);
+void d3o_close_directory(int directory);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* D3O_H */

@@ -1,0 +1,330 @@
+/* libdas3: semantic segmentation that adapts to where it is used.
+ *
+ * A plain ONNX segmentation network and camera frames in, label maps out, on the CPU.
+ *
+ *     das3_model *model = NULL;
+ *     das3_segmenter *segmenter = NULL;
+ *     if (das3_model_load(&model, "network.onnx", NULL) != DAS3_OK ||
+ *         das3_segmenter_create(&segmenter, model, NULL) != DAS3_OK) {
+ *       fprintf(stderr, "%s\n", das3_last_error());
+ *       return 1;
+ *     }
+ *     das3_image frame = {.data = rgb, .width = 640, .height = 480, .stride_bytes = 640 * 3,
+ *                         .format = DAS3_FORMAT_RGB8};
+ *     das3_segmentation result = {.struct_size = sizeof result, .labels = labels};
+ *     das3_segmenter_run(segmenter, &frame, &result);
+ *     das3_segmenter_free(segmenter);
+ *     das3_model_free(model);
+ *
+ * Rules that hold for every function:
+ *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks.
+ *   New objects arrive through the first parameter, which is NULL after a failure.
+ *   Pointers    NULL for an options struct means all defaults; for anything required it is
+ *               answered with DAS3_E_ARGUMENT. Every _free accepts NULL; any order of freeing works.
+ *   Structs     start with struct_size where they may grow: set it to sizeof the struct as you
+ *               compiled it (the _init functions do). Fields beyond it take their defaults.
+ *   Strings     are UTF-8 and end in NUL. Indices count from 0.
+ */
+#ifndef DAS3_H
+#define DAS3_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define DAS3_API
+#else
+#define DAS3_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version ------------------------------------------------------------------------------
+ * The ABI number rises when a program compiled against an older header would break.
+ */
+#define DAS3_VERSION_MAJOR 0
+#define DAS3_VERSION_MINOR 1
+#define DAS3_VERSION_PATCH 0
+#define DAS3_ABI_VERSION 0
+
+/** The ABI of the library that is loaded: DAS3_ABI_VERSION when it was built.       Since 0.1 */
+DAS3_API uint32_t das3_abi_version(void);
+
+/** The version of the library that is loaded, "major.minor.patch".                   Since 0.1 */
+DAS3_API const char *das3_version(void);
+
+/* Status -------------------------------------------------------------------------------
+ * Numbers are never reused. das3_last_error() says in one line what was found and what was
+ * expected; the text belongs to the calling thread and lasts until its next das3 call.
+ */
+typedef int32_t das3_status;
+enum {
+  DAS3_OK = 0,
+  DAS3_E_ARGUMENT = -1,    /* an argument or option is missing or out of its range          */
+  DAS3_E_SHAPE = -2,       /* sizes do not fit the network, or each other                   */
+  DAS3_E_MEMORY = -3,      /* memory ran out, or the memory limit is too small              */
+  DAS3_E_IO = -4,          /* a file cannot be read or written                              */
+  DAS3_E_FORMAT = -5,      /* a file is damaged, or not what it should be                   */
+  DAS3_E_UNSUPPORTED = -6, /* valid, but not something this library or this CPU does        */
+  DAS3_E_LIMIT = -7,       /* a declared limit (bytes, nodes, time) would be exceeded       */
+  DAS3_E_CANCELLED = -8,   /* stopped on request                                            */
+  DAS3_E_INTERNAL = -9     /* a mistake in this library; please report it with the message  */
+};
+
+/** The name of a status, such as "DAS3_E_SHAPE"; "unknown" for any other number.     Since 0.1 */
+DAS3_API const char *das3_status_name(das3_status status);
+
+/** Why the last call on this thread failed, in one line; "" after a success. Never NULL.
+ *  Lent until the next call on this thread.                                          Since 0.1 */
+DAS3_API const char *das3_last_error(void);
+
+/* Logging ------------------------------------------------------------------------------
+ * The library is silent until it is given a callback. It may be called from any thread that
+ * calls the library, by one thread at a time.
+ */
+typedef enum das3_log_level {
+  DAS3_LOG_DEBUG = 0,
+  DAS3_LOG_INFO = 1,
+  DAS3_LOG_WARNING = 2
+} das3_log_level;
+
+typedef void (*das3_log_callback)(int32_t level, const char *message, void *payload);
+
+/** Sends messages of `minimum_level` and above to `callback`; NULL ends it.
+ *  Must not be called from inside the callback.                                      Since 0.1 */
+DAS3_API das3_status das3_set_log_callback(das3_log_callback callback, int32_t minimum_level,
+                                           void *payload);
+
+/* Images -------------------------------------------------------------------------------
+ * A frame as a camera or decoder gives it. Nothing is copied; rows may be padded.
+ */
+typedef enum das3_format {
+  DAS3_FORMAT_RGB8 = 1,   /* 3 bytes a pixel                                                */
+  DAS3_FORMAT_BGR8 = 2,   /* 3 bytes a pixel                                                */
+  DAS3_FORMAT_RGBA8 = 3,  /* 4 bytes a pixel, alpha unused                                  */
+  DAS3_FORMAT_BGRA8 = 4,  /* 4 bytes a pixel, alpha unused                                  */
+  DAS3_FORMAT_GRAY8 = 5,  /* 1 byte a pixel, the same for every channel                     */
+  DAS3_FORMAT_NV12 = 6,   /* Y plane, then interleaved UV of half size; BT.601, video range */
+  DAS3_FORMAT_YUYV = 7,   /* Y0 U Y1 V, even width; BT.601, video range                     */
+  DAS3_FORMAT_FLOAT32 = 8 /* channel planes, float32, normalised as the network expects     */
+} das3_format;
+
+typedef struct das3_image {
+  const void *data;     /* first byte of the first row                                      */
+  int32_t width;        /* pixels                                                           */
+  int32_t height;       /* pixels                                                           */
+  int64_t stride_bytes; /* from one row to the next; 0 = rows follow without padding         */
+  int32_t format;       /* das3_format                                                      */
+} das3_image; /* NV12: UV rows follow the last Y row. FLOAT32: each plane is height rows     */
+
+/* Models -------------------------------------------------------------------------------
+ * A network with its weights, class names and preprocessing. Immutable once loaded.
+ *
+ * Owner    you, from das3_model_load to das3_model_free. What is made from it keeps it alive.
+ * Threads  any number at the same time.
+ * Errors   DAS3_E_FORMAT, DAS3_E_UNSUPPORTED and DAS3_E_SHAPE name the node and its operator.
+ *
+ * Classes and preprocessing come from the options, else from the file's metadata, else from
+ * `network.json` beside `network.onnx`; keys: classes, colours, ignore, input {colour_order,
+ * scale, mean, std}, output {name, kind}. The network sees (pixel * scale - mean) / std.
+ */
+typedef struct das3_model das3_model;
+
+typedef enum das3_external_data {
+  DAS3_EXTERNAL_DATA_ALLOW = 0, /* only regular files inside the model's own directory      */
+  DAS3_EXTERNAL_DATA_REFUSE = 1
+} das3_external_data;
+
+typedef struct das3_model_options {
+  uint32_t struct_size;
+  uint32_t external_data;         /* das3_external_data                                     */
+  const char *metadata_json;      /* overrides keys of the model's own metadata, or NULL    */
+  const char *class_preset;       /* cityscapes19, synthia16, synthia13, crosscity13, camvid11 */
+  uint64_t max_bytes;             /* file with external data; 0 = 2 GiB                     */
+  uint64_t max_nodes;             /* 0 = 100 000                                            */
+  uint64_t max_milliseconds;      /* for loading; 0 = no limit                              */
+  const char *external_directory; /* where load_bytes looks for external data; NULL = none  */
+} das3_model_options;
+
+typedef struct das3_model_info {
+  uint32_t struct_size;
+  int32_t class_count;
+  int32_t channel_count;      /* of the input image: 1 or 3                                 */
+  int32_t height, width;      /* fixed input size in pixels, 0 where the file leaves it open */
+  int32_t stride_multiple;    /* heights and widths that divide by it fit without remainder  */
+  int32_t opset;              /* of the default ONNX domain                                 */
+  int32_t ir_version;
+  int32_t ignore_label;       /* the truth value that is not counted                        */
+  int32_t swaps_colours;      /* 1: the network wants BGR, 0: RGB                           */
+  int64_t parameter_count;    /* trainable and statistic float32 values                     */
+  int64_t node_count;         /* in the file                                                */
+  float scale, mean[3], std[3];
+  const char *producer;       /* lent by the model, like all strings here                   */
+  const char *input_name;
+  const char *output_name;    /* the value that holds the logits                            */
+  const char *output_kind;    /* "logits" or "probabilities": what the file's output was    */
+} das3_model_info;
+
+typedef struct das3_class {
+  uint32_t struct_size;
+  uint8_t red, green, blue;
+  uint8_t reserved;
+  const char *name; /* lent by the model */
+} das3_class;
+
+/** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
+DAS3_API void das3_model_options_init(das3_model_options *options);
+
+/** Loads an ONNX file (opset 9 to 21, IR up to 10).
+ *  out      receives the model; NULL after a failure.
+ *  path     the file; external data is looked for in its directory and nowhere else.
+ *  options  NULL = defaults.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT, DAS3_E_UNSUPPORTED, DAS3_E_SHAPE,
+ *           DAS3_E_LIMIT, DAS3_E_MEMORY.                                             Since 0.1 */
+DAS3_API das3_status das3_model_load(das3_model **out, const char *path,
+                                     const das3_model_options *options);
+
+/** Loads the bytes of an ONNX file; they are not needed afterwards. Otherwise as
+ *  das3_model_load; external data only with options->external_directory.             Since 0.1 */
+DAS3_API das3_status das3_model_load_bytes(das3_model **out, const void *bytes, size_t size,
+                                           const das3_model_options *options);
+
+/** Describes a model. Set info->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_model_get_info(const das3_model *model, das3_model_info *info);
+
+/** Describes class `index`. Set entry->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_model_get_class(const das3_model *model, int32_t index,
+                                          das3_class *entry);
+
+/** Ends your use of a model. NULL is harmless.                                       Since 0.1 */
+DAS3_API void das3_model_free(das3_model *model);
+
+/* Segmenters ---------------------------------------------------------------------------
+ * A segmenter is one camera: a model prepared for one input size, with the memory that a frame
+ * needs. The model it was made from is shared and never changes.
+ *
+ * Owner        you, from das3_segmenter_create to das3_segmenter_free. It keeps its model alive.
+ * Threads      one thread at a time per segmenter; different segmenters run side by side.
+ * Errors       a negative das3_status leaves your buffers untouched.
+ * Determinism  the same model, frame, options and machine give the same bits, and so does any
+ *              thread count: work is split where the split cannot change a sum. oneDNN may choose
+ *              another algorithm at another thread count; logits then differ by at most 1e-5 of
+ *              their range.
+ */
+typedef struct das3_segmenter das3_segmenter;
+
+typedef enum das3_precision {
+  DAS3_PRECISION_F32 = 0,
+  DAS3_PRECISION_BF16 = 1 /* convolutions and matrix products in bfloat16, sums in float32;
+                             DAS3_E_UNSUPPORTED where the CPU lacks it                      */
+} das3_precision;
+
+typedef struct das3_segmenter_options {
+  uint32_t struct_size;
+  uint32_t threads;       /* worker threads; 0 = one per core                               */
+  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, or the
+                             first frame's own, rounded to the model's stride multiple      */
+  int32_t format;         /* the only das3_format to accept; 0 = whatever each frame says   */
+  int32_t precision;      /* das3_precision                                                 */
+  uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */
+} das3_segmenter_options; /* later fields go at the end; missing ones take the default      */
+
+typedef struct das3_segmentation {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint8_t *labels;      /* height x width class numbers of the frame's size, or NULL         */
+  uint8_t *confidence;  /* height x width, 255 * the winning probability, rounded, or NULL   */
+  float *entropy;       /* height x width, of the softmax over log(classes): 0 to 1, or NULL */
+  float *probabilities; /* classes x height x width, or NULL                                */
+} das3_segmentation;
+
+typedef struct das3_segmenter_info {
+  uint32_t struct_size;
+  int32_t height, width;  /* pixels the network works on; 0 before the first frame decides   */
+  int32_t threads;
+  int32_t precision;
+  int32_t reserved;
+  uint64_t peak_bytes;    /* activations, prepared weights and scratch                      */
+  double multiply_adds;   /* of one frame's convolutions and matrix products                */
+  const char *backend;    /* "onednn" or "openblas"                                         */
+} das3_segmenter_info;
+
+/** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
+DAS3_API void das3_segmenter_options_init(das3_segmenter_options *options);
+
+/** Prepares a model for frames: plan, memory, weights in the layout of the kernels.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names the node that does not fit
+ *           the size), DAS3_E_UNSUPPORTED, DAS3_E_MEMORY.                             Since 0.1 */
+DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_model *model,
+                                           const das3_segmenter_options *options);
+
+/** Labels one frame. Does not adapt. Allocates nothing once the first frame has set the size.
+ *  segmenter  lent for the call.
+ *  image      lent for the call; any size. Where it differs from the network's, the frame is
+ *             resized (bilinear, half-pixel centres, no antialiasing) before normalisation, and
+ *             the logits are resized back the same way before softmax and arg max.
+ *  result     buffers of yours, each may be NULL.
+ *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_MEMORY.                  Since 0.1 */
+DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
+                                        das3_segmentation *result);
+
+/** Replaces the weights by those of another model of the same graph, from the next frame on.
+ *  The plan and its memory stay. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE,
+ *  DAS3_E_MEMORY; after a failure the old model stays in use.                         Since 0.1 */
+DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const das3_model *model);
+
+/** Describes a segmenter. Set info->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_segmenter_get_info(const das3_segmenter *segmenter,
+                                             das3_segmenter_info *info);
+
+/** Ends a segmenter. NULL is harmless.                                               Since 0.1 */
+DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
+
+/* Evaluators ---------------------------------------------------------------------------
+ * One confusion matrix over any number of frames.
+ *
+ * Owner    you, from das3_evaluator_create to das3_evaluator_free.
+ * Threads  one thread at a time per evaluator.
+ */
+typedef struct das3_evaluator das3_evaluator;
+
+typedef struct das3_evaluation {
+  uint32_t struct_size;
+  int32_t class_count;
+  double miou;           /* mean of the IoUs of the classes in truth or prediction, 0 to 1   */
+  double pixel_accuracy; /* counted pixels with the right label, 0 to 1                      */
+  uint64_t pixel_count;  /* counted pixels                                                   */
+  double *iou;           /* yours, class_capacity values, or NULL; -1 = class not seen       */
+  int32_t class_capacity;
+  int32_t reserved;
+} das3_evaluation;
+
+/** Starts an empty confusion matrix of 1 to 255 classes. Truth equal to `ignore_label` or above
+ *  the classes is not counted. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.       Since 0.1 */
+DAS3_API das3_status das3_evaluator_create(das3_evaluator **out, int32_t class_count,
+                                           int32_t ignore_label);
+
+/** Counts `count` pixels. A label outside the classes counts as a miss of its truth.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_evaluator_add(das3_evaluator *evaluator, const uint8_t *labels,
+                                        const uint8_t *truth, size_t count);
+
+/** Fills `result`. Set struct_size, iou and class_capacity first. A class in neither truth nor
+ *  prediction is left out of the mean; one in truth that is never predicted counts as 0.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_evaluator_get_result(const das3_evaluator *evaluator,
+                                               das3_evaluation *result);
+
+/** Ends an evaluator. NULL is harmless.                                              Since 0.1 */
+DAS3_API void das3_evaluator_free(das3_evaluator *evaluator);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DAS3_H */

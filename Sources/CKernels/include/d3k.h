@@ -156,7 +156,10 @@ void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *ch
 void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
                       const int32_t pads[4], const d3k_chain *chain, const float *x, float *y);
 
-typedef enum d3k_backend { D3K_BACKEND_ONEDNN = 1, D3K_BACKEND_OPENBLAS = 2 } d3k_backend;
+typedef enum d3k_backend {
+  D3K_BACKEND_ONEDNN = 1, D3K_BACKEND_OPENBLAS = 2,
+  D3K_BACKEND_REFERENCE = 3 /* by definition, in double: slow, for tests */
+} d3k_backend;
 typedef enum d3k_precision { D3K_F32 = 0, D3K_BF16 = 1 } d3k_precision;
 
 /** 1 where the backend was built in. */
@@ -219,6 +222,8 @@ typedef struct d3k_matmul_options {
 
 d3k_matmul *d3k_matmul_create(const d3k_matmul_options *options);
 void d3k_matmul_free(d3k_matmul *matmul);
+/** Name of the implementation chosen, for reports. */
+const char *d3k_matmul_name(const d3k_matmul *matmul);
 size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul);   /* 0 unless constant_b             */
 size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul);
 void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed, void *scratch);

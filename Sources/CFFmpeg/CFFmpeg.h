@@ -1,0 +1,23 @@
+/* FFmpeg's headers for Swift, and functions for the macros that Swift cannot see. */
+#ifndef CFFMPEG_H
+#define CFFMPEG_H
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+#include <libavutil/dict.h>
+#include <libavutil/error.h>
+#include <libavutil/frame.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/log.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+/** No more pictures, or no more packets. */
+static inline int cffmpeg_end_of_file(void) { return AVERROR_EOF; }
+
+/** The codec wants more input before it gives output, or the other way round. */
+static inline int cffmpeg_try_again(void) { return AVERROR(EAGAIN); }
+
+#endif

@@ -1,0 +1,49 @@
+/* Shared inside CKernels: how a function is compiled for several CPUs, and how work is cut. */
+#ifndef D3K_INTERNAL_H
+#define D3K_INTERNAL_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "d3k.h"
+
+/* One body, compiled for AVX-512, AVX2 and the baseline; the loader picks. What such a function
+ * calls must be D3K_INLINE, else it is compiled for the baseline only. */
+#if defined(__x86_64__) && !defined(D3K_NO_CLONES)
+#define D3K_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define D3K_CLONES
+#endif
+
+#define D3K_INLINE static inline __attribute__((always_inline))
+
+/* Before a loop whose iterations are independent even when input and output are the same array. */
+#define D3K_VECTOR _Pragma("clang loop vectorize(assume_safety) interleave_count(2)")
+
+/* Work (in floats moved, or a few operations) below which a parallel region costs more than it
+ * saves: it takes about 2 to 5 microseconds to enter and leave one. */
+#define D3K_GRAIN 16384
+
+D3K_INLINE int64_t d3k_min(int64_t a, int64_t b) { return a < b ? a : b; }
+D3K_INLINE int64_t d3k_max(int64_t a, int64_t b) { return a > b ? a : b; }
+D3K_INLINE int64_t d3k_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/** Threads worth using for `work` operations. */
+D3K_INLINE int32_t d3k_threads_for(int32_t threads, int64_t work) {
+  return (int32_t)d3k_max(1, d3k_min(threads, work / (D3K_GRAIN / 2)));
+}
+
+/* stages.c: one stage over one line of contiguous floats; y may be x. --------------------- */
+
+/** y = f(x); kinds below D3K_ADD. */
+void d3k_line_unary(int32_t kind, float a, float b, const float *x, float *y, int64_t count);
+/** y = f(x, operand); the operand is one value when `is_scalar`. */
+void d3k_line_binary(int32_t kind, const float *x, const float *operand, int32_t is_scalar,
+                     float *y, int64_t count);
+/** y = x * scale + shift; both are one value when `is_scalar`. */
+void d3k_line_affine(const float *x, const float *scale, const float *shift, int32_t is_scalar,
+                     float *y, int64_t count);
+
+#endif /* D3K_INTERNAL_H */

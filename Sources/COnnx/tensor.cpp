@@ -1,0 +1,213 @@
+// A tensor of any in-file encoding comes in; its values as float32 or int64 go out.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+#include "internal.hpp"
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little endian");
+
+namespace {
+
+using d3o::fail;
+using onnx::TensorProto;
+
+constexpr size_t kBufferBytes = 64 * 1024;
+
+// Element types that C++ has no name for.
+struct Half {
+  uint16_t bits;
+};
+struct BFloat16 {
+  uint16_t bits;
+};
+struct Bool {
+  uint8_t bits;
+};
+
+float from_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+float to_float(float value) { return value; }
+float to_float(double value) { return static_cast<float>(value); }
+float to_float(BFloat16 value) { return from_bits(uint32_t{value.bits} << 16); }
+float to_float(Half value) {
+  const uint32_t sign = uint32_t{value.bits & 0x8000u} << 16;
+  const uint32_t exponent = value.bits >> 10 & 0x1f;
+  const uint32_t fraction = value.bits & 0x3ff;
+  if (exponent == 31) return from_bits(sign | 0x7f800000 | fraction << 13);  // infinity, NaN
+  if (exponent != 0) return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
+  const float subnormal = std::ldexp(static_cast<float>(fraction), -24);  // exact in float32
+  return sign != 0 ? -subnormal : subnormal;
+}
+
+template <typename Integer>
+int64_t to_int(Integer value) {
+  return static_cast<int64_t>(value);
+}
+int64_t to_int(uint64_t value) {
+  return static_cast<int64_t>(std::min<uint64_t>(value, INT64_MAX));
+}
+int64_t to_int(Bool value) { return value.bits != 0; }
+
+template <typename Element>
+void convert(Element value, float *out) {
+  *out = to_float(value);
+}
+template <typename Element>
+void convert(Element value, int64_t *out) {
+  *out = to_int(value);
+}
+
+// In typed fields small elements stand in an int32, uint32 in a uint64: their low bits count.
+template <typename Element, typename Entry>
+Element narrow(Entry entry) {
+  if constexpr (std::is_same_v<Element, Bool>) {
+    return Bool{entry != 0};
+  } else if constexpr (std::is_same_v<Element, Half> || std::is_same_v<Element, BFloat16>) {
+    return Element{static_cast<uint16_t>(entry)};
+  } else {
+    return static_cast<Element>(entry);
+  }
+}
+
+template <typename Element, typename Out>
+void convert_raw(const void *bytes, size_t count, Out *out) {
+  if constexpr (std::is_same_v<Element, Out>) {
+    if (count > 0) std::memcpy(out, bytes, count * sizeof(Out));
+  } else {
+    const auto *at = static_cast<const unsigned char *>(bytes);
+    for (size_t i = 0; i < count; i++) {
+      Element value;  // raw_data is not aligned
+      std::memcpy(&value, at + i * sizeof value, sizeof value);
+      convert(value, out + i);
+    }
+  }
+}
+
+struct Source {
+  const TensorProto &proto;
+  const d3o_tensor &record;
+  int directory;
+};
+
+template <typename Element, typename Out>
+void read_external(const Source &source, Out *out) {
+  const d3o_tensor &record = source.record;
+  const auto count = static_cast<size_t>(record.element_count);
+  const std::string name = d3o::shown(record.location);
+  const d3o::File file =
+      d3o::open_external(source.directory, record.location, record.offset, count * sizeof(Element),
+                         "tensor " + d3o::shown(record.name));
+  if constexpr (std::is_same_v<Element, Out>) {
+    d3o::read_fully(file.get(), out, count * sizeof(Out), record.offset, name);
+  } else {
+    std::vector<unsigned char> buffer(std::min(kBufferBytes, count * sizeof(Element)));
+    for (size_t done = 0; done < count;) {
+      const size_t part = std::min(count - done, kBufferBytes / sizeof(Element));
+      const int64_t at = record.offset + static_cast<int64_t>(done * sizeof(Element));
+      d3o::read_fully(file.get(), buffer.data(), part * sizeof(Element), at, name);
+      convert_raw<Element>(buffer.data(), part, out + done);
+      done += part;
+    }
+  }
+}
+
+// The parser has made sure that the data has element_count entries, wherever it stands.
+template <typename Element, typename Entries, typename Out>
+void read_values(const Source &source, const Entries &entries, Out *out) {
+  if (source.record.is_external != 0) {
+    read_external<Element>(source, out);
+  } else if (!source.proto.raw_data().empty()) {
+    const auto count = static_cast<size_t>(source.record.element_count);
+    convert_raw<Element>(source.proto.raw_data().data(), count, out);
+  } else {
+    for (const auto entry : entries) convert(narrow<Element>(entry), out++);
+  }
+}
+
+void read_as(const Source &source, float *out) {
+  const TensorProto &proto = source.proto;
+  switch (proto.data_type()) {
+    case TensorProto::FLOAT:
+      return read_values<float>(source, proto.float_data(), out);
+    case TensorProto::DOUBLE:
+      return read_values<double>(source, proto.double_data(), out);
+    case TensorProto::FLOAT16:
+      return read_values<Half>(source, proto.int32_data(), out);
+    case TensorProto::BFLOAT16:
+      return read_values<BFloat16>(source, proto.int32_data(), out);
+    default:
+      fail(D3O_E_UNSUPPORTED, "tensor " + d3o::shown(source.record.name) + " is of type " +
+                                  d3o::type_name(proto.data_type()) +
+                                  ", expected float, float16, bfloat16 or double");
+  }
+}
+
+void read_as(const Source &source, int64_t *out) {
+  const TensorProto &proto = source.proto;
+  switch (proto.data_type()) {
+    case TensorProto::INT64:
+      return read_values<int64_t>(source, proto.int64_data(), out);
+    case TensorProto::INT32:
+      return read_values<int32_t>(source, proto.int32_data(), out);
+    case TensorProto::INT16:
+      return read_values<int16_t>(source, proto.int32_data(), out);
+    case TensorProto::INT8:
+      return read_values<int8_t>(source, proto.int32_data(), out);
+    case TensorProto::UINT8:
+      return read_values<uint8_t>(source, proto.int32_data(), out);
+    case TensorProto::UINT16:
+      return read_values<uint16_t>(source, proto.int32_data(), out);
+    case TensorProto::UINT32:
+      return read_values<uint32_t>(source, proto.uint64_data(), out);
+    case TensorProto::UINT64:
+      return read_values<uint64_t>(source, proto.uint64_data(), out);
+    case TensorProto::BOOL:
+      return read_values<Bool>(source, proto.int32_data(), out);
+    default:
+      fail(D3O_E_UNSUPPORTED, "tensor " + d3o::shown(source.record.name) + " is of type " +
+                                  d3o::type_name(proto.data_type()) +
+                                  ", expected an integer type or bool");
+  }
+}
+
+template <typename Out>
+d3o_status read(const d3o_model *model, int64_t tensor, int directory, Out *out, int64_t count,
+                char *message, size_t capacity) {
+  return d3o::guarded(message, capacity, [&] {
+    const int64_t available = model != nullptr ? model->graph.tensor_count : 0;
+    if (tensor < 0 || tensor >= available) {
+      fail(D3O_E_FORMAT, "there is no tensor " + std::to_string(tensor) + ", the model has " +
+                             std::to_string(available));
+    }
+    const auto index = static_cast<size_t>(tensor);
+    const d3o_tensor &record = model->tensors[index];
+    if (count != record.element_count || (out == nullptr && count > 0)) {
+      fail(D3O_E_FORMAT,
+           "tensor " + d3o::shown(record.name) + " has " + std::to_string(record.element_count) +
+               " elements, there is room for " + std::to_string(out == nullptr ? 0 : count));
+    }
+    read_as(Source{*model->tensor_protos[index], record, directory}, out);
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+d3o_status d3o_read_floats(const d3o_model *model, int64_t tensor, int directory, float *out,
+                           int64_t count, char *message, size_t capacity) {
+  return read(model, tensor, directory, out, count, message, capacity);
+}
+
+d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int directory, int64_t *out,
+                         int64_t count, char *message, size_t capacity) {
+  return read(model, tensor, directory, out, count, message, capacity);
+}
+
+}  // extern "C"

@@ -1,0 +1,186 @@
+import CDas3
+import Das3Graph
+
+/// What `das3_model` points to: the network and the C strings it lends.
+@safe final class ModelObject: Sendable {
+  let model: SegmentationModel
+  let classNames: [CString]
+  let producer, inputName, outputName, outputKind: CString
+
+  init(_ model: SegmentationModel) {
+    self.model = model
+    classNames = model.classes.map(CString.init)
+    producer = CString(model.onnx.producer)
+    inputName = CString(model.inputName)
+    outputName = CString(model.scoresName)
+    outputKind = CString(model.isProbability ? "probabilities" : "logits")
+  }
+}
+
+/// A NUL-terminated copy of a string, at one address for as long as it lives.
+@safe final class CString: @unchecked Sendable {
+  let start: UnsafePointer<CChar>
+
+  init(_ text: String) {
+    let bytes = text.utf8CString
+    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+    for (index, byte) in bytes.enumerated() { unsafe copy[index] = byte }
+    unsafe start = UnsafePointer(copy)
+  }
+
+  deinit { unsafe start.deallocate() }
+}
+
+@c @implementation
+public func das3_model_options_init(_ options: UnsafeMutablePointer<das3_model_options>?) {
+  unsafe options?.pointee = defaultModelOptions()
+}
+
+@c @implementation
+public func das3_model_load(
+  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ path: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<das3_model_options>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    try unsafe create(out) { () throws(Das3Error) in
+      guard let path = unsafe path else { throw .argument("path is NULL") }
+      let file = unsafe String(cString: path)
+      guard !file.isEmpty else { throw .argument("path is empty") }
+      let request = try unsafe ModelRequest(options)
+      let onnx = try OnnxImport.load(
+        path: file, allowsExternalData: request.allowsExternalData, limits: request.limits)
+      return try request.model(onnx, sidecar: OnnxImport.sidecar(ofModel: file))
+    }
+  }
+}
+
+@c @implementation
+public func das3_model_load_bytes(
+  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ bytes: UnsafeRawPointer?, _ size: Int,
+  _ options: UnsafePointer<das3_model_options>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    try unsafe create(out) { () throws(Das3Error) in
+      guard let bytes = unsafe bytes else { throw .argument("bytes is NULL") }
+      let request = try unsafe ModelRequest(options)
+      guard size >= 0, UInt64(size) <= request.limits.maximumBytes else {
+        throw .limit("\(UInt(bitPattern: size)) bytes; the limit is \(request.limits.maximumBytes)")
+      }
+      let onnx = try unsafe OnnxImport.load(
+        bytes: UnsafeRawBufferPointer(start: bytes, count: size),
+        directory: request.allowsExternalData ? request.externalDirectory : nil,
+        limits: request.limits)
+      return try request.model(onnx, sidecar: nil)
+    }
+  }
+}
+
+@c @implementation
+public func das3_model_get_info(
+  _ model: OpaquePointer?, _ info: UnsafeMutablePointer<das3_model_info>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    let model = object.model
+    let (mean, deviation) = (model.metadata.mean, model.metadata.deviation)
+    let value = unsafe das3_model_info(
+      struct_size: 0, class_count: Int32(model.classCount),
+      channel_count: Int32(model.channelCount), height: Int32(model.fixedHeight ?? 0),
+      width: Int32(model.fixedWidth ?? 0), stride_multiple: Int32(model.strideMultiple),
+      opset: Int32(model.onnx.opset), ir_version: Int32(model.onnx.irVersion),
+      ignore_label: Int32(model.metadata.ignoreLabel),
+      swaps_colours: model.metadata.swapsColours ? 1 : 0,
+      parameter_count: Int64(model.onnx.weights.count), node_count: Int64(model.onnx.nodeCount),
+      scale: model.metadata.scale, mean: (mean[0], mean[1], mean[2]),
+      std: (deviation[0], deviation[1], deviation[2]), producer: object.producer.start,
+      input_name: object.inputName.start, output_name: object.outputName.start,
+      output_kind: object.outputKind.start)
+    try unsafe VersionedStruct.write(value, to: info, "info")
+  }
+}
+
+@c @implementation
+public func das3_model_get_class(
+  _ model: OpaquePointer?, _ index: Int32, _ entry: UnsafeMutablePointer<das3_class>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    guard object.classNames.indices.contains(Int(index)) else {
+      throw .argument("class \(index); expected 0 to \(object.classNames.count - 1)")
+    }
+    let colour = object.model.colour(Int(index))
+    let value = unsafe das3_class(
+      struct_size: 0, red: colour.red, green: colour.green, blue: colour.blue, reserved: 0,
+      name: object.classNames[Int(index)].start)
+    try unsafe VersionedStruct.write(value, to: entry, "entry")
+  }
+}
+
+@c @implementation
+public func das3_model_free(_ model: OpaquePointer?) {
+  unsafe Handle.end(model, as: ModelObject.self)
+}
+
+private func defaultModelOptions() -> das3_model_options {
+  unsafe das3_model_options(
+    struct_size: UInt32(MemoryLayout<das3_model_options>.size), external_data: 0,
+    metadata_json: nil, class_preset: nil, max_bytes: 0, max_nodes: 0, max_milliseconds: 0,
+    external_directory: nil)
+}
+
+/// `das3_model_options`, checked.
+private struct ModelRequest {
+  let limits: OnnxImport.Limits
+  let allowsExternalData: Bool
+  let externalDirectory: String?
+  /// The caller's own metadata, then the preset.
+  private let overrides: [[String: Json]]
+
+  init(_ pointer: UnsafePointer<das3_model_options>?) throws(Das3Error) {
+    let options = try unsafe VersionedStruct.read(
+      pointer, defaults: defaultModelOptions(), "options")
+    var limits = OnnxImport.Limits()
+    if unsafe options.max_bytes > 0 { limits.maximumBytes = unsafe options.max_bytes }
+    if unsafe options.max_nodes > 0 { limits.maximumNodes = unsafe options.max_nodes }
+    limits.deadline = Deadline(milliseconds: unsafe options.max_milliseconds)
+    self.limits = limits
+    switch unsafe das3_external_data(rawValue: options.external_data) {
+    case DAS3_EXTERNAL_DATA_ALLOW: allowsExternalData = true
+    case DAS3_EXTERNAL_DATA_REFUSE: allowsExternalData = false
+    case let other:
+      throw .argument("external_data is \(other.rawValue); expected a das3_external_data")
+    }
+    externalDirectory = unsafe options.external_directory.map { unsafe String(cString: $0) }
+    var overrides: [[String: Json]] = []
+    if let text = unsafe options.metadata_json {
+      do throws(Das3Error) {
+        guard let object = try Json(parsing: unsafe String(cString: text)).object else {
+          throw .argument("expected a JSON object")
+        }
+        overrides.append(object)
+      } catch {
+        throw Das3Error(.argument, "metadata_json: \(error.message)")
+      }
+    }
+    if let preset = unsafe options.class_preset.map({ unsafe String(cString: $0) }) {
+      guard let classes = ClassPresets.json(named: preset) else {
+        throw .argument(
+          "class_preset '\(preset)'; expected cityscapes19, synthia16, synthia13, crosscity13 or camvid11"
+        )
+      }
+      overrides.append(classes)
+    }
+    self.overrides = overrides
+  }
+
+  func model(_ onnx: OnnxModel, sidecar: [String: Json]?) throws(Das3Error) -> ModelObject {
+    let own = Metadata.json(ofFile: onnx.metadata)
+    let sources = overrides + [own] + (sidecar.map { [$0] } ?? [])
+    if !sources.contains(where: { $0["input"] != nil }) {
+      Log.write(
+        DAS3_LOG_WARNING, "the model says nothing of its preprocessing; pixels are scaled to 0…1")
+    }
+    return ModelObject(
+      try SegmentationModel(onnx, metadata: Metadata(sources), deadline: limits.deadline))
+  }
+}

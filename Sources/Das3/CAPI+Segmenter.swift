@@ -1,0 +1,151 @@
+import CDas3
+import Das3Graph
+import Das3Runtime
+import Glibc
+
+/// What `das3_segmenter` points to.
+final class SegmenterObject {
+  let segmenter: Segmenter
+  /// The only format to accept, 0 = any.
+  let format: Int32
+  let backendName: CString
+
+  init(_ segmenter: Segmenter, format: Int32) {
+    self.segmenter = segmenter
+    self.format = format
+    backendName = CString(segmenter.options.backend == .oneDNN ? "onednn" : "openblas")
+  }
+}
+
+@c @implementation
+public func das3_segmenter_options_init(_ options: UnsafeMutablePointer<das3_segmenter_options>?) {
+  unsafe options?.pointee = defaultSegmenterOptions()
+}
+
+@c @implementation
+public func das3_segmenter_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
+  _ options: UnsafePointer<das3_segmenter_options>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    try unsafe create(out) { () throws(Das3Error) in
+      let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+      let request = try unsafe VersionedStruct.read(
+        options, defaults: defaultSegmenterOptions(), "options")
+      guard (0...8).contains(request.format) else {
+        throw .argument("format is \(request.format); expected a das3_format or 0")
+      }
+      let segmenter = try Segmenter(
+        object.model, size: requestedSize(request), options: executionOptions(request),
+        memoryLimit: request.memory_limit)
+      return SegmenterObject(segmenter, format: request.format)
+    }
+  }
+}
+
+@c @implementation
+public func das3_segmenter_run(
+  _ segmenter: OpaquePointer?, _ image: UnsafePointer<das3_image>?,
+  _ result: UnsafeMutablePointer<das3_segmentation>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+    guard let image = unsafe image?.pointee else { throw .argument("image is NULL") }
+    guard let data = unsafe image.data else { throw .argument("image.data is NULL") }
+    guard let result = unsafe result else { throw .argument("result is NULL") }
+    let wanted = try unsafe VersionedStruct.read(
+      UnsafePointer(result), defaults: das3_segmentation(), "result")
+    let format = unsafe image.format
+    guard object.format == 0 || object.format == format else {
+      throw .argument("image format is \(format); the segmenter takes only \(object.format)")
+    }
+    let frame = try unsafe Frame(
+      data: data, height: Int(image.height), width: Int(image.width),
+      strideBytes: image.stride_bytes, format: format)
+    try object.segmenter.segment(
+      frame,
+      into: unsafe Segmenter.Results(
+        labels: wanted.labels, confidence: wanted.confidence, entropy: wanted.entropy,
+        probabilities: wanted.probabilities))
+  }
+}
+
+@c @implementation
+public func das3_segmenter_set_model(_ segmenter: OpaquePointer?, _ model: OpaquePointer?)
+  -> das3_status
+{
+  status { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+    let other = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    try object.segmenter.setModel(other.model)
+  }
+}
+
+@c @implementation
+public func das3_segmenter_get_info(
+  _ segmenter: OpaquePointer?, _ info: UnsafeMutablePointer<das3_segmenter_info>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+    let segmenter = object.segmenter
+    let value = unsafe das3_segmenter_info(
+      struct_size: 0, height: Int32(segmenter.size?.height ?? 0),
+      width: Int32(segmenter.size?.width ?? 0), threads: Int32(segmenter.options.threads),
+      precision: segmenter.options.usesBFloat16 ? 1 : 0, reserved: 0,
+      peak_bytes: UInt64(segmenter.byteCount), multiply_adds: segmenter.multiplyAdds,
+      backend: object.backendName.start)
+    try unsafe VersionedStruct.write(value, to: info, "info")
+  }
+}
+
+@c @implementation
+public func das3_segmenter_free(_ segmenter: OpaquePointer?) {
+  unsafe Handle.end(segmenter, as: SegmenterObject.self)
+}
+
+private func defaultSegmenterOptions() -> das3_segmenter_options {
+  das3_segmenter_options(
+    struct_size: UInt32(MemoryLayout<das3_segmenter_options>.size), threads: 0, height: 0,
+    width: 0, format: 0, precision: 0, memory_limit: 0)
+}
+
+private func requestedSize(_ options: das3_segmenter_options) throws(Das3Error)
+  -> (height: Int, width: Int)?
+{
+  let (height, width) = (Int(options.height), Int(options.width))
+  if height == 0, width == 0 { return nil }
+  guard (1...Frame.maximumSize).contains(height), (1...Frame.maximumSize).contains(width) else {
+    throw .argument(
+      "size is \(width)x\(height); expected both 0 or both from 1 to \(Frame.maximumSize)")
+  }
+  return (height, width)
+}
+
+private func executionOptions(_ options: das3_segmenter_options) throws(Das3Error)
+  -> ExecutionOptions
+{
+  guard options.threads <= 1024 else {
+    throw .argument("threads is \(options.threads); expected 0 to 1024")
+  }
+  let threads = options.threads == 0 ? ExecutionOptions.processorCount : Int(options.threads)
+  var result = ExecutionOptions(threads: threads)
+  switch unsafe getenv("DAS3_BACKEND").map({ unsafe String(cString: $0) }) {
+  case nil, "": break
+  case "onednn":
+    guard result.backend == .oneDNN else {
+      throw .unsupported("DAS3_BACKEND is onednn, which this build lacks")
+    }
+  case "openblas": result.backend = .openBLAS
+  case let other?: throw .argument("DAS3_BACKEND is '\(other)'; expected onednn or openblas")
+  }
+  switch options.precision {
+  case 0: break
+  case 1:
+    guard ExecutionOptions.supportsBFloat16, result.backend == .oneDNN else {
+      throw .unsupported("bf16 needs oneDNN and a CPU that multiplies bfloat16")
+    }
+    result.usesBFloat16 = true
+  default: throw .argument("precision is \(options.precision); expected a das3_precision")
+  }
+  return result
+}

@@ -1,0 +1,92 @@
+import CDas3
+import Das3Graph
+import Glibc
+
+/// What the thread's last call had to say: one C string per thread, made on first use and freed
+/// with the thread.
+enum LastError {
+  private static let capacity = 1024
+
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    unsafe pthread_key_create(&key) { block in unsafe free(block) }
+    return key
+  }()
+
+  /// The thread's buffer, or nil where memory ran out.
+  static var text: UnsafeMutablePointer<CChar>? {
+    if let block = unsafe pthread_getspecific(key) {
+      return unsafe block.assumingMemoryBound(to: CChar.self)
+    }
+    guard let block = unsafe calloc(capacity, 1) else { return nil }
+    unsafe pthread_setspecific(key, block)
+    return unsafe block.assumingMemoryBound(to: CChar.self)
+  }
+
+  /// Stores `message`, cut at the buffer's end; "" clears.
+  static func set(_ message: String) {
+    guard let text = unsafe text else { return }
+    var length = 0
+    for byte in message.utf8.prefix(capacity - 1) {
+      unsafe text[length] = CChar(bitPattern: byte < 32 ? 32 : byte)
+      length += 1
+    }
+    unsafe text[length] = 0
+  }
+}
+
+/// The body of every C function: clears the thread's message, runs, and turns an error into its
+/// status and message.
+func status(_ body: () throws(Das3Error) -> Void) -> das3_status {
+  LastError.set("")
+  do throws(Das3Error) {
+    try body()
+    return das3_status(DAS3_OK)
+  } catch {
+    LastError.set(error.message)
+    return error.code.rawValue
+  }
+}
+
+@c @implementation
+public func das3_abi_version() -> UInt32 { UInt32(DAS3_ABI_VERSION) }
+
+@c @implementation
+public func das3_version() -> UnsafePointer<CChar>? { unsafe StaticStrings.version }
+
+@c @implementation
+public func das3_status_name(_ status: das3_status) -> UnsafePointer<CChar>? {
+  unsafe StaticStrings.statusNames[status] ?? StaticStrings.unknown
+}
+
+@c @implementation
+public func das3_last_error() -> UnsafePointer<CChar>? {
+  unsafe LastError.text.map { unsafe UnsafePointer($0) } ?? StaticStrings.empty
+}
+
+/// Strings that live as long as the process.
+private enum StaticStrings {
+  nonisolated(unsafe) static let version = unsafe make(
+    "\(DAS3_VERSION_MAJOR).\(DAS3_VERSION_MINOR).\(DAS3_VERSION_PATCH)")
+  nonisolated(unsafe) static let unknown = unsafe make("unknown")
+  nonisolated(unsafe) static let empty = unsafe make("")
+  nonisolated(unsafe) static let statusNames: [das3_status: UnsafePointer<CChar>] = unsafe [
+    das3_status(DAS3_OK): make("DAS3_OK"),
+    das3_status(DAS3_E_ARGUMENT): make("DAS3_E_ARGUMENT"),
+    das3_status(DAS3_E_SHAPE): make("DAS3_E_SHAPE"),
+    das3_status(DAS3_E_MEMORY): make("DAS3_E_MEMORY"),
+    das3_status(DAS3_E_IO): make("DAS3_E_IO"),
+    das3_status(DAS3_E_FORMAT): make("DAS3_E_FORMAT"),
+    das3_status(DAS3_E_UNSUPPORTED): make("DAS3_E_UNSUPPORTED"),
+    das3_status(DAS3_E_LIMIT): make("DAS3_E_LIMIT"),
+    das3_status(DAS3_E_CANCELLED): make("DAS3_E_CANCELLED"),
+    das3_status(DAS3_E_INTERNAL): make("DAS3_E_INTERNAL"),
+  ]
+
+  private static func make(_ text: String) -> UnsafePointer<CChar> {
+    let bytes = text.utf8CString
+    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+    for (index, byte) in bytes.enumerated() { unsafe copy[index] = byte }
+    return unsafe UnsafePointer(copy)
+  }
+}

@@ -1,0 +1,79 @@
+/// Values known when the graph is made: shape arithmetic, folded constants, configuration inputs.
+package struct ConstantTensor: Equatable, Sendable {
+  package enum Storage: Equatable, Sendable {
+    case floats([Float])
+    case ints([Int64])
+  }
+
+  package var shape: Shape
+  package var type: ElementType
+  package var storage: Storage
+
+  package init(shape: Shape, floats: [Float]) {
+    self.shape = shape
+    type = .float32
+    storage = .floats(floats)
+  }
+
+  package init(shape: Shape, type: ElementType = .int64, ints: [Int64]) {
+    self.shape = shape
+    self.type = type
+    storage = .ints(ints)
+  }
+
+  package init(vector: [Int]) {
+    self.init(shape: [vector.count], ints: vector.map(Int64.init))
+  }
+
+  package init(scalar: Float) { self.init(shape: [], floats: [scalar]) }
+
+  /// Values as integers; floats are truncated and clamped.
+  package var ints: [Int64] {
+    switch storage {
+    case .ints(let values): values
+    case .floats(let values): values.map { Int64(clamping: $0) }
+    }
+  }
+
+  package var floats: [Float] {
+    switch storage {
+    case .ints(let values): values.map(Float.init)
+    case .floats(let values): values
+    }
+  }
+
+  /// The elements at `indices` (-1 = `fill`), in a new shape.
+  package func selecting(_ indices: [Int], shape: Shape, fill: Float = 0) -> ConstantTensor {
+    var result = self
+    result.shape = shape
+    switch storage {
+    case .ints(let values):
+      result.storage = .ints(indices.map { $0 < 0 ? Int64(clamping: fill) : values[$0] })
+    case .floats(let values):
+      result.storage = .floats(indices.map { $0 < 0 ? fill : values[$0] })
+    }
+    return result
+  }
+}
+
+/// What the elements of a value mean. Everything that runs per frame is computed in float32.
+package enum ElementType: Sendable {
+  case float32
+  case int64
+  case bool
+}
+
+extension Int64 {
+  /// Truncates towards zero; NaN becomes 0, what is out of range the nearest value.
+  package init(clamping value: Float) {
+    if value.isNaN {
+      self = 0
+    } else if value >= 9.2233715e18 {
+      self = .max
+    } else if value <= -9.223372e18 {
+      self = .min
+    } else {
+      self = Int64(value)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import Glibc
+
+/// A moment after which work that a caller has limited in time is given up.
+package struct Deadline: Sendable {
+  private let limitMilliseconds: UInt64
+  private let end: UInt64
+
+  /// Starts now; 0 = never ends.
+  package init(milliseconds: UInt64) {
+    limitMilliseconds = milliseconds
+    end = milliseconds == 0 ? .max : Self.now.addingReportingOverflow(milliseconds).partialValue
+  }
+
+  /// Throws once the moment has passed.
+  package func check() throws(Das3Error) {
+    if end != .max, Self.now > end {
+      throw .limit("loading took longer than the limit of \(limitMilliseconds) ms")
+    }
+  }
+
+  private static var now: UInt64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+  }
+}

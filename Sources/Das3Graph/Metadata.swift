@@ -1,0 +1,112 @@
+/// What a model says of itself beyond the graph: class names, colours, preprocessing.
+///
+/// The same keys everywhere (`classes`, `colours`, `ignore`, `input`, `output`): in the caller's
+/// options, in the ONNX file's metadata, in a JSON file beside the model; the first that has a key
+/// decides it.
+package struct Metadata: Sendable {
+  package struct Colour: Equatable, Sendable {
+    package var red: UInt8
+    package var green: UInt8
+    package var blue: UInt8
+  }
+
+  package var classes: [String]?
+  package var colours: [Colour]?
+  package var ignoreLabel = 255
+  package var swapsColours = false
+  /// The network sees (pixel · scale − mean) / deviation, per channel of its colour order.
+  package var scale: Float = 1 / 255
+  package var mean: [Float] = [0, 0, 0]
+  package var deviation: [Float] = [1, 1, 1]
+  package var outputName: String?
+  package var isProbability: Bool?
+
+  package init() {}
+
+  /// - Parameter sources: JSON objects, the most binding first.
+  /// - Throws: `.format` naming the key that is not what it should be.
+  package init(_ sources: [[String: Json]]) throws(Das3Error) {
+    func find(_ key: String) -> Json? { sources.lazy.compactMap { $0[key] }.first }
+    if let value = find("classes") {
+      guard let names = value.array?.compactMap(\.string), names.count == value.array?.count else {
+        throw .format("metadata 'classes' is not a list of names")
+      }
+      classes = names
+    }
+    if let value = find("colours") { colours = try Self.colours(value) }
+    if let value = find("ignore") {
+      guard let label = value.number, (0...255).contains(label) else {
+        throw .format("metadata 'ignore' is not a number from 0 to 255")
+      }
+      ignoreLabel = Int(label)
+    }
+    if let value = find("input") { try readInput(value) }
+    if let output = find("output")?.object {
+      outputName = output["name"]?.string
+      switch output["kind"]?.string {
+      case "logits": isProbability = false
+      case "probabilities": isProbability = true
+      case nil: break
+      case let other?:
+        throw .format("metadata 'output.kind' is '\(other)'; expected logits or probabilities")
+      }
+    }
+  }
+
+  private mutating func readInput(_ value: Json) throws(Das3Error) {
+    guard let input = value.object else { throw .format("metadata 'input' is not an object") }
+    switch input["colour_order"]?.string {
+    case "rgb", nil: break
+    case "bgr": swapsColours = true
+    case let other?: throw .format("metadata 'colour_order' is '\(other)'; expected rgb or bgr")
+    }
+    if let number = input["scale"]?.number { scale = Float(number) }
+    func triple(_ key: String) throws(Das3Error) -> [Float]? {
+      guard let value = input[key] else { return nil }
+      guard let numbers = value.array?.compactMap(\.number), [1, 3].contains(numbers.count) else {
+        throw .format("metadata 'input.\(key)' is not a list of 3 numbers")
+      }
+      return (0..<3).map { Float(numbers[numbers.count == 1 ? 0 : $0]) }
+    }
+    mean = try triple("mean") ?? mean
+    deviation = try triple("std") ?? deviation
+    guard deviation.allSatisfy({ $0 != 0 }) else { throw .format("metadata 'input.std' has a 0") }
+  }
+
+  private static func colours(_ value: Json) throws(Das3Error) -> [Colour] {
+    var colours: [Colour] = []
+    for entry in value.array ?? [] {
+      let parts = (entry.array ?? []).compactMap(\.number)
+      guard parts.count == 3, parts.allSatisfy({ (0...255).contains($0) }) else {
+        throw .format("metadata 'colours' is not a list of [red, green, blue] from 0 to 255")
+      }
+      colours.append(
+        Colour(red: UInt8(parts[0]), green: UInt8(parts[1]), blue: UInt8(parts[2])))
+    }
+    return colours
+  }
+
+  /// The metadata entries of an ONNX file as JSON; entries that are not JSON are left out.
+  package static func json(ofFile metadata: [String: String]) -> [String: Json] {
+    var result: [String: Json] = [:]
+    for key in ["classes", "colours", "ignore", "input", "output"] {
+      if let text = metadata[key], let value = try? Json(parsing: text) { result[key] = value }
+    }
+    return result
+  }
+
+  /// Colours for classes that have none: well apart, the same for every model.
+  package static func defaultColour(_ index: Int) -> Colour {
+    var (red, green, blue) = (0, 0, 0)
+    // Bit k of the class number goes to bit 7 − k/3 of channel k mod 3.
+    for bit in 0..<8 where (index + 1) >> bit & 1 == 1 {
+      let value = 1 << (7 - bit / 3)
+      switch bit % 3 {
+      case 0: red |= value
+      case 1: green |= value
+      default: blue |= value
+      }
+    }
+    return Colour(red: UInt8(red), green: UInt8(green), blue: UInt8(blue))
+  }
+}

@@ -1,0 +1,304 @@
+internal import COnnx
+
+/// Bytes of an ONNX file, or a file with its external data, to an `OnnxModel`.
+///
+/// libonnx's own checker has its say where it can judge (opset ≤ 17, IR ≤ 8); `GraphBuilder`
+/// judges the rest when a graph is made.
+@safe package struct OnnxImport {
+  package struct Limits: Sendable {
+    package var maximumBytes: UInt64 = 2 << 30
+    package var maximumNodes: UInt64 = 100_000
+    package var deadline = Deadline(milliseconds: 0)
+    package init() {}
+  }
+
+  private let limits: Limits
+  private let model: OpaquePointer
+  private let directory: Int32
+
+  /// Reads the file at `path`; external data is looked for beside it.
+  package static func load(path: String, allowsExternalData: Bool, limits: Limits)
+    throws(Das3Error) -> OnnxModel
+  {
+    var bytes: UnsafeMutableRawPointer?
+    var size = 0
+    try unsafe call { unsafe d3o_read_file(&bytes, &size, path, limits.maximumBytes, $0, $1) }
+    defer { unsafe d3o_free_bytes(bytes) }
+    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) }
+    return try unsafe load(
+      bytes: UnsafeRawBufferPointer(start: bytes, count: size),
+      directory: allowsExternalData ? folder ?? "." : nil, limits: limits)
+  }
+
+  /// Reads a file's bytes; external data is looked for in `directory`, nil = refused.
+  package static func load(bytes: UnsafeRawBufferPointer, directory: String?, limits: Limits)
+    throws(Das3Error) -> OnnxModel
+  {
+    var model: OpaquePointer?
+    var recordLimits = d3o_limits(
+      max_bytes: limits.maximumBytes, max_nodes: limits.maximumNodes)
+    try unsafe call { unsafe d3o_parse(&model, bytes.baseAddress, bytes.count, &recordLimits, $0, $1) }
+    guard let model = unsafe model else { throw Das3Error(.internal, "the ONNX reader gave no model") }
+    defer { unsafe d3o_free(model) }
+    try limits.deadline.check()
+    do throws(Das3Error) {
+      try unsafe call { unsafe d3o_check(model, $0, $1) }
+    } catch {
+      // The checker calls an operator that it does not know damage; we say what it is.
+      if let place = unsafe unsupportedOperator(model) {
+        throw .unsupported("\(place): operator is not supported")
+      }
+      throw error
+    }
+    try limits.deadline.check()
+    var descriptor: Int32 = -1
+    if let directory, unsafe hasExternalData(model) {
+      try unsafe call { unsafe d3o_open_directory(&descriptor, directory, $0, $1) }
+    }
+    defer { d3o_close_directory(descriptor) }
+    return try unsafe OnnxImport(limits: limits, model: model, directory: descriptor).convert()
+  }
+
+  /// The metadata in `network.json` beside `network.onnx`, or nil where there is none.
+  package static func sidecar(ofModel path: String) throws(Das3Error) -> [String: Json]? {
+    let stem = path.hasSuffix(".onnx") ? String(path.dropLast(5)) : path
+    var bytes: UnsafeMutableRawPointer?
+    var size = 0
+    guard (try? unsafe call { unsafe d3o_read_file(&bytes, &size, stem + ".json", 1 << 20, $0, $1) }) != nil
+    else { return nil }
+    defer { unsafe d3o_free_bytes(bytes) }
+    let text = unsafe String(
+      decoding: UnsafeRawBufferPointer(start: bytes, count: size), as: UTF8.self)
+    do {
+      return try Json(parsing: text).object
+    } catch {
+      throw error.at("\(stem).json")
+    }
+  }
+
+  /// Reads one serialised TensorProto.
+  package static func loadTensor(bytes: UnsafeRawBufferPointer) throws(Das3Error) -> ConstantTensor {
+    let limits = Limits()
+    var model: OpaquePointer?
+    var recordLimits = d3o_limits(max_bytes: limits.maximumBytes, max_nodes: 1)
+    try unsafe call {
+      unsafe d3o_parse_tensor(&model, bytes.baseAddress, bytes.count, &recordLimits, $0, $1)
+    }
+    guard let model = unsafe model else { throw Das3Error(.internal, "the ONNX reader gave no tensor") }
+    defer { unsafe d3o_free(model) }
+    return try unsafe OnnxImport(limits: limits, model: model, directory: -1).tensor(0)
+  }
+
+  private static func unsupportedOperator(_ model: OpaquePointer) -> String? {
+    let graph = unsafe d3o_get_graph(model).pointee
+    for index in unsafe 0..<Int(graph.node_count) {
+      let opType = unsafe String(cString: graph.nodes[index].op_type)
+      guard GraphBuilder.importers[opType] == nil else { continue }
+      return unsafe "\(opType) '\(String(cString: graph.nodes[index].name))'"
+    }
+    return nil
+  }
+
+  private static func hasExternalData(_ model: OpaquePointer) -> Bool {
+    let graph = unsafe d3o_get_graph(model).pointee
+    return unsafe (0..<Int(graph.tensor_count)).contains { unsafe graph.tensors[$0].is_external != 0 }
+  }
+
+  private func convert() throws(Das3Error) -> OnnxModel {
+    let graph = unsafe d3o_get_graph(model).pointee
+    guard unsafe graph.function_count == 0 else {
+      throw .unsupported(unsafe "the file defines \(graph.function_count) functions; expected plain operators")
+    }
+    var nodes: [OnnxModel.Node] = []
+    nodes.reserveCapacity(unsafe Int(graph.node_count))
+    for index in unsafe 0..<Int(graph.node_count) { nodes.append(try unsafe node(graph.nodes[index])) }
+    let roles = ParameterRoles(nodes: nodes)
+
+    var constants: [String: ConstantTensor] = [:]
+    var parameters: [OnnxModel.Parameter] = []
+    var weights: [Float] = []
+    func adopt(_ name: String, shape: Shape, floats: [Float]) {
+      parameters.append(
+        OnnxModel.Parameter(
+          name: name, shape: shape, offset: weights.count,
+          isStatistic: roles.statistics.contains(name)))
+      weights.append(contentsOf: floats)
+    }
+    for index in unsafe 0..<Int(graph.initializer_count) {
+      let name = unsafe String(cString: graph.tensors[index].name)
+      guard roles.uses.contains(name) else { continue }
+      let tensor = try self.tensor(index)
+      if tensor.type == .float32, tensor.shape.rank > 0, roles.operands.contains(name) {
+        adopt(name, shape: tensor.shape, floats: tensor.floats)
+      } else {
+        constants[name] = tensor
+      }
+      try limits.deadline.check()
+    }
+    // A weight may also stand in a Constant node.
+    nodes.removeAll { node in
+      guard node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first,
+        roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"]?.value,
+        tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil
+      else { return false }
+      adopt(output, shape: tensor.shape, floats: tensor.floats)
+      return true
+    }
+    return unsafe OnnxModel(
+      nodes: nodes,
+      inputs: (0..<Int(graph.input_count)).map { unsafe port(graph.inputs[$0]) },
+      outputs: (0..<Int(graph.output_count)).map { unsafe port(graph.outputs[$0]) },
+      opset: Int(graph.opset), irVersion: Int(graph.ir_version),
+      producer: [String(cString: graph.producer_name), String(cString: graph.producer_version)]
+        .filter { !$0.isEmpty }.joined(separator: " "),
+      metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants, parameters: parameters, weights: weights)
+  }
+
+  private func metadata(_ graph: d3o_graph) -> [String: String] {
+    var result: [String: String] = [:]
+    for index in unsafe 0..<Int(graph.metadata_count) {
+      let pair = unsafe graph.metadata[index]
+      result[unsafe String(cString: pair.key)] = unsafe String(cString: pair.value)
+    }
+    return result
+  }
+
+  private func port(_ value: d3o_value) -> OnnxModel.Port {
+    let dims: [Int?]? =
+      unsafe value.dim_count < 0
+      ? nil
+      : (0..<Int(value.dim_count)).map { axis in
+        let size = unsafe value.dims[axis]
+        return size < 0 ? nil : Int(size)
+      }
+    return unsafe OnnxModel.Port(
+      name: unsafe String(cString: value.name), isFloat: [1, 10, 11, 16].contains(value.data_type),
+      dims: dims)
+  }
+
+  private func node(_ record: d3o_node) throws(Das3Error) -> OnnxModel.Node {
+    func strings(_ list: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int32) -> [String] {
+      (0..<Int(count)).map { unsafe list?[$0].map { unsafe String(cString: $0) } ?? "" }
+    }
+    var attributes: [String: OnnxModel.Attribute] = [:]
+    for index in unsafe 0..<Int(record.attribute_count) {
+      let attribute = unsafe record.attributes[index]
+      attributes[unsafe String(cString: attribute.name)] = OnnxModel.Attribute(
+        value: try unsafe value(of: attribute))
+    }
+    return unsafe OnnxModel.Node(
+      name: String(cString: record.name), opType: String(cString: record.op_type),
+      domain: String(cString: record.domain), inputs: strings(record.inputs, record.input_count),
+      outputs: strings(record.outputs, record.output_count), attributes: attributes)
+  }
+
+  private func value(of record: d3o_attribute) throws(Das3Error) -> OnnxModel.Attribute.Value {
+    let count = unsafe Int(record.count)
+    switch unsafe d3o_attribute_kind(UInt32(record.kind)) {
+    case D3O_FLOAT: return unsafe .float(record.f)
+    case D3O_INT: return unsafe .int(Int(record.i))
+    case D3O_STRING: return .string(unsafe record.s.map { unsafe String(cString: $0) } ?? "")
+    case D3O_TENSOR where unsafe record.tensor >= 0:
+      // Attribute tensors of kinds that are not read (strings) matter only to operators we lack.
+      return unsafe (try? tensor(Int(record.tensor))).map { .tensor($0) } ?? .other
+    case D3O_FLOATS: return .floats((0..<count).map { unsafe record.floats[$0] })
+    case D3O_INTS: return .ints((0..<count).map { unsafe Int(record.ints[$0]) })
+    case D3O_STRINGS:
+      return .strings(
+        (0..<count).map { unsafe record.strings[$0].map { unsafe String(cString: $0) } ?? "" })
+    default: return .other
+    }
+  }
+
+  private func tensor(_ index: Int) throws(Das3Error) -> ConstantTensor {
+    let record = unsafe d3o_get_graph(model).pointee.tensors[index]
+    let name = unsafe String(cString: record.name)
+    let shape: Shape
+    do {
+      shape = try unsafe Shape((0..<Int(record.dim_count)).map { unsafe Int(record.dims[$0]) })
+        .validated()
+    } catch {
+      throw error.at("tensor '\(name)'")
+    }
+    let count = shape.elementCount
+    switch unsafe record.data_type {
+    case 1, 10, 11, 16:
+      var floats = [Float](repeating: 0, count: count)
+      try unsafe Self.call { message, capacity in
+        unsafe floats.withUnsafeMutableBufferPointer {
+          unsafe d3o_read_floats(
+            model, Int64(index), directory, $0.baseAddress, Int64(count), message, capacity)
+        }
+      }
+      return ConstantTensor(shape: shape, floats: floats)
+    default:
+      var ints = [Int64](repeating: 0, count: count)
+      try unsafe Self.call { message, capacity in
+        unsafe ints.withUnsafeMutableBufferPointer {
+          unsafe d3o_read_ints(
+            model, Int64(index), directory, $0.baseAddress, Int64(count), message, capacity)
+        }
+      }
+      return unsafe ConstantTensor(shape: shape, type: record.data_type == 9 ? .bool : .int64, ints: ints)
+    }
+  }
+
+  /// Runs one reader function and turns its status and message into an error.
+  private static func call(
+    _ body: (UnsafeMutablePointer<CChar>?, Int) -> d3o_status
+  ) throws(Das3Error) {
+    var text = [CChar](repeating: 0, count: 512)
+    let status = unsafe text.withUnsafeMutableBufferPointer {
+      unsafe body($0.baseAddress, $0.count)
+    }
+    guard status != D3O_OK else { return }
+    let message = String(
+      decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    switch status {
+    case D3O_E_LIMIT: throw .limit(message)
+    case D3O_E_UNSUPPORTED: throw .unsupported(message)
+    case D3O_E_IO: throw .io(message)
+    case D3O_E_MEMORY: throw .memory(message)
+    default: throw .format(message)
+    }
+  }
+}
+
+/// What names are used as, decided from the nodes alone so that it does not depend on input size.
+struct ParameterRoles {
+  /// Used by any node.
+  private(set) var uses: Set<String> = []
+  /// Used as data somewhere: a float initialiser among them is a parameter.
+  private(set) var operands: Set<String> = []
+  /// Used as the weight of a layer: a Constant node among them is a parameter too.
+  private(set) var weights: Set<String> = []
+  /// Used as running mean or variance.
+  private(set) var statistics: Set<String> = []
+
+  /// Inputs that configure an operator instead of being computed with.
+  private static let configuration: [String: Set<Int>] = [
+    "Resize": [1, 2, 3], "Upsample": [1], "Clip": [1, 2], "Pad": [1, 2, 3], "Dropout": [1, 2],
+    "Reshape": [1], "Expand": [1], "Tile": [1], "Slice": [1, 2, 3, 4], "Squeeze": [1],
+    "Unsqueeze": [1], "Split": [1], "Range": [0, 1, 2], "ConstantOfShape": [0],
+    "ReduceSum": [1], "ReduceMean": [1], "ReduceMax": [1], "ReduceMin": [1], "ReduceL2": [1],
+    "Gather": [1], "GatherND": [1],
+  ]
+  private static let layers: [String: Set<Int>] = [
+    "Conv": [1, 2], "ConvTranspose": [1, 2], "Gemm": [1, 2], "MatMul": [0, 1],
+    "BatchNormalization": [1, 2, 3, 4], "InstanceNormalization": [1, 2],
+    "LayerNormalization": [1, 2], "GroupNormalization": [1, 2], "PRelu": [1],
+  ]
+
+  init(nodes: [OnnxModel.Node]) {
+    for node in nodes {
+      let configuration = Self.configuration[node.opType] ?? []
+      let layer = Self.layers[node.opType] ?? []
+      for (position, name) in node.inputs.enumerated() where !name.isEmpty {
+        uses.insert(name)
+        if !configuration.contains(position) { operands.insert(name) }
+        if layer.contains(position) { weights.insert(name) }
+        if node.opType == "BatchNormalization", position >= 3 { statistics.insert(name) }
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/// An ONNX file as Swift values: nodes, constants, and the parameters that weights are made of.
+/// Independent of the input size; immutable and shared by everything made from it.
+package final class OnnxModel: Sendable {
+  package struct Attribute: Sendable {
+    package enum Value: Sendable {
+      case float(Float)
+      case int(Int)
+      case string(String)
+      case tensor(ConstantTensor)
+      case floats([Float])
+      case ints([Int])
+      case strings([String])
+      /// A subgraph or another kind that no supported operator takes.
+      case other
+    }
+    package let value: Value
+  }
+
+  package struct Node: Sendable {
+    package let name: String
+    package let opType: String
+    package let domain: String
+    /// "" where an optional one is left out.
+    package let inputs: [String]
+    package let outputs: [String]
+    package let attributes: [String: Attribute]
+
+    /// How messages call it: the operator and the node's name, or its first output where unnamed.
+    package var place: String {
+      "\(opType) '\(name.isEmpty ? outputs.first ?? "" : name)'"
+    }
+  }
+
+  /// A graph input or output as declared: nil sizes are open.
+  package struct Port: Sendable {
+    package let name: String
+    package let isFloat: Bool
+    package let dims: [Int?]?
+  }
+
+  /// One tensor of the flat weight vector.
+  package struct Parameter: Sendable {
+    package let name: String
+    package let shape: Shape
+    /// First element in the flat vector.
+    package let offset: Int
+    /// Running mean or variance of a BatchNormalization: merged and saved, never trained by gradient.
+    package let isStatistic: Bool
+  }
+
+  package let nodes: [Node]
+  package let inputs: [Port]
+  package let outputs: [Port]
+  package let opset: Int
+  package let irVersion: Int
+  package let producer: String
+  package let metadata: [String: String]
+  /// In the file, Constant nodes included.
+  package let nodeCount: Int
+  /// Initialisers that are configuration or shape arithmetic.
+  package let constants: [String: ConstantTensor]
+  package let parameters: [Parameter]
+  package let parameterIndex: [String: Int]
+  /// Every parameter as the file has it, one after the other, row-major.
+  package let weights: [Float]
+
+  package init(
+    nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
+    metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor], parameters: [Parameter],
+    weights: [Float]
+  ) {
+    self.nodes = nodes
+    self.inputs = inputs
+    self.outputs = outputs
+    self.opset = opset
+    self.irVersion = irVersion
+    self.producer = producer
+    self.metadata = metadata
+    self.nodeCount = nodeCount
+    self.constants = constants
+    self.parameters = parameters
+    self.weights = weights
+    var index: [String: Int] = [:]
+    for (position, parameter) in parameters.enumerated() { index[parameter.name] = position }
+    parameterIndex = index
+  }
+
+  /// The file's value of a parameter or constant, for operators that need to know it when the
+  /// graph is made.
+  package func value(named name: String) -> ConstantTensor? {
+    if let constant = constants[name] { return constant }
+    guard let position = parameterIndex[name] else { return nil }
+    let parameter = parameters[position]
+    let range = parameter.offset..<parameter.offset + parameter.shape.elementCount
+    return ConstantTensor(shape: parameter.shape, floats: Array(weights[range]))
+  }
+}
+
+extension OnnxModel.Node {
+  package func int(_ name: String, default fallback: Int) throws(Das3Error) -> Int {
+    guard let attribute = attributes[name] else { return fallback }
+    guard case .int(let value) = attribute.value else { throw wrongKind(name, "an integer") }
+    return value
+  }
+
+  package func ints(_ name: String) throws(Das3Error) -> [Int]? {
+    guard let attribute = attributes[name] else { return nil }
+    guard case .ints(let value) = attribute.value else { throw wrongKind(name, "integers") }
+    return value
+  }
+
+  package func float(_ name: String, default fallback: Float) throws(Das3Error) -> Float {
+    guard let attribute = attributes[name] else { return fallback }
+    guard case .float(let value) = attribute.value else { throw wrongKind(name, "a float") }
+    return value
+  }
+
+  package func floats(_ name: String) throws(Das3Error) -> [Float]? {
+    guard let attribute = attributes[name] else { return nil }
+    guard case .floats(let value) = attribute.value else { throw wrongKind(name, "floats") }
+    return value
+  }
+
+  package func string(_ name: String, default fallback: String) throws(Das3Error) -> String {
+    guard let attribute = attributes[name] else { return fallback }
+    guard case .string(let value) = attribute.value else { throw wrongKind(name, "a string") }
+    return value
+  }
+
+  private func wrongKind(_ name: String, _ expected: String) -> Das3Error {
+    .format("attribute '\(name)' is not \(expected)")
+  }
+}

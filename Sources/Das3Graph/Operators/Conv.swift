@@ -1,0 +1,193 @@
+/// Where a window of weights or cells lies on an image: ONNX's kernel, stride, dilation and pads.
+package struct Window: Equatable, Sendable {
+  package var kernelHeight: Int
+  package var kernelWidth: Int
+  package var strideY = 1
+  package var strideX = 1
+  package var dilationY = 1
+  package var dilationX = 1
+  package var padTop = 0
+  package var padLeft = 0
+  package var padBottom = 0
+  package var padRight = 0
+
+  /// Rows and columns that the dilated kernel covers.
+  package var extentY: Int { (kernelHeight - 1) * dilationY + 1 }
+  package var extentX: Int { (kernelWidth - 1) * dilationX + 1 }
+
+  /// Reads ONNX's attributes; `auto_pad` is resolved for an image of `height` × `width`.
+  init(_ node: OnnxModel.Node, kernel: (Int, Int), height: Int, width: Int) throws(Das3Error) {
+    (kernelHeight, kernelWidth) = kernel
+    func pair(_ name: String) throws(Das3Error) -> (Int, Int)? {
+      guard let values = try node.ints(name) else { return nil }
+      guard values.count == 2, values.allSatisfy({ $0 >= 1 && $0 <= Int(Int16.max) }) else {
+        throw .shape("\(name) is \(values); expected 2 values from 1 to \(Int16.max)")
+      }
+      return (values[0], values[1])
+    }
+    if let declared = try pair("kernel_shape"), declared != kernel {
+      throw .shape("kernel_shape is \(declared), but the weights are \(kernel)")
+    }
+    guard kernel.0 >= 1, kernel.1 >= 1, kernel.0 <= Int(Int16.max), kernel.1 <= Int(Int16.max) else {
+      throw .shape("kernel is \(kernel.0)×\(kernel.1); expected at least 1×1")
+    }
+    (strideY, strideX) = try pair("strides") ?? (1, 1)
+    (dilationY, dilationX) = try pair("dilations") ?? (1, 1)
+    if let pads = try node.ints("pads") {
+      guard pads.count == 4, pads.allSatisfy({ abs($0) <= Int(Int16.max) }) else {
+        throw .shape("pads are \(pads); expected 4 values of at most \(Int16.max)")
+      }
+      (padTop, padLeft, padBottom, padRight) = (pads[0], pads[1], pads[2], pads[3])
+    }
+    let auto = try node.string("auto_pad", default: "NOTSET")
+    switch auto {
+    case "NOTSET": break
+    case "VALID": (padTop, padLeft, padBottom, padRight) = (0, 0, 0, 0)
+    case "SAME_UPPER", "SAME_LOWER":
+      func split(_ size: Int, _ stride: Int, _ extent: Int) -> (Int, Int) {
+        let total = max(0, ((size + stride - 1) / stride - 1) * stride + extent - size)
+        return auto == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
+      }
+      (padTop, padBottom) = split(height, strideY, extentY)
+      (padLeft, padRight) = split(width, strideX, extentX)
+    default: throw .format("auto_pad is '\(auto)'; expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
+    }
+  }
+
+  /// Output size of a convolution or pooling; `roundsUp` is ceil_mode.
+  package func outputSize(height: Int, width: Int, roundsUp: Bool = false) throws(Das3Error)
+    -> (height: Int, width: Int)
+  {
+    func size(_ input: Int, _ before: Int, _ after: Int, _ extent: Int, _ stride: Int) -> Int {
+      let room = input + before + after - extent
+      guard room >= 0 else { return 0 }
+      guard roundsUp else { return room / stride + 1 }
+      let rounded = (room + stride - 1) / stride + 1
+      // A window that would start in the padding after the image is dropped.
+      return (rounded - 1) * stride >= input + before ? rounded - 1 : rounded
+    }
+    let result = (
+      height: size(height, padTop, padBottom, extentY, strideY),
+      width: size(width, padLeft, padRight, extentX, strideX)
+    )
+    guard result.height > 0, result.width > 0 else {
+      throw .shape(
+        "a window of \(extentY)×\(extentX) does not fit an image of \(height)×\(width) with pads "
+          + "\(padTop), \(padLeft), \(padBottom), \(padRight)")
+    }
+    return result
+  }
+}
+
+/// 2-D convolution: x N×C×H×W, weights O×C/groups×KH×KW, optional bias O.
+package struct Conv: ShapeRule {
+  package var window: Window
+  package var groups: Int
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    let x = inputs[0].shape
+    let w = inputs[1].shape
+    guard w[1] * groups == x[1], w[0] % groups == 0, w[0] > 0 else {
+      throw .shape("weights \(w) with \(groups) groups do not fit an input of \(x[1]) channels")
+    }
+    if inputs.count > 2, inputs[2].shape.dims != [w[0]] {
+      throw .shape("bias is \(inputs[2].shape); expected \(w[0])")
+    }
+    let size = try window.outputSize(height: x[2], width: x[3])
+    return ValueInfo([x[0], w[0], size.height, size.width])
+  }
+}
+
+/// 2-D transposed convolution: x N×C×H×W, weights C×O/groups×KH×KW, optional bias O.
+/// y[i·stride + k·dilation − pad] receives x[i]·w[k].
+package struct ConvTranspose: ShapeRule {
+  package var window: Window
+  package var groups: Int
+  package var outputHeight: Int
+  package var outputWidth: Int
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    let x = inputs[0].shape
+    let w = inputs[1].shape
+    guard w[0] == x[1], groups > 0, x[1] % groups == 0 else {
+      throw .shape("weights \(w) with \(groups) groups do not fit an input of \(x[1]) channels")
+    }
+    if inputs.count > 2, inputs[2].shape.dims != [w[1] * groups] {
+      throw .shape("bias is \(inputs[2].shape); expected \(w[1] * groups)")
+    }
+    guard outputHeight > 0, outputWidth > 0 else {
+      throw .shape("the output would be \(outputHeight)×\(outputWidth)")
+    }
+    return ValueInfo([x[0], w[1] * groups, outputHeight, outputWidth])
+  }
+}
+
+extension GraphBuilder {
+  static let convolutionImporters: [String: Importer] = [
+    "Conv": { (builder, node) throws(Das3Error) in
+      try builder.importConvolution(node, transposed: false)
+    },
+    "ConvTranspose": { (builder, node) throws(Das3Error) in
+      try builder.importConvolution(node, transposed: true)
+    },
+  ]
+
+  private mutating func importConvolution(_ node: OnnxModel.Node, transposed: Bool)
+    throws(Das3Error)
+  {
+    let x = try input(node, 0)
+    let w = try input(node, 1)
+    let bias = try optionalInput(node, 2)
+    guard shape(x).rank == 4, shape(w).rank == 4 else {
+      throw .unsupported("input of \(shape(x)) with weights of \(shape(w)); expected 2-D images")
+    }
+    let groups = try node.int("group", default: 1)
+    guard groups >= 1, groups <= max(1, shape(x)[1]) else {
+      throw .shape("group is \(groups) for an input of \(shape(x)[1]) channels")
+    }
+    let (height, width) = (shape(x)[2], shape(x)[3])
+    var window = try Window(
+      node, kernel: (shape(w)[2], shape(w)[3]), height: height, width: width)
+    let inputs = [x, w] + (bias.map { [$0] } ?? [])
+    guard transposed else {
+      return try bind(node, emit(.conv(Conv(window: window, groups: groups)), inputs))
+    }
+    let size = try transposedSize(node, &window, height: height, width: width)
+    let operation = ConvTranspose(
+      window: window, groups: groups, outputHeight: size.0, outputWidth: size.1)
+    try bind(node, emit(.convTranspose(operation), inputs))
+  }
+
+  /// Output size of a ConvTranspose; sets the pads where `output_shape` or `auto_pad` decide them.
+  private func transposedSize(
+    _ node: OnnxModel.Node, _ window: inout Window, height: Int, width: Int
+  ) throws(Das3Error) -> (Int, Int) {
+    let extra = try node.ints("output_padding") ?? [0, 0]
+    guard extra.count == 2, extra.allSatisfy({ $0 >= 0 && $0 <= Int(Int16.max) }) else {
+      throw .shape("output_padding is \(extra); expected 2 values from 0")
+    }
+    let auto = try node.string("auto_pad", default: "NOTSET")
+    let fullHeight = (height - 1) * window.strideY + window.extentY + extra[0]
+    let fullWidth = (width - 1) * window.strideX + window.extentX + extra[1]
+    var wanted = try node.ints("output_shape")
+    if auto.hasPrefix("SAME"), wanted == nil {
+      wanted = [height * window.strideY, width * window.strideX]
+    }
+    if let wanted {
+      guard wanted.count >= 2 else { throw .shape("output_shape is \(wanted); expected 2 sizes") }
+      let size = (wanted[wanted.count - 2], wanted[wanted.count - 1])
+      guard size.0 > 0, size.1 > 0, size.0 <= 1 << 20, size.1 <= 1 << 20 else {
+        throw .shape("output_shape is \(wanted)")
+      }
+      func split(_ total: Int) -> (Int, Int) {
+        auto == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
+      }
+      (window.padTop, window.padBottom) = split(max(0, fullHeight - size.0))
+      (window.padLeft, window.padRight) = split(max(0, fullWidth - size.1))
+      return size
+    }
+    return (
+      fullHeight - window.padTop - window.padBottom, fullWidth - window.padLeft - window.padRight
+    )
+  }
+}

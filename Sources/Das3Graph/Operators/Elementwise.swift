@@ -1,0 +1,191 @@
+/// y = f(x), element by element.
+package struct Unary: ShapeRule, Equatable {
+  package enum Kind: Sendable {
+    case relu, leakyRelu, elu, selu, clip, hardSigmoid, hardSwish, sigmoid, tanh, softplus, softsign
+    case mish, erf, gelu, geluTanh, exp, log, sqrt, abs, negate, reciprocal, floor, ceil, round, sign
+    case not, truncate, toBool
+  }
+
+  package var kind: Kind
+  /// leakyRelu, elu: slope; selu: α; clip: lower bound; hardSigmoid: factor.
+  package var a: Float = 0
+  /// selu: γ; clip: upper bound; hardSigmoid: offset.
+  package var b: Float = 0
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    switch kind {
+    case .not, .toBool: ValueInfo(inputs[0].shape, .bool)
+    case .truncate: ValueInfo(inputs[0].shape, .int64)
+    default: inputs[0]
+    }
+  }
+}
+
+/// y = f(a, b), element by element, with multidirectional broadcasting.
+package struct Binary: ShapeRule, Equatable {
+  package enum Kind: Sendable {
+    case add, subtract, multiply, divide, minimum, maximum, power, prelu
+    /// Sign of the divisor (Python), sign of the dividend (C).
+    case modulo, remainder
+    case integerDivide
+    case equal, less, greater, lessOrEqual, greaterOrEqual, and, or, xor
+  }
+
+  package var kind: Kind
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    guard let shape = inputs[0].shape.broadcast(with: inputs[1].shape) else {
+      throw .shape("\(inputs[0].shape) and \(inputs[1].shape) do not broadcast")
+    }
+    switch kind {
+    case .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor:
+      return ValueInfo(shape, .bool)
+    case .prelu where shape != inputs[0].shape:
+      throw .shape("slope \(inputs[1].shape) does not broadcast to \(inputs[0].shape)")
+    default: return ValueInfo(shape, inputs[0].type)
+    }
+  }
+}
+
+/// y = condition ? a : b, element by element, with multidirectional broadcasting.
+package struct Select: ShapeRule {
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    guard let values = inputs[1].shape.broadcast(with: inputs[2].shape),
+      let shape = values.broadcast(with: inputs[0].shape)
+    else {
+      throw .shape(
+        "\(inputs[0].shape), \(inputs[1].shape) and \(inputs[2].shape) do not broadcast")
+    }
+    return ValueInfo(shape, inputs[1].type)
+  }
+}
+
+extension GraphBuilder {
+  static let elementwiseImporters: [String: Importer] = [
+    "Relu": unary(.relu), "HardSwish": unary(.hardSwish), "Sigmoid": unary(.sigmoid),
+    "Tanh": unary(.tanh), "Softplus": unary(.softplus), "Softsign": unary(.softsign),
+    "Mish": unary(.mish), "Erf": unary(.erf), "Exp": unary(.exp), "Log": unary(.log),
+    "Sqrt": unary(.sqrt), "Abs": unary(.abs), "Neg": unary(.negate),
+    "Reciprocal": unary(.reciprocal), "Floor": unary(.floor), "Ceil": unary(.ceil),
+    "Round": unary(.round), "Sign": unary(.sign), "Not": unary(.not),
+    "LeakyRelu": unary(.leakyRelu, a: ("alpha", 0.01)), "Elu": unary(.elu, a: ("alpha", 1)),
+    "Selu": unary(.selu, a: ("alpha", 1.6732632), b: ("gamma", 1.0507010)),
+    "HardSigmoid": unary(.hardSigmoid, a: ("alpha", 0.2), b: ("beta", 0.5)),
+    "Gelu": { (builder, node) throws(Das3Error) in
+      let kind: Unary.Kind
+      switch try node.string("approximate", default: "none") {
+      case "none": kind = .gelu
+      case "tanh": kind = .geluTanh
+      case let other: throw .format("approximate is '\(other)'; expected none or tanh")
+      }
+      let x = try builder.input(node, 0)
+      try builder.bind(node, builder.emit(.unary(Unary(kind: kind)), [x]))
+    },
+    "Clip": { (builder, node) throws(Das3Error) in try builder.importClip(node) },
+    "Cast": { (builder, node) throws(Das3Error) in
+      try builder.importCast(node, to: node.int("to", default: 0))
+    },
+    "CastLike": { (builder, node) throws(Das3Error) in
+      let like = try builder.info(builder.input(node, 1)).type
+      try builder.importCast(node, to: like == .float32 ? 1 : like == .bool ? 9 : 7)
+    },
+    "Add": binary(.add), "Sub": binary(.subtract), "Mul": binary(.multiply),
+    "Pow": binary(.power), "PRelu": binary(.prelu), "Equal": binary(.equal),
+    "Less": binary(.less), "Greater": binary(.greater), "LessOrEqual": binary(.lessOrEqual),
+    "GreaterOrEqual": binary(.greaterOrEqual), "And": binary(.and), "Or": binary(.or),
+    "Xor": binary(.xor),
+    "Div": { (builder, node) throws(Das3Error) in
+      let inputs = try builder.inputs(node, 0..<2)
+      let isFloat = inputs.contains { builder.info($0).type == .float32 }
+      try builder.bind(
+        node, builder.emit(.binary(Binary(kind: isFloat ? .divide : .integerDivide)), inputs))
+    },
+    "Mod": { (builder, node) throws(Das3Error) in
+      let kind: Binary.Kind = try node.int("fmod", default: 0) != 0 ? .remainder : .modulo
+      let inputs = try builder.inputs(node, 0..<2)
+      try builder.bind(node, builder.emit(.binary(Binary(kind: kind)), inputs))
+    },
+    "Min": variadic(.minimum), "Max": variadic(.maximum), "Sum": variadic(.add),
+    "Mean": { (builder, node) throws(Das3Error) in
+      let sum = try builder.accumulate(node, .add)
+      let count = builder.constant(ConstantTensor(scalar: Float(node.inputs.count)))
+      try builder.bind(node, builder.emit(.binary(Binary(kind: .divide)), [sum, count]))
+    },
+    "Where": { (builder, node) throws(Das3Error) in
+      try builder.bind(node, builder.emit(.select(Select()), builder.inputs(node, 0..<3)))
+    },
+  ]
+
+  private static func unary(
+    _ kind: Unary.Kind, a: (name: String, fallback: Float)? = nil,
+    b: (name: String, fallback: Float)? = nil
+  ) -> Importer {
+    { (builder, node) throws(Das3Error) in
+      var operation = Unary(kind: kind)
+      if let a { operation.a = try node.float(a.name, default: a.fallback) }
+      if let b { operation.b = try node.float(b.name, default: b.fallback) }
+      let x = try builder.input(node, 0)
+      try builder.bind(node, builder.emit(.unary(operation), [x]))
+    }
+  }
+
+  private static func binary(_ kind: Binary.Kind) -> Importer {
+    { (builder, node) throws(Das3Error) in
+      let inputs = try builder.inputs(node, 0..<2)
+      try builder.bind(node, builder.emit(.binary(Binary(kind: kind)), inputs))
+    }
+  }
+
+  private static func variadic(_ kind: Binary.Kind) -> Importer {
+    { (builder, node) throws(Das3Error) in try builder.bind(node, builder.accumulate(node, kind)) }
+  }
+
+  private mutating func accumulate(_ node: OnnxModel.Node, _ kind: Binary.Kind) throws(Das3Error)
+    -> ValueID
+  {
+    var result = try input(node, 0)
+    for index in 1..<max(1, node.inputs.count) {
+      result = try emit(.binary(Binary(kind: kind)), [result, input(node, index)])
+    }
+    return result
+  }
+
+  private mutating func importClip(_ node: OnnxModel.Node) throws(Das3Error) {
+    let x = try input(node, 0)
+    func bound(_ name: String, _ index: Int, _ fallback: Float) throws(Das3Error) -> Float {
+      if node.attributes[name] != nil { return try node.float(name, default: fallback) }
+      guard let tensor = try configuration(node, index, name) else { return fallback }
+      guard let value = tensor.floats.first, tensor.floats.count == 1 else {
+        throw .shape("\(name) is \(tensor.shape); expected a scalar")
+      }
+      return value
+    }
+    let low = try bound("min", 1, -.greatestFiniteMagnitude)
+    let high = try bound("max", 2, .greatestFiniteMagnitude)
+    try bind(node, emit(.unary(Unary(kind: .clip, a: low, b: high)), [x]))
+  }
+
+  private mutating func importCast(_ node: OnnxModel.Node, to type: Int) throws(Das3Error) {
+    let x = try input(node, 0)
+    switch (type, info(x).type) {
+    case (1, _), (10, _), (11, _), (16, _):
+      // Half and double are computed in float32.
+      if let tensor = constantValue(x), tensor.type != .float32 {
+        try bind(node, constant(ConstantTensor(shape: tensor.shape, floats: tensor.floats)))
+      } else {
+        try bind(node, x)
+      }
+    case (6, .float32), (7, .float32):
+      try bind(node, emit(.unary(Unary(kind: .truncate)), [x]))
+    case (6, _), (7, _):
+      if let tensor = constantValue(x) {
+        try bind(node, constant(ConstantTensor(shape: tensor.shape, ints: tensor.ints)))
+      } else {
+        try bind(node, x)
+      }
+    case (9, .bool): try bind(node, x)
+    case (9, _): try bind(node, emit(.unary(Unary(kind: .toBool)), [x]))
+    default: throw .unsupported("cast to element type \(type); expected a float, int32, int64 or bool")
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/// y = scale · a·b over the last two dimensions, with broadcasting of the others.
+/// a …×M×K, b …×K×N, both of rank ≥ 2.
+package struct MatMul: ShapeRule {
+  package var scale: Float = 1
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    let (a, b) = (inputs[0].shape, inputs[1].shape)
+    guard a.rank >= 2, b.rank >= 2, a.dims[a.rank - 1] == b.dims[b.rank - 2],
+      let batch = Shape(a.dims.dropLast(2)).broadcast(with: Shape(b.dims.dropLast(2)))
+    else { throw .shape("\(a) times \(b)") }
+    return ValueInfo(Shape(batch.dims + [a.dims[a.rank - 2], b.dims[b.rank - 1]]))
+  }
+}
+
+extension Shape {
+  fileprivate init(_ dims: ArraySlice<Int>) { self.init(Array(dims)) }
+}
+
+extension GraphBuilder {
+  static let productImporters: [String: Importer] = [
+    "MatMul": { (builder, node) throws(Das3Error) in
+      let (a, b) = (try builder.input(node, 0), try builder.input(node, 1))
+      let (left, right) = (builder.shape(a), builder.shape(b))
+      guard left.rank > 0, right.rank > 0 else { throw .shape("\(left) times \(right)") }
+      // Vectors are rows on the left, columns on the right, and leave no dimension behind.
+      let y = try builder.emit(
+        .matMul(MatMul()),
+        [
+          builder.reshape(a, left.rank == 1 ? [1] + left.dims : left.dims),
+          builder.reshape(b, right.rank == 1 ? right.dims + [1] : right.dims),
+        ])
+      var dims = builder.shape(y).dims
+      if right.rank == 1 { dims.removeLast() }
+      if left.rank == 1 { dims.remove(at: dims.count - (right.rank == 1 ? 1 : 2)) }
+      try builder.bind(node, builder.reshape(y, dims))
+    },
+    "Gemm": { (builder, node) throws(Das3Error) in
+      var (a, b) = (try builder.input(node, 0), try builder.input(node, 1))
+      guard builder.shape(a).rank == 2, builder.shape(b).rank == 2 else {
+        throw .shape("\(builder.shape(a)) times \(builder.shape(b)); expected matrices")
+      }
+      if try node.int("transA", default: 0) != 0 { a = try builder.transpose(a, [1, 0]) }
+      if try node.int("transB", default: 0) != 0 { b = try builder.transpose(b, [1, 0]) }
+      let alpha = try node.float("alpha", default: 1)
+      var y = try builder.emit(.matMul(MatMul(scale: alpha)), [a, b])
+      if var c = try builder.optionalInput(node, 2) {
+        let beta = try node.float("beta", default: 1)
+        if beta != 1 {
+          let factor = builder.constant(ConstantTensor(scalar: beta))
+          c = try builder.emit(.binary(Binary(kind: .multiply)), [c, factor])
+        }
+        let shape = builder.shape(y)
+        y = try builder.emit(.binary(Binary(kind: .add)), [y, c])
+        guard builder.shape(y) == shape else { throw .shape("C does not broadcast to \(shape)") }
+      }
+      try builder.bind(node, y)
+    },
+    "Einsum": { (builder, node) throws(Das3Error) in try builder.importEinsum(node) },
+  ]
+
+  /// A product of two tensors (or a rearrangement of one) written as letters: letters in both and
+  /// in the result are batch, those only summed are inner.
+  private mutating func importEinsum(_ node: OnnxModel.Node) throws(Das3Error) {
+    let equation = try node.string("equation", default: "").filter { $0 != " " }
+    guard !equation.contains(".") else { throw .unsupported("ellipsis in '\(equation)'") }
+    let sides = equation.split(separator: ">", omittingEmptySubsequences: false)
+    let terms = sides[0].filter { $0 != "-" }.split(separator: ",").map(Array.init)
+    guard terms.count == node.inputs.count, (1...2).contains(terms.count),
+      terms.allSatisfy({ Set($0).count == $0.count })
+    else { throw .unsupported("'\(equation)'; expected a product of at most two tensors") }
+    let letters = terms.flatMap { $0 }
+    let result =
+      sides.count == 2
+      ? Array(sides[1]) : letters.filter { l in letters.filter { $0 == l }.count == 1 }.sorted()
+    guard Set(result).count == result.count, Set(result).isSubset(of: Set(letters)) else {
+      throw .format("'\(equation)'")
+    }
+    var ids = try inputs(node, 0..<terms.count)
+    var axes = terms
+    for index in ids.indices {
+      guard shape(ids[index]).rank == axes[index].count else {
+        throw .shape("\(shape(ids[index])) for '\(String(axes[index]))'")
+      }
+      // Letters of one tensor alone that the result lacks are summed first.
+      let other = terms.count == 2 ? Set(terms[1 - index]) : []
+      let gone = axes[index].indices.filter {
+        !other.contains(axes[index][$0]) && !result.contains(axes[index][$0])
+      }
+      guard !gone.isEmpty else { continue }
+      ids[index] = try emit(
+        .reduce(Reduce(kind: .sum, axes: gone, keepsDims: false)), [ids[index]])
+      axes[index] = axes[index].indices.filter { !gone.contains($0) }.map { axes[index][$0] }
+    }
+    guard terms.count == 2 else {
+      let order = result.compactMap { axes[0].firstIndex(of: $0) }
+      return try bind(node, transpose(ids[0], order))
+    }
+    let (left, right) = (axes[0], axes[1])
+    let batch = result.filter { left.contains($0) && right.contains($0) }
+    let rows = result.filter { left.contains($0) && !right.contains($0) }
+    let columns = result.filter { !left.contains($0) && right.contains($0) }
+    let inner = left.filter { !result.contains($0) }
+    var sizes: [Character: Int] = [:]
+    for (term, id) in zip(axes, ids) {
+      for (letter, size) in zip(term, shape(id).dims) {
+        guard sizes.updateValue(size, forKey: letter) ?? size == size else {
+          throw .shape("'\(letter)' has two sizes in '\(equation)'")
+        }
+      }
+    }
+    func size(_ letters: [Character]) -> Int { letters.reduce(1) { $0 * (sizes[$1] ?? 1) } }
+    func matrix(_ id: ValueID, _ term: [Character], _ parts: [[Character]]) throws(Das3Error)
+      -> ValueID
+    {
+      let moved = try transpose(id, parts.joined().compactMap { term.firstIndex(of: $0) })
+      return try reshape(moved, parts.map(size))
+    }
+    let a = try matrix(ids[0], left, [batch, rows, inner])
+    let b = try matrix(ids[1], right, [batch, inner, columns])
+    let y = try emit(.matMul(MatMul()), [a, b])
+    let written = batch + rows + columns
+    let shaped = try reshape(y, written.map { sizes[$0] ?? 1 })
+    try bind(node, transpose(shaped, result.compactMap { written.firstIndex(of: $0) }))
+  }
+}

@@ -1,0 +1,215 @@
+/// Linear interpolation along any axes: y[i] = x[low] + (x[high] − x[low]) · weight.
+package struct Resize: ShapeRule {
+  /// One resized axis: for each output position two source positions and the weight of the second.
+  /// Weight −1 marks a position outside the image, which takes `fill`.
+  package struct Axis: Sendable {
+    package var low: [Int32]
+    package var high: [Int32]
+    package var weight: [Float]
+
+    /// Keeps its size.
+    package static func identity(_ size: Int) -> Self {
+      let positions = Array(0..<Int32(size))
+      return Self(low: positions, high: positions, weight: [Float](repeating: 0, count: size))
+    }
+
+    /// Bilinear, half-pixel centres, no antialiasing: how frames and logits change size.
+    package static func halfPixel(from size: Int, to target: Int) -> Self {
+      ResizeCoordinates(
+        mode: .halfPixel, inputSize: size, outputSize: target,
+        scale: Double(target) / Double(size)
+      ).linearAxis()
+    }
+  }
+
+  /// nil = the axis keeps its size.
+  package var axes: [Axis?]
+  package var fill: Float = 0
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    var dims = inputs[0].shape.dims
+    for (index, axis) in axes.enumerated() {
+      guard let axis else { continue }
+      guard dims.count == 4, index >= 2 else {
+        throw .unsupported(
+          "linear resizing of axis \(index) of \(inputs[0].shape); expected height and width of N×C×H×W")
+      }
+      dims[index] = axis.low.count
+    }
+    return ValueInfo(Shape(dims))
+  }
+}
+
+/// ONNX's coordinate arithmetic: which source position an output position looks at.
+struct ResizeCoordinates {
+  enum Mode: String {
+    case halfPixel = "half_pixel"
+    case halfPixelSymmetric = "half_pixel_symmetric"
+    case pytorchHalfPixel = "pytorch_half_pixel"
+    case alignCorners = "align_corners"
+    case asymmetric
+    case tfHalfPixelForNearest = "tf_half_pixel_for_nn"
+    case tfCropAndResize = "tf_crop_and_resize"
+  }
+
+  var mode: Mode
+  var inputSize: Int
+  var outputSize: Int
+  /// As the file states it; the sizes' quotient where the file states sizes.
+  var scale: Double
+  var start = 0.0
+  var end = 1.0
+
+  func source(_ index: Int) -> Double {
+    let x = Double(index)
+    let input = Double(inputSize)
+    let output = Double(outputSize)
+    switch mode {
+    case .halfPixel: return (x + 0.5) / scale - 0.5
+    case .halfPixelSymmetric:
+      let adjustment = output / (scale * input)
+      return input / 2 * (1 - adjustment) + (x + 0.5) / scale - 0.5
+    case .pytorchHalfPixel: return outputSize > 1 ? (x + 0.5) / scale - 0.5 : 0
+    case .alignCorners: return outputSize > 1 ? x * (input - 1) / (output - 1) : 0
+    case .asymmetric: return x / scale
+    case .tfHalfPixelForNearest: return (x + 0.5) / scale
+    case .tfCropAndResize:
+      return outputSize > 1
+        ? start * (input - 1) + x * (end - start) * (input - 1) / (output - 1)
+        : 0.5 * (start + end) * (input - 1)
+    }
+  }
+
+  private func isOutside(_ position: Double) -> Bool {
+    mode == .tfCropAndResize && (position < 0 || position > Double(inputSize - 1))
+  }
+
+  func linearAxis() -> Resize.Axis {
+    var axis = Resize.Axis(low: [], high: [], weight: [])
+    for index in 0..<outputSize {
+      let position = source(index)
+      let clamped = min(max(position, 0), Double(inputSize - 1))
+      let low = Int(clamped.rounded(.down))
+      axis.low.append(Int32(low))
+      axis.high.append(Int32(min(low + 1, inputSize - 1)))
+      axis.weight.append(isOutside(position) ? -1 : Float(clamped - Double(low)))
+    }
+    return axis
+  }
+
+  /// −1 = outside.
+  func nearestTable(rounding: String) throws(Das3Error) -> [Int32] {
+    var table: [Int32] = []
+    for index in 0..<outputSize {
+      let position = source(index)
+      let rounded: Double
+      switch rounding {
+      case "round_prefer_floor": rounded = (position - 0.5).rounded(.up)
+      case "round_prefer_ceil": rounded = (position + 0.5).rounded(.down)
+      case "floor": rounded = position.rounded(.down)
+      case "ceil": rounded = position.rounded(.up)
+      default: throw .format("nearest_mode is '\(rounding)'")
+      }
+      table.append(
+        isOutside(position) ? -1 : Int32(min(max(rounded, 0), Double(inputSize - 1))))
+    }
+    return table
+  }
+}
+
+extension GraphBuilder {
+  mutating func importResize(_ node: OnnxModel.Node) throws(Das3Error) {
+    let x = try input(node, 0)
+    let shape = shape(x)
+    let isUpsample = node.opType == "Upsample"
+    let mode = try node.string("mode", default: "nearest")
+    guard mode == "nearest" || mode == "linear" || mode == "bilinear" else {
+      throw .unsupported("mode '\(mode)'; expected nearest or linear")
+    }
+    if try node.int("antialias", default: 0) != 0 { throw .unsupported("antialias") }
+    let isLegacy = isUpsample || model.opset == 10
+    let name = isLegacy ? "asymmetric" : "half_pixel"
+    let stated = try node.string("coordinate_transformation_mode", default: name)
+    guard let coordinates = ResizeCoordinates.Mode(rawValue: stated) else {
+      throw .unsupported("coordinate_transformation_mode '\(stated)'")
+    }
+    let policy = try node.string("keep_aspect_ratio_policy", default: "stretch")
+    let axes = try resizedAxes(node, shape)
+    let sizes = try isLegacy ? nil : configuration(node, 3, "sizes")?.ints
+    var scales = try node.floats("scales")
+    if scales == nil { scales = try configuration(node, isLegacy ? 1 : 2, "scales")?.floats }
+    if sizes != nil { scales = nil }
+    guard (sizes?.count ?? scales?.count) == axes.count else {
+      throw .shape("\(sizes?.count ?? scales?.count ?? 0) scales or sizes for \(axes.count) axes")
+    }
+    let region = try configuration(node, 1, "roi")?.floats ?? []
+    let fill = try node.float("extrapolation_value", default: 0)
+
+    var linear = [Resize.Axis?](repeating: nil, count: shape.rank)
+    var tables = [[Int32]?](repeating: nil, count: shape.rank)
+    let common = try aspectScale(policy, sizes, axes, shape)
+    for (position, axis) in axes.enumerated() {
+      let size = shape[axis]
+      guard size > 0 else { throw .shape("input is \(shape); nothing to resize") }
+      var scale = Double(scales?[position] ?? 1)
+      var target: Int
+      if let sizes {
+        target = Int(sizes[position])
+        if let common { target = Int((common * Double(size)).rounded(.toNearestOrAwayFromZero)) }
+        scale = common ?? Double(target) / Double(size)
+      } else {
+        guard scale > 0, scale.isFinite, Double(size) * scale < 1e9 else {
+          throw .shape("scale \(scale) of axis \(axis); expected a positive number")
+        }
+        target = Int((Double(size) * scale).rounded(.down))
+      }
+      guard target > 0, target <= Shape.maximumElementCount else {
+        throw .shape("axis \(axis) of \(shape) would be resized to \(target)")
+      }
+      guard target != size || scale != 1 || coordinates == .tfCropAndResize else { continue }
+      var source = ResizeCoordinates(
+        mode: coordinates, inputSize: size, outputSize: target, scale: scale)
+      if coordinates == .tfCropAndResize {
+        guard region.count == 2 * axes.count else {
+          throw .shape("roi has \(region.count) values; expected \(2 * axes.count)")
+        }
+        source.start = Double(region[position])
+        source.end = Double(region[position + axes.count])
+      }
+      if mode == "nearest" {
+        let rounding = isLegacy ? "floor" : "round_prefer_floor"
+        tables[axis] = try source.nearestTable(
+          rounding: node.string("nearest_mode", default: rounding))
+      } else {
+        linear[axis] = source.linearAxis()
+      }
+    }
+    if tables.contains(where: { $0 != nil }) {
+      try bind(node, emit(.index(Index(tables: tables, fill: fill)), [x]))
+    } else if linear.contains(where: { $0 != nil }) {
+      try bind(node, emit(.resize(Resize(axes: linear, fill: fill)), [x]))
+    } else {
+      try bind(node, x)
+    }
+  }
+
+  private func resizedAxes(_ node: OnnxModel.Node, _ shape: Shape) throws(Das3Error) -> [Int] {
+    guard let listed = try node.ints("axes") else { return Array(0..<shape.rank) }
+    var axes: [Int] = []
+    for axis in listed { axes.append(try shape.axis(axis)) }
+    return axes
+  }
+
+  /// One scale for all axes where sizes only bound the result.
+  private func aspectScale(_ policy: String, _ sizes: [Int64]?, _ axes: [Int], _ shape: Shape)
+    throws(Das3Error) -> Double?
+  {
+    guard policy != "stretch", let sizes else { return nil }
+    let ratios = zip(sizes, axes).map { Double($0) / Double(max(1, shape[$1])) }
+    switch policy {
+    case "not_larger": return ratios.min()
+    case "not_smaller": return ratios.max()
+    default: throw .format("keep_aspect_ratio_policy is '\(policy)'")
+    }
+  }
+}

@@ -1,0 +1,236 @@
+/// A graph as a list of steps over buffers: what runs, in which order, on which memory.
+///
+/// Images lie channels last (NHWC) and every value is a strided view of a buffer, so transposing,
+/// slicing, repeating and most reshaping cost nothing. Steps that depend on weights alone are
+/// static: they run once per model, not per frame.
+package struct Plan: Sendable {
+  /// Who owns the memory of a buffer, and how long its content lasts.
+  package enum Region: Sendable {
+    /// The arena of one frame: shared by buffers whose lives do not overlap.
+    case frame
+    /// Made once per model: folded constants and the results of static steps.
+    case model
+    /// The flat weight vector itself.
+    case parameter
+  }
+
+  package struct Buffer: Sendable {
+    package var region: Region
+    package var elementCount: Int
+    /// First element within the region.
+    package var offset = 0
+    /// First and last step that touches it.
+    package var firstStep = Int.max
+    package var lastStep = -1
+    /// What it holds from the start.
+    package var constant: ConstantTensor?
+  }
+
+  /// Elements of a buffer as a tensor; strides in elements, 0 where a dimension repeats.
+  package struct View: Sendable, Equatable {
+    package var buffer: Int
+    package var offset: Int
+    package var shape: Shape
+    package var strides: [Int]
+
+    package init(buffer: Int, offset: Int = 0, shape: Shape, strides: [Int]) {
+      self.buffer = buffer
+      self.offset = offset
+      self.shape = shape
+      self.strides = strides
+    }
+
+    /// A dense image, N×C×H×W by name and NHWC in memory, at the start of a buffer.
+    package init(image shape: Shape, buffer: Int) {
+      let row = shape[1] * shape[3]
+      self.init(
+        buffer: buffer, shape: shape, strides: [row * shape[2], 1, row, shape[1]])
+    }
+  }
+
+  /// One element-wise function applied to a result while it is in the cache.
+  package struct Stage: Sendable {
+    package enum Function: Sendable {
+      case unary(Unary)
+      /// `isReversed`: the running value is the second operand.
+      case binary(Binary.Kind, isReversed: Bool)
+      /// Operands: scale, shift, mean, variance per channel.
+      case normalize(epsilon: Float)
+    }
+    package enum Extent: Sendable { case none, scalar, channel, full }
+
+    package var function: Function
+    package var extent: Extent
+    package var operands: [View]
+  }
+
+  package struct Step: Sendable {
+    package enum Work: Sendable {
+      case operation(Operator)
+      /// The input's elements in the output's layout.
+      case copy
+      /// Nothing but the chain.
+      case elementwise
+    }
+
+    /// The node it was made from, for reports.
+    package var name: String
+    package var work: Work
+    package var inputs: [View]
+    package var output: View
+    package var chain: [Stage] = []
+    package var isStatic: Bool
+  }
+
+  package var buffers: [Buffer] = []
+  package var steps: [Step] = []
+  package var inputs: [View] = []
+  package var outputs: [View] = []
+  /// Elements of each region; the parameter region is the model's weight vector.
+  package var frameElementCount = 0
+  package var modelElementCount = 0
+
+  package func isStatic(_ view: View) -> Bool { buffers[view.buffer].region != .frame }
+}
+
+extension Plan.View {
+  package var isEmpty: Bool { shape.elementCount == 0 }
+
+  /// Axes with more than one element, outermost in memory first.
+  package var memoryOrder: [Int] {
+    shape.dims.indices.filter { shape[$0] > 1 }.sorted {
+      strides[$0] == strides[$1] ? $0 < $1 : strides[$0] > strides[$1]
+    }
+  }
+
+  /// A tensor seen as rows of channels: how element-wise kernels walk over it.
+  package struct Rows: Equatable {
+    package var count: Int
+    package var channels: Int
+    /// From one row to the next.
+    package var stride: Int
+    /// The logical axis that the channels are, and all axes outermost first.
+    package var order: [Int]
+    package var channelAxis: Int? { order.last }
+    package var isDense: Bool { stride == channels || count == 1 }
+  }
+
+  /// nil where the elements do not lie as rows of the innermost axis at one distance.
+  package var rows: Rows? {
+    let order = memoryOrder
+    guard let inner = order.last else { return Rows(count: 1, channels: 1, stride: 1, order: []) }
+    guard strides[inner] == 1 else { return nil }
+    var rows = Rows(count: 1, channels: shape[inner], stride: shape[inner], order: order)
+    let outer = order.dropLast()
+    if let last = outer.last {
+      guard strides[last] >= shape[inner] else { return nil }
+      rows.stride = strides[last]
+      var expected = strides[last]
+      for axis in outer.reversed() {
+        guard strides[axis] == expected else { return nil }
+        expected *= shape[axis]
+        rows.count *= shape[axis]
+      }
+    }
+    return rows
+  }
+
+  /// The view as batch × height × width × channels with one distance between pixels, or nil.
+  package var pixelStride: Int? {
+    guard shape.rank == 4 else { return nil }
+    let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3])
+    guard c == 1 || strides[1] == 1 else { return nil }
+    let pixel = w > 1 ? strides[3] : h > 1 ? strides[2] : n > 1 ? strides[0] : c
+    guard pixel >= c, h == 1 || strides[2] == pixel * w, n == 1 || strides[0] == pixel * w * h else {
+      return nil
+    }
+    return pixel
+  }
+
+  package func transposed(_ order: [Int]) -> Self {
+    var view = self
+    view.shape = Shape(order.map { shape[$0] })
+    view.strides = order.map { strides[$0] }
+    return view
+  }
+
+  package func sliced(_ slice: Slice) -> Self {
+    var view = self
+    view.shape = Shape(slice.counts)
+    for axis in slice.starts.indices {
+      view.offset += slice.starts[axis] * strides[axis]
+      view.strides[axis] = strides[axis] * slice.steps[axis]
+    }
+    return view
+  }
+
+  package func expanded(to target: Shape) -> Self {
+    var view = self
+    view.shape = target
+    let missing = target.rank - shape.rank
+    view.strides = target.dims.indices.map { axis in
+      axis < missing || (shape[axis - missing] == 1 && target[axis] != 1)
+        ? 0 : strides[axis - missing]
+    }
+    return view
+  }
+
+  /// The same elements in another shape without moving any, or nil.
+  package func reshaped(_ target: Shape) -> Self? {
+    var view = self
+    view.shape = target
+    guard !isEmpty else {
+      view.strides = target.contiguousStrides
+      return view
+    }
+    view.strides = [Int](repeating: 0, count: target.rank)
+    for group in ReshapeGroup.groups(from: shape, to: target) {
+      let axes = group.source.filter { shape[$0] > 1 }
+      for (axis, next) in zip(axes, axes.dropFirst()) {
+        guard strides[axis] == strides[next] * shape[next] else { return nil }
+      }
+      var stride = axes.last.map { strides[$0] } ?? 1
+      for axis in group.target.reversed() {
+        view.strides[axis] = stride
+        stride *= target[axis]
+      }
+    }
+    return view
+  }
+}
+
+/// Runs of neighbouring dimensions that a reshape turns into each other.
+struct ReshapeGroup {
+  var source: Range<Int>
+  var target: Range<Int>
+
+  static func groups(from source: Shape, to target: Shape) -> [ReshapeGroup] {
+    var groups: [ReshapeGroup] = []
+    var (i, j) = (0, 0)
+    while i < source.rank || j < target.rank {
+      let (first, second) = (i, j)
+      var (a, b) = (1, 1)
+      if i < source.rank {
+        a = source[i]
+        i += 1
+      }
+      if j < target.rank {
+        b = target[j]
+        j += 1
+      }
+      while a != b {
+        if a < b, i < source.rank {
+          a *= source[i]
+          i += 1
+        } else if j < target.rank {
+          b *= target[j]
+          j += 1
+        } else {
+          break
+        }
+      }
+      groups.append(ReshapeGroup(source: first..<i, target: second..<j))
+    }
+    return groups
+  }
+}

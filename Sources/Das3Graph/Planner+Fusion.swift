@@ -1,0 +1,130 @@
+/// Which element-wise nodes join the step before them, and which results are written straight into
+/// a concatenation.
+extension Planner {
+  /// Follows the only consumers of `id` as long as they are element-wise on rows of `layout`.
+  /// Returns the stages and the value that the last of them makes.
+  mutating func absorb(_ id: ValueID, layout: View, after stages: [Plan.Stage] = [])
+    -> (chain: [Plan.Stage], value: ValueID)
+  {
+    var chain = stages
+    var value = id
+    while chain.count < Self.maximumStageCount, let users = consumers[value], users.count == 1,
+      let user = users.first, user >= 0, placements[value] == nil,
+      let stage = stage(for: graph.nodes[user], running: value, layout: layout)
+    {
+      chain.append(stage)
+      absorbed.insert(user)
+      value = graph.nodes[user].output
+    }
+    return (chain, value)
+  }
+
+  /// The node as a stage on the running value, or nil where it is none or must wait for an operand.
+  mutating func stage(for node: Graph.Node, running value: ValueID, layout: View) -> Plan.Stage? {
+    guard graph.values[node.output].shape == layout.shape, let rows = layout.rows else { return nil }
+    switch node.operation {
+    case .unary(let unary):
+      return Plan.Stage(function: .unary(unary), extent: .none, operands: [])
+    case .batchNorm(let norm):
+      guard node.inputs[0] == value, isAvailable(node.inputs.dropFirst()),
+        rows.channelAxis == 1 || layout.shape[1] == 1 && rows.channels == 1
+      else { return nil }
+      let operands = node.inputs.dropFirst().map { view(of: $0) }
+      return Plan.Stage(
+        function: .normalize(epsilon: norm.epsilon), extent: .channel, operands: operands)
+    case .binary(let binary):
+      guard node.inputs[0] != node.inputs[1] else { return nil }
+      let isReversed = node.inputs[1] == value
+      let other = node.inputs[isReversed ? 0 : 1]
+      guard isAvailable([other]) else { return nil }
+      let function = Plan.Stage.Function.binary(binary.kind, isReversed: isReversed)
+      return operandStage(function, view(of: other), layout: layout, rows: rows)
+    case .conv, .convTranspose, .layerNorm, .groupNorm, .select, .maxPool, .averagePool, .reduce,
+      .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand, .matMul:
+      return nil
+    }
+  }
+
+  private func isAvailable(_ ids: some Sequence<ValueID>) -> Bool {
+    ids.allSatisfy { id in
+      if views[id] != nil { return true }
+      switch graph.values[id].source {
+      case .parameter, .constant: return true
+      case .input, .node: return false
+      }
+    }
+  }
+
+  private mutating func operandStage(
+    _ function: Plan.Stage.Function, _ operand: View, layout: View, rows: View.Rows
+  ) -> Plan.Stage? {
+    func made(_ extent: Plan.Stage.Extent, _ view: View) -> Plan.Stage {
+      Plan.Stage(function: function, extent: extent, operands: [view])
+    }
+    if operand.shape.elementCount == 1 { return made(.scalar, operand) }
+    let wide = operand.expanded(to: layout.shape)
+    let moving = rows.order.filter { wide.strides[$0] != 0 }
+    if moving == [rows.channelAxis].compactMap({ $0 }), let axis = rows.channelAxis,
+      wide.strides[axis] == 1
+    {
+      return made(.channel, wide)
+    }
+    guard moving == rows.order else { return nil }
+    if let other = wide.rows, other.order == rows.order { return made(.full, wide) }
+    return made(.full, copy(wide, order: Self.completed(rows.order, rank: layout.shape.rank)))
+  }
+
+  // MARK: Concatenation in place
+
+  /// Decides which values are written at their place in the buffer of the concatenation that
+  /// alone reads them.
+  mutating func placeConcatenations() {
+    for node in graph.nodes.reversed() {
+      guard case .concat(let concat) = node.operation, concat.axis == 1,
+        graph.values[node.output].shape.rank == 4
+      else { continue }
+      var start = 0
+      for input in node.inputs {
+        let channels = graph.values[input].shape[1]
+        if placements[input] == nil, canBePlaced(input) { placements[input] = (node.output, start) }
+        start += channels
+      }
+    }
+  }
+
+  private func canBePlaced(_ id: ValueID) -> Bool {
+    // A single channel would leave no run of elements to work on.
+    guard case .node(let index) = graph.values[id].source, graph.values[id].shape[1] > 1 else {
+      return false
+    }
+    let node = graph.nodes[index]
+    switch node.operation {
+    case .conv, .convTranspose: return traits.convolutionWritesStrided(node, graph)
+    case .batchNorm, .unary, .maxPool, .averagePool, .resize, .concat: return true
+    case .binary:
+      return node.inputs.contains { graph.values[$0].shape == graph.values[id].shape }
+    case .layerNorm, .groupNorm, .select, .reduce, .argMax, .softmax, .slice, .index, .transpose,
+      .reshape, .expand, .matMul:
+      return false
+    }
+  }
+
+  /// Where a 4-D NHWC result goes: its place in a concatenation, or a buffer of its own.
+  mutating func destination(_ id: ValueID, isStatic: Bool) -> View {
+    let shape = graph.values[id].shape
+    guard !isStatic, let placement = placements[id] else {
+      return allocate(shape, order: Self.channelsLastOrder(shape.rank), isStatic: isStatic)
+    }
+    let whole: View
+    if let made = views[placement.whole] {
+      whole = made
+    } else {
+      whole = destination(placement.whole, isStatic: false)
+      views[placement.whole] = whole
+    }
+    var slice = Slice(
+      starts: [0, 0, 0, 0], steps: [1, 1, 1, 1], counts: shape.dims)
+    slice.starts[1] = placement.start
+    return whole.sliced(slice)
+  }
+}

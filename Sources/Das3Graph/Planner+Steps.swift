@@ -1,0 +1,178 @@
+/// How each operator becomes steps: the layout it needs, the layout it leaves.
+extension Planner {
+  mutating func lower(_ node: Graph.Node) {
+    switch node.operation {
+    case .conv, .convTranspose, .maxPool, .averagePool, .resize: lowerImage(node)
+    case .batchNorm, .unary, .binary: lowerElementwise(node)
+    case .select: lowerBroadcast(node)
+    case .groupNorm:
+      let inputs = node.inputs.map { view(of: $0) }
+      let order = Self.channelsLastOrder(inputs[0].shape.rank)
+      finish(node, [dense(inputs[0], order: order)] + inputs.dropFirst(), order: order)
+    case .layerNorm:
+      let inputs = node.inputs.map { view(of: $0) }
+      let order = Array(0..<inputs[0].shape.rank)
+      finish(node, [dense(inputs[0], order: order)] + inputs.dropFirst(), order: order)
+    case .reduce(let reduce): lowerReduction(node, reduce.axes, keepsDims: reduce.keepsDims)
+    case .argMax(let argMax): lowerReduction(node, [argMax.axis], keepsDims: argMax.keepsDims)
+    case .softmax(let softmax):
+      let x = reducible(view(of: node.inputs[0]), [softmax.axis])
+      finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
+    case .concat(let concat): lowerConcat(node, concat)
+    case .index:
+      let x = view(of: node.inputs[0])
+      let order = x.rows == nil ? Array(0..<x.shape.rank) : x.memoryOrder
+      finish(node, [x], order: Self.completed(order, rank: x.shape.rank))
+    case .matMul:
+      let inputs = node.inputs.map { view(of: $0) }
+      finish(node, inputs, order: Array(0..<graph.values[node.output].shape.rank))
+    case .slice(let slice): views[node.output] = view(of: node.inputs[0]).sliced(slice)
+    case .transpose(let transpose):
+      views[node.output] = view(of: node.inputs[0]).transposed(transpose.order)
+    case .expand(let expand):
+      views[node.output] = view(of: node.inputs[0]).expanded(to: expand.shape)
+    case .reshape(let reshape): lowerReshape(node, reshape)
+    }
+  }
+
+  /// Emits a step with a dense result in `order` and fuses what follows.
+  private mutating func finish(_ node: Graph.Node, _ inputs: [View], order: [Int]) {
+    let shape = graph.values[node.output].shape
+    // The layout decides what can be fused; fusion decides whether the step is static.
+    let draft = allocate(shape, order: order, isStatic: isStatic(inputs))
+    var (chain, value) = ([Plan.Stage](), node.output)
+    if case .matMul = node.operation { (chain, value) = absorb(node.output, layout: draft) }
+    if !isStatic(inputs, chain), plan.isStatic(draft) { plan.buffers[draft.buffer].region = .frame }
+    emit(.operation(node.operation), node.name, inputs, draft, chain: chain)
+    views[value] = draft
+  }
+
+  /// Convolutions, pooling and resizing: NHWC in, NHWC out, chain at the end.
+  private mutating func lowerImage(_ node: Graph.Node) {
+    var inputs = node.inputs.map { view(of: $0) }
+    inputs[0] = channelsLast(inputs[0])
+    for index in inputs.indices.dropFirst() where inputs[index].strides != inputs[index].shape.contiguousStrides {
+      inputs[index] = copy(inputs[index], order: Array(0..<inputs[index].shape.rank))
+    }
+    let layout = View(image: graph.values[node.output].shape, buffer: -1)
+    let (chain, value) = absorb(node.output, layout: layout)
+    let output = destination(value, isStatic: isStatic(inputs, chain))
+    emit(.operation(node.operation), node.name, inputs, output, chain: chain)
+    views[value] = output
+  }
+
+  private mutating func lowerElementwise(_ node: Graph.Node) {
+    let shape = graph.values[node.output].shape
+    let base = node.inputs.first { graph.values[$0].shape == shape && !self.isStatic([view(of: $0)]) }
+      ?? node.inputs.first { graph.values[$0].shape == shape }
+    guard let base else { return lowerBroadcast(node) }
+    var x = view(of: base)
+    if case .batchNorm = node.operation, x.rows?.channelAxis != 1, shape[1] > 1 || x.rows == nil {
+      x = copy(x, order: Self.channelsLastOrder(shape.rank))
+    } else if x.rows == nil {
+      x = copy(x, order: Self.completed(x.strides.contains { $0 <= 0 } ? [] : x.memoryOrder, rank: shape.rank))
+    }
+    guard let first = stage(for: node, running: base, layout: x) else {
+      return lowerBroadcast(node)
+    }
+    let (chain, value) = absorb(node.output, layout: x, after: [first])
+    let isStatic = self.isStatic([x], chain)
+    let output: View
+    if x.pixelStride != nil, placements[value] != nil {
+      output = destination(value, isStatic: isStatic)
+    } else {
+      output = allocate(
+        shape, order: Self.completed(x.memoryOrder, rank: shape.rank), isStatic: isStatic)
+    }
+    emit(.elementwise, node.name, [x], output, chain: chain)
+    views[value] = output
+  }
+
+  /// Broadcasting that is no chain on rows: strides of 0 repeat.
+  private mutating func lowerBroadcast(_ node: Graph.Node) {
+    let shape = graph.values[node.output].shape
+    let inputs = node.inputs.map { view(of: $0) }
+    let whole = inputs.first { $0.shape == shape && $0.rows != nil }
+    let order = Self.completed(
+      whole?.memoryOrder ?? Array(0..<shape.rank), rank: shape.rank)
+    finish(node, inputs.map { $0.expanded(to: shape) }, order: order)
+  }
+
+  private mutating func lowerReduction(_ node: Graph.Node, _ axes: [Int], keepsDims: Bool) {
+    let x = reducible(view(of: node.inputs[0]), axes)
+    var order: [Int] = []
+    for axis in Self.completed(x.memoryOrder, rank: x.shape.rank) {
+      if keepsDims {
+        order.append(axis)
+      } else if !axes.contains(axis) {
+        order.append(axis - axes.filter { $0 < axis }.count)
+      }
+    }
+    finish(node, [x], order: order)
+  }
+
+  /// Dense with `axes` side by side in memory.
+  private mutating func reducible(_ view: View, _ axes: [Int]) -> View {
+    let rank = view.shape.rank
+    if let rows = view.rows, rows.isDense {
+      let places = rows.order.indices.filter { axes.contains(rows.order[$0]) }
+      if places.isEmpty || places.count == places[places.count - 1] - places[0] + 1 { return view }
+    }
+    return copy(view, order: (0..<rank).filter { !axes.contains($0) } + axes)
+  }
+
+  private mutating func dense(_ view: View, order: [Int]) -> View {
+    if let rows = view.rows, rows.isDense, rows.order == order.filter({ view.shape[$0] > 1 }) {
+      return view
+    }
+    return copy(view, order: order)
+  }
+
+  private mutating func lowerConcat(_ node: Graph.Node, _ concat: Concat) {
+    let inputs = node.inputs.map { view(of: $0) }
+    let isStatic = self.isStatic(inputs)
+    let shape = graph.values[node.output].shape
+    let whole: View
+    if let placed = views[node.output] {
+      whole = placed
+    } else if shape.rank == 4, placements[node.output] != nil {
+      whole = destination(node.output, isStatic: isStatic)
+    } else {
+      let model = inputs.first { $0.rows != nil && !$0.isEmpty }
+      let order = Self.completed(model?.memoryOrder ?? Array(0..<shape.rank), rank: shape.rank)
+      let isImage = shape.rank == 4 && inputs.contains { $0.pixelStride != nil }
+      whole = allocate(
+        shape, order: isImage ? Self.channelsLastOrder(4) : order, isStatic: isStatic)
+    }
+    views[node.output] = whole
+    var start = 0
+    for input in inputs {
+      var slice = Slice(
+        starts: [Int](repeating: 0, count: shape.rank),
+        steps: [Int](repeating: 1, count: shape.rank), counts: input.shape.dims)
+      slice.starts[concat.axis] = start
+      start += input.shape[concat.axis]
+      let part = whole.sliced(slice)
+      // Already there where its producer wrote it in place.
+      if input.buffer != part.buffer || input.offset != part.offset || isStatic {
+        emit(.copy, node.name, [input], part)
+      }
+    }
+  }
+
+  private mutating func lowerReshape(_ node: Graph.Node, _ reshape: Reshape) {
+    let x = view(of: node.inputs[0])
+    if let view = x.reshaped(reshape.shape) {
+      views[node.output] = view
+      return
+    }
+    // Each run of dimensions that is reshaped must lie in order; the runs keep their order.
+    let runs = ReshapeGroup.groups(from: x.shape, to: reshape.shape).map(\.source)
+    func outermost(_ run: Range<Int>) -> Int {
+      run.filter { x.shape[$0] > 1 }.map { x.strides[$0] }.min() ?? .max
+    }
+    let order = runs.sorted { outermost($0) > outermost($1) }.flatMap { Array($0) }
+    let moved = copy(x, order: order)
+    views[node.output] = moved.reshaped(reshape.shape) ?? moved
+  }
+}

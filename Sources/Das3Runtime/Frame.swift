@@ -1,0 +1,79 @@
+internal import CKernels
+import Das3Graph
+
+/// A picture as a camera gives it, lent for one call: size, layout and first byte.
+@safe package struct Frame {
+  /// Numbers of `das3_format`.
+  package enum Format: Int32, Sendable {
+    case rgb8 = 1
+    case bgr8 = 2
+    case rgba8 = 3
+    case bgra8 = 4
+    case gray8 = 5
+    case nv12 = 6
+    case yuyv = 7
+    case float32 = 8
+
+    /// Bytes of one row of `width` pixels without padding.
+    func rowByteCount(_ width: Int) -> Int {
+      switch self {
+      case .rgb8, .bgr8: 3 * width
+      case .rgba8, .bgra8, .float32: 4 * width
+      case .gray8: width
+      // Chroma rows hold one pair for two pixels, so an odd width needs a byte more.
+      case .nv12: (width + 1) / 2 * 2
+      case .yuyv: 2 * width
+      }
+    }
+  }
+
+  /// Larger frames are refused.
+  package static let maximumSize = 1 << 15
+
+  package let height: Int
+  package let width: Int
+  package let format: Format
+  let data: UnsafeRawPointer
+  let strideBytes: Int
+
+  /// - Parameter strideBytes: from one row to the next, 0 = rows without padding.
+  /// - Throws: `.argument` naming the value that is out of range.
+  package init(
+    data: UnsafeRawPointer, height: Int, width: Int, strideBytes: Int64, format: Int32
+  ) throws(Das3Error) {
+    guard let format = Format(rawValue: format) else {
+      throw .argument("image format is \(format); expected a das3_format from 1 to 8")
+    }
+    guard (1...Self.maximumSize).contains(width), (1...Self.maximumSize).contains(height) else {
+      throw .argument(
+        "image is \(width)x\(height); expected sizes from 1 to \(Self.maximumSize)")
+    }
+    guard format != .yuyv || width % 2 == 0 else {
+      throw .argument("a YUYV image is \(width) pixels wide; expected an even number")
+    }
+    let row = format.rowByteCount(width)
+    guard strideBytes == 0 || (Int64(row)...Int64(Int32.max)).contains(strideBytes) else {
+      throw .argument("stride_bytes is \(strideBytes); a row of \(width) pixels needs \(row)")
+    }
+    if format == .float32, strideBytes % 4 != 0 || UInt(bitPattern: data) % 4 != 0 {
+      throw .argument("a float32 image is not aligned to 4 bytes")
+    }
+    unsafe self.data = data
+    self.height = height
+    self.width = width
+    self.format = format
+    self.strideBytes = strideBytes == 0 ? row : Int(strideBytes)
+  }
+
+  /// The frame and a model's preprocessing as the kernel takes them.
+  func kernelFrame(_ model: SegmentationModel) -> d3k_frame {
+    let metadata = model.metadata
+    let factors = metadata.deviation.map { metadata.scale / $0 }
+    let offsets = zip(metadata.mean, metadata.deviation).map { -$0 / $1 }
+    return unsafe d3k_frame(
+      data: data, width: Int32(width), height: Int32(height), stride_bytes: Int64(strideBytes),
+      format: format.rawValue, swaps_colours: metadata.swapsColours ? 1 : 0,
+      channels: Int32(model.channelCount), factor: (factors[0], factors[1], factors[2]),
+      offset: (offsets[0], offsets[1], offsets[2]))
+  }
+}

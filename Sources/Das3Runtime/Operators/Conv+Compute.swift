@@ -1,0 +1,164 @@
+internal import CKernels
+import Das3Graph
+
+/// Convolution and transposed convolution with everything that follows at once: a normalisation
+/// right after it is folded into the packed weights and the bias.
+///
+///     y[n,i,j,o] = chain(bias[o] + Σ_{k,l,c} w[o,c,k,l] · x[n, i·s+k·d−p, j·s+l·d−p, c])
+@safe final class ConvKernel: Kernel {
+  private let step: Plan.Step
+  private let conv: OpaquePointer
+  private let channelCount: Int
+  private let hasBias: Bool
+  private let foldEpsilon: Float?
+  private let foldsBias: Bool
+  private let isDynamic: Bool
+  private var chain: Chain
+  private var fold: NormalizationFold?
+  private var pointers: Pointers?
+
+  @unsafe private struct Pointers {
+    let x: UnsafePointer<Float>
+    let weights: UnsafePointer<Float>
+    let bias: UnsafePointer<Float>?
+    let y: UnsafeMutablePointer<Float>
+    let packed: UnsafeMutableRawPointer
+    /// bias · factor + offset of the folded normalisation.
+    let foldedBias: UnsafeMutablePointer<Float>
+    let scratch: UnsafeMutableRawPointer
+  }
+
+  convenience init(
+    _ step: Plan.Step, _ plan: Plan, _ conv: Conv, _ options: ExecutionOptions
+  ) throws(Das3Error) {
+    try self.init(
+      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups), transposed: false, options)
+  }
+
+  convenience init(
+    _ step: Plan.Step, _ plan: Plan, _ conv: ConvTranspose, _ options: ExecutionOptions
+  ) throws(Das3Error) {
+    try self.init(
+      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups), transposed: true, options)
+  }
+
+  private init(
+    _ step: Plan.Step, _ plan: Plan, _ window: d3k_window, transposed: Bool,
+    _ options: ExecutionOptions
+  ) throws(Das3Error) {
+    self.step = step
+    channelCount = step.output.shape[1]
+    hasBias = step.inputs.count > 2
+    var stages = step.chain[...]
+    var weightInputs = Array(step.inputs.dropFirst())
+    if case .normalize(let epsilon)? = stages.first?.function, let first = stages.popFirst() {
+      foldEpsilon = epsilon
+      weightInputs += first.operands
+    } else {
+      foldEpsilon = nil
+    }
+    foldsBias = foldEpsilon != nil
+    chain = try Chain(stages, plan)
+    isDynamic = chain.isDynamic || !weightInputs.allSatisfy(plan.isStatic)
+    var request = d3k_conv_options()
+    request.window = window
+    request.transposed = transposed ? 1 : 0
+    request.backend = options.kernelBackend
+    request.precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
+    request.threads = Int32(options.threads)
+    request.has_bias = hasBias || foldsBias ? 1 : 0
+    request.chain = chain.kernelChain
+    guard let conv = unsafe d3k_conv_create(&request) else {
+      throw .memory("the convolution could not be set up")
+    }
+    unsafe self.conv = conv
+  }
+
+  deinit { unsafe d3k_conv_free(conv) }
+
+  private var packedByteCount: Int { 4 * Plan.aligned((unsafe d3k_conv_packed_bytes(conv) + 3) / 4) }
+  private var biasByteCount: Int { 4 * Plan.aligned(channelCount) }
+
+  override var preparedByteCount: Int {
+    packedByteCount + biasByteCount + NormalizationFold.byteCount(channelCount)
+      + chain.preparedByteCount
+  }
+  override var scratchByteCount: Int { unsafe d3k_conv_scratch_bytes(conv) }
+
+  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+    let foldedBias = unsafe prepared + packedByteCount
+    let folds = unsafe foldedBias + biasByteCount
+    if let foldEpsilon {
+      fold = unsafe NormalizationFold(step.chain[0].operands, foldEpsilon, memory, result: folds)
+    }
+    unsafe chain.bind(memory, prepared: folds + NormalizationFold.byteCount(channelCount))
+    unsafe pointers = Pointers(
+      x: memory.pointer(step.inputs[0]), weights: memory.pointer(step.inputs[1]),
+      bias: hasBias ? UnsafePointer(memory.pointer(step.inputs[2])) : nil,
+      y: memory.pointer(step.output), packed: prepared,
+      foldedBias: foldedBias.assumingMemoryBound(to: Float.self), scratch: memory.scratchPointer)
+  }
+
+  override func prepare() {
+    chain.prepare()
+    fold?.compute()
+    guard let p = unsafe pointers else { return }
+    unsafe d3k_conv_pack(conv, p.weights, fold?.factor, p.packed, p.scratch)
+    guard let fold else { return }
+    for channel in 0..<channelCount {
+      let bias = unsafe p.bias.map { unsafe $0[channel] } ?? 0
+      unsafe p.foldedBias[channel] = unsafe bias * fold.factor[channel] + fold.offset[channel]
+    }
+  }
+
+  override func run() {
+    if isDynamic { prepare() }
+    guard let p = unsafe pointers else { return }
+    var kernelChain = chain.kernelChain
+    unsafe d3k_conv_run(
+      conv, p.x, p.packed, fold == nil ? p.bias : UnsafePointer(p.foldedBias), &kernelChain, p.y,
+      p.scratch)
+  }
+}
+
+extension d3k_window {
+  /// The window over an input and an output, both NHWC.
+  init(_ x: Plan.View, _ y: Plan.View, _ window: Window, groups: Int) {
+    self.init(
+      batch: Int32(x.shape[0]), in_height: Int32(x.shape[2]), in_width: Int32(x.shape[3]),
+      in_channels: Int32(x.shape[1]), out_height: Int32(y.shape[2]), out_width: Int32(y.shape[3]),
+      out_channels: Int32(y.shape[1]), groups: Int32(groups),
+      kernel_height: Int32(window.kernelHeight), kernel_width: Int32(window.kernelWidth),
+      stride_y: Int32(window.strideY), stride_x: Int32(window.strideX),
+      dilation_y: Int32(window.dilationY), dilation_x: Int32(window.dilationX),
+      pad_top: Int32(window.padTop), pad_left: Int32(window.padLeft),
+      x_stride: Int64(x.pixelStride ?? x.shape[1]), y_stride: Int64(y.pixelStride ?? y.shape[1]))
+  }
+}
+
+extension Planner.Traits {
+  /// What the kernels behind `options` can do.
+  package static func kernels(_ options: ExecutionOptions) -> Planner.Traits {
+    Planner.Traits { node, graph in
+      let y = graph.values[node.output].shape
+      let x = graph.values[node.inputs[0]].shape
+      var request = d3k_conv_options()
+      let window: Window
+      let groups: Int
+      switch node.operation {
+      case .conv(let conv): (window, groups) = (conv.window, conv.groups)
+      case .convTranspose(let conv):
+        (window, groups) = (conv.window, conv.groups)
+        request.transposed = 1
+      default: return false
+      }
+      request.window = d3k_window(
+        Plan.View(image: x, buffer: 0), Plan.View(image: y, buffer: 0), window, groups: groups)
+      request.window.y_stride = Int64(2 * y[1])
+      request.backend = options.kernelBackend
+      request.precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
+      request.threads = Int32(options.threads)
+      return unsafe d3k_conv_writes_strided(&request) != 0
+    }
+  }
+}

@@ -1,0 +1,89 @@
+internal import CKernels
+import Das3Graph
+
+/// y = chain(scale · a·b) over the last two dimensions, with broadcasting of the others; operands
+/// lie with any strides.
+@safe final class MatMulKernel: Kernel {
+  private let step: Plan.Step
+  private let matmul: OpaquePointer
+  private let packsB: Bool
+  private var chain: Chain
+  private var a, b: UnsafePointer<Float>?
+  private var y: UnsafeMutablePointer<Float>?
+  private var packed: UnsafeMutableRawPointer?
+  private var scratch: UnsafeMutableRawPointer?
+
+  init(
+    _ step: Plan.Step, _ plan: Plan, _ product: MatMul, _ options: ExecutionOptions
+  ) throws(Das3Error) {
+    self.step = step
+    chain = try Chain(step.chain, plan)
+    packsB = plan.isStatic(step.inputs[1]) && !step.isStatic
+    let rank = step.output.shape.rank
+    let batch = Shape(Array(step.output.shape.dims.dropLast(2)))
+    let views = step.inputs.map { view in
+      view.expanded(
+        to: Shape(batch.dims + view.shape.dims.suffix(2)))
+    }
+    var request = d3k_matmul_options()
+    request.batch_rank = Int32(batch.rank)
+    request.backend = options.kernelBackend
+    request.precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
+    request.threads = Int32(options.threads)
+    request.rows = Int64(step.output.shape[rank - 2])
+    request.columns = Int64(step.output.shape[rank - 1])
+    request.inner = Int64(views[0].shape[rank - 1])
+    request.a_row_stride = Int64(views[0].strides[rank - 2])
+    request.a_column_stride = Int64(views[0].strides[rank - 1])
+    request.b_row_stride = Int64(views[1].strides[rank - 2])
+    request.b_column_stride = Int64(views[1].strides[rank - 1])
+    Self.store(batch.dims, in: &request.batch)
+    Self.store(Array(views[0].strides.dropLast(2)), in: &request.a_batch_strides)
+    Self.store(Array(views[1].strides.dropLast(2)), in: &request.b_batch_strides)
+    request.alpha = product.scale
+    request.constant_b = packsB ? 1 : 0
+    request.chain = chain.kernelChain
+    guard let matmul = unsafe d3k_matmul_create(&request) else {
+      throw .memory("the matrix product could not be set up")
+    }
+    unsafe self.matmul = matmul
+  }
+
+  deinit { unsafe d3k_matmul_free(matmul) }
+
+  private static func store<T>(_ values: [Int], in tuple: inout T) {
+    unsafe withUnsafeMutableBytes(of: &tuple) { bytes in
+      for (index, value) in values.enumerated() {
+        unsafe bytes.storeBytes(of: Int64(value), toByteOffset: 8 * index, as: Int64.self)
+      }
+    }
+  }
+
+  private var packedByteCount: Int {
+    4 * Plan.aligned((unsafe d3k_matmul_packed_bytes(matmul) + 3) / 4)
+  }
+  override var preparedByteCount: Int { packedByteCount + chain.preparedByteCount }
+  override var scratchByteCount: Int { unsafe d3k_matmul_scratch_bytes(matmul) }
+
+  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+    unsafe a = UnsafePointer(memory.pointer(step.inputs[0]))
+    unsafe b = UnsafePointer(memory.pointer(step.inputs[1]))
+    unsafe y = memory.pointer(step.output)
+    unsafe packed = prepared
+    unsafe scratch = memory.scratchPointer
+    unsafe chain.bind(memory, prepared: prepared + packedByteCount)
+  }
+
+  override func prepare() {
+    chain.prepare()
+    if packsB { unsafe d3k_matmul_pack(matmul, b, packed, scratch) }
+  }
+
+  override func run() {
+    if chain.isDynamic { chain.prepare() }
+    var kernelChain = chain.kernelChain
+    let right = unsafe packsB ? UnsafeRawPointer(packed) : UnsafeRawPointer(b)
+    unsafe d3k_matmul_run(
+      matmul, a, right?.assumingMemoryBound(to: Float.self), &kernelChain, y, scratch)
+  }
+}

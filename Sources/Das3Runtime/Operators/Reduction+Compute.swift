@@ -1,0 +1,85 @@
+internal import CKernels
+import Das3Graph
+
+/// A step along one run of neighbouring axes: x as outer × count × inner in memory order.
+@safe class AxisKernel: Kernel {
+  let step: Plan.Step
+  let threads: Int32
+  let outer, count, inner: Int64
+  private(set) var x: UnsafePointer<Float>?
+  private(set) var y: UnsafeMutablePointer<Float>?
+
+  init(_ step: Plan.Step, axes: [Int], _ options: ExecutionOptions) {
+    self.step = step
+    threads = Int32(options.threads)
+    let view = step.inputs[0]
+    let order = view.memoryOrder
+    let places = order.indices.filter { axes.contains(order[$0]) }
+    let product = { (range: ArraySlice<Int>) in Int64(range.reduce(1) { $0 * view.shape[$1] }) }
+    if let first = places.first, let last = places.last {
+      (outer, count, inner) = (
+        product(order[..<first]), product(order[first...last]), product(order[(last + 1)...])
+      )
+    } else {
+      // All reduced axes have one element (or the tensor none).
+      let reduced = Int64(axes.reduce(1) { $0 * view.shape[$1] })
+      (outer, count, inner) = (product(order[...]), reduced, 1)
+    }
+  }
+
+  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
+    unsafe y = memory.pointer(step.output)
+  }
+}
+
+/// Sum, mean, extremum or norm.
+@safe final class ReduceKernel: AxisKernel {
+  private let kind: Int32
+
+  init(_ step: Plan.Step, _ reduce: Reduce, _ options: ExecutionOptions) {
+    let reduction: d3k_reduction =
+      switch reduce.kind {
+      case .sum: D3K_REDUCE_SUM
+      case .mean: D3K_REDUCE_MEAN
+      case .max: D3K_REDUCE_MAX
+      case .min: D3K_REDUCE_MIN
+      case .l1: D3K_REDUCE_L1
+      case .l2: D3K_REDUCE_L2
+      case .product: D3K_REDUCE_PROD
+      case .sumSquare: D3K_REDUCE_SUM_SQUARE
+      case .logSum: D3K_REDUCE_LOG_SUM
+      case .logSumExp: D3K_REDUCE_LOG_SUM_EXP
+      }
+    kind = Int32(reduction.rawValue)
+    super.init(step, axes: reduce.axes, options)
+  }
+
+  override func run() { unsafe d3k_reduce(threads, kind, x, y, outer, count, inner) }
+}
+
+/// Index of the largest value.
+@safe final class ArgMaxKernel: AxisKernel {
+  private let selectsLast: Bool
+
+  init(_ step: Plan.Step, _ argMax: ArgMax, _ options: ExecutionOptions) {
+    selectsLast = argMax.selectsLast
+    super.init(step, axes: [argMax.axis], options)
+  }
+
+  override func run() {
+    unsafe d3k_arg_max(threads, selectsLast ? 1 : 0, x, y, outer, count, inner)
+  }
+}
+
+/// exp(x) / Σ exp(x), or its logarithm.
+@safe final class SoftmaxKernel: AxisKernel {
+  private let isLog: Bool
+
+  init(_ step: Plan.Step, _ softmax: Softmax, _ options: ExecutionOptions) {
+    isLog = softmax.isLog
+    super.init(step, axes: [softmax.axis], options)
+  }
+
+  override func run() { unsafe d3k_softmax(threads, isLog ? 1 : 0, x, y, outer, count, inner) }
+}

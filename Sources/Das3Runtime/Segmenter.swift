@@ -1,0 +1,198 @@
+internal import CKernels
+import Das3Graph
+
+/// A model prepared for one input size: frames in, labels out. One thread at a time.
+@safe package final class Segmenter {
+  /// Where results go; height × width of the frame each, nil = not wanted.
+  @safe package struct Results {
+    let labels: UnsafeMutablePointer<UInt8>?
+    let confidence: UnsafeMutablePointer<UInt8>?
+    let entropy: UnsafeMutablePointer<Float>?
+    /// classes × height × width.
+    let probabilities: UnsafeMutablePointer<Float>?
+
+    package init(
+      labels: UnsafeMutablePointer<UInt8>?, confidence: UnsafeMutablePointer<UInt8>?,
+      entropy: UnsafeMutablePointer<Float>?, probabilities: UnsafeMutablePointer<Float>?
+    ) {
+      unsafe self.labels = labels
+      unsafe self.confidence = confidence
+      unsafe self.entropy = entropy
+      unsafe self.probabilities = probabilities
+    }
+  }
+
+  /// Everything that depends on the network's input size.
+  private struct Prepared {
+    let height: Int
+    let width: Int
+    let executor: Executor
+    let multiplyAdds: Double
+  }
+
+  /// Everything that depends on the size of the frames.
+  private struct Resampling {
+    let frameHeight, frameWidth: Int
+    let inputRows, inputColumns: AxisTable
+    /// nil where the scores have the frame's size.
+    let output: (rows: AxisTable, columns: AxisTable)?
+    let scratch: Arena
+  }
+
+  package private(set) var model: SegmentationModel
+  package let options: ExecutionOptions
+  private let memoryLimit: UInt64
+  private let followsFrames: Bool
+  private var prepared: Prepared?
+  private var resampling: Resampling?
+
+  /// - Parameters:
+  ///   - size: height and width the network works on; nil = the model's fixed size, or the
+  ///     frame's own, rounded to the model's stride multiple.
+  ///   - memoryLimit: bytes, 0 = none.
+  package init(
+    _ model: SegmentationModel, size: (height: Int, width: Int)?, options: ExecutionOptions,
+    memoryLimit: UInt64
+  ) throws(Das3Error) {
+    self.model = model
+    self.options = options
+    self.memoryLimit = memoryLimit
+    var known = size
+    if known == nil, let height = model.fixedHeight, let width = model.fixedWidth {
+      known = (height, width)
+    }
+    followsFrames = known == nil
+    if let known { prepared = try prepare(height: known.height, width: known.width) }
+  }
+
+  /// Size the network works on; nil before the first frame decides.
+  package var size: (height: Int, width: Int)? { prepared.map { ($0.height, $0.width) } }
+  package var byteCount: Int {
+    (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.scratch.elementCount ?? 0)
+  }
+  package var multiplyAdds: Double { prepared?.multiplyAdds ?? 0 }
+
+  /// Labels one frame.
+  package func segment(_ frame: Frame, into results: Results) throws(Das3Error) {
+    let prepared = try prepared(for: frame)
+    let resampling = try resampling(for: frame, prepared)
+    let threads = Int32(options.threads)
+    var kernelFrame = unsafe frame.kernelFrame(model)
+    unsafe resampling.inputRows.withAxis { rows in
+      unsafe resampling.inputColumns.withAxis { columns in
+        unsafe d3k_frame_read(threads, &kernelFrame, rows, columns, prepared.executor.input(0))
+      }
+    }
+    prepared.executor.run()
+    let scores = prepared.executor.plan.outputs[0]
+    func label(_ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?) {
+      unsafe d3k_label(
+        threads, prepared.executor.output(0), Int64(scores.pixelStride ?? scores.shape[1]),
+        Int64(scores.shape[2]), Int64(scores.shape[3]), Int64(scores.shape[1]),
+        model.isProbability ? 1 : 0, rows, columns, results.labels, results.confidence,
+        results.entropy, results.probabilities, resampling.scratch.pointer(at: 0))
+    }
+    if let output = resampling.output {
+      unsafe output.rows.withAxis { rows in
+        unsafe output.columns.withAxis { columns in unsafe label(rows, columns) }
+      }
+    } else {
+      label(nil, nil)
+    }
+  }
+
+  /// Takes the weights of another model of the same graph; plan and memory stay.
+  package func setModel(_ other: SegmentationModel) throws(Das3Error) {
+    guard other.onnx.hasSameGraph(as: model.onnx) else {
+      throw .shape("the models differ in their graphs; expected only other weights")
+    }
+    model = other
+    prepared?.executor.setWeights(other.onnx.weights)
+  }
+
+  private func prepared(for frame: Frame) throws(Das3Error) -> Prepared {
+    guard followsFrames else {
+      guard let prepared else { throw Das3Error(.internal, "a segmenter without a plan") }
+      return prepared
+    }
+    let multiple = model.strideMultiple
+    func rounded(_ size: Int) -> Int { max(multiple, (size + multiple / 2) / multiple * multiple) }
+    let height = model.fixedHeight ?? rounded(frame.height)
+    let width = model.fixedWidth ?? rounded(frame.width)
+    if let prepared, prepared.height == height, prepared.width == width { return prepared }
+    let new = try prepare(height: height, width: width)
+    prepared = new
+    resampling = nil
+    return new
+  }
+
+  private func prepare(height: Int, width: Int) throws(Das3Error) -> Prepared {
+    let graph = try model.graph(height: height, width: width)
+    let plan = try Planner.plan(
+      graph, of: model.onnx, traits: .kernels(options), putsChannelsLast: true)
+    let executor = try Executor(
+      plan, parameterCount: model.onnx.weights.count, options: options, memoryLimit: memoryLimit)
+    executor.setWeights(model.onnx.weights)
+    return Prepared(
+      height: height, width: width, executor: executor, multiplyAdds: graph.multiplyAdds)
+  }
+
+  private func resampling(for frame: Frame, _ prepared: Prepared) throws(Das3Error) -> Resampling {
+    if let resampling, resampling.frameHeight == frame.height,
+      resampling.frameWidth == frame.width
+    {
+      return resampling
+    }
+    let scores = prepared.executor.plan.outputs[0].shape
+    let scratch = try Arena(elementCount: options.threads * 3 * frame.width * scores[1])
+    let isSameSize = scores[2] == frame.height && scores[3] == frame.width
+    let new = Resampling(
+      frameHeight: frame.height, frameWidth: frame.width,
+      inputRows: AxisTable(.halfPixel(from: frame.height, to: prepared.height)),
+      inputColumns: AxisTable(.halfPixel(from: frame.width, to: prepared.width)),
+      output: isSameSize
+        ? nil
+        : (
+          AxisTable(.halfPixel(from: scores[2], to: frame.height)),
+          AxisTable(.halfPixel(from: scores[3], to: frame.width))
+        ),
+      scratch: scratch)
+    resampling = new
+    return new
+  }
+}
+
+extension OnnxModel {
+  /// The same nodes over parameters of the same names and shapes.
+  fileprivate func hasSameGraph(as other: OnnxModel) -> Bool {
+    guard self !== other else { return true }
+    return nodes.count == other.nodes.count
+      && zip(nodes, other.nodes).allSatisfy {
+        $0.opType == $1.opType && $0.inputs == $1.inputs && $0.outputs == $1.outputs
+      }
+      && parameters.count == other.parameters.count
+      && zip(parameters, other.parameters).allSatisfy {
+        $0.name == $1.name && $0.shape == $1.shape
+      }
+  }
+}
+
+extension Graph {
+  /// Of all convolutions and matrix products, for one run.
+  package var multiplyAdds: Double {
+    nodes.reduce(0) { sum, node in
+      let y = Double(values[node.output].shape.elementCount)
+      let shapes = node.inputs.map { values[$0].shape }
+      switch node.operation {
+      case .conv: return sum + y * Double(shapes[1].elementCount / max(1, shapes[1][0]))
+      case .convTranspose:
+        let x = Double(shapes[0].elementCount)
+        return sum + x * Double(shapes[1].elementCount / max(1, shapes[1][0]))
+      case .matMul: return sum + y * Double(shapes[0].dims.last ?? 1)
+      case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
+        .reduce, .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand:
+        return sum
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// `das3-run bench`: a model and a size in, times and memory of a frame out.
+import ArgumentParser
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure time, memory and arithmetic rate of one frame.",
+    discussion: """
+      Frames are random pixels of the given size; three of them warm up and are
+      not counted. gflops counts a multiply-add of convolutions and matrix
+      products as two operations, over the median time. --mode has one value,
+      segment.
+
+      With --json: {"median_ms", "min_ms", "p95_ms", "peak_bytes", "gflops",
+      "precision", "threads"}.
+
+      Example:
+        das3-run bench --model net.onnx --size 480x360 --iterations 50 --json
+      """)
+
+  @OptionGroup var modelOption: ModelOption
+
+  @Option(
+    help: ArgumentHelp("Size of the frames and of the network's input.", valueName: "WxH"),
+    transform: PixelSize.init(argument:))
+  var size: PixelSize
+
+  @Option(help: ArgumentHelp("What to measure.", valueName: "mode"))
+  var mode = "segment"
+
+  @Option(help: ArgumentHelp("Frames to measure.", valueName: "N"))
+  var iterations = 30
+
+  @OptionGroup var shared: SharedOptions
+
+  private static let warmUpCount = 3
+
+  func validate() throws {
+    guard mode == "segment" else {
+      throw ValidationError("'--mode \(mode)': this version measures only segment")
+    }
+    guard (1...1_000_000).contains(iterations) else {
+      throw ValidationError("'--iterations \(iterations)': expected 1 to 1000000")
+    }
+  }
+
+  func run() throws {
+    let model = try ModelHandle(path: modelOption.model)
+    let segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
+    var result = Segmentation([.labels], classCount: model.classes.count)
+    let frame = Self.randomFrame(size)
+    var milliseconds = Samples()
+    var progress = ProgressBar(title: "bench", frameCount: Self.warmUpCount + iterations)
+    let clock = ContinuousClock()
+    for index in 0..<(Self.warmUpCount + iterations) {
+      let elapsed = try clock.measure { try segmenter.segment(frame, into: &result) }
+      if index >= Self.warmUpCount { milliseconds.add(elapsed.seconds * 1000) }
+      progress.update(finished: index + 1)
+    }
+    progress.clear()
+    let description = try segmenter.describe()
+    let median = milliseconds.median
+    let gflops = median > 0 ? 2 * description.multiplyAdds / (median * 1e6) : 0
+    if shared.json {
+      let object = JsonValue.object([
+        (key: "median_ms", value: .rounded(median, 3)),
+        (key: "min_ms", value: .rounded(milliseconds.minimum, 3)),
+        (key: "p95_ms", value: .rounded(milliseconds.percentile(95), 3)),
+        (key: "peak_bytes", value: .integer(Int(clamping: description.peakBytes))),
+        (key: "gflops", value: .rounded(gflops, 2)),
+        (key: "precision", value: .string(description.precision.rawValue)),
+        (key: "threads", value: .integer(description.threadCount)),
+      ])
+      return try object.printLine()
+    }
+    var table = Table([.left, .left])
+    let times =
+      "\(fixed(median, 2)) ms median, \(fixed(milliseconds.minimum, 2)) ms least, "
+      + "\(fixed(milliseconds.percentile(95), 2)) ms for 95 % of \(iterations) frames"
+    table.add("time", times)
+    table.add("rate", "\(fixed(median > 0 ? 1000 / median : 0, 1)) frames/s")
+    table.add(
+      "arithmetic",
+      "\(fixed(gflops, 1)) GFLOPS, \(fixed(description.multiplyAdds * 1e-9, 2)) G multiply-adds")
+    table.add("memory", ByteCount(bytes: description.peakBytes).text)
+    table.add("network", "\(description.size), \(description.precision.rawValue)")
+    table.add("threads", String(description.threadCount))
+    print(table.text, terminator: "")
+  }
+
+  /// Noise that is the same in every run.
+  private static func randomFrame(_ size: PixelSize) -> Frame {
+    var frame = Frame()
+    frame.name = "random frame"
+    frame.resize(to: size)
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    for index in frame.pixels.indices {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      frame.pixels[index] = UInt8(truncatingIfNeeded: state >> 56)
+    }
+    return frame
+  }
+}

@@ -1,0 +1,40 @@
+// Labels of frames in, how much of them each class takes out.
+
+struct ClassShares {
+  let names: [String]
+  private var counts: [Int]
+  private var pixelCount = 0
+
+  init(names: [String]) {
+    self.names = names
+    counts = [Int](repeating: 0, count: 256)
+  }
+
+  mutating func add(_ labels: [UInt8]) {
+    for label in labels { counts[Int(label)] += 1 }
+    pixelCount += labels.count
+  }
+
+  mutating func add(_ other: ClassShares) {
+    for label in counts.indices { counts[label] += other.counts[label] }
+    pixelCount += other.pixelCount
+  }
+
+  /// 0 to 1 for each class.
+  var shares: [Double] {
+    names.indices.map { pixelCount > 0 ? Double(counts[$0]) / Double(pixelCount) : 0 }
+  }
+
+  /// The share of pixels without a class.
+  var unlabelledShare: Double {
+    max(0, pixelCount > 0 ? 1 - shares.reduce(0, +) : 0)
+  }
+
+  /// The classes that occur, in percent.
+  var json: JsonValue {
+    .object(
+      zip(names, shares).filter { $0.1 > 0 }.map {
+        (key: $0.0, value: .rounded($0.1 * 100, 2))
+      })
+  }
+}

@@ -1,0 +1,54 @@
+// Command line in, one command run, an exit code out: 0 good, 1 failed, 2 wrong usage.
+import ArgumentParser
+import CDas3
+import Foundation
+
+@main
+struct Das3Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "das3-run",
+    abstract: "Semantic segmentation of dashcam frames with ONNX networks, on the CPU.",
+    discussion: """
+      Examples:
+        das3-run info --model net.onnx
+        das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
+        das3-run evaluate --model net.onnx --input val --truth val_labels --json
+        das3-run bench --model net.onnx --size 480x360
+
+      Results go to stdout, progress (only on a terminal) and messages to stderr.
+      Exit codes: 0 good, 1 failed with a message, 2 wrong usage.
+      """,
+    version: version,
+    subcommands: [Info.self, Segment.self, Evaluate.self, Bench.self])
+
+  private static var version: String {
+    let library = unsafe String(cString: das3_version())
+    return "das3-run \(library) (ABI \(das3_abi_version()))"
+  }
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+      guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+    } catch let failure as Failure {
+      finish(code: 1, message: "das3-run: \(failure.message)")
+    } catch {
+      let text = fullMessage(for: error)
+      if exitCode(for: error).isSuccess { return print(text) }
+      let prefix = "Error: "
+      let message = text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
+      finish(code: 2, message: "das3-run: \(message)")
+    }
+  }
+
+  mutating func run() throws {
+    throw ValidationError("a command is missing: info, segment, evaluate or bench")
+  }
+
+  private static func finish(code: Int32, message: String) -> Never {
+    Terminal.eraseErrorLine()
+    Terminal.writeError(message + "\n")
+    Foundation.exit(code)
+  }
+}

@@ -1,0 +1,62 @@
+// Labels and truth in, intersection over union out.
+import CDas3
+
+/// Owns a `das3_evaluator`.
+@safe
+final class EvaluatorHandle {
+  struct Result {
+    /// 0 to 1; nil for a class that is in neither truth nor prediction.
+    let iou: [Double?]
+    let miou: Double
+    let pixelAccuracy: Double
+    let pixelCount: UInt64
+
+    /// Classes that count in the mean.
+    var seenClassCount: Int { iou.count { $0 != nil } }
+  }
+
+  private let pointer: OpaquePointer
+  private let classCount: Int
+
+  init(classCount: Int, ignoreLabel: Int) throws(Failure) {
+    var created: OpaquePointer?
+    try Failure.check(
+      unsafe das3_evaluator_create(
+        &created, Int32(clamping: classCount), Int32(clamping: ignoreLabel)), "evaluator")
+    guard let evaluator = unsafe created else { throw Failure("no evaluator was created") }
+    unsafe pointer = evaluator
+    self.classCount = classCount
+  }
+
+  deinit {
+    unsafe das3_evaluator_free(pointer)
+  }
+
+  func add(labels: [UInt8], truth: [UInt8]) throws(Failure) {
+    guard labels.count == truth.count else {
+      throw Failure("\(labels.count) labels do not fit \(truth.count) truth values")
+    }
+    let status = unsafe labels.withUnsafeBufferPointer { labels in
+      unsafe truth.withUnsafeBufferPointer { truth in
+        unsafe das3_evaluator_add(pointer, labels.baseAddress, truth.baseAddress, labels.count)
+      }
+    }
+    try Failure.check(status, "evaluator")
+  }
+
+  func result() throws(Failure) -> Result {
+    var iou = [Double](repeating: -1, count: classCount)
+    var evaluation = unsafe das3_evaluation()
+    unsafe evaluation.struct_size = UInt32(MemoryLayout<das3_evaluation>.stride)
+    let status = unsafe iou.withUnsafeMutableBufferPointer { values in
+      unsafe evaluation.iou = values.baseAddress
+      unsafe evaluation.class_capacity = Int32(clamping: values.count)
+      defer { unsafe evaluation.iou = nil }
+      return unsafe das3_evaluator_get_result(pointer, &evaluation)
+    }
+    try Failure.check(status, "evaluator")
+    return unsafe Result(
+      iou: iou.map { $0 < 0 ? nil : $0 }, miou: evaluation.miou,
+      pixelAccuracy: evaluation.pixel_accuracy, pixelCount: evaluation.pixel_count)
+  }
+}

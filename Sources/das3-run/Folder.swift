@@ -1,0 +1,46 @@
+// Directories: what is in them, whether two paths are one place, and making them.
+import Foundation
+
+enum Folder {
+  static func exists(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+      && isDirectory.boolValue
+  }
+
+  /// Names of the visible files with one of `endings` (lower case), sorted.
+  static func files(in path: String, endings: Set<String>) throws(Failure) -> [String] {
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: path)
+    } catch {
+      throw Failure("cannot read the directory \(path)")
+    }
+    return names.filter { name in
+      !name.hasPrefix(".") && endings.contains((name as NSString).pathExtension.lowercased())
+        && !exists((path as NSString).appendingPathComponent(name))
+    }.sorted()
+  }
+
+  /// Creates a directory and those above it; one that exists is fine.
+  static func create(_ path: String) throws(Failure) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw Failure("cannot create the directory \(path)")
+    }
+  }
+
+  /// The name without its ending: "0001.left.png" → "0001.left".
+  static func stem(of name: String) -> String {
+    (name as NSString).deletingPathExtension
+  }
+
+  /// Whether both paths lead to the same place, also through links.
+  static func isSame(_ first: String, _ second: String) -> Bool {
+    func resolved(_ path: String) -> String {
+      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+    return resolved(first) == resolved(second)
+  }
+}

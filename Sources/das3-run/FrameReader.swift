@@ -1,0 +1,101 @@
+// A path in, frames out: one image, a directory of images in the order of their names, or a video.
+import Foundation
+
+/// The frames behind `--input`.
+final class FrameReader {
+  enum Kind {
+    case image
+    case directory
+    case video
+  }
+
+  let kind: Kind
+  let path: String
+  /// nil where a video does not say.
+  let frameCount: Int?
+  let frameRate: FrameRate
+
+  private let converter = PixelConverter()
+  private let threadCount: Int
+  /// File names inside the directory.
+  private let fileNames: [String]
+  private var decoder: PictureDecoder?
+  private var readCount = 0
+
+  static let imageEndings: Set<String> = [
+    "png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pnm", "tif", "tiff", "webp",
+  ]
+
+  /// - Parameters:
+  ///   - path: what `--input` says.
+  ///   - threadCount: for decoding a video; 0 = one per core.
+  /// - Throws: `Failure` where there is nothing to read.
+  init(path: String, threadCount: Int) throws(Failure) {
+    self.path = path
+    self.threadCount = threadCount
+    if Folder.exists(path) {
+      kind = .directory
+      fileNames = try Folder.files(in: path, endings: Self.imageEndings)
+      frameCount = fileNames.count
+      frameRate = .standard
+      guard !fileNames.isEmpty else {
+        let endings = Self.imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
+        throw Failure("\(path): no images in this directory (\(endings))")
+      }
+    } else {
+      let decoder = try PictureDecoder(path: path, threadCount: threadCount)
+      self.decoder = decoder
+      kind = decoder.isStill ? .image : .video
+      fileNames = []
+      frameCount = decoder.isStill ? 1 : decoder.frameCount
+      frameRate = decoder.frameRate
+    }
+  }
+
+  /// The file's name without directory and ending.
+  var stem: String { Folder.stem(of: (path as NSString).lastPathComponent) }
+
+  /// Parts of a video that could not be decoded so far.
+  var damagedPartCount: Int { decoder?.damagedPartCount ?? 0 }
+
+  /// Reads the next frame.
+  ///
+  /// Returns false behind the last one.
+  func read(into frame: inout Frame) throws(Failure) -> Bool {
+    let index = readCount
+    switch kind {
+    case .image:
+      guard index == 0 else { return false }
+      frame.name = (path as NSString).lastPathComponent
+    case .directory:
+      guard index < fileNames.count else { return false }
+      frame.name = fileNames[index]
+      let file = (path as NSString).appendingPathComponent(frame.name)
+      decoder = try PictureDecoder(path: file, threadCount: threadCount)
+    case .video:
+      let digits = String(index)
+      frame.name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    }
+    frame.stem = kind == .video ? frame.name : Folder.stem(of: frame.name)
+    readCount += 1
+    let converted: Void? = try decoder?.withNextPicture { picture throws(Failure) in
+      do throws(Failure) {
+        try converter.convert(picture, into: &frame)
+      } catch {
+        throw Failure("cannot read \(path): \(error.message)")
+      }
+    }
+    return converted != nil
+  }
+}
+
+extension FrameReader {
+  /// Throws where two files of a directory would give results of the same name.
+  func checkStemsDiffer() throws(Failure) {
+    let groups = Dictionary(grouping: fileNames, by: Folder.stem(of:))
+    guard let clash = groups.values.filter({ $0.count > 1 }).min(by: { $0[0] < $1[0] }) else {
+      return
+    }
+    throw Failure("\(path): results of \(clash[0]) and \(clash[1]) would have the same name")
+  }
+}

@@ -1,0 +1,116 @@
+// `das3-run info`: what a model is made of and what it expects.
+import ArgumentParser
+
+struct Info: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Describe a model: classes, input, size, preprocessing.",
+    discussion: """
+      Example:
+        das3-run info --model net.onnx
+
+      --threads, --precision and --memory-limit change nothing here.
+      """)
+
+  @OptionGroup var modelOption: ModelOption
+  @OptionGroup var shared: SharedOptions
+
+  func run() throws {
+    let model = try ModelHandle(path: modelOption.model)
+    if shared.json {
+      try json(model).printLine()
+    } else {
+      print(text(model), terminator: "")
+    }
+  }
+
+  private func text(_ model: ModelHandle) -> String {
+    var facts = Table([.left, .left])
+    facts.add("model", model.path)
+    facts.add("producer", model.producer ?? "–")
+    facts.add("format", "ONNX opset \(model.opset), IR \(model.irVersion)")
+    facts.add("graph", "\(model.nodeCount) nodes, \(grouped(model.parameterCount)) parameters")
+    facts.add("input", "\(model.inputName ?? "–"): \(model.channelCount) channels, \(size(model))")
+    facts.add("preprocessing", preprocessing(model))
+    facts.add("output", "\(model.outputName ?? "–"), \(model.outputKind ?? "–")")
+    facts.add("classes", "\(model.classes.count), ignored label \(model.ignoreLabel)")
+    var classes = Table([.right, .left, .left])
+    for (index, entry) in model.classes.enumerated() {
+      let colour = entry.colour.hexadecimal
+      let swatch = Terminal.outputIsTerminal ? Terminal.swatch(entry.colour) + " " : ""
+      classes.add("  \(index)", swatch + colour, entry.name)
+    }
+    return facts.text + "\n" + classes.text
+  }
+
+  private func size(_ model: ModelHandle) -> String {
+    let width = model.fixedWidth > 0 ? String(model.fixedWidth) : "any width"
+    let height = model.fixedHeight > 0 ? String(model.fixedHeight) : "any height"
+    if model.fixedWidth > 0, model.fixedHeight > 0 { return "fixed \(width)x\(height)" }
+    let multiple = "multiple of \(model.strideMultiple)"
+    if model.fixedWidth > 0 || model.fixedHeight > 0 { return "\(width) x \(height), \(multiple)" }
+    return "any size, \(multiple)"
+  }
+
+  private func preprocessing(_ model: ModelHandle) -> String {
+    let order = model.channelCount == 1 ? "gray" : model.wantsBGR ? "BGR" : "RGB"
+    let mean = model.mean.map(\.description).joined(separator: " ")
+    let deviation = model.standardDeviation.map(\.description).joined(separator: " ")
+    return "(\(order) · \(model.scale) − [\(mean)]) / [\(deviation)]"
+  }
+
+  private func json(_ model: ModelHandle) -> JsonValue {
+    let classes = model.classes.map { entry in
+      let colour = [entry.colour.red, entry.colour.green, entry.colour.blue]
+      return JsonValue.object([
+        (key: "name", value: .string(entry.name)),
+        (key: "colour", value: .array(colour.map { .integer(Int($0)) })),
+      ])
+    }
+    let order = model.channelCount == 1 ? "gray" : model.wantsBGR ? "bgr" : "rgb"
+    return .object([
+      (key: "model", value: .string(model.path)),
+      (key: "producer", value: .text(model.producer)),
+      (key: "opset", value: .integer(model.opset)),
+      (key: "ir_version", value: .integer(model.irVersion)),
+      (key: "nodes", value: .integer(model.nodeCount)),
+      (key: "parameters", value: .integer(model.parameterCount)),
+      (key: "channels", value: .integer(model.channelCount)),
+      (key: "width", value: model.fixedWidth > 0 ? .integer(model.fixedWidth) : .null),
+      (key: "height", value: model.fixedHeight > 0 ? .integer(model.fixedHeight) : .null),
+      (key: "stride_multiple", value: .integer(model.strideMultiple)),
+      (
+        key: "input",
+        value: .object([
+          (key: "name", value: .text(model.inputName)),
+          (key: "colour_order", value: .string(order)),
+          (key: "scale", value: number(model.scale)),
+          (key: "mean", value: .array(model.mean.map(number))),
+          (key: "std", value: .array(model.standardDeviation.map(number))),
+        ])
+      ),
+      (
+        key: "output",
+        value: .object([
+          (key: "name", value: .text(model.outputName)),
+          (key: "kind", value: .text(model.outputKind)),
+        ])
+      ),
+      (key: "ignore", value: .integer(model.ignoreLabel)),
+      (key: "classes", value: .array(classes)),
+    ])
+  }
+
+  /// The shortest decimal of a float, not its longer value as a double.
+  private func number(_ value: Float) -> JsonValue {
+    Double(value.description).map(JsonValue.number) ?? .null
+  }
+
+  /// 2754000 → "2 754 000".
+  private func grouped(_ value: Int) -> String {
+    let digits = Array(String(value))
+    return digits.indices.map { index in
+      let isStart = index > 0 && (digits.count - index) % 3 == 0
+      return (isStart ? " " : "") + String(digits[index])
+    }.joined()
+  }
+}

@@ -1,0 +1,64 @@
+// Values in, one line of JSON out, keys in the order they were given.
+
+indirect enum JsonValue {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case array([JsonValue])
+  case object([(key: String, value: JsonValue)])
+
+  /// A number rounded to `decimals` places; null where it is not finite.
+  static func rounded(_ value: Double, _ decimals: Int) -> JsonValue {
+    guard value.isFinite, let short = Double(fixed(value, decimals)) else { return .null }
+    return .number(short)
+  }
+
+  static func text(_ value: String?) -> JsonValue {
+    value.map(JsonValue.string) ?? .null
+  }
+
+  /// One line, without the line end.
+  var line: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): value ? "true" : "false"
+    case .integer(let value): String(value)
+    case .number(let value): value.isFinite ? String(value) : "null"
+    case .string(let value): Self.quoted(value)
+    case .array(let values): "[" + values.map(\.line).joined(separator: ", ") + "]"
+    case .object(let members):
+      "{"
+        + members.map { Self.quoted($0.key) + ": " + $0.value.line }.joined(separator: ", ")
+        + "}"
+    }
+  }
+
+  /// Prints the line at once, so that a reader behind a pipe can follow.
+  func printLine() throws(Failure) {
+    print(line)
+    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\r": result += "\\r"
+      case "\t": result += "\\t"
+      default:
+        if scalar.value < 0x20 || scalar.value == 0x7F {
+          let digits = String(scalar.value, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        } else {
+          result.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return result + "\""
+  }
+}

@@ -1,0 +1,90 @@
+// A path to an ONNX file in, a loaded model and its description out.
+import CDas3
+
+/// One class that a model tells apart.
+struct ModelClass {
+  let name: String
+  let colour: Colour
+}
+
+/// Owns a `das3_model`.
+@safe
+final class ModelHandle {
+  let pointer: OpaquePointer
+  let path: String
+  let classes: [ModelClass]
+  private let storedInfo: das3_model_info
+
+  init(path: String) throws(Failure) {
+    var created: OpaquePointer?
+    try Failure.check(unsafe das3_model_load(&created, path, nil), path)
+    guard let model = unsafe created else { throw Failure("\(path): no model was loaded") }
+    var info = unsafe das3_model_info()
+    unsafe info.struct_size = UInt32(MemoryLayout<das3_model_info>.stride)
+    do throws(Failure) {
+      try Failure.check(unsafe das3_model_get_info(model, &info), path)
+      classes = try unsafe Self.classes(of: model, count: info.class_count, path: path)
+    } catch {
+      unsafe das3_model_free(model)
+      throw error
+    }
+    unsafe pointer = model
+    unsafe storedInfo = info
+    self.path = path
+  }
+
+  deinit {
+    unsafe das3_model_free(pointer)
+  }
+
+  var classNames: [String] { classes.map(\.name) }
+  var ignoreLabel: Int { Int(unsafe storedInfo.ignore_label) }
+  var channelCount: Int { Int(unsafe storedInfo.channel_count) }
+  var strideMultiple: Int { Int(unsafe storedInfo.stride_multiple) }
+  var opset: Int { Int(unsafe storedInfo.opset) }
+  var irVersion: Int { Int(unsafe storedInfo.ir_version) }
+  var parameterCount: Int { Int(unsafe storedInfo.parameter_count) }
+  var nodeCount: Int { Int(unsafe storedInfo.node_count) }
+  var wantsBGR: Bool { unsafe storedInfo.swaps_colours != 0 }
+  var scale: Float { unsafe storedInfo.scale }
+  /// Width and height as the file fixes them; 0 where it leaves them open.
+  var fixedWidth: Int { Int(unsafe storedInfo.width) }
+  var fixedHeight: Int { Int(unsafe storedInfo.height) }
+  var producer: String? { unsafe Self.text(storedInfo.producer) }
+  var inputName: String? { unsafe Self.text(storedInfo.input_name) }
+  var outputName: String? { unsafe Self.text(storedInfo.output_name) }
+  var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }
+
+  /// One value per input channel.
+  var mean: [Float] {
+    let values = unsafe storedInfo.mean
+    return Array([values.0, values.1, values.2].prefix(channelCount))
+  }
+
+  /// One value per input channel.
+  var standardDeviation: [Float] {
+    let values = unsafe storedInfo.std
+    return Array([values.0, values.1, values.2].prefix(channelCount))
+  }
+
+  private static func text(_ lent: UnsafePointer<CChar>?) -> String? {
+    guard let lent = unsafe lent else { return nil }
+    let text = unsafe String(cString: lent)
+    return text.isEmpty ? nil : text
+  }
+
+  private static func classes(
+    of model: OpaquePointer, count: Int32, path: String
+  ) throws(Failure) -> [ModelClass] {
+    var classes: [ModelClass] = []
+    for index in 0..<max(0, count) {
+      var entry = unsafe das3_class()
+      unsafe entry.struct_size = UInt32(MemoryLayout<das3_class>.stride)
+      try Failure.check(unsafe das3_model_get_class(model, index, &entry), path)
+      let colour = unsafe Colour(red: entry.red, green: entry.green, blue: entry.blue)
+      let name = unsafe text(entry.name) ?? "class \(index)"
+      classes.append(ModelClass(name: name, colour: colour))
+    }
+    return classes
+  }
+}

@@ -1,0 +1,96 @@
+// Segmented frames in, files below one directory out.
+import Foundation
+
+/// Writes `labels/`, `confidence/`, `entropy/` and `overlay/` PNGs called after their frames; the
+/// overlays of a video become one video, `<stem>_overlay.mp4`.
+final class ResultWriter {
+  let directory: String
+
+  private let saved: [SavedOutput]
+  private let overlay: Overlay?
+  private let reader: FrameReader
+  private let threadCount: Int
+  private let grayWriter = ImageWriter(format: .gray)
+  private let colourWriter = ImageWriter(format: .rgb)
+  private var videoWriter: VideoWriter?
+  private var canvas = Frame()
+  private var grayLevels: [UInt8] = []
+
+  private static let overlayName = "overlay"
+
+  /// Creates the directories.
+  ///
+  /// Refuses those that the frames are read from.
+  init(
+    directory: String, saved: [SavedOutput], overlay: Overlay?, reader: FrameReader,
+    threadCount: Int
+  ) throws(Failure) {
+    self.directory = directory
+    self.saved = saved
+    self.overlay = overlay
+    self.reader = reader
+    self.threadCount = threadCount
+    var folders = saved.map { Self.path(directory, $0.rawValue) }
+    if overlay != nil, reader.kind != .video {
+      folders.append(Self.path(directory, Self.overlayName))
+    }
+    let inputFolder =
+      reader.kind == .directory ? reader.path : (reader.path as NSString).deletingLastPathComponent
+    let places = reader.kind == .directory ? folders + [directory] : folders
+    for place in places where Folder.isSame(place, inputFolder.isEmpty ? "." : inputFolder) {
+      throw Failure("\(place) is where the input is read from; choose another --output")
+    }
+    for folder in [directory] + folders { try Folder.create(folder) }
+  }
+
+  func write(_ frame: Frame, _ result: Segmentation, shares: [Double]) throws(Failure) {
+    for output in saved {
+      let path = Self.path(Self.path(directory, output.rawValue), frame.stem + ".png")
+      switch output {
+      case .labels: try grayWriter.write(result.labels, size: frame.size, to: path)
+      case .confidence: try grayWriter.write(result.confidence, size: frame.size, to: path)
+      case .entropy:
+        scaleToBytes(result.entropy)
+        try grayWriter.write(grayLevels, size: frame.size, to: path)
+      }
+    }
+    guard let overlay else { return }
+    overlay.draw(frame, labels: result.labels, shares: shares, into: &canvas)
+    guard reader.kind == .video else {
+      let folder = Self.path(directory, Self.overlayName)
+      let path = Self.path(folder, frame.stem + ".png")
+      return try colourWriter.write(canvas.pixels, size: canvas.size, to: path)
+    }
+    if videoWriter == nil { videoWriter = try makeVideoWriter() }
+    try videoWriter?.write(canvas)
+  }
+
+  /// Completes the video, if there is one.
+  func finish() throws(Failure) {
+    try videoWriter?.finish()
+  }
+
+  private func makeVideoWriter() throws(Failure) -> VideoWriter {
+    let path = Self.path(directory, reader.stem + "_overlay.mp4")
+    guard !Folder.isSame(path, reader.path) else {
+      throw Failure("\(path) is the input; choose another --output")
+    }
+    return try VideoWriter(
+      path: path, size: canvas.size, rate: reader.frameRate, threadCount: threadCount)
+  }
+
+  /// 0 to 1 → 0 to 255.
+  private func scaleToBytes(_ values: [Float]) {
+    if grayLevels.count != values.count {
+      grayLevels = [UInt8](repeating: 0, count: values.count)
+    }
+    for index in values.indices {
+      let level = values[index] * 255
+      grayLevels[index] = level > 0 ? UInt8(min(level, 255).rounded()) : 0
+    }
+  }
+
+  private static func path(_ folder: String, _ name: String) -> String {
+    (folder as NSString).appendingPathComponent(name)
+  }
+}

@@ -1,0 +1,97 @@
+// `das3-run segment`: frames in, label pictures, overlays or a table of classes out.
+import ArgumentParser
+
+struct Segment: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Label every pixel of an image, a directory of images or a video.",
+    discussion: """
+      Files below --output, called after the frames (000000, 000001, … in a video):
+        labels/NAME.png       class numbers, 8-bit gray, 255 = no class
+        confidence/NAME.png   the winning probability, 255 = certain
+        entropy/NAME.png      uncertainty from 0 to 255 = all classes alike
+        overlay/NAME.png      class colours over the frame, with a legend
+        STEM_overlay.mp4      the same, where the input is the video STEM
+      Without --output nothing is written; the table shows how much each class takes.
+
+      With --json: for each frame a line {"event": "frame", "frame",
+      "milliseconds", "shares"}, then {"event": "summary", …}. Shares are percent
+      of the pixels.
+
+      Examples:
+        das3-run segment --model net.onnx --input frame.png
+        das3-run segment --model net.onnx --input frames --output out \\
+          --save labels,entropy
+        das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
+      """)
+
+  @OptionGroup var modelOption: ModelOption
+
+  @Option(help: ArgumentHelp("An image, a directory of images, or a video.", valueName: "path"))
+  var input: String
+
+  @Option(help: ArgumentHelp("Directory for the results; created if need be.", valueName: "dir"))
+  var output: String?
+
+  @Flag(help: "Also write the frames tinted with the class colours.")
+  var overlay = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Pictures to write: labels, confidence, entropy, with commas between them. Default: labels.",
+      valueName: "list"),
+    transform: SavedOutput.list(argument:))
+  var save: [SavedOutput]?
+
+  @Option(help: ArgumentHelp("Stop after so many frames.", valueName: "N"))
+  var limit: Int?
+
+  @OptionGroup var sizeOption: SizeOption
+  @OptionGroup var shared: SharedOptions
+
+  func validate() throws {
+    if output == nil, overlay || save != nil {
+      throw ValidationError("'\(overlay ? "--overlay" : "--save")' needs '--output DIR'")
+    }
+    if let limit, limit < 1 {
+      throw ValidationError("'--limit \(limit)': expected 1 or more")
+    }
+  }
+
+  func run() throws {
+    let model = try ModelHandle(path: modelOption.model)
+    let reader = try FrameReader(path: input, threadCount: shared.threads)
+    if reader.kind == .directory { try reader.checkStemsDiffer() }
+    let segmenter = try SegmenterHandle(model: model, size: sizeOption.size, shared: shared)
+    let saved = save ?? [.labels]
+    let writer = try output.map { directory in
+      try ResultWriter(
+        directory: directory, saved: saved,
+        overlay: overlay ? Overlay(classes: model.classes) : nil, reader: reader,
+        threadCount: shared.threads)
+    }
+    let wanted = output == nil ? [] : saved.map(\.output)
+    var result = Segmentation(
+      Set(wanted).union([.labels]), classCount: model.classes.count)
+    var frame = Frame()
+    var report = SegmentReport(classes: model.classes, isJson: shared.json)
+    var progress = ProgressBar(
+      title: "segment",
+      frameCount: reader.frameCount.map { min($0, limit ?? $0) } ?? limit)
+
+    let clock = ContinuousClock()
+    while report.frameCount < limit ?? .max, try reader.read(into: &frame) {
+      let elapsed = try clock.measure { try segmenter.segment(frame, into: &result) }
+      let shares = try report.add(
+        frame, labels: result.labels, milliseconds: elapsed.seconds * 1000)
+      try writer?.write(frame, result, shares: shares)
+      progress.update(finished: report.frameCount)
+    }
+    try writer?.finish()
+    progress.clear()
+    try report.finish(networkSize: try segmenter.describe().size, output: output)
+    if reader.damagedPartCount > 0 {
+      Terminal.writeError(
+        "das3-run: \(input) is damaged: \(reader.damagedPartCount) × something was left out\n")
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// Labels and times of frames in, what `segment` prints out.
+
+struct SegmentReport {
+  private let classes: [ModelClass]
+  private let isJson: Bool
+  private let start = ContinuousClock.now
+  private var milliseconds = Samples()
+  private var total: ClassShares
+
+  init(classes: [ModelClass], isJson: Bool) {
+    self.classes = classes
+    self.isJson = isJson
+    total = ClassShares(names: classes.map(\.name))
+  }
+
+  var frameCount: Int { milliseconds.values.count }
+
+  /// Counts a frame and returns the share of each class in it, 0 to 1.
+  mutating func add(_ frame: Frame, labels: [UInt8], milliseconds elapsed: Double) throws(Failure)
+    -> [Double]
+  {
+    var own = ClassShares(names: total.names)
+    own.add(labels)
+    total.add(own)
+    milliseconds.add(elapsed)
+    if isJson {
+      let event = JsonValue.object([
+        (key: "event", value: .string("frame")),
+        (key: "frame", value: .string(frame.name)),
+        (key: "milliseconds", value: .rounded(elapsed, 3)),
+        (key: "shares", value: own.json),
+      ])
+      try event.printLine()
+    }
+    return own.shares
+  }
+
+  /// Prints the table, if there are no files to look at, and the summary.
+  func finish(networkSize: PixelSize, output: String?) throws(Failure) {
+    let seconds = (ContinuousClock.now - start).seconds
+    let rate = seconds > 0 ? Double(frameCount) / seconds : 0
+    if isJson {
+      let summary = JsonValue.object([
+        (key: "event", value: .string("summary")),
+        (key: "frames", value: .integer(frameCount)),
+        (key: "seconds", value: .rounded(seconds, 3)),
+        (key: "frames_per_second", value: .rounded(rate, 2)),
+        (key: "median_ms", value: .rounded(milliseconds.median, 3)),
+        (key: "width", value: .integer(networkSize.width)),
+        (key: "height", value: .integer(networkSize.height)),
+        (key: "shares", value: total.json),
+        (key: "output", value: .text(output)),
+      ])
+      return try summary.printLine()
+    }
+    if output == nil { print(table) }
+    let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
+    let place = output.map { ", results in \($0)" } ?? ""
+    print(
+      "\(frames) in \(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s; network \(networkSize), "
+        + "\(fixed(milliseconds.median, 1)) ms a frame (median)\(place)")
+  }
+
+  private var table: String {
+    var table = Table([.left, .left, .right])
+    let rows = zip(classes, total.shares).filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }
+    for (entry, share) in rows {
+      let swatch = Terminal.outputIsTerminal ? Terminal.swatch(entry.colour) : ""
+      table.add(swatch, entry.name, fixed(share * 100, 2) + " %")
+    }
+    if total.unlabelledShare > 0 {
+      table.add("", "(no class)", fixed(total.unlabelledShare * 100, 2) + " %")
+    }
+    return table.text
+  }
+}

@@ -1,0 +1,82 @@
+// A model and the shared options in, frames to labels out.
+import CDas3
+
+/// Owns a `das3_segmenter`.
+@safe
+final class SegmenterHandle {
+  struct Description {
+    let size: PixelSize
+    let threadCount: Int
+    let precision: Precision
+    let peakBytes: UInt64
+    /// Of one frame.
+    let multiplyAdds: Double
+  }
+
+  private let pointer: OpaquePointer
+  private let modelPath: String
+
+  init(model: ModelHandle, size: PixelSize?, shared: SharedOptions) throws(Failure) {
+    var options = das3_segmenter_options()
+    unsafe das3_segmenter_options_init(&options)
+    options.threads = UInt32(shared.threads)
+    options.height = Int32(size?.height ?? 0)
+    options.width = Int32(size?.width ?? 0)
+    options.format = Int32(DAS3_FORMAT_RGB8.rawValue)
+    options.precision = shared.precision.code
+    options.memory_limit = shared.memoryLimit.bytes
+    var created: OpaquePointer?
+    try Failure.check(
+      unsafe das3_segmenter_create(&created, model.pointer, &options), model.path)
+    guard let segmenter = unsafe created else {
+      throw Failure("\(model.path): no segmenter was created")
+    }
+    unsafe pointer = segmenter
+    modelPath = model.path
+  }
+
+  deinit {
+    unsafe das3_segmenter_free(pointer)
+  }
+
+  /// Fills the buffers that `result` was made with; makes room first.
+  func segment(_ frame: Frame, into result: inout Segmentation) throws(Failure) {
+    result.resize(to: frame.size)
+    let status = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
+      unsafe result.labels.withUnsafeMutableBufferPointer { labels in
+        unsafe result.confidence.withUnsafeMutableBufferPointer { confidence in
+          unsafe result.entropy.withUnsafeMutableBufferPointer { entropy in
+            unsafe result.probabilities.withUnsafeMutableBufferPointer { probabilities in
+              var image = unsafe das3_image()
+              unsafe image.data = UnsafeRawPointer(pixels.baseAddress)
+              unsafe image.width = Int32(frame.size.width)
+              unsafe image.height = Int32(frame.size.height)
+              unsafe image.stride_bytes = Int64(frame.strideBytes)
+              unsafe image.format = Int32(DAS3_FORMAT_RGB8.rawValue)
+              var buffers = unsafe das3_segmentation()
+              unsafe buffers.struct_size = UInt32(MemoryLayout<das3_segmentation>.stride)
+              unsafe buffers.labels = labels.isEmpty ? nil : labels.baseAddress
+              unsafe buffers.confidence = confidence.isEmpty ? nil : confidence.baseAddress
+              unsafe buffers.entropy = entropy.isEmpty ? nil : entropy.baseAddress
+              unsafe buffers.probabilities =
+                probabilities.isEmpty ? nil : probabilities.baseAddress
+              return unsafe das3_segmenter_run(pointer, &image, &buffers)
+            }
+          }
+        }
+      }
+    }
+    try Failure.check(status, frame.name)
+  }
+
+  /// What was prepared; sizes are known once the first frame has run.
+  func describe() throws(Failure) -> Description {
+    var info = unsafe das3_segmenter_info()
+    unsafe info.struct_size = UInt32(MemoryLayout<das3_segmenter_info>.stride)
+    try Failure.check(unsafe das3_segmenter_get_info(pointer, &info), modelPath)
+    return unsafe Description(
+      size: PixelSize(width: Int(info.width), height: Int(info.height)),
+      threadCount: Int(info.threads), precision: Precision(code: info.precision) ?? .f32,
+      peakBytes: info.peak_bytes, multiplyAdds: info.multiply_adds)
+  }
+}

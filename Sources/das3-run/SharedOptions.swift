@@ -1,0 +1,26 @@
+// The options that every command takes.
+import ArgumentParser
+
+struct SharedOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Worker threads; 0 = one per core.", valueName: "N"))
+  var threads = 0
+
+  @Option(help: "Arithmetic of convolutions and matrix products.")
+  var precision = Precision.f32
+
+  @Option(
+    help: ArgumentHelp(
+      "Most memory for activations and prepared weights, such as 800M or 2G; 0 = no limit.",
+      valueName: "bytes"),
+    transform: ByteCount.init(argument:))
+  var memoryLimit = ByteCount(bytes: 0)
+
+  @Flag(help: "Print JSON on stdout, and nothing else there.")
+  var json = false
+
+  func validate() throws {
+    guard (0...1024).contains(threads) else {
+      throw ValidationError("'--threads \(threads)': expected 0 to 1024")
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// Rows of texts in, aligned columns out.
+import Foundation
+
+/// A number with a fixed count of decimals, always with a point.
+func fixed(_ value: Double, _ decimals: Int) -> String {
+  String(format: "%.\(decimals)f", locale: Locale(identifier: "en_US_POSIX"), value)
+}
+
+struct Table {
+  enum Alignment {
+    case left
+    case right
+  }
+
+  let alignments: [Alignment]
+  private var rows: [[String]] = []
+
+  init(_ alignments: [Alignment]) {
+    self.alignments = alignments
+  }
+
+  /// Adds a row; missing cells at its end stay empty.
+  mutating func add(_ cells: String...) {
+    rows.append(cells)
+  }
+
+  /// The rows, two blanks between columns, each line ended.
+  var text: String {
+    var widths = alignments.map { _ in 0 }
+    for row in rows {
+      for (column, cell) in zip(widths.indices, row) {
+        widths[column] = max(widths[column], Self.visibleLength(cell))
+      }
+    }
+    return rows.map { row in
+      var line = ""
+      for (column, cell) in zip(widths.indices, row) {
+        let blanks = String(repeating: " ", count: widths[column] - Self.visibleLength(cell))
+        if column > 0 { line += "  " }
+        line += alignments[column] == .left ? cell + blanks : blanks + cell
+      }
+      return line.replacing(/\s+$/, with: "") + "\n"
+    }.joined()
+  }
+
+  /// Characters without the escape sequences of colours.
+  private static func visibleLength(_ cell: String) -> Int {
+    cell.replacing(/\u{1B}\[[0-9;]*m/, with: "").count
+  }
+}

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Sets up what the tests need and runs every one of them; stops at the first failure.
+# Needs the network only until everything is installed once.
+set -eu
+cd "$(dirname "$0")"
+
+step() { printf '\n== %s\n' "$*"; }
+
+# Runs a client of the library as its user would: nothing but libdas3 on the loader path.
+alone() { env -i LD_LIBRARY_PATH=build "$@"; }
+
+WARNINGS="-Wall -Wextra -pedantic -Werror"
+STRICT="-Xswiftc -warnings-as-errors -Xcc -Werror -Xcc -Wall -Xcc -Wextra"
+
+step packages
+./setup.sh clang-format python3-venv
+
+step python
+venv=$PWD/.build/venv
+if ! cmp -s Tests/requirements.txt "$venv/installed.txt"; then
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet -r Tests/requirements.txt
+  cp Tests/requirements.txt "$venv/installed.txt"
+fi
+PATH=$venv/bin:$PATH
+export PATH
+
+step format
+swift format lint --strict --recursive --parallel Package.swift Sources Tests examples
+find include Sources Tests examples bindings \( -name '*.[ch]' -o -name '*.[ch]pp' \) -print0 |
+  xargs -0 clang-format --dry-run -Werror
+
+step build
+make --no-print-directory
+
+step swift tests
+swift test -c release --scratch-path .build/check $STRICT
+
+step the header alone
+printf '#include "das3.h"\n' | gcc -std=c99 $WARNINGS -fsyntax-only -Iinclude -x c -
+printf '#include "das3.h"\n' | g++ -std=c++17 $WARNINGS -fsyntax-only -Iinclude -x c++ -
+
+step the example of the README, as C99 and as C++17
+mkdir -p build/check
+awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' README.md >build/check/readme.c
+frame=examples/c-segment/street.ppm
+tail -c $((160 * 120 * 3)) "$frame" >build/check/street.rgb
+gcc -std=c99 $WARNINGS -Iinclude build/check/readme.c -Lbuild -ldas3 -o build/check/readme-c
+g++ -std=c++17 $WARNINGS -Iinclude -x c++ build/check/readme.c -Lbuild -ldas3 \
+  -o build/check/readme-cpp
+for client in readme-c readme-cpp; do
+  alone "build/check/$client" <build/check/street.rgb >"build/check/$client.labels"
+done
+cmp build/check/readme-c.labels build/check/readme-cpp.labels
+
+step examples/c-segment
+make --no-print-directory -C examples/c-segment
+alone build/c-segment examples/street/street.onnx "$frame" build/check/labels.pgm
+tail -c $((160 * 120)) build/check/labels.pgm | cmp - build/check/readme-c.labels
+
+step examples/swift-segment, against a released version
+examples/swift-segment/run.sh
+
+step the street frames
+build/das3-run segment --model examples/street/street.onnx --input examples/street/frames \
+  --output build/check/street --overlay
+build/das3-run evaluate --model examples/street/street.onnx --input examples/street/frames \
+  --truth examples/street/truth --json
+
+printf '\neverything passed\n'

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Installs on Debian 12 what the build needs, and any packages named as arguments.
+# Where everything is there already it changes nothing and needs no network.
+set -eu
+
+if ! command -v swift >/dev/null; then
+  echo "setup: swift is not on the PATH; get Swift 6.3 for Debian 12 at https://swift.org/install" >&2
+  exit 1
+fi
+
+missing=
+for package in ca-certificates g++ git make pkg-config \
+  libonnx-dev libprotobuf-dev libdnnl-dev libopenblas-dev \
+  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev "$@"; do
+  dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' ||
+    missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+$as_root apt-get update
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing

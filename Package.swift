@@ -47,7 +47,7 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(
-      name: "Das3TestSupport", dependencies: ["Das3Graph", "Das3Runtime"],
+      name: "Das3TestSupport", dependencies: ["COnnx", "Das3Graph", "Das3Runtime"],
       path: "Tests/Das3TestSupport"),
     .testTarget(name: "Das3GraphTests", dependencies: ["Das3Graph", "Das3TestSupport"]),
     .testTarget(

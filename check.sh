@@ -33,6 +33,10 @@ find include Sources Tests examples bindings \( -name '*.[ch]' -o -name '*.[ch]p
 step build
 make --no-print-directory
 
+step what the library exports and needs
+nm -D --defined-only build/libdas3.so | awk '$3 !~ /^das3_/ { print; bad = 1 } END { exit bad }'
+readelf -d build/libdas3.so | awk '/NEEDED.*(swift|Foundation)/ { print; bad = 1 } END { exit bad }'
+
 step swift tests
 swift test -c release --scratch-path .build/check $STRICT
 
@@ -65,6 +69,7 @@ step the street frames
 build/das3-run segment --model examples/street/street.onnx --input examples/street/frames \
   --output build/check/street --overlay
 build/das3-run evaluate --model examples/street/street.onnx --input examples/street/frames \
-  --truth examples/street/truth --json
+  --truth examples/street/truth --json |
+  grep -o '"miou": [0-9.]*' | awk '{ print; good = $2 >= 80 } END { exit !good }'
 
 printf '\neverything passed\n'

@@ -4,7 +4,7 @@
 set -eu
 
 if ! command -v swift >/dev/null; then
-  echo "setup: swift is not on the PATH; get Swift 6.3 for Debian 12 at https://swift.org/install" >&2
+  echo "setup: no swift on the PATH; get Swift 6.3 for Debian 12 at https://swift.org/install" >&2
   exit 1
 fi
 

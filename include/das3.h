@@ -226,8 +226,9 @@ typedef enum das3_precision {
 typedef struct das3_segmenter_options {
   uint32_t struct_size;
   uint32_t threads;       /* worker threads; 0 = one per core                               */
-  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, or the
-                             first frame's own, rounded to the model's stride multiple      */
+  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, or each
+                             frame's own, rounded to stride_multiple where it must be: a new
+                             plan whenever the size of the frames changes                   */
   int32_t format;         /* the only das3_format to accept; 0 = whatever each frame says   */
   int32_t precision;      /* das3_precision                                                 */
   uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */

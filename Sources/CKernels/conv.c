@@ -5,8 +5,8 @@
 
 /* Best first, reference last. */
 static const d3k_conv_implementation *const implementations[] = {
-    &d3k_conv_depthwise,  &d3k_conv_onednn,    &d3k_conv_openblas,
-    &d3k_conv_transposed, &d3k_conv_reference,
+    &d3k_conv_depthwise, &d3k_conv_direct,     &d3k_conv_onednn,
+    &d3k_conv_openblas,  &d3k_conv_transposed, &d3k_conv_reference,
 };
 
 enum { implementation_count = sizeof(implementations) / sizeof(implementations[0]) };

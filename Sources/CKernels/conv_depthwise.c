@@ -5,127 +5,157 @@
  * Where pixels follow each other densely and the stride is 1, a line is one run of floats and a tap
  * a shift of it; weights repeated up to a multiple of 16 floats (the period) then fill whole
  * vectors whatever the channel count. */
-#include <string.h>
-
 #include "conv_internal.h"
-
-/* Any alignment; the compiler splits what the machine's registers do not hold. */
-typedef float v16 __attribute__((vector_size(64), aligned(4)));
-typedef float v8 __attribute__((vector_size(32), aligned(4)));
-typedef float v4 __attribute__((vector_size(16), aligned(4)));
+#include "epilogue.h"
 
 enum { columns_at_once = 8, flat_floats = 4096 };
 
 typedef struct depthwise_call {
   const d3k_conv *conv;
   const float *x, *weights, *bias; /* weights, bias: period floats per tap                     */
-  const d3k_chain *chain;
   float *y;
   int64_t period;
+  d3k_epilogue epilogue;
+  d3k_chain rest;                  /* of the chain, after the epilogue                          */
 } depthwise_call;
 
-/* The taps that one block of outputs meets. */
+/* The taps that one block of outputs meets, and where the outputs go. */
 typedef struct taps {
   const float *x, *weights;       /* at the first tap                                          */
   int64_t height, width;          /* counts                                                    */
   int64_t x_down, x_right;        /* floats from one tap's input to the next                   */
   int64_t weights_down, weights_right;
+  int64_t x_step, y_step, added_step; /* floats from one column to the next                    */
+  const float *added;             /* to the outputs, or NULL                                   */
+  float *y;
 } taps;
 
-/* y[p * y_step] = bias + Σ taps x[p * x_step] * weights, for `count` columns p, one vector each. */
-#define DEFINE_BLOCK(vector, name)                                                              \
-  D3K_INLINE void name(taps t, int64_t height, int64_t width, const float *bias, int64_t count, \
-                       int64_t x_step, float *y, int64_t y_step) {                              \
-    vector sums[columns_at_once];                                                               \
-    _Pragma("clang loop unroll(full)") for (int64_t p = 0; p < count; p++)                      \
-        sums[p] = *(const vector *)bias;                                                        \
-    for (int64_t ky = 0; ky < height; ky++) {                                                   \
-      const float *x = t.x + ky * t.x_down, *w = t.weights + ky * t.weights_down;               \
-      for (int64_t kx = 0; kx < width; kx++, x += t.x_right, w += t.weights_right) {            \
-        vector weight = *(const vector *)w;                                                     \
-        _Pragma("clang loop unroll(full)") for (int64_t p = 0; p < count; p++)                  \
-            sums[p] += *(const vector *)(x + p * x_step) * weight;                              \
-      }                                                                                         \
-    }                                                                                           \
-    _Pragma("clang loop unroll(full)") for (int64_t p = 0; p < count; p++)                      \
-        *(vector *)(y + p * y_step) = sums[p];                                                  \
+/* y[p] = epilogue(bias + added[p] + Σ taps x[p] · weights) for `count` columns p, one vector each;
+ * channel: of the bias and what else is repeated to the period. */
+#define DEFINE_BLOCK(vector, name, activate)                                                     \
+  D3K_INLINE void name(const depthwise_call *call, taps t, int64_t height, int64_t width,        \
+                       int64_t channel, int64_t count) {                                         \
+    const d3k_epilogue *e = &call->epilogue;                                                     \
+    vector sum[columns_at_once], bias = *(const vector *)(call->bias + channel);                 \
+    EACH_COLUMN sum[p] = bias;                                                                   \
+    if (t.added) EACH_COLUMN sum[p] += *(const vector *)(t.added + p * t.added_step);            \
+    for (int64_t ky = 0; ky < height; ky++) {                                                    \
+      const float *x = t.x + ky * t.x_down, *w = t.weights + ky * t.weights_down;                \
+      for (int64_t kx = 0; kx < width; kx++, x += t.x_right, w += t.weights_right) {             \
+        vector weight = *(const vector *)w;                                                      \
+        EACH_COLUMN sum[p] += *(const vector *)(x + p * t.x_step) * weight;                      \
+      }                                                                                          \
+    }                                                                                            \
+    if (e->scale) {                                                                              \
+      vector scale = *(const vector *)(e->scale + channel);                                      \
+      vector shift = *(const vector *)(e->shift + channel);                                      \
+      EACH_COLUMN sum[p] = sum[p] * scale + shift;                                               \
+    }                                                                                            \
+    if (e->slope) {                                                                              \
+      vector slope = *(const vector *)(e->slope + channel);                                      \
+      EACH_COLUMN sum[p] = activate(sum[p], slope, e->is_relu);                                  \
+    }                                                                                            \
+    EACH_COLUMN *(vector *)(t.y + p * t.y_step) = sum[p];                                        \
   }
+#define EACH_COLUMN _Pragma("clang loop unroll(full)") for (int64_t p = 0; p < count; p++)
 
-DEFINE_BLOCK(v16, block_16)
-DEFINE_BLOCK(v8, block_8)
-DEFINE_BLOCK(v4, block_4)
-DEFINE_BLOCK(float, block_1)
+DEFINE_BLOCK(v16, block_16, d3k_activate_16)
+DEFINE_BLOCK(v8, block_8, d3k_activate_8)
+DEFINE_BLOCK(v4, block_4, d3k_activate_4)
+DEFINE_BLOCK(float, block_1, d3k_activate_1)
 
 /* Constant trip counts for 3x3, the common case. */
-#define BLOCK(name, count)                                                       \
-  do {                                                                           \
-    if (t.height == 3 && t.width == 3)                                           \
-      name(t, 3, 3, bias, count, x_step, y, y_step);                             \
-    else                                                                         \
-      name(t, t.height, t.width, bias, count, x_step, y, y_step);                \
+#define BLOCK(name, count)                                          \
+  do {                                                              \
+    if (t.height == 3 && t.width == 3)                              \
+      name(call, t, 3, 3, channel, count);                          \
+    else                                                            \
+      name(call, t, t.height, t.width, channel, count);             \
   } while (0)
 
-/* `count` (1 or columns_at_once) columns of `channels` channels. */
-D3K_INLINE void channels_of(taps t, const float *bias, int64_t channels, int64_t count,
-                            int64_t x_step, float *y, int64_t y_step) {
-  int64_t c = 0;
-#define ADVANCE(lanes) c += lanes, t.x += lanes, t.weights += lanes, bias += lanes, y += lanes
-  for (; c + 16 <= channels; ADVANCE(16)) BLOCK(block_16, count);
-  if (c + 8 <= channels) {
+D3K_INLINE void advance(taps *t, int64_t *channel, int64_t lanes) {
+  *channel += lanes;
+  t->x += lanes;
+  t->weights += lanes;
+  t->y += lanes;
+  if (t->added) t->added += lanes;
+}
+
+/* `count` columns, a constant, of all channels. */
+D3K_INLINE void all_channels(const depthwise_call *call, taps t, int64_t count) {
+  int64_t channel = 0, channels = call->conv->options.window.out_channels;
+  for (; channel + 16 <= channels; advance(&t, &channel, 16)) BLOCK(block_16, count);
+  if (channel + 8 <= channels) {
     BLOCK(block_8, count);
-    ADVANCE(8);
+    advance(&t, &channel, 8);
   }
-  if (c + 4 <= channels) {
+  if (channel + 4 <= channels) {
     BLOCK(block_4, count);
-    ADVANCE(4);
+    advance(&t, &channel, 4);
   }
-  for (; c < channels; ADVANCE(1)) BLOCK(block_1, count);
-#undef ADVANCE
+  for (; channel < channels; advance(&t, &channel, 1)) BLOCK(block_1, count);
 }
 
-/* Output columns [begin, end), each with its own taps cut at the image's sides. */
-D3K_INLINE void edge(const depthwise_call *call, taps t, const float *line, int64_t begin,
-                     int64_t end, float *y) {
-  const d3k_window *w = &call->conv->options.window;
-  const float *weights = t.weights;
-  for (int64_t ox = begin; ox < end; ox++) {
-    int64_t left = ox * w->stride_x - w->pad_left, first = 0, last = w->kernel_width;
-    if (left < 0) first = (-left + w->dilation_x - 1) / w->dilation_x;
-    if (left + (last - 1) * w->dilation_x >= w->in_width)
-      last = left >= w->in_width ? 0 : (w->in_width - 1 - left) / w->dilation_x + 1;
-    t.width = d3k_max(last - first, 0);
-    t.x = t.width ? line + (left + first * w->dilation_x) * w->x_stride : line;
-    t.weights = t.width ? weights + first * t.weights_right : weights;
-    channels_of(t, call->bias, w->out_channels, 1, 0, y + ox * w->y_stride, 0);
+D3K_INLINE void skip_columns(taps *t, int64_t count) {
+  t->x += count * t->x_step;
+  t->y += count * t->y_step;
+  if (t->added) t->added += count * t->added_step;
+}
+
+/* `columns` columns which meet the same taps. */
+D3K_INLINE void run_columns(const depthwise_call *call, taps t, int64_t columns) {
+  for (; columns >= columns_at_once; columns -= columns_at_once) {
+    all_channels(call, t, columns_at_once);
+    skip_columns(&t, columns_at_once);
+  }
+  if (columns >= 4) {
+    all_channels(call, t, 4);
+    skip_columns(&t, 4);
+    columns -= 4;
+  }
+  for (; columns > 0; columns--) {
+    all_channels(call, t, 1);
+    skip_columns(&t, 1);
   }
 }
 
-/* Columns whose taps are all inside, as a run of floats; returns the first column not done. */
-D3K_INLINE int64_t flat(const depthwise_call *call, taps t, int64_t begin, int64_t end, float *y) {
-  const d3k_window *w = &call->conv->options.window;
-  int64_t period = call->period, pixels = period / w->in_channels;
-  int64_t periods = d3k_min(flat_floats / period, columns_at_once);
-  const float *line = t.x, *weights = t.weights;
+/* The same where pixels follow each other, as a run of floats; returns how many columns it did. */
+D3K_INLINE int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
+  int64_t channels = call->conv->options.window.out_channels;
+  int64_t period = call->period, pixels = period / channels;
+  int64_t periods = d3k_min(flat_floats / period, columns_at_once), done = 0;
   float run[flat_floats];
-  for (; begin + periods * pixels <= end; begin += periods * pixels) {
-    int32_t dense = w->y_stride == w->out_channels;
-    float *out = dense ? y + begin * w->y_stride : run;
-    for (int64_t f = 0; f < period; f += 16) {
-      const float *bias = call->bias + f;
-      int64_t x_step = period, y_step = period;
-      float *y = out + f;
-      t.x = line + begin * w->x_stride + f;
-      t.weights = weights + f;
+  for (; done + periods * pixels <= columns; done += periods * pixels) {
+    taps f = t;
+    if (t.added && t.added_step != channels) {
+      for (int64_t p = 0; p < periods * pixels; p++)
+        memcpy(run + p * channels, t.added + p * t.added_step, sizeof(float) * (size_t)channels);
+      f.added = run;
+    }
+    int32_t is_dense = t.y_step == channels && f.added != run;
+    if (!is_dense) f.y = run;
+    f.x_step = f.y_step = f.added_step = period;
+    for (int64_t channel = 0; channel < period;) {
+      taps t = f;
       if (periods == columns_at_once)
         BLOCK(block_16, columns_at_once);
       else
-        for (int64_t p = 0; p < periods; p++, t.x += period, y += period) BLOCK(block_16, 1);
+        for (int64_t p = 0; p < periods; p++, skip_columns(&t, 1)) BLOCK(block_16, 1);
+      advance(&f, &channel, 16);
     }
-    for (int64_t p = 0; p < periods * pixels && !dense; p++)
-      memcpy(y + (begin + p) * w->y_stride, run + p * w->out_channels,
-             sizeof(float) * (size_t)w->out_channels);
+    for (int64_t p = 0; p < periods * pixels && !is_dense; p++)
+      memcpy(t.y + p * t.y_step, run + p * channels, sizeof(float) * (size_t)channels);
+    skip_columns(&t, periods * pixels);
   }
-  return begin;
+  return done;
+}
+
+/* The taps along one axis that are inside the image, from input position `start`. */
+D3K_INLINE void inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation,
+                       int64_t *first, int64_t *last) {
+  *first = start < 0 ? d3k_min((-start + dilation - 1) / dilation, kernel) : 0;
+  *last = start >= size ? 0 : d3k_min(kernel, (size - 1 - start) / dilation + 1);
+  *last = d3k_max(*first, *last);
 }
 
 D3K_CLONES
@@ -133,42 +163,51 @@ static void run_row(const void *context, int64_t row, char *scratch) {
   (void)scratch;
   const depthwise_call *call = context;
   const d3k_window *w = &call->conv->options.window;
+  const d3k_epilogue *e = &call->epilogue;
   int64_t n = row / w->out_height, top = row % w->out_height * w->stride_y - w->pad_top;
-  int64_t first = top < 0 ? (-top + w->dilation_y - 1) / w->dilation_y : 0;
-  int64_t last = w->kernel_height;
-  if (top + (last - 1) * w->dilation_y >= w->in_height)
-    last = top >= w->in_height ? 0 : (w->in_height - 1 - top) / w->dilation_y + 1;
-  int64_t height = d3k_max(last - first, 0);
-  int64_t line_floats = w->in_width * w->x_stride;
+  int64_t line_floats = w->in_width * w->x_stride, first_y, last_y;
+  inside(top, w->in_height, w->kernel_height, w->dilation_y, &first_y, &last_y);
   const float *line = call->x + n * w->in_height * line_floats;
-  if (height) line += (top + first * w->dilation_y) * line_floats;
-  taps t = {line, call->weights, height, w->kernel_width, w->dilation_y * line_floats,
-            w->dilation_x * w->x_stride, w->kernel_width * call->period, call->period};
-  if (height) t.weights += first * t.weights_down;
+  if (last_y > first_y) line += (top + first_y * w->dilation_y) * line_floats;
   float *y = call->y + row * w->out_width * w->y_stride;
-
-  /* Columns [begin, end) have all their taps inside the image. */
-  int64_t reach = (int64_t)(w->kernel_width - 1) * w->dilation_x;
-  int64_t begin = d3k_max(0, (w->pad_left + w->stride_x - 1) / w->stride_x);
-  int64_t end = w->in_width - 1 - reach + w->pad_left;
-  end = end < 0 ? 0 : d3k_min(end / w->stride_x + 1, w->out_width);
-  begin = d3k_min(begin, w->out_width);
-  end = d3k_max(begin, end);
-
-  edge(call, t, line, 0, begin, y);
-  int64_t ox = begin;
-  line -= (int64_t)w->pad_left * w->x_stride;
-  t.x = line;
-  if (w->stride_x == 1 && w->x_stride == w->in_channels && w->in_channels % 16 &&
-      call->period <= flat_floats)
-    ox = flat(call, t, ox, end, y);
-  for (; ox + columns_at_once <= end; ox += columns_at_once) {
-    t.x = line + ox * w->stride_x * w->x_stride;
-    channels_of(t, call->bias, w->out_channels, columns_at_once, w->stride_x * w->x_stride,
-                y + ox * w->y_stride, w->y_stride);
+  int32_t can_be_flat = w->stride_x == 1 && w->x_stride == w->in_channels &&
+                        w->in_channels % 16 && call->period <= flat_floats;
+  for (int64_t ox = 0; ox < w->out_width;) {
+    /* Columns ox..<end meet the same taps. */
+    int64_t left = ox * w->stride_x - w->pad_left, first, last, other_first, other_last;
+    int64_t end = ox + 1;
+    inside(left, w->in_width, w->kernel_width, w->dilation_x, &first, &last);
+    if (first == 0 && last == w->kernel_width) {
+      int64_t reach = (int64_t)(w->kernel_width - 1) * w->dilation_x;
+      end = d3k_min(w->out_width, (w->in_width - 1 - reach + w->pad_left) / w->stride_x + 1);
+    }
+    for (; end < w->out_width; end++) {
+      inside(end * w->stride_x - w->pad_left, w->in_width, w->kernel_width, w->dilation_x,
+             &other_first, &other_last);
+      if (other_first != first || other_last != last) break;
+    }
+    int32_t is_empty = last == first || last_y == first_y;
+    taps t = {is_empty ? call->x : line + (left + first * w->dilation_x) * w->x_stride,
+              call->weights, last_y - first_y, last - first, w->dilation_y * line_floats,
+              w->dilation_x * w->x_stride, w->kernel_width * call->period, call->period,
+              w->stride_x * w->x_stride, w->y_stride, e->residual_stride, NULL,
+              y + ox * w->y_stride};
+    if (is_empty)
+      t.height = t.width = t.x_step = 0;
+    else
+      t.weights += first_y * t.weights_down + first * t.weights_right;
+    if (e->residual) t.added = e->residual + (row * w->out_width + ox) * e->residual_stride;
+    int64_t done = 0;
+    if (can_be_flat && !is_empty) {
+      done = run_flat(call, t, end - ox);
+      skip_columns(&t, done);
+    }
+    run_columns(call, t, end - ox - done);
+    ox = end;
   }
-  edge(call, t, line + (int64_t)w->pad_left * w->x_stride, ox, w->out_width, y);
-  d3k_chain_apply(call->chain, y, w->y_stride, row * w->out_width, w->out_width, w->out_channels);
+  if (call->rest.count)
+    d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width,
+                    w->out_channels);
 }
 
 /* The smallest multiple of both the channel count and 16. */
@@ -181,9 +220,14 @@ static int64_t period_of(const d3k_window *w) {
 static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
                 const d3k_chain *chain, float *y, void *scratch) {
   const d3k_window *w = &conv->options.window;
-  depthwise_call call = {conv, x, packed, scratch, chain, y, period_of(w)};
+  depthwise_call call = {.conv = conv, .x = x, .weights = packed, .y = y, .period = period_of(w)};
+  d3k_epilogue_find(chain, &call.epilogue);
+  call.rest = d3k_chain_after(chain, call.epilogue.stages);
   float *repeated = scratch;
-  for (int64_t f = 0; f < call.period; f++) repeated[f] = bias ? bias[f % w->in_channels] : 0;
+  for (int64_t f = 0; f < call.period; f++)
+    d3k_epilogue_write(&call.epilogue, bias, f % w->out_channels, repeated + f, call.period);
+  d3k_epilogue_point(&call.epilogue, repeated, call.period);
+  call.bias = repeated;
   d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, NULL, 0);
 }
 
@@ -208,7 +252,7 @@ static int32_t create(d3k_conv *conv) {
   const d3k_window *w = &conv->options.window;
   size_t period_bytes = sizeof(float) * (size_t)period_of(w);
   conv->packed_bytes = period_bytes * (size_t)w->kernel_height * (size_t)w->kernel_width;
-  conv->scratch_bytes = period_bytes;
+  conv->scratch_bytes = 4 * period_bytes;
   return 1;
 }
 

@@ -10,6 +10,7 @@ typedef struct dnnl_state {
   d3k_dnnl_call call;      /* src, weights, dst, scratchpad, (bias), operands                 */
   d3k_dnnl_post_ops post_ops;
   dnnl_memory_desc_t weights;
+  int32_t is_bf16;
   int32_t copies_x, copies_y; /* through dense scratch                                        */
   size_t x_bytes, y_bytes;    /* scratch: x, y, oneDNN's own                                  */
   char name[64];
@@ -55,9 +56,8 @@ static int32_t make_op_desc(const d3k_conv *conv, const dnnl_memory_desc_t *src,
   dnnl_dims_t dilations = {w->dilation_y - 1, w->dilation_x - 1};
   dnnl_dims_t near = {w->pad_top, w->pad_left}, far = {bottom, right};
   dnnl_memory_desc_t weights, bias;
-  dnnl_data_type_t type = conv->options.precision == D3K_BF16 ? dnnl_bf16 : dnnl_f32;
-  if (dnnl_memory_desc_init_by_tag(&weights, g > 1 ? 5 : 4, g > 1 ? grouped : grouped + 1, type,
-                                   dnnl_format_tag_any) != dnnl_success ||
+  if (dnnl_memory_desc_init_by_tag(&weights, g > 1 ? 5 : 4, g > 1 ? grouped : grouped + 1,
+                                   src->data_type, dnnl_format_tag_any) != dnnl_success ||
       dnnl_memory_desc_init_by_tag(&bias, 1, bias_dims, dnnl_f32, dnnl_a) != dnnl_success)
     return 0;
   const dnnl_memory_desc_t *bias_or_none = conv->options.has_bias ? &bias : NULL;
@@ -70,23 +70,23 @@ static int32_t make_op_desc(const d3k_conv *conv, const dnnl_memory_desc_t *src,
              strides, dilations, near, far) == dnnl_success;
 }
 
-/* Names of kernels worth having; "ref" and "gemm" are slower than ours. */
-static int32_t is_fast(const char *name) {
-  return strstr(name, "brg") != NULL || strstr(name, "jit") == name;
+/* Kernels worth having: "ref" and "gemm" are slower than ours. The older "jit" ones come second,
+ * and not at all in bfloat16: they are slow, and jit_bf16_1x1 of 2.6 gets some post-ops wrong. */
+static int32_t is_fast(const char *name, int32_t only_best) {
+  return strstr(name, "brg") != NULL || (!only_best && strstr(name, "jit") == name);
 }
 
 /* The descriptor for images laid out as given, with at most `stages` of the chain inside. */
 static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, int64_t x_stride,
-                                       int64_t y_stride, int32_t stages) {
+                                       int64_t y_stride, int32_t stages, int32_t only_best) {
   const d3k_window *w = &conv->options.window;
-  dnnl_data_type_t type = conv->options.precision == D3K_BF16 ? dnnl_bf16 : dnnl_f32;
   dnnl_memory_desc_t src, dst;
   dnnl_convolution_desc_t op;
   dnnl_primitive_attr_t attr;
   dnnl_primitive_desc_t desc = NULL;
   d3k_chain chain = conv->options.chain;
   chain.count = (int32_t)d3k_min(chain.count, stages);
-  if (image_desc(&src, type, w->batch, w->in_channels, w->in_height, w->in_width, x_stride) !=
+  if (image_desc(&src, state->is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels, w->in_height, w->in_width, x_stride) !=
           dnnl_success ||
       image_desc(&dst, dnnl_f32, w->batch, w->out_channels, w->out_height, w->out_width,
                  y_stride) != dnnl_success ||
@@ -97,7 +97,7 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
       dnnl_primitive_desc_create(&desc, &op, attr, d3k_dnnl_engine(), NULL) == dnnl_success) {
     const char *name = NULL;
     dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    if (!name || !is_fast(name)) {
+    if (!name || !is_fast(name, only_best)) {
       dnnl_primitive_desc_destroy(desc);
       desc = NULL;
     } else {
@@ -108,16 +108,25 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
   return desc;
 }
 
+/* The best kernel with as much of the chain as it takes: all of it, else what comes before a whole
+ * image to be added (the best kernels of 2.6 do not take that), else nothing. */
 static dnnl_primitive_desc_t choose_desc(const d3k_conv *conv, dnnl_state *state) {
   const d3k_window *w = &conv->options.window;
-  int32_t stages = D3K_MAX_STAGES;
-  state->copies_x = conv->options.precision == D3K_BF16 || w->x_stride != w->in_channels;
+  const d3k_chain *chain = &conv->options.chain;
+  int32_t before_full = 0;
+  while (before_full < chain->count && chain->stages[before_full].extent != D3K_FULL) before_full++;
+  const int32_t stages[3] = {chain->count, before_full, 0};
+  dnnl_primitive_desc_t desc = NULL;
   state->copies_y = w->y_stride != w->out_channels;
-  for (;;) {
-    dnnl_primitive_desc_t desc = make_desc(conv, state, w->in_channels, w->out_channels, stages);
-    if (desc || state->post_ops.stages == 0) return desc;
-    stages = state->post_ops.stages - 1;
+  for (int32_t is_bf16 = conv->options.precision == D3K_BF16; is_bf16 >= 0 && !desc; is_bf16--) {
+    state->is_bf16 = is_bf16;
+    state->copies_x = is_bf16 || w->x_stride != w->in_channels;
+    for (int32_t only_best = 1; only_best >= is_bf16 && !desc; only_best--)
+      for (int32_t i = 0; i < 3 && !desc; i++)
+        if (i == 0 || stages[i] < stages[i - 1])
+          desc = make_desc(conv, state, w->in_channels, w->out_channels, stages[i], only_best);
   }
+  return desc;
 }
 
 static void destroy(d3k_conv *conv) {
@@ -164,7 +173,7 @@ static int32_t create(d3k_conv *conv) {
     destroy(conv);
     return 0;
   }
-  size_t element = conv->options.precision == D3K_BF16 ? 2 : 4;
+  size_t element = state->is_bf16 ? 2 : 4;
   if (state->copies_x)
     state->x_bytes = d3k_round64(element * (size_t)w->batch * (size_t)w->in_height *
                                  (size_t)w->in_width * (size_t)w->in_channels);
@@ -204,7 +213,7 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
   int64_t in_rows = (int64_t)w->batch * w->in_height * w->in_width, rows = d3k_conv_pixels(w);
   char *own_x = scratch, *own_y = own_x + state->x_bytes;
   d3k_chain rest = d3k_dnnl_rest(chain, &state->post_ops), none = {0};
-  if (conv->options.precision == D3K_BF16)
+  if (state->is_bf16)
     d3k_to_bf16(threads, x, w->x_stride, in_rows, w->in_channels, (uint16_t *)own_x);
   else if (state->copies_x)
     d3k_chain_run(threads, &none, x, w->x_stride, (float *)own_x, w->in_channels, in_rows,

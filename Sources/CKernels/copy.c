@@ -7,6 +7,9 @@
 /* A transposition goes in squares of this side: 16 floats are one cache line. */
 #define SIDE 16
 
+/* Transposing 2 or 3 rows into one line, 2 rows out of one line, or anything else. */
+typedef enum way { WEAVE, UNWEAVE, SQUARES } way;
+
 /* Arrays of the walk: 0 = x, 1 = y. */
 typedef struct job {
   d3k_walk walk;      /* the last dimension is done by the inner loops; so is the one before it
@@ -15,6 +18,7 @@ typedef struct job {
   float *y;
   int32_t outer;      /* dimensions walked one by one */
   int64_t pieces;     /* parts of the inner loops */
+  way way;            /* of a transposition */
 } job;
 
 static void swap_dims(d3k_walk *walk, int32_t i, int32_t j) {
@@ -106,6 +110,17 @@ D3K_INLINE void weave(const float *x, int64_t from, float *y, int64_t length, in
   }
 }
 
+/* The way back for two: y[p * to + q] = x[2 * q + p]. */
+D3K_INLINE void unweave(const float *x, float *y, int64_t to, int64_t length) {
+  float *const y1 = y + to;
+#pragma clang loop vectorize(enable)
+  for (int64_t q = 0; q < length; q++) {
+    const float a = x[2 * q], b = x[2 * q + 1];
+    y[q] = a;
+    y1[q] = b;
+  }
+}
+
 /* The last two dimensions: p (x stride 1) and q (y stride 1). */
 D3K_CLONES
 static void transpose_squares(void *context, int64_t begin, int64_t end) {
@@ -113,25 +128,33 @@ static void transpose_squares(void *context, int64_t begin, int64_t end) {
   const int32_t p_dim = j->outer, q_dim = j->outer + 1;
   const int64_t rows = j->walk.dims[p_dim], columns = j->walk.dims[q_dim];
   const int64_t to = j->walk.strides[1][p_dim], from = j->walk.strides[0][q_dim];
-  /* A piece is a strip of x: SIDE rows (q) of all of p, or of y where p is the short one. */
+  int64_t at[D3K_MAX_RANK], offsets[2];
+  d3k_walk_locate(&j->walk, j->outer, begin / j->pieces, at);
+  for (int32_t a = 0; a < 2; a++) offsets[a] = d3k_walk_offset(&j->walk, j->outer, a, at);
+  /* A piece is a strip of x: SIDE rows (q) of all of p, or of y where p is the longer one. */
   for (int64_t i = begin; i < end; i++) {
-    int64_t at[D3K_MAX_RANK];
-    d3k_walk_locate(&j->walk, j->outer, i / j->pieces, at);
-    const float *x = j->x + d3k_walk_offset(&j->walk, j->outer, 0, at);
-    float *y = j->y + d3k_walk_offset(&j->walk, j->outer, 1, at);
-    if (columns < 4 && columns > 1 && to == columns) {
-      const int64_t first = i % j->pieces * PIECE;
-      weave(x + first, from, y + first * to, d3k_min(PIECE, rows - first), columns);
+    const int64_t piece = i % j->pieces;
+    const float *x = j->x + offsets[0];
+    float *y = j->y + offsets[1];
+    if (piece == j->pieces - 1) d3k_walk_step(&j->walk, j->outer, 2, at, offsets);
+    if (j->way == WEAVE) {
+      const int64_t p = piece * PIECE;
+      weave(x + p, from, y + p * to, d3k_min(PIECE, rows - p), columns);
+      continue;
+    }
+    if (j->way == UNWEAVE) {
+      const int64_t q = piece * PIECE;
+      unweave(x + 2 * q, y + q, to, d3k_min(PIECE, columns - q));
       continue;
     }
     if (columns >= rows) {
-      const int64_t q = i % j->pieces * SIDE, width = d3k_min(SIDE, columns - q);
+      const int64_t q = piece * SIDE, width = d3k_min(SIDE, columns - q);
       for (int64_t p = 0; p < rows; p += SIDE) {
         transpose_square(x + q * from + p, from, y + p * to + q, to, d3k_min(SIDE, rows - p),
                          width);
       }
     } else {
-      const int64_t p = i % j->pieces * SIDE, height = d3k_min(SIDE, rows - p);
+      const int64_t p = piece * SIDE, height = d3k_min(SIDE, rows - p);
       for (int64_t q = 0; q < columns; q += SIDE) {
         transpose_square(x + q * from + p, from, y + p * to + q, to, height,
                          d3k_min(SIDE, columns - q));
@@ -164,8 +187,16 @@ void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x
     for (int32_t k = p; k < last - 1; k++) swap_dims(&j.walk, k, k + 1);
     j.outer = last - 1;
     const int64_t rows = j.walk.dims[last - 1], columns = j.walk.dims[last];
-    const int32_t weaves = columns < 4 && j.walk.strides[1][last - 1] == columns;
-    j.pieces = weaves ? d3k_ceil_div(rows, PIECE) : d3k_ceil_div(d3k_max(rows, columns), SIDE);
+    if (columns < 4 && j.walk.strides[1][last - 1] == columns) {
+      j.way = WEAVE;
+      j.pieces = d3k_ceil_div(rows, PIECE);
+    } else if (rows == 2 && j.walk.strides[0][last] == 2) {
+      j.way = UNWEAVE;
+      j.pieces = d3k_ceil_div(columns, PIECE);
+    } else {
+      j.way = SQUARES;
+      j.pieces = d3k_ceil_div(d3k_max(rows, columns), SIDE);
+    }
     d3k_parallel(d3k_threads_for(threads, size), size / (rows * columns) * j.pieces,
                  transpose_squares, &j);
   } else {

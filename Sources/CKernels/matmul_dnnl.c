@@ -3,7 +3,6 @@
 #include "matmul_internal.h"
 
 #ifdef D3K_ONEDNN
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct dnnl_state {
@@ -81,7 +80,6 @@ static dnnl_primitive_desc_t make_desc(const d3k_matmul *matmul, dnnl_state *sta
       dnnl_primitive_desc_create(&desc, &op, attr, d3k_dnnl_engine(), NULL) == dnnl_success) {
     const char *name = NULL;
     dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    if (getenv("D3K_TRACE")) fprintf(stderr, "matmul %s\n", name);
     if (!name || !strstr(name, "brg")) {
       dnnl_primitive_desc_destroy(desc);
       desc = NULL;

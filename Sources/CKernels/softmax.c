@@ -27,16 +27,22 @@ D3K_INLINE void softmax_lanes(const float *x, int64_t x_step, float *y, int64_t 
     for (int64_t i = 0; i < lanes; i++) largest[i] = line[i] > largest[i] ? line[i] : largest[i];
   }
   for (int64_t i = 0; i < lanes; i++) sum[i] = 0.f;
-  for (int64_t c = 0; c < count; c++) {
-    const float *line = x + c * x_step;
-    float *out = y + c * y_step;
-    D3K_VECTOR
-    for (int64_t i = 0; i < lanes; i++) {
-      const float distance = line[i] - largest[i];
-      const float e = d3k_exp_negative(distance);
-      out[i] = is_log ? distance : e;
-      sum[i] += e;
+  for (int64_t block = 0; block < count; block += 256) { /* short sums keep their digits */
+    float part[WIDE];
+    for (int64_t i = 0; i < lanes; i++) part[i] = 0.f;
+    const int64_t end = d3k_min(count, block + 256);
+    for (int64_t c = block; c < end; c++) {
+      const float *line = x + c * x_step;
+      float *out = y + c * y_step;
+      D3K_VECTOR
+      for (int64_t i = 0; i < lanes; i++) {
+        const float distance = line[i] - largest[i];
+        const float e = d3k_exp_negative(distance);
+        out[i] = is_log ? distance : e;
+        part[i] += e;
+      }
     }
+    for (int64_t i = 0; i < lanes; i++) sum[i] += part[i];
   }
   D3K_VECTOR
   for (int64_t i = 0; i < lanes; i++) sum[i] = is_log ? d3k_log(sum[i]) : 1.f / sum[i];

@@ -1,7 +1,9 @@
 /* Floats -> functions of them, without branches or tables, so that loops of them vectorise.
  *
- * Errors measured over all floats (largest, in units in the last place): see each function.
- * Not-a-number goes through; overflow gives infinity. */
+ * Largest errors against double precision, every 997th float tried, where the result is a normal
+ * number, in units in the last place: exp 1.0, log 0.8, sigmoid 2.2, tanh 1.3, erf 1.0, elu 0.9,
+ * softplus and mish 3; gelu 1.7 for positive x, and 1e-7 * |x| below (1 + erf cancels, as in the
+ * definition). Not-a-number goes through; overflow gives infinity. */
 #ifndef D3K_VECTOR_MATH_H
 #define D3K_VECTOR_MATH_H
 
@@ -19,6 +21,11 @@ D3K_INLINE float d3k_from_bits(int32_t bits) {
   return x;
 }
 
+/** 2^n for n in -126...127; any n without undefined behaviour. */
+D3K_INLINE float d3k_power_of_two(int32_t n) {
+  return d3k_from_bits((int32_t)(((uint32_t)n + 127u) << 23));
+}
+
 /** |x| with the sign of `sign`. */
 D3K_INLINE float d3k_sign_of(float x, float sign) {
   return d3k_from_bits((d3k_bits(x) & 0x7fffffff) | (d3k_bits(sign) & (int32_t)0x80000000));
@@ -31,7 +38,7 @@ D3K_INLINE float d3k_exp_parts(float x, int32_t *n) {
   const float magic = 12582912.f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
   const float shifted = x * 1.44269504f + magic;
   const float whole = shifted - magic;
-  *n = d3k_bits(shifted) - 0x4b400000;
+  *n = (int32_t)((uint32_t)d3k_bits(shifted) - 0x4b400000u);
   /* ln 2 in two parts; the first has few bits, so whole * it is exact even without fma. */
   const float r = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
   float p = 1.98756912e-4f;
@@ -51,14 +58,14 @@ D3K_INLINE float d3k_exp(float x) {
   const float p = d3k_exp_parts(x, &n) + 1.f;
   /* 2^n in two factors: n may be beyond the exponents of normal numbers. */
   const int32_t half = n >> 1;
-  return p * d3k_from_bits((half + 127) << 23) * d3k_from_bits((n - half + 127) << 23);
+  return p * d3k_power_of_two(half) * d3k_power_of_two(n - half);
 }
 
 /** e^x for x <= 88 where results below 2^-126 may become 0: the softmax kind. */
 D3K_INLINE float d3k_exp_negative(float x) {
   int32_t n;
   const float p = d3k_exp_parts(x < -87.f ? -87.f : x, &n) + 1.f;
-  const float y = p * d3k_from_bits((n + 127) << 23);
+  const float y = p * d3k_power_of_two(n);
   return x < -87.f ? 0.f : y;
 }
 
@@ -67,7 +74,7 @@ D3K_INLINE float d3k_expm1_negative(float x) {
   x = x < -30.f ? -30.f : x;
   int32_t n;
   const float p = d3k_exp_parts(x, &n);
-  const float scale = d3k_from_bits((n + 127) << 23);
+  const float scale = d3k_power_of_two(n);
   return scale * p + (scale - 1.f);
 }
 
@@ -77,8 +84,8 @@ D3K_INLINE float d3k_log(float x) {
   const float scaled = is_small ? x * 8388608.f : x;
   const int32_t bits = d3k_bits(scaled);
   /* mantissa into [2/3, 4/3) around 1 */
-  const int32_t exponent = (bits - 0x3f2aaaab) & (int32_t)0xff800000;
-  const float m = d3k_from_bits(bits - exponent) - 1.f;
+  const int32_t exponent = (int32_t)(((uint32_t)bits - 0x3f2aaaabu) & 0xff800000u);
+  const float m = d3k_from_bits((int32_t)((uint32_t)bits - (uint32_t)exponent)) - 1.f;
   const float e = (float)(exponent >> 23) + (is_small ? -23.f : 0.f);
   const float s = m * m;
   float r = -0.130310059f, t = 0.140869141f;
@@ -140,7 +147,7 @@ D3K_INLINE float d3k_erf(float x) {
 }
 
 D3K_INLINE float d3k_softplus(float x) {
-  return (x < 0.f ? 0.f : x) + d3k_log1p_unit(d3k_exp_negative(-d3k_abs(x)));
+  return (x < 0.f ? 0.f : x) + d3k_log1p_unit(d3k_exp(-d3k_abs(x)));
 }
 
 /** x tanh(softplus(x)) = x (e^2 + 2e) / (e^2 + 2e + 2), e = e^x; 1 beyond 20. */

@@ -12,7 +12,7 @@ using d3o::shown;
 
 constexpr d3o_limits kDefaultLimits = {uint64_t{2} << 30, 100000};
 constexpr int64_t kOldestIR = 3, kNewestIR = 10;
-constexpr int64_t kOldestOpset = 9, kNewestOpset = 21;
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 21;
 
 std::string range(int64_t low, int64_t high) {
   return std::to_string(low) + " to " + std::to_string(high);

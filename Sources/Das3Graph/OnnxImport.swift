@@ -12,6 +12,10 @@ internal import COnnx
     package init() {}
   }
 
+  /// From 9 on every meaning is covered; 6 to 8 load where their operators' attributes say what
+  /// later versions say by default.
+  package static let supportedOpsets = 6...21
+
   private let limits: Limits
   private let model: OpaquePointer
   private let directory: Int32
@@ -41,6 +45,12 @@ internal import COnnx
     guard let model = unsafe model else { throw Das3Error(.internal, "the ONNX reader gave no model") }
     defer { unsafe d3o_free(model) }
     try limits.deadline.check()
+    let opset = Int(unsafe d3o_get_graph(model).pointee.opset)
+    guard supportedOpsets.contains(opset) else {
+      throw .unsupported(
+        "the model has opset \(opset); expected \(supportedOpsets.lowerBound) to \(supportedOpsets.upperBound)"
+      )
+    }
     do throws(Das3Error) {
       try unsafe call { unsafe d3o_check(model, $0, $1) }
     } catch {

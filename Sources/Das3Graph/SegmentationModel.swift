@@ -161,8 +161,11 @@ extension Graph {
       case .resize, .index, .slice:
         let (x, y) = (values[node.inputs[0]].shape, values[node.output].shape)
         if x.rank == 4, y.rank == 4, y[2] > x[2], x[2] > 0 { stride = max(1, stride * x[2] / y[2]) }
+      case .matMul:
+        // Attention: the result lies where the queries do.
+        stride = strides[node.inputs[0]]
       case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .reduce, .argMax, .softmax,
-        .concat, .transpose, .reshape, .expand, .matMul:
+        .concat, .transpose, .reshape, .expand:
         break
       }
       // A pooling over the whole image says nothing about sizes that fit.

@@ -48,7 +48,7 @@ import Das3Graph
 
   /// - Parameters:
   ///   - size: height and width the network works on; nil = the model's fixed size, or the
-  ///     frame's own, rounded to the model's stride multiple.
+  ///     frame's own (rounded to the model's stride multiple where the network refuses it).
   ///   - memoryLimit: bytes, 0 = none.
   package init(
     _ model: SegmentationModel, size: (height: Int, width: Int)?, options: ExecutionOptions,
@@ -115,12 +115,23 @@ import Das3Graph
       guard let prepared else { throw Das3Error(.internal, "a segmenter without a plan") }
       return prepared
     }
-    let multiple = model.strideMultiple
-    func rounded(_ size: Int) -> Int { max(multiple, (size + multiple / 2) / multiple * multiple) }
-    let height = model.fixedHeight ?? rounded(frame.height)
-    let width = model.fixedWidth ?? rounded(frame.width)
-    if let prepared, prepared.height == height, prepared.width == width { return prepared }
-    let new = try prepare(height: height, width: width)
+    if let prepared, let resampling, resampling.frameHeight == frame.height,
+      resampling.frameWidth == frame.width
+    {
+      return prepared
+    }
+    let new: Prepared
+    do throws(Das3Error) {
+      new = try prepare(
+        height: model.fixedHeight ?? frame.height, width: model.fixedWidth ?? frame.width)
+    } catch {
+      guard error.code == .shape else { throw error }
+      let multiple = model.strideMultiple
+      func rounded(_ size: Int) -> Int { max(multiple, (size + multiple / 2) / multiple * multiple) }
+      new = try prepare(
+        height: model.fixedHeight ?? rounded(frame.height),
+        width: model.fixedWidth ?? rounded(frame.width))
+    }
     prepared = new
     resampling = nil
     return new

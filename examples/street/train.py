@@ -141,7 +141,7 @@ def export(network, path):
 def main():
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument("--frames", type=int, default=1000)
-  parser.add_argument("--steps", type=int, default=2000)
+  parser.add_argument("--steps", type=int, default=1750)
   parser.add_argument("--batch", type=int, default=6)
   parser.add_argument("--output", type=Path, default=Path(__file__).with_name("street.onnx"))
   options = parser.parse_args()

@@ -97,7 +97,7 @@ typedef struct d3o_graph {
 
 /** Parses `size` bytes. They may be freed afterwards.
  *  Sparse initializers, subgraph-only constructs and training info are D3O_E_UNSUPPORTED;
- *  opsets outside 9 to 21 and IR above 10 (or below 3) likewise, with the numbers named. */
+ *  opsets above 21 and IR above 10 (or below 3) likewise, with the numbers named. */
 d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_limits *limits,
                      char *message, size_t capacity);
 

@@ -95,7 +95,7 @@ extension GraphBuilder {
     "GreaterOrEqual": binary(.greaterOrEqual), "And": binary(.and), "Or": binary(.or),
     "Xor": binary(.xor),
     "Div": { (builder, node) throws(Das3Error) in
-      let inputs = try builder.inputs(node, 0..<2)
+      let inputs = try builder.binaryInputs(node, .divide)
       let isFloat = inputs.contains { builder.info($0).type == .float32 }
       try builder.bind(
         node, builder.emit(.binary(Binary(kind: isFloat ? .divide : .integerDivide)), inputs))
@@ -131,9 +131,25 @@ extension GraphBuilder {
 
   private static func binary(_ kind: Binary.Kind) -> Importer {
     { (builder, node) throws(Das3Error) in
-      let inputs = try builder.inputs(node, 0..<2)
+      let inputs = try builder.binaryInputs(node, kind)
       try builder.bind(node, builder.emit(.binary(Binary(kind: kind)), inputs))
     }
+  }
+
+  /// Before opset 7 the second operand was aligned by an attribute, and a slope by channels.
+  private mutating func binaryInputs(_ node: OnnxModel.Node, _ kind: Binary.Kind)
+    throws(Das3Error) -> [ValueID]
+  {
+    var inputs = try inputs(node, 0..<2)
+    guard model.opset < 7 else { return inputs }
+    let (a, b) = (shape(inputs[0]), shape(inputs[1]))
+    let isSlope = kind == .prelu && b.rank == 1
+    let stated = try node.int("axis", default: isSlope ? 1 : a.rank - b.rank)
+    let axis = b.rank == 0 || a == b ? a.rank - b.rank : try a.axis(stated)
+    guard axis + b.rank <= a.rank else { throw .shape("\(b) at axis \(axis) of \(a)") }
+    let missing = a.rank - axis - b.rank
+    inputs[1] = try reshape(inputs[1], b.dims + [Int](repeating: 1, count: missing))
+    return inputs
   }
 
   private static func variadic(_ kind: Binary.Kind) -> Importer {

@@ -54,6 +54,10 @@ extension GraphBuilder {
       {
         throw .unsupported("training_mode with outputs for the statistics; expected inference")
       }
+      let isTraining = try builder.model.opset < 7 ? node.int("is_test", default: 0) == 0 : false
+      if try isTraining ? true : node.int("spatial", default: 1) == 0 {
+        throw .unsupported("training or per-pixel statistics of an old opset; expected inference")
+      }
       let inputs = try builder.inputs(node, 0..<5)
       let epsilon = try node.float("epsilon", default: 1e-5)
       try builder.bind(node, builder.emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs))

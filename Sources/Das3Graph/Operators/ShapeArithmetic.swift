@@ -10,6 +10,9 @@ extension GraphBuilder {
       {
         throw .unsupported("training_mode; expected inference")
       }
+      if builder.model.opset < 7, try node.int("is_test", default: 0) == 0 {
+        throw .unsupported("is_test 0; expected inference")
+      }
       let x = try builder.input(node, 0)
       try builder.bind(node, x)
       guard node.outputs.count > 1, !node.outputs[1].isEmpty else { return }
@@ -29,8 +32,9 @@ extension GraphBuilder {
       guard value.shape.elementCount == 1 else {
         throw .shape("value is \(value.shape); expected one element")
       }
-      let positions = [Int](repeating: 0, count: shape.elementCount)
-      try builder.bind(node, builder.constant(value.selecting(positions, shape: shape)))
+      let scalar = value.selecting([0], shape: [])
+      try builder.bind(
+        node, builder.emit(.expand(Expand(shape: shape)), [builder.constant(scalar)]))
     },
     "Shape": { (builder, node) throws(Das3Error) in
       let dims = try builder.shape(builder.input(node, 0)).dims

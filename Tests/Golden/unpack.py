@@ -1,0 +1,64 @@
+"""Turns reference vectors (.npz) and ONNX Runtime's answers into flat files for the Swift tests.
+
+    python Tests/Golden/unpack.py SHARED OUT
+
+For each network with a reference: NAME.rgb (360x480x3), NAME.scores (its logits at every 4th pixel,
+CxHxW) and NAME.labels (arg max). For networks that take any size, at two more sizes: NAME_WxH.input
+(1x3xHxW), .scores (all logits) and .labels. Every file starts with one line of text:
+`das3-golden 1 <type> <dims>`, then the values, little endian, row-major.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+OTHER_SIZES = [(416, 320), (288, 160)]
+
+
+def write(path, array):
+    kind = {"float32": "f32", "uint8": "u8"}[str(array.dtype)]
+    dims = "x".join(map(str, array.shape))
+    with open(path, "wb") as file:
+        file.write(f"das3-golden 1 {kind} {dims}\n".encode())
+        file.write(np.ascontiguousarray(array).tobytes())
+
+
+def normalised(pixels, sidecar):
+    entry = json.loads(sidecar.read_text())["input"]
+    if entry.get("colour_order") == "bgr":
+        pixels = pixels[:, :, ::-1]
+    x = (pixels.astype(np.float32) * np.float32(entry["scale"]) - np.float32(entry["mean"])) / np.float32(
+        entry["std"]
+    )
+    return np.ascontiguousarray(x.transpose(2, 0, 1))[None].astype(np.float32)
+
+
+def main(shared, out):
+    out.mkdir(parents=True, exist_ok=True)
+    for model in sorted((shared / "models").glob("*.onnx")):
+        vectors = np.load(shared / "vectors" / f"{model.stem}.npz")
+        frame = Image.open(shared / str(vectors["frame"])).convert("RGB")
+        write(out / f"{model.stem}.rgb", np.asarray(frame))
+        write(out / f"{model.stem}.scores", vectors["logits_every_4th"])
+        write(out / f"{model.stem}.labels", vectors["argmax"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 2
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        if isinstance(session.get_inputs()[0].shape[2], int):
+            continue
+        for width, height in OTHER_SIZES:
+            pixels = np.asarray(frame.resize((width, height), Image.BILINEAR))
+            x = normalised(pixels, model.with_suffix(".json"))
+            scores = session.run(None, {session.get_inputs()[0].name: x})[0][0]
+            stem = f"{model.stem}_{width}x{height}"
+            write(out / f"{stem}.input", x)
+            write(out / f"{stem}.scores", scores)
+            write(out / f"{stem}.labels", scores.argmax(0).astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))

@@ -4,9 +4,11 @@ Both must give the same labels before either is timed. See README.md for what is
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -58,8 +60,9 @@ def resampled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.ascontiguousarray(frame[rows][:, columns])
 
 
-def measure(library: Library, library_path: Path, path: Path, frame, threads: int, rounds: int):
+def measure(library_path: Path, path: Path, frame, threads: int, rounds: int) -> dict:
     """One row of the table; a row with "refused" where the engines disagree."""
+    library = Library(str(library_path))
     with contextlib.ExitStack() as stack:
         model = stack.enter_context(contextlib.closing(Model(library, str(path))))
         height, width = model.info.height or frame.shape[0], model.info.width or frame.shape[1]
@@ -87,6 +90,16 @@ def measure(library: Library, library_path: Path, path: Path, frame, threads: in
         "gflops": 2e-6 * info.multiply_adds / result.first.median_ms,
         "peak_mb": info.peak_bytes / 1e6, "backend": backend,
     }
+
+
+def measure_apart(library_path: Path, path: Path, frame, threads: int, rounds: int) -> dict:
+    """`measure` in a process of its own: nothing of earlier rows is left, a crash costs one row."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(measure, library_path, path, frame, threads, rounds).result()
+        except RuntimeError as error:
+            return {"model": path.stem, "threads": threads, "refused": str(error)}
 
 
 def print_table(rows: list[dict]):
@@ -138,17 +151,13 @@ def main() -> int:
     paths = []
     for path in options.models:
         paths += sorted(path.glob("*.onnx")) if path.is_dir() else [path]
-    library, rows = Library(str(options.library)), []
+    rows = []
     for path in paths:
         for threads in options.threads:
             print(f"{path.stem}, {threads} threads …", file=sys.stderr)
-            try:
-                row = measure(library, options.library, path, frame, threads, options.rounds)
-            except RuntimeError as error:
-                row = {"model": path.stem, "threads": threads, "refused": str(error)}
-            rows.append(row)
+            rows.append(measure_apart(options.library, path, frame, threads, options.rounds))
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
-               "das3": library.version, "onnxruntime": onnxruntime.__version__}
+               "das3": Library(str(options.library)).version, "onnxruntime": onnxruntime.__version__}
     if options.json:
         print(json.dumps({"machine": machine, "rows": rows}))
     else:

@@ -4,11 +4,14 @@
 int32_t d3k_has_backend(int32_t backend) {
   switch (backend) {
 #ifdef D3K_ONEDNN
-    case D3K_BACKEND_ONEDNN: return d3k_dnnl_engine() != NULL;
+    case D3K_BACKEND_ONEDNN:
+      return d3k_dnnl_engine() != NULL;
 #endif
     case D3K_BACKEND_OPENBLAS:
-    case D3K_BACKEND_REFERENCE: return 1;
-    default: return 0;
+    case D3K_BACKEND_REFERENCE:
+      return 1;
+    default:
+      return 0;
   }
 }
 

@@ -1,4 +1,4 @@
-/* Rows of floats -> the same rows through a list of stages, tile by tile so that they stay in L1. */
+/* Rows of floats -> the same rows through a list of stages, one tile in L1 after the other. */
 #include "internal.h"
 
 /* Floats in a tile: 16 KiB, so that a tile and one operand fit in 32 KiB of L1. */

@@ -1,6 +1,6 @@
 /* One filter per channel: image -> image, vectorised over channels, several columns at a time.
  *
- *     y[n,oy,ox,c] = bias[c] + Σ_ky Σ_kx x[n, oy*s - pad + ky*d, ox*s - pad + kx*d, c] · w[ky,kx,c]
+ *     y[n,oy,ox,c] = Σ_ky Σ_kx x[n, oy*s - pad + ky*d, ox*s - pad + kx*d, c] · w[ky,kx,c]
  *
  * Where pixels follow each other densely and the stride is 1, a line is one run of floats and a tap
  * a shift of it; weights repeated up to a multiple of 16 floats (the period) then fill whole
@@ -8,93 +8,28 @@
 #include "conv_internal.h"
 #include "epilogue.h"
 
-enum { columns_at_once = 8, flat_floats = 4096 };
+enum { columns_at_once = 8, widest_shared = 7, segment_columns = 32, flat_floats = 1024 };
 
 typedef struct depthwise_call {
   const d3k_conv *conv;
-  const float *x, *weights, *bias; /* weights, bias: period floats per tap                     */
+  const float *x, *weights; /* weights: period floats per tap                            */
   float *y;
   int64_t period;
   d3k_epilogue epilogue;
-  d3k_chain rest;                  /* of the chain, after the epilogue                          */
+  d3k_chain rest; /* of the chain, after the epilogue                          */
 } depthwise_call;
 
 /* The taps that one block of outputs meets, and where the outputs go. */
 typedef struct taps {
-  const float *x, *weights;       /* at the first tap                                          */
-  int64_t height, width;          /* counts                                                    */
-  int64_t x_down, x_right;        /* floats from one tap's input to the next                   */
+  const float *x, *weights; /* at the first tap                                          */
+  int64_t height, width;    /* counts                                                    */
+  int64_t x_down, x_right;  /* floats from one tap's input to the next                   */
   int64_t weights_down, weights_right;
   int64_t x_step, y_step, added_step; /* floats from one column to the next                    */
-  const float *added;             /* to the outputs, or NULL                                   */
+  const float *added; /* to the outputs, or NULL                                   */
   float *y;
+  int64_t apart; /* columns this far apart read the same inputs              */
 } taps;
-
-/* y[p] = epilogue(bias + added[p] + Σ taps x[p] · weights) for `count` columns p, one vector each;
- * channel: of the bias and what else is repeated to the period. */
-#define DEFINE_BLOCK(vector, name, activate)                                                     \
-  D3K_INLINE void name(const depthwise_call *call, taps t, int64_t height, int64_t width,        \
-                       int64_t channel, int64_t count) {                                         \
-    const d3k_epilogue *e = &call->epilogue;                                                     \
-    vector sum[columns_at_once], bias = *(const vector *)(call->bias + channel);                 \
-    EACH_COLUMN sum[p] = bias;                                                                   \
-    if (t.added) EACH_COLUMN sum[p] += *(const vector *)(t.added + p * t.added_step);            \
-    for (int64_t ky = 0; ky < height; ky++) {                                                    \
-      const float *x = t.x + ky * t.x_down, *w = t.weights + ky * t.weights_down;                \
-      for (int64_t kx = 0; kx < width; kx++, x += t.x_right, w += t.weights_right) {             \
-        vector weight = *(const vector *)w;                                                      \
-        EACH_COLUMN sum[p] += *(const vector *)(x + p * t.x_step) * weight;                      \
-      }                                                                                          \
-    }                                                                                            \
-    if (e->scale) {                                                                              \
-      vector scale = *(const vector *)(e->scale + channel);                                      \
-      vector shift = *(const vector *)(e->shift + channel);                                      \
-      EACH_COLUMN sum[p] = sum[p] * scale + shift;                                               \
-    }                                                                                            \
-    if (e->slope) {                                                                              \
-      vector slope = *(const vector *)(e->slope + channel);                                      \
-      EACH_COLUMN sum[p] = activate(sum[p], slope, e->is_relu);                                  \
-    }                                                                                            \
-    EACH_COLUMN *(vector *)(t.y + p * t.y_step) = sum[p];                                        \
-  }
-#define EACH_COLUMN _Pragma("clang loop unroll(full)") for (int64_t p = 0; p < count; p++)
-
-DEFINE_BLOCK(v16, block_16, d3k_activate_16)
-DEFINE_BLOCK(v8, block_8, d3k_activate_8)
-DEFINE_BLOCK(v4, block_4, d3k_activate_4)
-DEFINE_BLOCK(float, block_1, d3k_activate_1)
-
-/* Constant trip counts for 3x3, the common case. */
-#define BLOCK(name, count)                                          \
-  do {                                                              \
-    if (t.height == 3 && t.width == 3)                              \
-      name(call, t, 3, 3, channel, count);                          \
-    else                                                            \
-      name(call, t, t.height, t.width, channel, count);             \
-  } while (0)
-
-D3K_INLINE void advance(taps *t, int64_t *channel, int64_t lanes) {
-  *channel += lanes;
-  t->x += lanes;
-  t->weights += lanes;
-  t->y += lanes;
-  if (t->added) t->added += lanes;
-}
-
-/* `count` columns, a constant, of all channels. */
-D3K_INLINE void all_channels(const depthwise_call *call, taps t, int64_t count) {
-  int64_t channel = 0, channels = call->conv->options.window.out_channels;
-  for (; channel + 16 <= channels; advance(&t, &channel, 16)) BLOCK(block_16, count);
-  if (channel + 8 <= channels) {
-    BLOCK(block_8, count);
-    advance(&t, &channel, 8);
-  }
-  if (channel + 4 <= channels) {
-    BLOCK(block_4, count);
-    advance(&t, &channel, 4);
-  }
-  for (; channel < channels; advance(&t, &channel, 1)) BLOCK(block_1, count);
-}
 
 D3K_INLINE void skip_columns(taps *t, int64_t count) {
   t->x += count * t->x_step;
@@ -102,30 +37,135 @@ D3K_INLINE void skip_columns(taps *t, int64_t count) {
   if (t->added) t->added += count * t->added_step;
 }
 
-/* `columns` columns which meet the same taps. */
-D3K_INLINE void run_columns(const depthwise_call *call, taps t, int64_t columns) {
-  for (; columns >= columns_at_once; columns -= columns_at_once) {
-    all_channels(call, t, columns_at_once);
-    skip_columns(&t, columns_at_once);
+/* NAME_block: y[p] = epilogue(bias + added[p] + Σ taps x[p] · weights) for `count` columns p, one
+ * vector each. is_shared: x_step == x_right, so that a column's tap is its neighbour's next one:
+ * loads, not products, are the limit.
+ * NAME: the same for any number of columns. A function of its own, for the registers' sake. */
+#define DEFINE_KERNEL(vector, name, activate)                                                    \
+  D3K_INLINE void name##_block(const d3k_epilogue *e, const float *biases, const taps *t,        \
+                               int64_t width, int32_t is_shared, int64_t count) {                \
+    vector sum[columns_at_once], bias = *(const vector *)biases;                                 \
+    EACH(p, count) sum[p] = bias;                                                                \
+    if (t->added) EACH(p, count) sum[p] += *(const vector *)(t->added + p * t->added_step);      \
+    const float *line = t->x, *weights = t->weights;                                             \
+    int64_t x_step = t->x_step, weights_right = t->weights_right;                                \
+    for (int64_t ky = t->height; ky > 0; ky--, line += t->x_down, weights += t->weights_down) {  \
+      if (is_shared) {                                                                           \
+        vector loaded[columns_at_once + widest_shared];                                          \
+        EACH(q, count + width - 1) loaded[q] = *(const vector *)(line + q * x_step);             \
+        EACH(kx, width) {                                                                        \
+          vector weight = *(const vector *)(weights + kx * weights_right);                       \
+          EACH(p, count) sum[p] += loaded[p + kx] * weight;                                      \
+        }                                                                                        \
+      } else {                                                                                   \
+        const float *x = line, *w = weights;                                                     \
+        for (int64_t kx = width; kx > 0; kx--, x += t->x_right, w += weights_right) {            \
+          vector weight = *(const vector *)w;                                                    \
+          EACH(p, count) sum[p] += *(const vector *)(x + p * x_step) * weight;                   \
+        }                                                                                        \
+      }                                                                                          \
+    }                                                                                            \
+    if (e->scale) {                                                                              \
+      vector scale = *(const vector *)(e->scale + (biases - e->biases));                         \
+      vector shift = *(const vector *)(e->shift + (biases - e->biases));                         \
+      EACH(p, count) sum[p] = sum[p] * scale + shift;                                            \
+    }                                                                                            \
+    if (e->slope) {                                                                              \
+      vector slope = *(const vector *)(e->slope + (biases - e->biases));                         \
+      EACH(p, count) sum[p] = activate(sum[p], slope, e->is_relu);                               \
+    }                                                                                            \
+    EACH(p, count) * (vector *)(t->y + p * t->y_step) = sum[p];                                  \
+  }                                                                                              \
+                                                                                                 \
+  D3K_INLINE void name##_columns(const d3k_epilogue *e, const float *biases, taps t,             \
+                                 int64_t width, int32_t is_shared, int64_t columns) {            \
+    for (; columns >= columns_at_once; columns -= columns_at_once) {                             \
+      name##_block(e, biases, &t, width, is_shared, columns_at_once);                            \
+      skip_columns(&t, columns_at_once);                                                         \
+    }                                                                                            \
+    if (columns >= 4) {                                                                          \
+      name##_block(e, biases, &t, width, is_shared, 4);                                          \
+      skip_columns(&t, 4);                                                                       \
+      columns -= 4;                                                                              \
+    }                                                                                            \
+    for (; columns > 0; columns--) {                                                             \
+      name##_block(e, biases, &t, width, is_shared, 1);                                          \
+      skip_columns(&t, 1);                                                                       \
+    }                                                                                            \
+  }                                                                                              \
+                                                                                                 \
+  D3K_CLONES                                                                                     \
+  static void name(const d3k_epilogue *e, const float *biases, const taps *t, int64_t columns) { \
+    if (t->width == 3 && t->x_step == t->x_right)                                                \
+      name##_columns(e, biases, *t, 3, 1, columns);                                              \
+    else if (t->width == 5 && t->x_step == t->x_right)                                           \
+      name##_columns(e, biases, *t, 5, 1, columns);                                              \
+    else if (t->width == 7 && t->x_step == t->x_right)                                           \
+      name##_columns(e, biases, *t, 7, 1, columns);                                              \
+    else                                                                                         \
+      name##_columns(e, biases, *t, t->width, 0, columns);                                       \
   }
-  if (columns >= 4) {
-    all_channels(call, t, 4);
-    skip_columns(&t, 4);
-    columns -= 4;
+#define EACH(i, count) _Pragma("clang loop unroll(full)") for (int64_t i = 0; i < (count); i++)
+
+DEFINE_KERNEL(v16, lanes_16, d3k_activate_16)
+DEFINE_KERNEL(v8, lanes_8, d3k_activate_8)
+DEFINE_KERNEL(v4, lanes_4, d3k_activate_4)
+DEFINE_KERNEL(float, lanes_1, d3k_activate_1)
+
+static void advance(taps *t, int64_t *channel, int64_t lanes) {
+  *channel += lanes;
+  t->x += lanes;
+  t->weights += lanes;
+  t->y += lanes;
+  if (t->added) t->added += lanes;
+}
+
+/* `columns` columns of all channels. */
+static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
+  const d3k_epilogue *e = &call->epilogue;
+  int64_t channel = 0, channels = call->conv->options.window.out_channels;
+  for (; channel + 16 <= channels; advance(&t, &channel, 16))
+    lanes_16(e, e->biases + channel, &t, columns);
+  if (channel + 8 <= channels) {
+    lanes_8(e, e->biases + channel, &t, columns);
+    advance(&t, &channel, 8);
   }
-  for (; columns > 0; columns--) {
-    all_channels(call, t, 1);
-    skip_columns(&t, 1);
+  if (channel + 4 <= channels) {
+    lanes_4(e, e->biases + channel, &t, columns);
+    advance(&t, &channel, 4);
+  }
+  for (; channel < channels; advance(&t, &channel, 1)) lanes_1(e, e->biases + channel, &t, columns);
+}
+
+/* `columns` columns which meet the same taps: in segments whose inputs stay in the L1 cache while
+ * the channels pass; in each segment every t.apart-th column, then those next to them, … */
+static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
+  while (columns > 0) {
+    int64_t apart = columns >= 4 * t.apart ? t.apart : 1;
+    int64_t count = d3k_min(columns / apart, segment_columns / apart / 8 * 8 + 8);
+    taps f = t;
+    f.x_step *= apart;
+    f.y_step *= apart;
+    f.added_step *= apart;
+    for (int64_t i = 0; i < apart; i++) {
+      all_channels(call, f, count);
+      f.x += t.x_step;
+      f.y += t.y_step;
+      if (f.added) f.added += t.added_step;
+    }
+    skip_columns(&t, count * apart);
+    columns -= count * apart;
   }
 }
 
 /* The same where pixels follow each other, as a run of floats; returns how many columns it did. */
-D3K_INLINE int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
+static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
+  const d3k_epilogue *e = &call->epilogue;
   int64_t channels = call->conv->options.window.out_channels;
   int64_t period = call->period, pixels = period / channels;
-  int64_t periods = d3k_min(flat_floats / period, columns_at_once), done = 0;
+  int64_t done = 0, periods;
   float run[flat_floats];
-  for (; done + periods * pixels <= columns; done += periods * pixels) {
+  while ((periods = d3k_min(flat_floats / period, (columns - done) / pixels)) > 0) {
     taps f = t;
     if (t.added && t.added_step != channels) {
       for (int64_t p = 0; p < periods * pixels; p++)
@@ -135,30 +175,24 @@ D3K_INLINE int64_t run_flat(const depthwise_call *call, taps t, int64_t columns)
     int32_t is_dense = t.y_step == channels && f.added != run;
     if (!is_dense) f.y = run;
     f.x_step = f.y_step = f.added_step = period;
-    for (int64_t channel = 0; channel < period;) {
-      taps t = f;
-      if (periods == columns_at_once)
-        BLOCK(block_16, columns_at_once);
-      else
-        for (int64_t p = 0; p < periods; p++, skip_columns(&t, 1)) BLOCK(block_16, 1);
-      advance(&f, &channel, 16);
-    }
+    for (int64_t channel = 0; channel < period; advance(&f, &channel, 16))
+      lanes_16(e, e->biases + channel, &f, periods);
     for (int64_t p = 0; p < periods * pixels && !is_dense; p++)
       memcpy(t.y + p * t.y_step, run + p * channels, sizeof(float) * (size_t)channels);
     skip_columns(&t, periods * pixels);
+    done += periods * pixels;
   }
   return done;
 }
 
 /* The taps along one axis that are inside the image, from input position `start`. */
-D3K_INLINE void inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation,
-                       int64_t *first, int64_t *last) {
+static void inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation, int64_t *first,
+                   int64_t *last) {
   *first = start < 0 ? d3k_min((-start + dilation - 1) / dilation, kernel) : 0;
   *last = start >= size ? 0 : d3k_min(kernel, (size - 1 - start) / dilation + 1);
   *last = d3k_max(*first, *last);
 }
 
-D3K_CLONES
 static void run_row(const void *context, int64_t row, char *scratch) {
   (void)scratch;
   const depthwise_call *call = context;
@@ -170,8 +204,8 @@ static void run_row(const void *context, int64_t row, char *scratch) {
   const float *line = call->x + n * w->in_height * line_floats;
   if (last_y > first_y) line += (top + first_y * w->dilation_y) * line_floats;
   float *y = call->y + row * w->out_width * w->y_stride;
-  int32_t can_be_flat = w->stride_x == 1 && w->x_stride == w->in_channels &&
-                        w->in_channels % 16 && call->period <= flat_floats;
+  int32_t can_be_flat = w->stride_x == 1 && w->x_stride == w->in_channels && w->in_channels % 16 &&
+                        call->period <= flat_floats;
   for (int64_t ox = 0; ox < w->out_width;) {
     /* Columns ox..<end meet the same taps. */
     int64_t left = ox * w->stride_x - w->pad_left, first, last, other_first, other_last;
@@ -188,10 +222,20 @@ static void run_row(const void *context, int64_t row, char *scratch) {
     }
     int32_t is_empty = last == first || last_y == first_y;
     taps t = {is_empty ? call->x : line + (left + first * w->dilation_x) * w->x_stride,
-              call->weights, last_y - first_y, last - first, w->dilation_y * line_floats,
-              w->dilation_x * w->x_stride, w->kernel_width * call->period, call->period,
-              w->stride_x * w->x_stride, w->y_stride, e->residual_stride, NULL,
-              y + ox * w->y_stride};
+              call->weights,
+              last_y - first_y,
+              last - first,
+              w->dilation_y * line_floats,
+              w->dilation_x * w->x_stride,
+              w->kernel_width * call->period,
+              call->period,
+              w->stride_x * w->x_stride,
+              w->y_stride,
+              e->residual_stride,
+              NULL,
+              y + ox * w->y_stride,
+              1};
+    if (w->dilation_x % w->stride_x == 0) t.apart = w->dilation_x / w->stride_x;
     if (is_empty)
       t.height = t.width = t.x_step = 0;
     else
@@ -206,8 +250,7 @@ static void run_row(const void *context, int64_t row, char *scratch) {
     ox = end;
   }
   if (call->rest.count)
-    d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width,
-                    w->out_channels);
+    d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width, w->out_channels);
 }
 
 /* The smallest multiple of both the channel count and 16. */
@@ -227,7 +270,6 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
   for (int64_t f = 0; f < call.period; f++)
     d3k_epilogue_write(&call.epilogue, bias, f % w->out_channels, repeated + f, call.period);
   d3k_epilogue_point(&call.epilogue, repeated, call.period);
-  call.bias = repeated;
   d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, NULL, 0);
 }
 

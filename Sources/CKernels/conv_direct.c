@@ -3,8 +3,6 @@
  *
  * Output pixels are taken by phase (transposed: position modulo stride; else all are one phase).
  * Within a phase, tap t of output (j, i) reads input (j * in_step + dy[t], i * in_step + dx[t]). */
-#include <stdlib.h>
-
 #include "conv_internal.h"
 #include "epilogue.h"
 
@@ -16,42 +14,42 @@ enum {
 };
 
 typedef struct shape {
-  int32_t groups;               /* after merging; a merged group is block-diagonal             */
-  int64_t in, out;              /* channels of a group                                         */
-  int32_t vectors;              /* of 16 outputs, in a block                                   */
-  int64_t blocks;               /* of a group                                                  */
+  int32_t groups;  /* after merging; a merged group is block-diagonal             */
+  int64_t in, out; /* channels of a group                                         */
+  int32_t vectors; /* of 16 outputs, in a block                                   */
+  int64_t blocks;  /* of a group                                                  */
   int64_t taps;
 } shape;
 
 typedef struct direct_call {
   const d3k_conv *conv;
   shape shape;
-  const float *x, *weights, *bias; /* bias: padded like the weights                            */
-  const float *zeros;              /* an input pixel outside the image                         */
+  const float *x, *weights;
+  const float *zeros; /* an input pixel outside the image                         */
   d3k_epilogue epilogue;
-  d3k_chain rest;                  /* of the chain, after the epilogue                          */
+  d3k_chain rest; /* of the chain, after the epilogue                          */
   float *y;
 } direct_call;
 
 /* The taps of one phase on one line, those outside the image left out. */
 typedef struct line {
   int32_t taps;
-  int32_t joined;               /* taps side by side that are one run of floats                */
-  int64_t offset[most_taps];    /* floats from the image to the tap's input at column 0        */
-  int64_t column[most_taps];    /* input column at output column 0                             */
+  int32_t joined;                  /* taps side by side that are one run of floats                */
+  int64_t offset[most_taps];       /* floats from the image to the tap's input at column 0        */
+  int64_t column[most_taps];       /* input column at output column 0                             */
   const float *weights[most_taps]; /* of group 0, block 0                                      */
 } line;
 
 /* Where the pixels of a phase on one line go, and what is added to them. */
 typedef struct output {
   float *y;
-  const float *added;           /* or NULL                                                     */
-  int64_t y_step, added_step;   /* floats from pixel to pixel                                  */
+  const float *added;         /* or NULL                                                     */
+  int64_t y_step, added_step; /* floats from pixel to pixel                                  */
 } output;
 
 /* y[p][v] = epilogue(bias + added[p][v] + Σ taps, inputs: x[p] · weights), all vectors whole.
  * rows: one pointer per tap and pixel, or NULL: then pixel p is p * step after the first, and
- * `joined` taps in a row follow each other in memory, inputs and weights, like one of more inputs. */
+ * `joined` taps in a row follow each other in memory, inputs and weights, as one tap would. */
 D3K_INLINE void block(const direct_call *call, const line *l, const float *const *rows,
                       const float *x, int64_t step, int64_t at, int32_t pixels, int32_t vectors,
                       output o) {
@@ -61,7 +59,7 @@ D3K_INLINE void block(const direct_call *call, const line *l, const float *const
   const d3k_epilogue *e = &call->epilogue;
   int64_t channel = at * vectors * 16, joined = rows ? 1 : l->joined, in = s->in * joined;
   v16 sum[most_pixels][4];
-  EACH_PIXEL EACH_VECTOR sum[p][v] = *(const v16 *)(call->bias + channel + v * 16);
+  EACH_PIXEL EACH_VECTOR sum[p][v] = *(const v16 *)(e->biases + channel + v * 16);
   if (o.added)
     EACH_PIXEL EACH_VECTOR sum[p][v] += *(const v16 *)(o.added + p * o.added_step + v * 16);
   for (int32_t t = 0; t < l->taps; t += joined) {
@@ -160,8 +158,8 @@ D3K_INLINE int32_t is_phase_tap(int64_t phase, int64_t pad, int64_t k, int64_t d
 }
 
 /* The taps for output line oy, columns px, px + stride...; returns the columns' common range. */
-D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64_t columns,
-                          line *l, int64_t *begin, int64_t *end) {
+D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64_t columns, line *l,
+                          int64_t *begin, int64_t *end) {
   const d3k_window *w = &call->conv->options.window;
   const shape *s = &call->shape;
   int32_t transposed = call->conv->options.transposed;
@@ -195,6 +193,15 @@ D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64
   }
 }
 
+/* 32 of 16 floats each; with 16 of 8, six vectors of sums are what fits. */
+static int32_t has_many_registers(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") != 0;
+#else
+  return 0;
+#endif
+}
+
 D3K_CLONES
 static void run_row(const void *context, int64_t row, char *scratch) {
   (void)scratch;
@@ -218,26 +225,37 @@ static void run_row(const void *context, int64_t row, char *scratch) {
 #define RUN(pixels, vectors) \
   run_block(call, &l, image, g, b, columns, in_step, begin, end, pixels, vectors, o)
         switch (s->vectors) {
-          case 1: RUN(8, 1); break;
-          case 2: RUN(8, 2); break;
-          case 3: RUN(8, 3); break;
-          case 4: RUN(6, 4); break;
-          default: RUN(6, 1); break;
+          case 1:
+            if (has_many_registers())
+              RUN(8, 1);
+            else
+              RUN(6, 1);
+            break;
+          case 2:
+            RUN(8, 2);
+            break;
+          case 3:
+            RUN(8, 3);
+            break;
+          default:
+            RUN(6, 4);
+            break;
         }
   }
   if (call->rest.count)
-    d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width,
-                    w->out_channels);
+    d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width, w->out_channels);
 }
 
 static shape shape_of(const d3k_window *w) {
-  shape s = {.groups = w->groups, .in = w->in_channels / w->groups,
+  shape s = {.groups = w->groups,
+             .in = w->in_channels / w->groups,
              .out = w->out_channels / w->groups,
              .taps = (int64_t)w->kernel_height * w->kernel_width};
   /* Neighbouring groups share a vector: its other lanes would be idle anyway. */
   while (s.groups % 2 == 0 && s.out * 2 <= 16) s.groups /= 2, s.in *= 2, s.out *= 2;
   int64_t needed = d3k_ceil_div(s.out, 16), best = 0;
-  for (int32_t v = 1; v <= 4; v++) { /* the most that pads least */
+  const int32_t most_vectors = has_many_registers() ? 4 : 1;
+  for (int32_t v = 1; v <= most_vectors; v++) { /* the most that pads least */
     int64_t padded = d3k_ceil_div(needed, v) * v;
     if (!best || padded <= best) best = padded, s.vectors = v;
   }
@@ -261,7 +279,6 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
     d3k_epilogue_write(&call.epilogue, bias, c,
                        values + c / s->out * s->blocks * s->vectors * 16 + c % s->out, padded);
   d3k_epilogue_point(&call.epilogue, values, padded);
-  call.bias = values;
   call.zeros = values + 4 * padded;
   d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, NULL, 0);
 }
@@ -304,7 +321,7 @@ static int32_t needs_a_pass(const d3k_conv_options *options) {
 
 /* Measured against oneDNN 2.6 on AVX-512: as fast on whole vectors, 10-25 % slower with fewer than
  * 16 outputs or 8 inputs, without the 0.3-1 ms it takes to make a primitive; five times as fast on
- * transposed convolutions with few channels. Without AVX-512 its blocks do not fit the registers. */
+ * transposed convolutions with few channels. */
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   int64_t floats = packed_floats(w);

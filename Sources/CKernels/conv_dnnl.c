@@ -1,13 +1,14 @@
 /* Convolution and transposed convolution by oneDNN, where it has a compiled kernel for them. */
 #include "conv_internal.h"
 #include "dnnl_common.h"
+#include "epilogue.h"
 
 #ifdef D3K_ONEDNN
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct dnnl_state {
-  d3k_dnnl_call call;      /* src, weights, dst, scratchpad, (bias), operands                 */
+  d3k_dnnl_call call; /* src, weights, dst, scratchpad, (bias), operands                 */
   d3k_dnnl_post_ops post_ops;
   dnnl_memory_desc_t weights;
   int32_t is_bf16;
@@ -86,8 +87,8 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
   dnnl_primitive_desc_t desc = NULL;
   d3k_chain chain = conv->options.chain;
   chain.count = (int32_t)d3k_min(chain.count, stages);
-  if (image_desc(&src, state->is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels, w->in_height, w->in_width, x_stride) !=
-          dnnl_success ||
+  if (image_desc(&src, state->is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels,
+                 w->in_height, w->in_width, x_stride) != dnnl_success ||
       image_desc(&dst, dnnl_f32, w->batch, w->out_channels, w->out_height, w->out_width,
                  y_stride) != dnnl_success ||
       !make_op_desc(conv, &src, &dst, &op) || dnnl_primitive_attr_create(&attr) != dnnl_success)
@@ -157,16 +158,15 @@ static int32_t create(d3k_conv *conv) {
   state->weights = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
   d3k_dnnl_call *call = &state->call;
   const dnnl_memory_desc_t *bias = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1);
-  int32_t fine =
-      d3k_dnnl_can_pack(&state->weights) &&
-      d3k_dnnl_call_add(call, DNNL_ARG_SRC,
-                        dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0)) &&
-      d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->weights) &&
-      d3k_dnnl_call_add(call, DNNL_ARG_DST,
-                        dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0)) &&
-      d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
-      (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias)) &&
-      d3k_dnnl_call_add_operands(call, &state->post_ops);
+  int32_t fine = d3k_dnnl_can_pack(&state->weights) &&
+                 d3k_dnnl_call_add(call, DNNL_ARG_SRC,
+                                   dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0)) &&
+                 d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->weights) &&
+                 d3k_dnnl_call_add(call, DNNL_ARG_DST,
+                                   dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0)) &&
+                 d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
+                 (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias)) &&
+                 d3k_dnnl_call_add_operands(call, &state->post_ops);
   size_t scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
   dnnl_primitive_desc_destroy(desc);
   if (!fine) {
@@ -178,8 +178,8 @@ static int32_t create(d3k_conv *conv) {
     state->x_bytes = d3k_round64(element * (size_t)w->batch * (size_t)w->in_height *
                                  (size_t)w->in_width * (size_t)w->in_channels);
   if (state->copies_y)
-    state->y_bytes = d3k_round64(sizeof(float) * (size_t)d3k_conv_pixels(w) *
-                                 (size_t)w->out_channels);
+    state->y_bytes =
+        d3k_round64(sizeof(float) * (size_t)d3k_conv_pixels(w) * (size_t)w->out_channels);
   conv->scratch_bytes = state->x_bytes + state->y_bytes + d3k_round64(scratchpad_bytes);
   conv->packed_bytes = dnnl_memory_desc_get_size(&state->weights);
   conv->name = state->name;
@@ -193,8 +193,13 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
   int64_t taps = (int64_t)w->kernel_height * w->kernel_width;
   int64_t of_out = conv->options.transposed ? taps : in * taps;
   int64_t of_in = conv->options.transposed ? out * taps : taps;
-  d3k_dnnl_packing packing = {&state->weights, weights, scale,
-                              {in * out * taps, of_out, of_in, w->kernel_width, 1}, 1, 0, 1,
+  d3k_dnnl_packing packing = {&state->weights,
+                              weights,
+                              scale,
+                              {in * out * taps, of_out, of_in, w->kernel_width, 1},
+                              1,
+                              0,
+                              1,
                               packed};
   if (w->groups == 1) {
     memmove(packing.strides, packing.strides + 1, 4 * sizeof(int64_t));
@@ -212,7 +217,7 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
   int32_t threads = conv->options.threads;
   int64_t in_rows = (int64_t)w->batch * w->in_height * w->in_width, rows = d3k_conv_pixels(w);
   char *own_x = scratch, *own_y = own_x + state->x_bytes;
-  d3k_chain rest = d3k_dnnl_rest(chain, &state->post_ops), none = {0};
+  d3k_chain rest = d3k_chain_after(chain, state->post_ops.stages), none = {0};
   if (state->is_bf16)
     d3k_to_bf16(threads, x, w->x_stride, in_rows, w->in_channels, (uint16_t *)own_x);
   else if (state->copies_x)

@@ -39,8 +39,7 @@ static void gather(const tile_call *call, int64_t first, int64_t count, float *r
     int64_t pixel = first + p, line = pixel / w->out_width;
     int64_t left = pixel % w->out_width * w->stride_x - w->pad_left;
     int64_t top = line % w->out_height * w->stride_y - w->pad_top;
-    const float *image =
-        call->x + line / w->out_height * w->in_height * w->in_width * w->x_stride;
+    const float *image = call->x + line / w->out_height * w->in_height * w->in_width * w->x_stride;
     float *row = rows + p * inner;
     for (int64_t ky = 0; ky < w->kernel_height; ky++) {
       int64_t iy = top + ky * w->dilation_y;

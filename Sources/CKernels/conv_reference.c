@@ -36,7 +36,8 @@ static float sum(const reference_call *call, int32_t n, int32_t oy, int32_t ox, 
     for (int32_t kx = 0; iy >= 0 && kx < w->kernel_width; kx++) {
       int32_t ix = source(transposed, ox, kx, w->stride_x, w->dilation_x, w->pad_left, w->in_width);
       if (ix < 0) continue;
-      const float *x = call->x + (((int64_t)n * w->in_height + iy) * w->in_width + ix) * w->x_stride;
+      const float *x =
+          call->x + (((int64_t)n * w->in_height + iy) * w->in_width + ix) * w->x_stride;
       for (int32_t i = 0; i < in; i++) {
         int64_t channel = (int64_t)group * in + i;
         int64_t row = transposed ? channel * out + o % out : (int64_t)o * in + i;

@@ -24,7 +24,8 @@ static int64_t tile_lines_of(const d3k_window *w) {
   return (tile_pixels + columns - 1) / columns;
 }
 
-/* Copies the pixels that `taps` of one phase meet; outputs oy0 + j * stride_y, px + i * stride_x. */
+/* Copies the pixels that `taps` of one phase meet, for outputs oy0 + j * stride_y and
+ * px + i * stride_x. */
 static void gather(const transposed_call *call, int64_t n, int64_t oy0, int64_t lines, int64_t px,
                    int64_t columns, int64_t g, const int32_t *taps, int64_t tap_count,
                    float *rows) {
@@ -41,7 +42,8 @@ static void gather(const transposed_call *call, int64_t n, int64_t oy0, int64_t 
         if (iy < 0 || iy >= w->in_height || ix < 0 || ix >= w->in_width)
           memset(rows, 0, sizeof(float) * (size_t)in);
         else
-          memcpy(rows, call->x + ((n * w->in_height + iy) * w->in_width + ix) * w->x_stride + g * in,
+          memcpy(rows,
+                 call->x + ((n * w->in_height + iy) * w->in_width + ix) * w->x_stride + g * in,
                  sizeof(float) * (size_t)in);
       }
 }
@@ -73,8 +75,7 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
   int64_t n = tile / (call->line_tiles * w->stride_y), py = tile / call->line_tiles % w->stride_y;
   int64_t oy0 = py + tile % call->line_tiles * call->tile_lines * w->stride_y;
   if (oy0 >= w->out_height) return;
-  int64_t lines =
-      d3k_min(call->tile_lines, (w->out_height - oy0 + w->stride_y - 1) / w->stride_y);
+  int64_t lines = d3k_min(call->tile_lines, (w->out_height - oy0 + w->stride_y - 1) / w->stride_y);
   int32_t *taps = (int32_t *)scratch;
   int64_t all_taps = (int64_t)w->kernel_height * w->kernel_width;
   float *rows = (float *)(scratch + d3k_round64(sizeof(int32_t) * (size_t)all_taps));
@@ -145,8 +146,7 @@ static int32_t create(d3k_conv *conv) {
   const d3k_window *w = &conv->options.window;
   size_t in = (size_t)(w->in_channels / w->groups), out = (size_t)w->out_channels;
   size_t taps = (size_t)w->kernel_height * (size_t)w->kernel_width;
-  size_t most =
-      (size_t)(tile_lines_of(w) * ((w->out_width + w->stride_x - 1) / w->stride_x));
+  size_t most = (size_t)(tile_lines_of(w) * ((w->out_width + w->stride_x - 1) / w->stride_x));
   d3k_openblas_prepare();
   conv->packed_bytes = sizeof(float) * in * out * taps;
   conv->scratch_bytes = (d3k_round64(sizeof(int32_t) * taps) +

@@ -36,22 +36,45 @@ typedef struct eltwise {
 /* One of ours as one or two of oneDNN's; 0 where it has none or ours differs. */
 static int32_t eltwise_of(const d3k_stage *stage, eltwise out[2]) {
   switch (stage->kind) {
-    case D3K_RELU: out[0] = (eltwise){dnnl_eltwise_relu, 0, 0}; return 1;
-    case D3K_LEAKY_RELU: out[0] = (eltwise){dnnl_eltwise_relu, stage->a, 0}; return 1;
-    case D3K_ELU: out[0] = (eltwise){dnnl_eltwise_elu, stage->a, 0}; return 1;
-    case D3K_CLIP: out[0] = (eltwise){dnnl_eltwise_clip, stage->a, stage->b}; return 1;
+    case D3K_RELU:
+      out[0] = (eltwise){dnnl_eltwise_relu, 0, 0};
+      return 1;
+    case D3K_LEAKY_RELU:
+      out[0] = (eltwise){dnnl_eltwise_relu, stage->a, 0};
+      return 1;
+    case D3K_ELU:
+      out[0] = (eltwise){dnnl_eltwise_elu, stage->a, 0};
+      return 1;
+    case D3K_CLIP:
+      out[0] = (eltwise){dnnl_eltwise_clip, stage->a, stage->b};
+      return 1;
     case D3K_HARD_SIGMOID:
       out[0] = (eltwise){dnnl_eltwise_linear, stage->a, stage->b};
       out[1] = (eltwise){dnnl_eltwise_clip, 0, 1};
       return 2;
-    case D3K_HARD_SWISH: out[0] = (eltwise){dnnl_eltwise_hardswish, 1, 0}; return 1;
-    case D3K_SIGMOID: out[0] = (eltwise){dnnl_eltwise_logistic, 0, 0}; return 1;
-    case D3K_TANH: out[0] = (eltwise){dnnl_eltwise_tanh, 0, 0}; return 1;
-    case D3K_GELU: out[0] = (eltwise){dnnl_eltwise_gelu_erf, 0, 0}; return 1;
-    case D3K_GELU_TANH: out[0] = (eltwise){dnnl_eltwise_gelu_tanh, 0, 0}; return 1;
-    case D3K_ABS: out[0] = (eltwise){dnnl_eltwise_abs, 0, 0}; return 1;
-    case D3K_NEG: out[0] = (eltwise){dnnl_eltwise_linear, -1, 0}; return 1;
-    default: return 0;
+    case D3K_HARD_SWISH:
+      out[0] = (eltwise){dnnl_eltwise_hardswish, 1, 0};
+      return 1;
+    case D3K_SIGMOID:
+      out[0] = (eltwise){dnnl_eltwise_logistic, 0, 0};
+      return 1;
+    case D3K_TANH:
+      out[0] = (eltwise){dnnl_eltwise_tanh, 0, 0};
+      return 1;
+    case D3K_GELU:
+      out[0] = (eltwise){dnnl_eltwise_gelu_erf, 0, 0};
+      return 1;
+    case D3K_GELU_TANH:
+      out[0] = (eltwise){dnnl_eltwise_gelu_tanh, 0, 0};
+      return 1;
+    case D3K_ABS:
+      out[0] = (eltwise){dnnl_eltwise_abs, 0, 0};
+      return 1;
+    case D3K_NEG:
+      out[0] = (eltwise){dnnl_eltwise_linear, -1, 0};
+      return 1;
+    default:
+      return 0;
   }
 }
 
@@ -66,14 +89,29 @@ static int32_t contains(const dnnl_alg_kind_t *used, int32_t used_count, const e
 
 static int32_t binary_of(int32_t kind, dnnl_alg_kind_t *first, dnnl_alg_kind_t *second) {
   switch (kind) {
-    case D3K_ADD: *first = dnnl_binary_add; return 1;
-    case D3K_SUB: *first = dnnl_binary_sub; return 1;
-    case D3K_MUL: *first = dnnl_binary_mul; return 1;
-    case D3K_DIV: *first = dnnl_binary_div; return 1;
-    case D3K_MIN: *first = dnnl_binary_min; return 1;
-    case D3K_MAX: *first = dnnl_binary_max; return 1;
-    case D3K_AFFINE: *first = dnnl_binary_mul, *second = dnnl_binary_add; return 2;
-    default: return 0;
+    case D3K_ADD:
+      *first = dnnl_binary_add;
+      return 1;
+    case D3K_SUB:
+      *first = dnnl_binary_sub;
+      return 1;
+    case D3K_MUL:
+      *first = dnnl_binary_mul;
+      return 1;
+    case D3K_DIV:
+      *first = dnnl_binary_div;
+      return 1;
+    case D3K_MIN:
+      *first = dnnl_binary_min;
+      return 1;
+    case D3K_MAX:
+      *first = dnnl_binary_max;
+      return 1;
+    case D3K_AFFINE:
+      *first = dnnl_binary_mul, *second = dnnl_binary_add;
+      return 2;
+    default:
+      return 0;
   }
 }
 
@@ -81,25 +119,24 @@ static int32_t binary_of(int32_t kind, dnnl_alg_kind_t *first, dnnl_alg_kind_t *
 static int32_t operand_desc(const d3k_stage *stage, const dnnl_memory_desc_t *dst,
                             int32_t channel_axis, int64_t row_stride, dnnl_memory_desc_t *desc) {
   dnnl_dims_t dims, strides;
-  for (int32_t i = 0; i < dst->ndims; i++) {
-    dims[i] = i == channel_axis && stage->extent == D3K_CHANNEL ? dst->dims[i] : 1;
-    strides[i] = i == channel_axis ? 1 : dims[channel_axis];
-  }
   if (stage->extent == D3K_FULL) {
     /* oneDNN finds the operand where it finds dst: their strides must be equal. */
     if (stage->operand_stride != row_stride) return 0;
     *desc = *dst;
     return 1;
   }
-  for (int32_t i = 0; i < dst->ndims; i++)
-    if (i != channel_axis) strides[i] = dims[channel_axis];
+  int64_t channels = stage->extent == D3K_CHANNEL ? dst->dims[channel_axis] : 1;
+  for (int32_t i = 0; i < dst->ndims; i++) {
+    dims[i] = i == channel_axis ? channels : 1;
+    strides[i] = i == channel_axis ? 1 : channels;
+  }
   return dnnl_memory_desc_init_by_strides(desc, dst->ndims, dims, dnnl_f32, strides) ==
          dnnl_success;
 }
 
 int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
-                           const dnnl_memory_desc_t *dst, int32_t channel_axis,
-                           int64_t row_stride, d3k_dnnl_post_ops *post_ops) {
+                           const dnnl_memory_desc_t *dst, int32_t channel_axis, int64_t row_stride,
+                           d3k_dnnl_post_ops *post_ops) {
   dnnl_post_ops_t list;
   if (dnnl_post_ops_create(&list) != dnnl_success) return 0;
   post_ops->stages = post_ops->operand_count = 0;
@@ -114,8 +151,8 @@ int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
     if (count && contains(used, index, ops, count)) break;
     for (int32_t i = 0; i < count; i++) {
       used[index++] = ops[i].algorithm;
-      fine &= dnnl_post_ops_append_eltwise(list, 1, ops[i].algorithm, ops[i].alpha,
-                                           ops[i].beta) == dnnl_success;
+      fine &= dnnl_post_ops_append_eltwise(list, 1, ops[i].algorithm, ops[i].alpha, ops[i].beta) ==
+              dnnl_success;
     }
     if (count) continue;
     count = binary_of(stage->kind, &algorithms[0], &algorithms[1]);
@@ -133,13 +170,6 @@ int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
   fine = fine && dnnl_primitive_attr_set_post_ops(attr, list) == dnnl_success;
   dnnl_post_ops_destroy(list);
   return fine;
-}
-
-d3k_chain d3k_dnnl_rest(const d3k_chain *chain, const d3k_dnnl_post_ops *post_ops) {
-  d3k_chain rest = {0};
-  for (int32_t s = post_ops->stages; s < chain->count; s++)
-    rest.stages[rest.count++] = chain->stages[s];
-  return rest;
 }
 
 /* Calls ---------------------------------------------------------------------------------- */

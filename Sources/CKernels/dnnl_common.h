@@ -16,7 +16,7 @@ int32_t d3k_dnnl_threads(int32_t threads);
 
 /** The stages at the head of a chain that oneDNN does itself, and their operands. */
 typedef struct d3k_dnnl_post_ops {
-  int32_t stages;                   /* how many of the chain's stages are done               */
+  int32_t stages; /* how many of the chain's stages are done               */
   int32_t operand_count;
   struct {
     int32_t stage, is_second, index; /* whose operand; number of the post-op                  */
@@ -27,11 +27,8 @@ typedef struct d3k_dnnl_post_ops {
 /** Adds what it can of the chain to `attr`. dst: what the chain works on; channel_axis: the axis
  *  of D3K_CHANNEL; row_stride: floats from row to row of dst. 0 when oneDNN refuses. */
 int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
-                           const dnnl_memory_desc_t *dst, int32_t channel_axis,
-                           int64_t row_stride, d3k_dnnl_post_ops *post_ops);
-
-/** The rest of the chain, after post_ops. */
-d3k_chain d3k_dnnl_rest(const d3k_chain *chain, const d3k_dnnl_post_ops *post_ops);
+                           const dnnl_memory_desc_t *dst, int32_t channel_axis, int64_t row_stride,
+                           d3k_dnnl_post_ops *post_ops);
 
 /** A primitive with its memories; data handles are set before each run. */
 typedef struct d3k_dnnl_call {
@@ -72,8 +69,8 @@ typedef struct d3k_dnnl_packing {
 void d3k_dnnl_pack(int32_t threads, const d3k_dnnl_packing *packing);
 
 /** x (rows of `channels`, x_stride apart) -> bfloat16, dense, rounded to nearest even. */
-void d3k_to_bf16(int32_t threads, const float *x, int64_t x_stride, int64_t rows,
-                 int64_t channels, uint16_t *y);
+void d3k_to_bf16(int32_t threads, const float *x, int64_t x_stride, int64_t rows, int64_t channels,
+                 uint16_t *y);
 
 #endif
 #endif /* D3K_DNNL_COMMON_H */

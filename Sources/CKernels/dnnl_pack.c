@@ -81,8 +81,7 @@ static void pack_block(const void *context, int64_t tile, char *scratch) {
 void d3k_dnnl_pack(int32_t threads, const d3k_dnnl_packing *packing) {
   const dnnl_memory_desc_t *desc = packing->desc;
   int64_t real = 1, padded = 1;
-  for (int32_t i = 0; i < desc->ndims; i++)
-    real *= desc->dims[i], padded *= desc->padded_dims[i];
+  for (int32_t i = 0; i < desc->ndims; i++) real *= desc->dims[i], padded *= desc->padded_dims[i];
   if (padded != real) memset(packing->to, 0, dnnl_memory_desc_get_size(desc));
   int64_t outer = packing->outer_axis < 0 ? 1 : desc->dims[packing->outer_axis];
   int64_t blocks = (desc->dims[packing->scale_axis] + 15) / 16;
@@ -109,8 +108,8 @@ static void convert(const void *context, int64_t tile, char *scratch) {
     for (int64_t c = 0; c < n; c++) y[c] = bf16_of(x[c]);
 }
 
-void d3k_to_bf16(int32_t threads, const float *x, int64_t x_stride, int64_t rows,
-                 int64_t channels, uint16_t *y) {
+void d3k_to_bf16(int32_t threads, const float *x, int64_t x_stride, int64_t rows, int64_t channels,
+                 uint16_t *y) {
   convert_call call = {x, x_stride, rows, channels, y};
   d3k_tiles_run(d3k_threads_for(threads, rows * channels), d3k_ceil_div(rows, convert_rows),
                 convert, &call, NULL, 0);

@@ -9,11 +9,12 @@
 #include "lane_vectors.h"
 
 typedef struct d3k_epilogue {
-  int32_t stages;           /* of the chain that are taken                                      */
-  int32_t is_relu;          /* slope 0, and minus infinity becomes 0                            */
-  const float *residual;    /* D3K_FULL                                                         */
+  int32_t stages;        /* of the chain that are taken                                      */
+  int32_t is_relu;       /* slope 0, and minus infinity becomes 0                            */
+  const float *residual; /* D3K_FULL                                                         */
   int64_t residual_stride;
-  const float *scale, *shift, *slope; /* repeated or padded by the kernel; NULL = missing       */
+  /* One value per channel, repeated or padded as the kernel needs; NULL = missing (not biases). */
+  const float *biases, *scale, *shift, *slope;
   const d3k_stage *affine, *activation; /* where they come from                                 */
 } d3k_epilogue;
 
@@ -54,6 +55,7 @@ static inline void d3k_epilogue_write(d3k_epilogue *e, const float *bias, int64_
 
 /** Points e at what was written from `to` on. */
 static inline void d3k_epilogue_point(d3k_epilogue *e, const float *to, int64_t apart) {
+  e->biases = to;
   if (e->affine) e->scale = to + apart, e->shift = to + 2 * apart;
   if (e->activation) e->slope = to + 3 * apart;
 }
@@ -66,11 +68,11 @@ static inline d3k_chain d3k_chain_after(const d3k_chain *chain, int32_t stages) 
 }
 
 /* y > 0 ? y : y * slope, for each width of vector. */
-#define D3K_DEFINE_ACTIVATE(vector, mask, name)                                \
-  D3K_INLINE vector name(vector y, vector slope, int32_t is_relu) {            \
-    mask positive = y > 0, value = positive & (mask)y;                         \
-    if (!is_relu) value |= ~positive & (mask)(y * slope);                      \
-    return (vector)value;                                                      \
+#define D3K_DEFINE_ACTIVATE(vector, mask, name)                     \
+  D3K_INLINE vector name(vector y, vector slope, int32_t is_relu) { \
+    mask positive = y > 0, value = positive & (mask)y;              \
+    if (!is_relu) value |= ~positive & (mask)(y * slope);           \
+    return (vector)value;                                           \
   }
 
 D3K_DEFINE_ACTIVATE(v16, i16, d3k_activate_16)

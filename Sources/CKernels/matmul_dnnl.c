@@ -1,5 +1,6 @@
 /* Matrix product by oneDNN, where it has a compiled kernel for the operands' strides. */
 #include "dnnl_common.h"
+#include "epilogue.h"
 #include "matmul_internal.h"
 
 #ifdef D3K_ONEDNN
@@ -34,8 +35,8 @@ static int32_t is_plain(int64_t rows, int64_t columns, int64_t row_stride, int64
          (row_stride == 1 && column_stride >= rows);
 }
 
-static int32_t make_descs(const d3k_matmul_options *o, dnnl_memory_desc_t *a,
-                          dnnl_memory_desc_t *b, dnnl_memory_desc_t *y) {
+static int32_t make_descs(const d3k_matmul_options *o, dnnl_memory_desc_t *a, dnnl_memory_desc_t *b,
+                          dnnl_memory_desc_t *y) {
   int64_t y_strides[D3K_MAX_RANK], size = o->rows * o->columns;
   for (int32_t i = o->batch_rank - 1; i >= 0; size *= o->batch[i--]) y_strides[i] = size;
   if (operand_desc(o, o->a_batch_strides, o->rows, o->inner, o->a_row_stride, o->a_column_stride,
@@ -172,7 +173,7 @@ static void run(const d3k_matmul *matmul, const float *a, const void *b_or_packe
   d3k_dnnl_call_set(call, arg_scratchpad, (char *)scratch + state->a_bytes);
   d3k_dnnl_call_set_operands(call, arg_rest, &state->post_ops, chain);
   d3k_dnnl_call_run(call, o->threads);
-  d3k_chain rest = d3k_dnnl_rest(chain, &state->post_ops);
+  d3k_chain rest = d3k_chain_after(chain, state->post_ops.stages);
   if (rest.count)
     d3k_chain_run(o->threads, &rest, y, o->columns, y, o->columns, d3k_matmul_batches(o) * o->rows,
                   o->columns);

@@ -43,9 +43,9 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
   int64_t rows = d3k_min(tile_rows, o->rows - first);
   const float *b = call->b + d3k_matmul_offset(o, o->b_batch_strides, batch);
   float *a_copy = (float *)scratch, *b_copy = a_copy + tile_rows * o->inner;
-  operand a = view(call->a + d3k_matmul_offset(o, o->a_batch_strides, batch) +
-                       first * o->a_row_stride,
-                   rows, o->inner, o->a_row_stride, o->a_column_stride, a_copy);
+  operand a =
+      view(call->a + d3k_matmul_offset(o, o->a_batch_strides, batch) + first * o->a_row_stride,
+           rows, o->inner, o->a_row_stride, o->a_column_stride, a_copy);
   float *y = call->y + (batch * o->rows + first) * o->columns;
   for (int64_t j = 0; j < o->columns; j += tile_columns) {
     int64_t columns = d3k_min(tile_columns, o->columns - j);
@@ -79,8 +79,7 @@ static int32_t create(d3k_matmul *matmul) {
     floats = (tile_rows + d3k_min(tile_columns, o->columns)) * o->inner;
   matmul->scratch_bytes =
       d3k_round64(sizeof(float) * (size_t)floats) * (size_t)d3k_parts(o->threads);
-  if (o->constant_b)
-    matmul->packed_bytes = sizeof(float) * (size_t)d3k_matmul_dense_b(o, strides);
+  if (o->constant_b) matmul->packed_bytes = sizeof(float) * (size_t)d3k_matmul_dense_b(o, strides);
   return 1;
 }
 

@@ -82,9 +82,9 @@ static int32_t create(d3k_matmul *matmul) {
   int64_t strides[D3K_MAX_RANK];
   if (o->backend != D3K_BACKEND_REFERENCE && o->rows * o->columns * o->inner > small_products)
     return 0;
-  if (o->constant_b)
-    matmul->packed_bytes = sizeof(float) * (size_t)d3k_matmul_dense_b(o, strides);
+  if (o->constant_b) matmul->packed_bytes = sizeof(float) * (size_t)d3k_matmul_dense_b(o, strides);
   return 1;
 }
 
-const d3k_matmul_implementation d3k_matmul_small = {"small", create, NULL, d3k_matmul_pack_dense, run};
+const d3k_matmul_implementation d3k_matmul_small = {"small", create, NULL, d3k_matmul_pack_dense,
+                                                    run};

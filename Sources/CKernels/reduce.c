@@ -3,8 +3,11 @@
  * Sums: floats within BLOCK rows, doubles beyond, so the error does not grow with the count. The
  * blocks depend on the sizes alone, so threads change nothing. Cost: one read of x (two for
  * log-sum-exp), one exponential each. */
+#include "lanes.h"
 #include "vector_math.h"
 
+/* Longest line that is turned, sixteen at a time, so that lanes are lines. */
+#define SHORT 256
 /* Values added in float before they go into a double. */
 #define BLOCK 256
 /* Lines side by side. */
@@ -22,6 +25,7 @@ typedef struct job {
   int64_t tiles, width;      /* of `inner`; each `width` wide, the last one less */
   int64_t parts, part_rows;  /* of `count` */
   int32_t reduction;
+  int32_t is_short;          /* a tile is 16 lines */
   term term;
   fold fold;
   int64_t tile;              /* the one being shared, outer * tiles + tile */
@@ -119,6 +123,14 @@ D3K_INLINE double fold_line(term term, fold fold, const float *x, int64_t count,
   return out;
 }
 
+/* Sixteen short lines one after the other. */
+D3K_INLINE void fold_short(term term, fold fold, const float *x, int64_t rows, int64_t count,
+                           const double *largest, double *out) {
+  float lanes[SHORT * 16];
+  d3k_gather16(x, count, rows, count, lanes, 16);
+  fold_wide(term, fold, lanes, 16, count, 16, largest, out);
+}
+
 /* Part `part` of tile `tile` -> out[0..<width]. */
 D3K_INLINE void fold_part(const job *j, term term, fold fold, int64_t tile, int64_t part,
                           const double *largest, double *out) {
@@ -126,7 +138,11 @@ D3K_INLINE void fold_part(const job *j, term term, fold fold, int64_t tile, int6
   const int64_t rows = d3k_min(j->part_rows, j->count - first);
   const int64_t column = tile % j->tiles * j->width;
   const float *x = j->x + (tile / j->tiles * j->count + first) * j->inner + column;
-  if (j->inner == 1) {
+  if (j->is_short) {
+    const int64_t line = tile * 16;
+    fold_short(term, fold, j->x + line * j->count, d3k_min(16, j->outer - line), j->count, largest,
+               out);
+  } else if (j->inner == 1) {
     out[0] = fold_line(term, fold, x, rows, (float)largest[0]);
   } else {
     fold_wide(term, fold, x, j->inner, rows, d3k_min(j->width, j->inner - column), largest, out);
@@ -148,12 +164,19 @@ static void fold_any(const job *j, int64_t tile, int64_t part, const double *lar
   }
 }
 
+/* Results of a tile: where the first is, and how many. */
+static int64_t place_of(const job *j, int64_t tile) {
+  if (j->is_short) return tile * 16;
+  return tile / j->tiles * j->inner + tile % j->tiles * j->width;
+}
+
 static int64_t width_of(const job *j, int64_t tile) {
+  if (j->is_short) return d3k_min(16, j->outer - tile * 16);
   return d3k_min(j->width, j->inner - tile % j->tiles * j->width);
 }
 
 static void finish(const job *j, int64_t tile, const double *sums, const double *largest) {
-  float *y = j->y + tile / j->tiles * j->inner + tile % j->tiles * j->width;
+  float *y = j->y + place_of(j, tile);
   for (int64_t i = 0; i < width_of(j, tile); i++) {
     double v = sums[i];
     switch (j->reduction) {
@@ -237,7 +260,8 @@ void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, in
   j.part_rows = d3k_max(1, d3k_ceil_div(count, wanted));
   j.parts = d3k_max(1, d3k_ceil_div(count, j.part_rows));
   threads = d3k_threads_for(threads, outer * count * inner);
-  const int64_t tiles = outer * j.tiles;
+  j.is_short = inner == 1 && count > 0 && count <= SHORT && outer >= 16;
+  const int64_t tiles = j.is_short ? d3k_ceil_div(outer, 16) : outer * j.tiles;
   if (tiles >= threads || j.parts == 1) {
     d3k_parallel(threads, tiles, run_tiles, &j);
     return;

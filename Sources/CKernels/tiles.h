@@ -20,7 +20,7 @@ D3K_INLINE size_t d3k_round64(size_t bytes) { return (bytes + 63) & ~(size_t)63;
 
 D3K_INLINE int64_t d3k_parts(int32_t threads) { return threads < 1 ? 1 : threads; }
 
-static void d3k_tiles_part(void *context, int64_t begin, int64_t end) {
+static inline void d3k_tiles_part(void *context, int64_t begin, int64_t end) {
   const d3k_tiles *tiles = context;
   for (int64_t part = begin; part < end; part++) {
     char *scratch = tiles->scratch ? tiles->scratch + (size_t)part * tiles->part_bytes : NULL;
@@ -32,7 +32,7 @@ static void d3k_tiles_part(void *context, int64_t begin, int64_t end) {
 
 /** Runs `body` on tiles 0..<count; each part of the work owns part_bytes of scratch. */
 D3K_INLINE void d3k_tiles_run(int32_t threads, int64_t count, d3k_tile_body body,
-                                 const void *context, void *scratch, size_t part_bytes) {
+                              const void *context, void *scratch, size_t part_bytes) {
   int64_t parts = d3k_min(d3k_parts(threads), count);
   d3k_tiles tiles = {body, context, count, parts, scratch, part_bytes};
   d3k_parallel(threads, parts, d3k_tiles_part, &tiles);

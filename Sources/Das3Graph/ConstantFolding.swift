@@ -1,11 +1,10 @@
 /// Computes a node whose inputs are all constants: what an exporter wrote as shape arithmetic.
 extension Operator {
   /// Larger results are computed by the runtime, once per model.
-  private static let largestFoldedCount = 1 << 22
+  static let largestFoldedCount = 1 << 18
 
   /// The value, or nil where the operator is not worth folding.
   func folded(_ inputs: [ConstantTensor], result: ValueInfo) throws(Das3Error) -> ConstantTensor? {
-    guard result.shape.elementCount <= Self.largestFoldedCount else { return nil }
     switch self {
     case .unary(let op): return op.folded(inputs[0], result)
     case .binary(let op): return try op.folded(inputs[0], inputs[1], result)

@@ -10,6 +10,7 @@ package struct GraphBuilder {
   private var graph = Graph()
   private var bindings: [String: ValueID] = [:]
   private var place = ""
+  private var reservedCount = 0
 
   private init(_ model: OnnxModel) { self.model = model }
 
@@ -134,14 +135,23 @@ package struct GraphBuilder {
     var info = try operation.infer(inputs.map { graph.values[$0].info })
     info.shape = try info.shape.validated()
     let constants = inputs.compactMap { graph.constant($0) }
-    if constants.count == inputs.count,
-      let folded = try operation.folded(constants, result: info)
-    {
-      return constant(folded)
+    if constants.count == inputs.count, info.shape.elementCount <= Operator.largestFoldedCount {
+      try reserve(info.shape.elementCount)
+      if let folded = try operation.folded(constants, result: info) { return constant(folded) }
     }
     let id = add("", info, .node(graph.nodes.count))
     graph.nodes.append(Graph.Node(name: place, operation: operation, inputs: inputs, output: id))
     return id
+  }
+
+  /// Counts elements of constants and tables before they are made: real networks have thousands,
+  /// a hostile file could ask for more than there is memory.
+  mutating func reserve(_ count: Int) throws(Das3Error) {
+    reservedCount += count
+    guard reservedCount <= Shape.maximumComputedCount else {
+      throw .limit(
+        "shape arithmetic of more than \(Shape.maximumComputedCount) elements in one graph")
+    }
   }
 
   mutating func constant(_ tensor: ConstantTensor, name: String = "") -> ValueID {

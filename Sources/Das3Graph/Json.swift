@@ -108,8 +108,14 @@ package enum Json: Equatable, Sendable {
       case UInt8(ascii: "u"):
         var unit = try hexadecimal()
         if (0xD800..<0xDC00).contains(unit), bytes[position...].starts(with: "\\u".utf8) {
+          let start = position
           position += 2
-          unit = 0x10000 + (unit - 0xD800) << 10 + (try hexadecimal() &- 0xDC00)
+          let low = try hexadecimal()
+          if (0xDC00..<0xE000).contains(low) {
+            unit = 0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00)
+          } else {
+            position = start
+          }
         }
         return Character(Unicode.Scalar(unit) ?? "\u{FFFD}")
       case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"):
@@ -120,7 +126,9 @@ package enum Json: Equatable, Sendable {
 
     private mutating func hexadecimal() throws(Das3Error) -> UInt32 {
       let digits = String(decoding: bytes[position...].prefix(4), as: UTF8.self)
-      guard digits.utf8.count == 4, let value = UInt32(digits, radix: 16) else {
+      guard digits.utf8.count == 4, digits.allSatisfy(\.isHexDigit),
+        let value = UInt32(digits, radix: 16)
+      else {
         throw failure("4 hexadecimal digits")
       }
       position += 4

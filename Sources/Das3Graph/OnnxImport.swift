@@ -242,6 +242,10 @@ internal import COnnx
       }
       return ConstantTensor(shape: shape, floats: floats)
     default:
+      // Integers are indices and sizes; eight bytes each here, perhaps one in the file.
+      guard count <= Shape.maximumComputedCount else {
+        throw .limit("tensor '\(name)' has \(count) integers; the limit is \(Shape.maximumComputedCount)")
+      }
       var ints = [Int64](repeating: 0, count: count)
       try unsafe Self.call { message, capacity in
         unsafe ints.withUnsafeMutableBufferPointer {

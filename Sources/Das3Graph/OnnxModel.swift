@@ -1,8 +1,8 @@
 /// An ONNX file as Swift values: nodes, constants, and the parameters that weights are made of.
 /// Independent of the input size; immutable and shared by everything made from it.
 package final class OnnxModel: Sendable {
-  package struct Attribute: Sendable {
-    package enum Value: Sendable {
+  package struct Attribute: Equatable, Sendable {
+    package enum Value: Equatable, Sendable {
       case float(Float)
       case int(Int)
       case string(String)

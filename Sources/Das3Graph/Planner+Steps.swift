@@ -12,7 +12,8 @@ extension Planner {
     case .layerNorm:
       let inputs = node.inputs.map { view(of: $0) }
       let order = Array(0..<inputs[0].shape.rank)
-      finish(node, [dense(inputs[0], order: order)] + inputs.dropFirst(), order: order)
+      let rows = inputs.map { dense($0, order: Array(0..<$0.shape.rank)) }
+      finish(node, rows, order: order)
     case .reduce(let reduce): lowerReduction(node, reduce.axes, keepsDims: reduce.keepsDims)
     case .argMax(let argMax): lowerReduction(node, [argMax.axis], keepsDims: argMax.keepsDims)
     case .softmax(let softmax):
@@ -63,9 +64,11 @@ extension Planner {
 
   private mutating func lowerElementwise(_ node: Graph.Node) {
     let shape = graph.values[node.output].shape
-    let base = node.inputs.first { graph.values[$0].shape == shape && !self.isStatic([view(of: $0)]) }
-      ?? node.inputs.first { graph.values[$0].shape == shape }
-    guard let base else { return lowerBroadcast(node) }
+    // What changes per frame sets the layout; weights come in as operands of the chain.
+    let whole = node.inputs.filter { graph.values[$0].shape == shape }
+    let inputs = whole.map { view(of: $0) }
+    guard let base = zip(whole, inputs).first(where: { !plan.isStatic($0.1) })?.0 ?? whole.first
+    else { return lowerBroadcast(node) }
     var x = view(of: base)
     if case .batchNorm = node.operation, x.rows?.channelAxis != 1, shape[1] > 1 || x.rows == nil {
       x = copy(x, order: Self.channelsLastOrder(shape.rank))

@@ -44,6 +44,9 @@ package final class SegmentationModel: Sendable {
       throw .unsupported(
         "input '\(port.name)' has \(dims[1] ?? 0) channels; expected 1 or 3 before H×W")
     }
+    guard (dims[2] ?? 1) >= 1, (dims[3] ?? 1) >= 1 else {
+      throw .shape("input '\(port.name)' is \(dims[2] ?? 0)×\(dims[3] ?? 0) pixels; expected at least 1×1")
+    }
     inputName = port.name
     channelCount = dims[1] ?? 3
     fixedHeight = dims[2]
@@ -120,7 +123,9 @@ private struct ScoreSearch {
     guard let first = onnx.outputs.first else { throw .format("the graph has no output") }
     // Auxiliary heads are usually later, smaller or of another rank.
     name = (onnx.outputs.first { $0.dims?.count == 4 } ?? first).name
-    while let node = producers[name], let input = node.inputs.first {
+    // In a graph with a circle the walk would not end.
+    for _ in onnx.nodes {
+      guard let node = producers[name], let input = node.inputs.first else { return }
       switch node.opType {
       case "ArgMax", "Cast", "Squeeze", "Identity", "Unsqueeze": break
       case "Softmax", "LogSoftmax":

@@ -4,6 +4,8 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
   package static let maximumRank = 8
   /// More elements than this are refused: offsets stay within 32-bit tables.
   package static let maximumElementCount = Int(Int32.max)
+  /// More elements than this are refused in all shape arithmetic of a graph together.
+  package static let maximumComputedCount = 1 << 24
 
   package var dims: [Int]
 
@@ -26,7 +28,8 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
     var count = 1
     for size in dims {
       guard size >= 0 else { throw .shape("shape \(self) has a negative size") }
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      // A size of 0 does not excuse the others: strides multiply them.
+      let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
       guard !overflow, product <= Self.maximumElementCount else {
         throw .limit("a tensor of \(self) elements; at most \(Self.maximumElementCount) are allowed")
       }

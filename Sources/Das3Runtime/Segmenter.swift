@@ -103,7 +103,9 @@ import Das3Graph
 
   /// Takes the weights of another model of the same graph; plan and memory stay.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
-    guard other.onnx.hasSameGraph(as: model.onnx) else {
+    guard other.inputName == model.inputName, other.scoresName == model.scoresName,
+      other.onnx.hasSameGraph(as: model.onnx)
+    else {
       throw .shape("the models differ in their graphs; expected only other weights")
     }
     model = other
@@ -180,7 +182,9 @@ extension OnnxModel {
     return nodes.count == other.nodes.count
       && zip(nodes, other.nodes).allSatisfy {
         $0.opType == $1.opType && $0.inputs == $1.inputs && $0.outputs == $1.outputs
+          && $0.attributes == $1.attributes
       }
+      && constants == other.constants
       && parameters.count == other.parameters.count
       && zip(parameters, other.parameters).allSatisfy {
         $0.name == $1.name && $0.shape == $1.shape

@@ -6,9 +6,19 @@ package struct OnnxWriter: Sendable {
     package var opType: String
     package var inputs: [String]
     package var outputs: [String]
-    package var name: String
+    package var name = ""
     package var domain = ""
     package var attributes: [(name: String, value: Attribute)]
+
+    package init(
+      _ opType: String, _ inputs: [String], _ outputs: [String],
+      _ attributes: KeyValuePairs<String, Attribute> = [:]
+    ) {
+      self.opType = opType
+      self.inputs = inputs
+      self.outputs = outputs
+      self.attributes = attributes.map { (name: $0.key, value: $0.value) }
+    }
   }
 
   package enum Attribute: Sendable {
@@ -66,10 +76,7 @@ package struct OnnxWriter: Sendable {
     _ opType: String, _ inputs: [String], _ outputs: [String],
     _ attributes: KeyValuePairs<String, Attribute> = [:]
   ) {
-    nodes.append(
-      Node(
-        opType: opType, inputs: inputs, outputs: outputs, name: "",
-        attributes: attributes.map { (name: $0.key, value: $0.value) }))
+    nodes.append(Node(opType, inputs, outputs, attributes))
   }
 
   package mutating func floats(_ name: String, _ dims: [Int], _ values: [Float]) {

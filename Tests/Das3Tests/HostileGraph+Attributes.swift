@@ -164,6 +164,10 @@ extension HostileGraph {
       $0.node("ConvTranspose", ["x", "w"], ["y"], ["pads": .ints([8, 8, 9, 9])])
     },
     network("an image of no height", size: 0) { $0.node("Relu", ["x"], ["y"]) },
+    network("scores of 2^31 - 1 equal pixels") {
+      $0.ints("v", [1, 1, 1, Int(Int32.max)])
+      $0.node("ConstantOfShape", ["v"], ["y"])
+    },
     network("a chain of a thousand activations") {
       $0.node("Relu", ["x"], ["r0"])
       for index in 0..<1000 { $0.node("Sigmoid", ["r\(index)"], ["r\(index + 1)"]) }

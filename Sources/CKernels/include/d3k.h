@@ -169,7 +169,8 @@ int32_t d3k_has_bf16(void);
 
 typedef struct d3k_conv d3k_conv;
 
-/** What a convolution does after its sums: y = chain(conv(x) + bias).
+/** What a convolution does after its sums: y = chain(conv(x) + bias). Another number of threads
+ *  may round differently where the name says "onednn brgconv" (seen on images a few pixels high).
  *  Convolution: weights O x I/groups x KH x KW. Transposed: weights I x O/groups x KH x KW, the
  *  window describes it from the small image (x) to the large one (y): pads crop y. */
 typedef struct d3k_conv_options {
@@ -261,14 +262,15 @@ typedef struct d3k_frame {
 } d3k_frame;
 
 /** Resizes (bilinear, half-pixel centres) and normalises in one pass into y: rows.size x
- *  columns.size x channels. rows and columns map network pixels to frame pixels; chroma of NV12
- *  and YUYV is upsampled by repetition. */
+ *  columns.size x channels. rows and columns map network pixels to frame pixels (high - low at
+ *  most 1, no weight -1); chroma of NV12 and YUYV is upsampled by repetition. */
 void d3k_frame_read(int32_t threads, const d3k_frame *frame, const d3k_axis *rows,
                     const d3k_axis *columns, float *y);
 
 /** Per-pixel results from class scores, resized on the way by rows and columns (both NULL = same
  *  size). x: height x width x classes, x_stride floats a pixel. is_probability: x sums to 1 already
- *  and is not put through softmax. Each output may be NULL. Ties go to the first class.
+ *  and is not put through softmax. Each output may be NULL. Ties go to the first class. At most
+ *  256 classes (with more nothing is written).
  *  scratch: threads * 3 * output width * classes floats. */
 void d3k_label(int32_t threads, const float *x, int64_t x_stride, int64_t height, int64_t width,
                int64_t classes, int32_t is_probability, const d3k_axis *rows,

@@ -34,7 +34,7 @@ package struct Window: Equatable, Sendable {
     (strideY, strideX) = try pair("strides") ?? (1, 1)
     (dilationY, dilationX) = try pair("dilations") ?? (1, 1)
     if let pads = try node.ints("pads") {
-      guard pads.count == 4, pads.allSatisfy({ abs($0) <= Int(Int16.max) }) else {
+      guard pads.count == 4, pads.allSatisfy({ $0.magnitude <= UInt(Int16.max) }) else {
         throw .shape("pads are \(pads); expected 4 values of at most \(Int16.max)")
       }
       (padTop, padLeft, padBottom, padRight) = (pads[0], pads[1], pads[2], pads[3])
@@ -87,7 +87,7 @@ package struct Conv: ShapeRule {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let x = inputs[0].shape
     let w = inputs[1].shape
-    guard w[1] * groups == x[1], w[0] % groups == 0, w[0] > 0 else {
+    guard w[1] * groups == x[1], w[0] % groups == 0, w[0] > 0, x[1] > 0 else {
       throw .shape("weights \(w) with \(groups) groups do not fit an input of \(x[1]) channels")
     }
     if inputs.count > 2, inputs[2].shape.dims != [w[0]] {
@@ -109,7 +109,7 @@ package struct ConvTranspose: ShapeRule {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let x = inputs[0].shape
     let w = inputs[1].shape
-    guard w[0] == x[1], groups > 0, x[1] % groups == 0 else {
+    guard w[0] == x[1], groups > 0, x[1] % groups == 0, x[1] > 0, w[1] > 0 else {
       throw .shape("weights \(w) with \(groups) groups do not fit an input of \(x[1]) channels")
     }
     if inputs.count > 2, inputs[2].shape.dims != [w[1] * groups] {

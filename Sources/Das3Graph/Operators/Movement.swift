@@ -102,7 +102,7 @@ extension GraphBuilder {
       var tables = [[Int32]?](repeating: nil, count: shape.rank)
       for (axis, times) in repeats.enumerated() where times != 1 {
         let size = Int32(shape[axis])
-        _ = try Shape([Int(times), Int(size)]).validated()
+        try builder.reserve(Shape([Int(times), Int(size)]).validated().elementCount)
         tables[axis] = (0..<times).flatMap { _ in 0..<size }
       }
       try builder.bind(node, builder.emit(.index(Index(tables: tables)), [x]))
@@ -164,6 +164,7 @@ extension GraphBuilder {
       guard parts > 0, parts <= max(1, shape[axis]) else {
         throw .shape("\(shape) cannot be split into \(parts) along axis \(axis)")
       }
+      try reserve(parts)
       let size = (shape[axis] + parts - 1) / parts
       sizes = (0..<parts).map { max(0, min(size, shape[axis] - $0 * size)) }
     }
@@ -219,7 +220,8 @@ extension GraphBuilder {
         count = max(0, (end - start + step + 1) / step)
       }
       slice.starts[axis] = count == 0 ? 0 : start
-      slice.steps[axis] = step
+      // The step of a single element would only make strides grow.
+      slice.steps[axis] = count > 1 ? step : 1
       slice.counts[axis] = count
     }
     try bind(node, emit(.slice(slice), [x]))
@@ -232,7 +234,7 @@ extension GraphBuilder {
     let listed = try configuration(node, 3, "axes")?.ints.map { Int($0) }
     var axes: [Int] = []
     for axis in listed ?? Array(0..<shape.rank) { axes.append(try shape.axis(axis)) }
-    guard pads.count == 2 * axes.count, pads.allSatisfy({ abs($0) < 1 << 24 }) else {
+    guard pads.count == 2 * axes.count, pads.allSatisfy({ $0.magnitude < 1 << 24 }) else {
       throw .shape("pads \(pads) for \(axes.count) axes of \(shape)")
     }
     let mode = try node.string("mode", default: "constant")
@@ -244,6 +246,7 @@ extension GraphBuilder {
       guard size > 0 || mode == "constant", size + before + after >= 0 else {
         throw .shape("pads \(before), \(after) for axis \(axis) of \(shape)")
       }
+      try reserve(size + before + after)
       var table: [Int32] = []
       for index in -before..<max(-before, size + after) {
         switch mode {
@@ -271,6 +274,7 @@ extension GraphBuilder {
     guard let indices = try configuration(node, 1, "indices") else {
       throw .format("indices are missing")
     }
+    try reserve(indices.shape.elementCount)
     var tables = [[Int32]?](repeating: nil, count: shape.rank)
     tables[axis] = try indices.ints.checked(below: shape[axis])
     let gathered = try emit(.index(Index(tables: tables)), [x])
@@ -288,6 +292,7 @@ extension GraphBuilder {
     guard width >= 1, width <= shape.rank else {
       throw .shape("indices are \(indices.shape) for an input of \(shape)")
     }
+    try reserve(indices.shape.elementCount)
     var positions = [Int32](repeating: 0, count: indices.ints.count / width)
     for axis in 0..<width {
       let column = stride(from: axis, to: indices.ints.count, by: width).map { indices.ints[$0] }

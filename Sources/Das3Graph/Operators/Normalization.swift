@@ -86,18 +86,35 @@ extension GraphBuilder {
       try builder.bind(node, builder.emit(.groupNorm(operation), inputs))
     },
     "LayerNormalization": { (builder, node) throws(Das3Error) in
-      if node.outputs.dropFirst().contains(where: { !$0.isEmpty }) {
-        throw .unsupported("outputs for mean and deviation; expected only the normalised value")
-      }
       let x = try builder.input(node, 0)
       let axis = try builder.shape(x).axis(node.int("axis", default: -1))
+      let epsilon = try node.float("epsilon", default: 1e-5)
       var inputs = [x]
       for index in 1...2 {
         if let parameter = try builder.optionalInput(node, index) { inputs.append(parameter) }
       }
-      let operation = LayerNorm(
-        axisCount: builder.shape(x).rank - axis, epsilon: try node.float("epsilon", default: 1e-5))
+      let rank = builder.shape(x).rank
+      let operation = LayerNorm(axisCount: rank - axis, epsilon: epsilon)
       try builder.bind(node, builder.emit(.layerNorm(operation), inputs))
+      guard node.outputs.dropFirst().contains(where: { !$0.isEmpty }) else { return }
+      // Mean and inverse deviation are rarely asked for; they are computed apart.
+      func mean(_ id: ValueID) throws(Das3Error) -> ValueID {
+        let axes = Array(axis..<rank)
+        return try builder.emit(.reduce(Reduce(kind: .mean, axes: axes, keepsDims: true)), [id])
+      }
+      func unary(_ kind: Unary.Kind, _ id: ValueID) throws(Das3Error) -> ValueID {
+        try builder.emit(.unary(Unary(kind: kind)), [id])
+      }
+      func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
+        try builder.emit(.binary(Binary(kind: kind)), [a, b])
+      }
+      let average = try mean(x)
+      try builder.bind(node, average, output: 1)
+      let centred = try binary(.subtract, x, average)
+      let variance = try mean(binary(.multiply, centred, centred))
+      let small = builder.constant(ConstantTensor(scalar: epsilon))
+      let deviation = try unary(.sqrt, binary(.add, variance, small))
+      try builder.bind(node, unary(.reciprocal, deviation), output: 2)
     },
   ]
 

@@ -70,7 +70,9 @@ struct ResizeCoordinates {
       let adjustment = output / (scale * input)
       return input / 2 * (1 - adjustment) + (x + 0.5) / scale - 0.5
     case .pytorchHalfPixel: return outputSize > 1 ? (x + 0.5) / scale - 0.5 : 0
-    case .alignCorners: return outputSize > 1 ? x * (input - 1) / (output - 1) : 0
+    case .alignCorners:
+      // The scale times the input, which the output size rounds down.
+      return outputSize > 1 ? x * (input - 1) / (scale * input - 1) : 0
     case .asymmetric: return x / scale
     case .tfHalfPixelForNearest: return (x + 0.5) / scale
     case .tfCropAndResize:
@@ -155,7 +157,10 @@ extension GraphBuilder {
       var target: Int
       if let sizes {
         target = Int(sizes[position])
-        if let common { target = Int((common * Double(size)).rounded(.toNearestOrAwayFromZero)) }
+        if let common {
+          guard Double(size) * common < 1e9 else { throw .shape("sizes are \(sizes)") }
+          target = Int((common * Double(size)).rounded(.toNearestOrAwayFromZero))
+        }
         scale = common ?? Double(target) / Double(size)
       } else {
         guard scale > 0, scale.isFinite, Double(size) * scale < 1e9 else {
@@ -167,11 +172,12 @@ extension GraphBuilder {
         throw .shape("axis \(axis) of \(shape) would be resized to \(target)")
       }
       guard target != size || scale != 1 || coordinates == .tfCropAndResize else { continue }
+      try reserve(target)
       var source = ResizeCoordinates(
         mode: coordinates, inputSize: size, outputSize: target, scale: scale)
       if coordinates == .tfCropAndResize {
-        guard region.count == 2 * axes.count else {
-          throw .shape("roi has \(region.count) values; expected \(2 * axes.count)")
+        guard region.count == 2 * axes.count, region.allSatisfy(\.isFinite) else {
+          throw .shape("roi has \(region.count) values; expected \(2 * axes.count) numbers")
         }
         source.start = Double(region[position])
         source.end = Double(region[position + axes.count])

@@ -17,6 +17,7 @@ extension GraphBuilder {
       try builder.bind(node, x)
       guard node.outputs.count > 1, !node.outputs[1].isEmpty else { return }
       let shape = builder.shape(x)
+      try builder.reserve(shape.elementCount)
       let mask = [Int64](repeating: 1, count: shape.elementCount)
       try builder.bind(
         node, builder.constant(ConstantTensor(shape: shape, type: .bool, ints: mask)), output: 1)
@@ -147,7 +148,8 @@ extension GraphBuilder {
       guard delta != 0, steps.isFinite, steps < Float(1 << 24) else {
         throw .shape("range from \(start) to \(limit) by \(delta)")
       }
-      let values = (0..<max(0, Int(steps))).map { start + Float($0) * delta }
+      try reserve(Int(max(0, steps)))
+      let values = (0..<Int(max(0, steps))).map { start + Float($0) * delta }
       return try bind(node, constant(ConstantTensor(shape: [values.count], floats: values)))
     }
     let (start, limit, delta) = (bounds[0].ints[0], bounds[1].ints[0], bounds[2].ints[0])
@@ -155,6 +157,7 @@ extension GraphBuilder {
     guard delta != 0, !overflow, room.magnitude / delta.magnitude < 1 << 24 else {
       throw .shape("range from \(start) to \(limit) by \(delta)")
     }
+    try reserve(Int(room.magnitude / delta.magnitude))
     let values = Array(stride(from: start, to: limit, by: Int64.Stride(delta)))
     try bind(node, constant(ConstantTensor(shape: [values.count], ints: values)))
   }

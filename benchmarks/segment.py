@@ -156,8 +156,10 @@ def main() -> int:
         for threads in options.threads:
             print(f"{path.stem}, {threads} threads …", file=sys.stderr)
             rows.append(measure_apart(options.library, path, frame, threads, options.rounds))
-    machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
-               "das3": Library(str(options.library)).version, "onnxruntime": onnxruntime.__version__}
+    machine = {
+        "cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
+        "das3": Library(str(options.library)).version, "onnxruntime": onnxruntime.__version__,
+    }
     if options.json:
         print(json.dumps({"machine": machine, "rows": rows}))
     else:

@@ -15,8 +15,8 @@ typedef struct job {
   int32_t select_last;
 } job;
 
-D3K_INLINE void arg_max_lanes(const float *x, int64_t step, float *y, int64_t count,
-                              int64_t lanes, int32_t select_last) {
+D3K_INLINE void arg_max_lanes(const float *x, int64_t step, float *y, int64_t count, int64_t lanes,
+                              int32_t select_last) {
   float best[WIDE], index[WIDE];
   for (int64_t i = 0; i < lanes; i++) {
     best[i] = -INFINITY;

@@ -58,9 +58,9 @@ static const float *fetch(const job *j, int32_t a, int64_t position, int64_t cou
 /* f(a, b) = g(b, a) */
 static int32_t reversed(int32_t kind) {
   static const int32_t pairs[][2] = {
-      {D3K_SUB, D3K_RSUB}, {D3K_DIV, D3K_RDIV}, {D3K_POW, D3K_RPOW}, {D3K_PRELU, D3K_RPRELU},
-      {D3K_MOD, D3K_RMOD}, {D3K_FMOD, D3K_RFMOD}, {D3K_INT_DIV, D3K_RINT_DIV},
-      {D3K_LESS, D3K_GREATER}, {D3K_LESS_EQUAL, D3K_GREATER_EQUAL}};
+      {D3K_SUB, D3K_RSUB},         {D3K_DIV, D3K_RDIV},     {D3K_POW, D3K_RPOW},
+      {D3K_PRELU, D3K_RPRELU},     {D3K_MOD, D3K_RMOD},     {D3K_FMOD, D3K_RFMOD},
+      {D3K_INT_DIV, D3K_RINT_DIV}, {D3K_LESS, D3K_GREATER}, {D3K_LESS_EQUAL, D3K_GREATER_EQUAL}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     if (kind == pairs[i][0]) return pairs[i][1];
     if (kind == pairs[i][1]) return pairs[i][0];
@@ -137,10 +137,10 @@ static void start(job *j, int32_t threads) {
   const int64_t *dims = j->walk.dims;
   for (int32_t a = 0; a < 2 && j->arrays == 2 && j->walk.rank == 2; a++) {
     if (!j->is_dense[1 - a] || j->walk.strides[a][0] != 0 || j->walk.strides[a][1] != 1) continue;
-    const d3k_chain chain = {
-        .count = 1,
-        .stages = {{.kind = a == 1 ? j->kind : reversed(j->kind), .extent = D3K_CHANNEL,
-                    .operand = j->data[a]}}};
+    const d3k_chain chain = {.count = 1,
+                             .stages = {{.kind = a == 1 ? j->kind : reversed(j->kind),
+                                         .extent = D3K_CHANNEL,
+                                         .operand = j->data[a]}}};
     d3k_chain_run(threads, &chain, j->data[1 - a], dims[1], j->y, dims[1], dims[0], dims[1]);
     return;
   }
@@ -153,9 +153,8 @@ static void add(job *j, int32_t rank, const float *data, const int64_t *strides)
   j->arrays++;
 }
 
-void d3k_broadcast(int32_t threads, int32_t kind, int32_t rank, const int64_t *dims,
-                   const float *a, const int64_t *a_strides, const float *b,
-                   const int64_t *b_strides, float *y) {
+void d3k_broadcast(int32_t threads, int32_t kind, int32_t rank, const int64_t *dims, const float *a,
+                   const int64_t *a_strides, const float *b, const int64_t *b_strides, float *y) {
   job j = {.kind = kind, .y = y, .walk.rank = rank};
   for (int32_t k = 0; k < rank; k++) j.walk.dims[k] = dims[k];
   add(&j, rank, a, a_strides);

@@ -55,8 +55,7 @@ static void stage_tile(const d3k_stage *stage, const tile *t, const float *x, in
                        float *y, int64_t y_stride) {
   const int32_t has_operand = stage->kind >= D3K_ADD;
   const int32_t extent = has_operand ? stage->extent : D3K_SCALAR;
-  const int32_t is_dense =
-      t->rows == 1 || (x_stride == t->channels && y_stride == t->channels);
+  const int32_t is_dense = t->rows == 1 || (x_stride == t->channels && y_stride == t->channels);
   const float *operand = stage->operand, *operand2 = stage->operand2;
   int64_t operand_step = 0;
   if (extent == D3K_CHANNEL) {
@@ -153,8 +152,14 @@ static void run_tiles(void *context, int64_t begin, int64_t end) {
 void d3k_chain_apply(const d3k_chain *chain, float *y, int64_t y_stride, int64_t row, int64_t rows,
                      int64_t channels) {
   if (chain == NULL || chain->count == 0 || rows <= 0 || channels <= 0) return;
-  job j = {.chain = chain, .x = y, .y = y, .x_stride = y_stride, .y_stride = y_stride,
-           .first_row = row, .rows = rows, .channels = channels};
+  job j = {.chain = chain,
+           .x = y,
+           .y = y,
+           .x_stride = y_stride,
+           .y_stride = y_stride,
+           .first_row = row,
+           .rows = rows,
+           .channels = channels};
   cut(&j);
   run_tiles(&j, 0, d3k_ceil_div(rows, j.tile_rows) * j.tiles_across);
 }
@@ -173,8 +178,13 @@ static int32_t is_flat(const job *j) {
 void d3k_chain_run(int32_t threads, const d3k_chain *chain, const float *x, int64_t x_stride,
                    float *y, int64_t y_stride, int64_t rows, int64_t channels) {
   if (rows <= 0 || channels <= 0) return;
-  job j = {.chain = chain, .x = x, .y = y, .x_stride = x_stride, .y_stride = y_stride,
-           .rows = rows, .channels = channels};
+  job j = {.chain = chain,
+           .x = x,
+           .y = y,
+           .x_stride = x_stride,
+           .y_stride = y_stride,
+           .rows = rows,
+           .channels = channels};
   if (is_flat(&j)) {
     j.channels *= j.rows;
     j.rows = 1;
@@ -182,6 +192,6 @@ void d3k_chain_run(int32_t threads, const d3k_chain *chain, const float *x, int6
   }
   cut(&j);
   const int64_t work = rows * channels * (1 + chain->count);
-  d3k_parallel(d3k_threads_for(threads, work),
-               d3k_ceil_div(j.rows, j.tile_rows) * j.tiles_across, run_tiles, &j);
+  d3k_parallel(d3k_threads_for(threads, work), d3k_ceil_div(j.rows, j.tile_rows) * j.tiles_across,
+               run_tiles, &j);
 }

@@ -152,11 +152,6 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, const float *i
   }
 }
 
-D3K_INLINE int32_t is_phase_tap(int64_t phase, int64_t pad, int64_t k, int64_t dilation,
-                                int64_t stride) {
-  return (phase + pad - k * dilation) % stride == 0;
-}
-
 /* The taps for output line oy, columns px, px + stride...; returns the columns' common range. */
 D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64_t columns, line *l,
                           int64_t *begin, int64_t *end) {

@@ -12,13 +12,13 @@ typedef enum way { WEAVE, UNWEAVE, SQUARES } way;
 
 /* Arrays of the walk: 0 = x, 1 = y. */
 typedef struct job {
-  d3k_walk walk;      /* the last dimension is done by the inner loops; so is the one before it
-                         in a transposition */
+  d3k_walk walk; /* the last dimension is done by the inner loops; so is the one before it
+                    in a transposition */
   const float *x;
   float *y;
-  int32_t outer;      /* dimensions walked one by one */
-  int64_t pieces;     /* parts of the inner loops */
-  way way;            /* of a transposition */
+  int32_t outer;  /* dimensions walked one by one */
+  int64_t pieces; /* parts of the inner loops */
+  way way;        /* of a transposition */
 } job;
 
 static void swap_dims(d3k_walk *walk, int32_t i, int32_t j) {

@@ -81,15 +81,20 @@ static void convert(const job *j, int64_t row, int64_t first, int64_t count, flo
       floats = 3;
       break;
     case RGBA8:
-    case BGRA8: convert_bytes(line + 4 * first, out, 4 * count); break;
-    case GRAY8: convert_bytes(line + first, out, count); return;
+    case BGRA8:
+      convert_bytes(line + 4 * first, out, 4 * count);
+      break;
+    case GRAY8:
+      convert_bytes(line + first, out, count);
+      return;
     case NV12: {
-      const uint8_t *uv =
-          (const uint8_t *)f->data + (f->height + row / 2) * f->stride_bytes;
+      const uint8_t *uv = (const uint8_t *)f->data + (f->height + row / 2) * f->stride_bytes;
       convert_yuv(line, 1, uv, uv + 1, 2, first, count, out);
       break;
     }
-    case YUYV: convert_yuv(line, 2, line + 1, line + 3, 4, first, count, out); break;
+    case YUYV:
+      convert_yuv(line, 2, line + 1, line + 3, 4, first, count, out);
+      break;
     default: {
       line += first * (int64_t)sizeof(float);
       const int64_t plane = f->height * f->stride_bytes;
@@ -162,8 +167,8 @@ D3K_INLINE void write_three(const job *j, const float *a, const float *b, float 
   }
 }
 
-D3K_INLINE void write_one(const job *j, const float *a, const float *b, float weight,
-                          int64_t first, int64_t begin, int64_t end, float *y) {
+D3K_INLINE void write_one(const job *j, const float *a, const float *b, float weight, int64_t first,
+                          int64_t begin, int64_t end, float *y) {
   const scale s = scale_of(j->frame);
   const float factor = s.factor.x, offset = s.offset.x;
   const int32_t *low = j->columns->low, *high = j->columns->high;

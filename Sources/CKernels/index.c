@@ -8,7 +8,7 @@ typedef struct job {
   const float *x;
   float *y;
   float fill;
-  int64_t block;                       /* floats copied as one piece after the last dimension */
+  int64_t block; /* floats copied as one piece after the last dimension */
 } job;
 
 static void fill_line(float *y, float value, int64_t count) {

@@ -49,8 +49,8 @@ void d3k_line_affine(const float *x, const float *scale, const float *shift, int
 /* rows.c: the two halves of a linear resize. ------------------------------------------------ */
 
 /** One row of pixels x_stride apart -> columns->size dense pixels. */
-void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels,
-                        const d3k_axis *columns, float fill, float *y);
+void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels, const d3k_axis *columns,
+                        float fill, float *y);
 
 /** y = a + (b - a) * weight over `count` floats. */
 void d3k_blend(const float *a, const float *b, float weight, float *y, int64_t count);
@@ -62,7 +62,7 @@ typedef struct d3k_row_pair {
   int64_t x_stride, in_width, channels;
   const d3k_axis *columns;
   float fill;
-  float *rows[2];    /* columns->size * channels floats each */
+  float *rows[2];     /* columns->size * channels floats each */
   int64_t numbers[2]; /* of the image's rows they hold; -1 = none */
 } d3k_row_pair;
 

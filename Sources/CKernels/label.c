@@ -118,9 +118,13 @@ static void run_slots(void *context, int64_t begin, int64_t end) {
   const int64_t line = j->width * j->classes;
   for (int64_t slot = begin; slot < end; slot++) {
     float *scratch = j->scratch + slot * 3 * line;
-    d3k_row_pair pair = {.x = j->x, .x_stride = j->x_stride, .in_width = j->in_width,
-                         .channels = j->classes, .columns = j->columns,
-                         .rows = {scratch, scratch + line}, .numbers = {-1, -1}};
+    d3k_row_pair pair = {.x = j->x,
+                         .x_stride = j->x_stride,
+                         .in_width = j->in_width,
+                         .channels = j->classes,
+                         .columns = j->columns,
+                         .rows = {scratch, scratch + line},
+                         .numbers = {-1, -1}};
     const int64_t last = j->height * (slot + 1) / j->slots;
     for (int64_t row = j->height * slot / j->slots; row < last; row++) {
       if (j->rows == NULL) {
@@ -145,11 +149,21 @@ void d3k_label(int32_t threads, const float *x, int64_t x_stride, int64_t height
                int64_t classes, int32_t is_probability, const d3k_axis *rows,
                const d3k_axis *columns, uint8_t *labels, uint8_t *confidence, float *entropy,
                float *probabilities, float *scratch) {
-  job j = {.x = x, .x_stride = x_stride, .in_width = width, .in_height = height,
-           .height = rows ? rows->size : height, .width = columns ? columns->size : width,
-           .classes = classes, .is_probability = is_probability, .rows = rows, .columns = columns,
-           .labels = labels, .confidence = confidence, .entropy = entropy,
-           .probabilities = probabilities, .scratch = scratch};
+  job j = {.x = x,
+           .x_stride = x_stride,
+           .in_width = width,
+           .in_height = height,
+           .height = rows ? rows->size : height,
+           .width = columns ? columns->size : width,
+           .classes = classes,
+           .is_probability = is_probability,
+           .rows = rows,
+           .columns = columns,
+           .labels = labels,
+           .confidence = confidence,
+           .entropy = entropy,
+           .probabilities = probabilities,
+           .scratch = scratch};
   const int64_t work = j.height * j.width * classes;
   if (work <= 0 || classes > MOST_CLASSES) return;
   j.slots = d3k_min(d3k_threads_for(threads, work), j.height);

@@ -94,8 +94,8 @@ D3K_INLINE void d3k_gather16(const float *x, int64_t stride, int64_t rows, int64
     const int64_t c = d3k_min(group, count - 4); /* the last four may overlap */
     d3k_f16 v[4];
     for (int32_t k = 0; k < 4; k++) {
-      v[k] = d3k_join4(d3k_load4(row[k] + c), d3k_load4(row[k + 4] + c),
-                       d3k_load4(row[k + 8] + c), d3k_load4(row[k + 12] + c));
+      v[k] = d3k_join4(d3k_load4(row[k] + c), d3k_load4(row[k + 4] + c), d3k_load4(row[k + 8] + c),
+                       d3k_load4(row[k + 12] + c));
     }
     d3k_quarters(v);
     for (int32_t k = 0; k < 4; k++) d3k_store16(out + (c + k) * out_step, v[k]);

@@ -78,7 +78,7 @@ typedef struct group_job {
   float *y;
   int64_t pixels, channels, width;
   int64_t parts, part_pixels;
-  int32_t power;  /* 1: sums; 2: sums of squared distances to `mean` */
+  int32_t power; /* 1: sums; 2: sums of squared distances to `mean` */
   float mean[WIDE], scale[WIDE], shift[WIDE];
   double partial[PARTS][WIDE];
 } group_job;
@@ -193,8 +193,8 @@ void d3k_group_norm(int32_t threads, const float *x, float *y, int64_t batch, in
   j.parts = d3k_ceil_div(pixels, j.part_pixels);
   for (int64_t b = 0; b < batch; b++) {
     const int64_t image = b * pixels * channels;
-    const group_norm n = {x + image, scale, shift, y + image, pixels, channels, group, threads,
-                          epsilon};
+    const group_norm n = {x + image, scale, shift,   y + image, pixels,
+                          channels,  group, threads, epsilon};
     for (int64_t c = 0; c < channels; c += bundle) {
       normalise_bundle(&n, &j, c, d3k_min(channels, c + bundle));
     }

@@ -45,18 +45,18 @@ D3K_INLINE span span_of(int32_t out, int32_t stride, int32_t pad, int32_t kernel
 }
 
 /* The channels `i`.. that fit in one vector. */
-#define POOL(name, type, load, store)                                     \
+#define POOL(name, type, load, store)                                          \
   D3K_INLINE void name(const cells *c, int32_t is_mean, int64_t i, float *y) { \
-    type v = (type)(is_mean ? 0.f : -INFINITY);                           \
-    const float *row = c->x + i;                                          \
-    for (int64_t r = 0; r < c->rows; r++, row += c->row_step) {           \
-      const float *x = row;                                               \
-      for (int64_t k = 0; k < c->columns; k++, x += c->column_step) {     \
-        const type next = load(x);                                        \
-        v = is_mean ? v + next : __builtin_elementwise_max(v, next);      \
-      }                                                                   \
-    }                                                                     \
-    store(y + i, is_mean ? v / c->divisor : v);                           \
+    type v = (type)(is_mean ? 0.f : -INFINITY);                                \
+    const float *row = c->x + i;                                               \
+    for (int64_t r = 0; r < c->rows; r++, row += c->row_step) {                \
+      const float *x = row;                                                    \
+      for (int64_t k = 0; k < c->columns; k++, x += c->column_step) {          \
+        const type next = load(x);                                             \
+        v = is_mean ? v + next : __builtin_elementwise_max(v, next);           \
+      }                                                                        \
+    }                                                                          \
+    store(y + i, is_mean ? v / c->divisor : v);                                \
   }
 #define LOAD1(x) (*(x))
 #define STORE1(y, v) (*(y) = (v))
@@ -84,14 +84,15 @@ D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_m
   const int64_t channels = w->out_channels;
   for (int64_t row = begin; row < end; row++) {
     const int64_t image = row / w->out_height;
-    const span v = span_of((int32_t)(row % w->out_height), w->stride_y, w->pad_top,
-                           w->kernel_height, w->dilation_y, w->in_height, j->pads[0], j->pads[2],
-                           j->counts_pads);
+    const span v =
+        span_of((int32_t)(row % w->out_height), w->stride_y, w->pad_top, w->kernel_height,
+                w->dilation_y, w->in_height, j->pads[0], j->pads[2], j->counts_pads);
     float *y = j->y + row * w->out_width * w->y_stride;
     for (int32_t column = 0; column < w->out_width; column++) {
       const span h = span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x,
                              w->in_width, j->pads[1], j->pads[3], j->counts_pads);
-      cells c = {.rows = v.last - v.first, .columns = h.last - h.first,
+      cells c = {.rows = v.last - v.first,
+                 .columns = h.last - h.first,
                  .row_step = w->x_stride * w->in_width * w->dilation_y,
                  .column_step = w->x_stride * w->dilation_x};
       const int64_t counted = (int64_t)v.counted * h.counted;
@@ -129,16 +130,16 @@ static void run(int32_t threads, job *j) {
   d3k_parallel(d3k_threads_for(threads, work), rows, j->is_mean ? mean_rows : max_rows, j);
 }
 
-void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain,
-                  const float *x, float *y) {
+void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain, const float *x,
+                  float *y) {
   job j = {.w = *window, .chain = chain, .x = x, .y = y};
   run(threads, &j);
 }
 
 void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
                       const int32_t pads[4], const d3k_chain *chain, const float *x, float *y) {
-  job j = {.w = *window, .chain = chain, .x = x, .y = y, .is_mean = 1,
-           .counts_pads = count_include_pad};
+  job j = {
+      .w = *window, .chain = chain, .x = x, .y = y, .is_mean = 1, .counts_pads = count_include_pad};
   if (count_include_pad) memcpy(j.pads, pads, sizeof j.pads);
   run(threads, &j);
 }

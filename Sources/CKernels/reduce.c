@@ -22,23 +22,27 @@ typedef struct job {
   const float *x;
   float *y;
   int64_t outer, count, inner;
-  int64_t tiles, width;      /* of `inner`; each `width` wide, the last one less */
-  int64_t parts, part_rows;  /* of `count` */
+  int64_t tiles, width;     /* of `inner`; each `width` wide, the last one less */
+  int64_t parts, part_rows; /* of `count` */
   int32_t reduction;
-  int32_t is_short;          /* a tile is 16 lines */
+  int32_t is_short; /* a tile is 16 lines */
   term term;
   fold fold;
-  int64_t tile;              /* the one being shared, outer * tiles + tile */
-  double (*partial)[WIDE];   /* parts x WIDE, on the caller's stack */
-  double largest[WIDE];      /* log-sum-exp */
+  int64_t tile;            /* the one being shared, outer * tiles + tile */
+  double (*partial)[WIDE]; /* parts x WIDE, on the caller's stack */
+  double largest[WIDE];    /* log-sum-exp */
 } job;
 
 D3K_INLINE float value_of(term term, float x, float largest) {
   switch (term) {
-    case PLAIN: return x;
-    case MAGNITUDE: return d3k_abs(x);
-    case SQUARE: return x * x;
-    case EXPONENTIAL: return d3k_exp_negative(x - largest);
+    case PLAIN:
+      return x;
+    case MAGNITUDE:
+      return d3k_abs(x);
+    case SQUARE:
+      return x * x;
+    case EXPONENTIAL:
+      return d3k_exp_negative(x - largest);
   }
   return x;
 }
@@ -49,20 +53,28 @@ D3K_INLINE double start_of(fold fold) {
 
 D3K_INLINE float fold_one(fold fold, float a, float b) {
   switch (fold) {
-    case ADD: return a + b;
-    case MULTIPLY: return a * b;
-    case LARGEST: return ((b > a) | (b != b)) ? b : a;
-    case SMALLEST: return ((b < a) | (b != b)) ? b : a;
+    case ADD:
+      return a + b;
+    case MULTIPLY:
+      return a * b;
+    case LARGEST:
+      return ((b > a) | (b != b)) ? b : a;
+    case SMALLEST:
+      return ((b < a) | (b != b)) ? b : a;
   }
   return a;
 }
 
 D3K_INLINE double fold_double(fold fold, double a, double b) {
   switch (fold) {
-    case ADD: return a + b;
-    case MULTIPLY: return a * b;
-    case LARGEST: return ((b > a) | (b != b)) ? b : a;
-    case SMALLEST: return ((b < a) | (b != b)) ? b : a;
+    case ADD:
+      return a + b;
+    case MULTIPLY:
+      return a * b;
+    case LARGEST:
+      return ((b > a) | (b != b)) ? b : a;
+    case SMALLEST:
+      return ((b < a) | (b != b)) ? b : a;
   }
   return a;
 }
@@ -151,16 +163,19 @@ D3K_INLINE void fold_part(const job *j, term term, fold fold, int64_t tile, int6
 
 /* The constants are spelled out so that each pair gets loops of its own. */
 D3K_CLONES
-static void fold_any(const job *j, int64_t tile, int64_t part, const double *largest,
-                     double *out) {
+static void fold_any(const job *j, int64_t tile, int64_t part, const double *largest, double *out) {
   if (j->fold == MULTIPLY) return fold_part(j, PLAIN, MULTIPLY, tile, part, largest, out);
   if (j->fold == LARGEST) return fold_part(j, PLAIN, LARGEST, tile, part, largest, out);
   if (j->fold == SMALLEST) return fold_part(j, PLAIN, SMALLEST, tile, part, largest, out);
   switch (j->term) {
-    case PLAIN: return fold_part(j, PLAIN, ADD, tile, part, largest, out);
-    case MAGNITUDE: return fold_part(j, MAGNITUDE, ADD, tile, part, largest, out);
-    case SQUARE: return fold_part(j, SQUARE, ADD, tile, part, largest, out);
-    case EXPONENTIAL: return fold_part(j, EXPONENTIAL, ADD, tile, part, largest, out);
+    case PLAIN:
+      return fold_part(j, PLAIN, ADD, tile, part, largest, out);
+    case MAGNITUDE:
+      return fold_part(j, MAGNITUDE, ADD, tile, part, largest, out);
+    case SQUARE:
+      return fold_part(j, SQUARE, ADD, tile, part, largest, out);
+    case EXPONENTIAL:
+      return fold_part(j, EXPONENTIAL, ADD, tile, part, largest, out);
   }
 }
 
@@ -180,11 +195,20 @@ static void finish(const job *j, int64_t tile, const double *sums, const double 
   for (int64_t i = 0; i < width_of(j, tile); i++) {
     double v = sums[i];
     switch (j->reduction) {
-      case D3K_REDUCE_MEAN: v /= (double)j->count; break;
-      case D3K_REDUCE_L2: v = sqrt(v); break;
-      case D3K_REDUCE_LOG_SUM: v = log(v); break;
-      case D3K_REDUCE_LOG_SUM_EXP: v = log(v) + largest[i]; break;
-      default: break;
+      case D3K_REDUCE_MEAN:
+        v /= (double)j->count;
+        break;
+      case D3K_REDUCE_L2:
+        v = sqrt(v);
+        break;
+      case D3K_REDUCE_LOG_SUM:
+        v = log(v);
+        break;
+      case D3K_REDUCE_LOG_SUM_EXP:
+        v = log(v) + largest[i];
+        break;
+      default:
+        break;
     }
     y[i] = (float)v;
   }
@@ -241,17 +265,36 @@ static void share_tile(int32_t threads, job *j, double *out) {
 void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, int64_t outer,
                 int64_t count, int64_t inner) {
   if (outer <= 0 || inner <= 0) return;
-  job j = {.x = x, .y = y, .outer = outer, .count = count, .inner = inner,
-           .reduction = reduction, .term = PLAIN, .fold = ADD};
+  job j = {.x = x,
+           .y = y,
+           .outer = outer,
+           .count = count,
+           .inner = inner,
+           .reduction = reduction,
+           .term = PLAIN,
+           .fold = ADD};
   switch (reduction) {
-    case D3K_REDUCE_MAX: j.fold = LARGEST; break;
-    case D3K_REDUCE_MIN: j.fold = SMALLEST; break;
-    case D3K_REDUCE_PROD: j.fold = MULTIPLY; break;
-    case D3K_REDUCE_L1: j.term = MAGNITUDE; break;
+    case D3K_REDUCE_MAX:
+      j.fold = LARGEST;
+      break;
+    case D3K_REDUCE_MIN:
+      j.fold = SMALLEST;
+      break;
+    case D3K_REDUCE_PROD:
+      j.fold = MULTIPLY;
+      break;
+    case D3K_REDUCE_L1:
+      j.term = MAGNITUDE;
+      break;
     case D3K_REDUCE_L2:
-    case D3K_REDUCE_SUM_SQUARE: j.term = SQUARE; break;
-    case D3K_REDUCE_LOG_SUM_EXP: j.term = EXPONENTIAL; break;
-    default: break;
+    case D3K_REDUCE_SUM_SQUARE:
+      j.term = SQUARE;
+      break;
+    case D3K_REDUCE_LOG_SUM_EXP:
+      j.term = EXPONENTIAL;
+      break;
+    default:
+      break;
   }
   j.width = d3k_min(inner, WIDE);
   j.tiles = d3k_ceil_div(inner, j.width);

@@ -46,8 +46,11 @@ static void run_slots(void *context, int64_t begin, int64_t end) {
   const int64_t total = j->batch * height, line = width * j->channels;
   for (int64_t slot = begin; slot < end; slot++) {
     float *scratch = j->scratch + slot * 2 * line;
-    d3k_row_pair pair = {.x_stride = j->x_stride, .in_width = j->in_width,
-                         .channels = j->channels, .columns = j->columns, .fill = j->fill,
+    d3k_row_pair pair = {.x_stride = j->x_stride,
+                         .in_width = j->in_width,
+                         .channels = j->channels,
+                         .columns = j->columns,
+                         .fill = j->fill,
                          .rows = {scratch, scratch + line}};
     int64_t image = -1;
     const int64_t last = total * (slot + 1) / j->slots;
@@ -72,7 +75,7 @@ void d3k_resize_linear(int32_t threads, const float *x, int64_t x_stride, int64_
   const int64_t work = total * columns->size * channels;
   if (work <= 0) return;
   threads = (int32_t)d3k_min(d3k_threads_for(threads, work), total);
-  job j = {x,         y,        scratch,  rows, columns,   chain,    x_stride,
-           y_stride,  batch,    in_height, in_width, channels, threads,  fill};
+  job j = {x,        y,     scratch,   rows,     columns,  chain,   x_stride,
+           y_stride, batch, in_height, in_width, channels, threads, fill};
   d3k_parallel(threads, threads, run_slots, &j);
 }

@@ -4,8 +4,7 @@
 
 /* y = a + (b - a) * w over one pixel, in vectors that may overlap at its end. */
 D3K_INLINE void lerp_pixel(const float *a, const float *b, float w, float *y, int64_t channels) {
-#define LERP(load, store, i) \
-  store(y + (i), load(a + (i)) + (load(b + (i)) - load(a + (i))) * w)
+#define LERP(load, store, i) store(y + (i), load(a + (i)) + (load(b + (i)) - load(a + (i))) * w)
   if (channels >= 16) {
     for (int64_t i = 0; i < channels - 16; i += 16) LERP(d3k_load16, d3k_store16, i);
     if (channels % 16 == 4) { /* 20 classes */
@@ -26,8 +25,8 @@ D3K_INLINE void lerp_pixel(const float *a, const float *b, float w, float *y, in
 }
 
 D3K_CLONES
-void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels,
-                        const d3k_axis *columns, float fill, float *y) {
+void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels, const d3k_axis *columns,
+                        float fill, float *y) {
   for (int64_t c = 0; c < columns->size; c++, y += channels) {
     const float w = columns->weight[c];
     if (w == -1.f) {

@@ -1,7 +1,10 @@
 /// Computes a node whose inputs are all constants: what an exporter wrote as shape arithmetic.
 extension Operator {
-  /// Larger results are computed by the runtime, once per model.
-  static let largestFoldedCount = 1 << 18
+  /// Larger results are computed by the runtime, once per model; integers, which say where data
+  /// goes, must be known at once.
+  static func largestFoldedCount(_ type: ElementType) -> Int {
+    type == .float32 ? 1 << 18 : 1 << 22
+  }
 
   /// The value, or nil where the operator is not worth folding.
   func folded(_ inputs: [ConstantTensor], result: ValueInfo) throws(Das3Error) -> ConstantTensor? {
@@ -51,12 +54,15 @@ extension Operator {
   {
     let outer = result.shape.dims[..<axis].reduce(1, *)
     func joined<T>(_ parts: [[T]]) -> [T] {
-      (0..<outer).flatMap { row in
-        parts.flatMap { part in
+      var result: [T] = []
+      result.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+      for row in 0..<outer {
+        for part in parts {
           let length = part.count / max(1, outer)
-          return part[row * length..<(row + 1) * length]
+          result.append(contentsOf: part[row * length..<(row + 1) * length])
         }
       }
+      return result
     }
     if inputs.allSatisfy({ $0.type != .float32 }) {
       return ConstantTensor(
@@ -205,7 +211,8 @@ extension Binary {
     case .multiply: return p &* q
     case .minimum: return min(p, q)
     case .maximum: return max(p, q)
-    case .divide, .integerDivide: return q == 0 ? nil : p.dividedReportingOverflow(by: q).partialValue
+    case .divide, .integerDivide:
+      return q == 0 ? nil : p.dividedReportingOverflow(by: q).partialValue
     case .remainder: return q == 0 ? nil : p.remainderReportingOverflow(dividingBy: q).partialValue
     case .modulo:
       guard q != 0 else { return nil }

@@ -56,7 +56,9 @@ package struct ConstantTensor: Equatable, Sendable {
   }
 }
 
-/// What the elements of a value mean. Everything that runs per frame is computed in float32.
+/// What the elements of a value mean.
+///
+/// Everything that runs per frame is computed in float32.
 package enum ElementType: Sendable {
   case float32
   case int64

@@ -2,7 +2,9 @@
 /// shapes and folds away whatever depends on nothing but constants.
 package struct GraphBuilder {
   typealias ValueID = Graph.ValueID
-  /// Lowers one ONNX node. Registered by operator type in `importers`.
+  /// Lowers one ONNX node.
+  ///
+  /// Registered by operator type in `importers`.
   typealias Importer =
     @Sendable (inout GraphBuilder, OnnxModel.Node) throws(Das3Error) -> Void
 
@@ -17,9 +19,11 @@ package struct GraphBuilder {
   /// Makes the graph.
   ///
   /// - Parameters:
+  ///   - model: the file's nodes and weights.
   ///   - inputs: shapes of the graph inputs that come at run time, by name.
   ///   - constants: values of the graph inputs that are known now, by name.
   ///   - outputs: names of the values to keep; everything else is dropped.
+  /// - Returns: the nodes that the outputs need, in an order in which they can run.
   /// - Throws: an error that names the node, its operator, what was found and what was expected.
   package static func build(
     _ model: OnnxModel, inputs: [(name: String, shape: Shape)],
@@ -111,7 +115,8 @@ package struct GraphBuilder {
   {
     guard let id = try optionalInput(node, index) else { return nil }
     if let tensor = graph.constant(id) { return tensor }
-    if case .parameter = graph.values[id].source, let tensor = model.value(named: node.inputs[index])
+    if case .parameter = graph.values[id].source,
+      let tensor = model.value(named: node.inputs[index])
     {
       return tensor
     }
@@ -135,7 +140,9 @@ package struct GraphBuilder {
     var info = try operation.infer(inputs.map { graph.values[$0].info })
     info.shape = try info.shape.validated()
     let constants = inputs.compactMap { graph.constant($0) }
-    if constants.count == inputs.count, info.shape.elementCount <= Operator.largestFoldedCount {
+    if constants.count == inputs.count,
+      info.shape.elementCount <= Operator.largestFoldedCount(info.type)
+    {
       try reserve(info.shape.elementCount)
       if let folded = try operation.folded(constants, result: info) { return constant(folded) }
     }
@@ -189,7 +196,8 @@ extension OnnxModel {
   fileprivate func nodesNeeded(for outputs: [String]) -> [Bool] {
     var names = Set(outputs)
     var needed = [Bool](repeating: false, count: nodes.count)
-    for index in nodes.indices.reversed() where nodes[index].outputs.contains(where: names.contains) {
+    for index in nodes.indices.reversed() where nodes[index].outputs.contains(where: names.contains)
+    {
       needed[index] = true
       names.formUnion(nodes[index].inputs)
     }

@@ -41,8 +41,12 @@ internal import COnnx
     var model: OpaquePointer?
     var recordLimits = d3o_limits(
       max_bytes: limits.maximumBytes, max_nodes: limits.maximumNodes)
-    try unsafe call { unsafe d3o_parse(&model, bytes.baseAddress, bytes.count, &recordLimits, $0, $1) }
-    guard let model = unsafe model else { throw Das3Error(.internal, "the ONNX reader gave no model") }
+    try unsafe call {
+      unsafe d3o_parse(&model, bytes.baseAddress, bytes.count, &recordLimits, $0, $1)
+    }
+    guard let model = unsafe model else {
+      throw Das3Error(.internal, "the ONNX reader gave no model")
+    }
     defer { unsafe d3o_free(model) }
     try limits.deadline.check()
     let opset = Int(unsafe d3o_get_graph(model).pointee.opset)
@@ -74,7 +78,9 @@ internal import COnnx
     let stem = path.hasSuffix(".onnx") ? String(path.dropLast(5)) : path
     var bytes: UnsafeMutableRawPointer?
     var size = 0
-    guard (try? unsafe call { unsafe d3o_read_file(&bytes, &size, stem + ".json", 1 << 20, $0, $1) }) != nil
+    guard
+      (try? unsafe call { unsafe d3o_read_file(&bytes, &size, stem + ".json", 1 << 20, $0, $1) })
+        != nil
     else { return nil }
     defer { unsafe d3o_free_bytes(bytes) }
     let text = unsafe String(
@@ -87,14 +93,17 @@ internal import COnnx
   }
 
   /// Reads one serialised TensorProto.
-  package static func loadTensor(bytes: UnsafeRawBufferPointer) throws(Das3Error) -> ConstantTensor {
+  package static func loadTensor(bytes: UnsafeRawBufferPointer) throws(Das3Error) -> ConstantTensor
+  {
     let limits = Limits()
     var model: OpaquePointer?
     var recordLimits = d3o_limits(max_bytes: limits.maximumBytes, max_nodes: 1)
     try unsafe call {
       unsafe d3o_parse_tensor(&model, bytes.baseAddress, bytes.count, &recordLimits, $0, $1)
     }
-    guard let model = unsafe model else { throw Das3Error(.internal, "the ONNX reader gave no tensor") }
+    guard let model = unsafe model else {
+      throw Das3Error(.internal, "the ONNX reader gave no tensor")
+    }
     defer { unsafe d3o_free(model) }
     return try unsafe OnnxImport(limits: limits, model: model, directory: -1).tensor(0)
   }
@@ -111,17 +120,22 @@ internal import COnnx
 
   private static func hasExternalData(_ model: OpaquePointer) -> Bool {
     let graph = unsafe d3o_get_graph(model).pointee
-    return unsafe (0..<Int(graph.tensor_count)).contains { unsafe graph.tensors[$0].is_external != 0 }
+    return unsafe (0..<Int(graph.tensor_count)).contains {
+      unsafe graph.tensors[$0].is_external != 0
+    }
   }
 
   private func convert() throws(Das3Error) -> OnnxModel {
     let graph = unsafe d3o_get_graph(model).pointee
     guard unsafe graph.function_count == 0 else {
-      throw .unsupported(unsafe "the file defines \(graph.function_count) functions; expected plain operators")
+      throw .unsupported(
+        unsafe "the file defines \(graph.function_count) functions; expected plain operators")
     }
     var nodes: [OnnxModel.Node] = []
     nodes.reserveCapacity(unsafe Int(graph.node_count))
-    for index in unsafe 0..<Int(graph.node_count) { nodes.append(try unsafe node(graph.nodes[index])) }
+    for index in unsafe 0..<Int(graph.node_count) {
+      nodes.append(try unsafe node(graph.nodes[index]))
+    }
     let roles = ParameterRoles(nodes: nodes)
 
     var constants: [String: ConstantTensor] = [:]
@@ -161,7 +175,8 @@ internal import COnnx
       opset: Int(graph.opset), irVersion: Int(graph.ir_version),
       producer: [String(cString: graph.producer_name), String(cString: graph.producer_version)]
         .filter { !$0.isEmpty }.joined(separator: " "),
-      metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants, parameters: parameters, weights: weights)
+      metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants,
+      parameters: parameters, weights: weights)
   }
 
   private func metadata(_ graph: d3o_graph) -> [String: String] {
@@ -244,7 +259,8 @@ internal import COnnx
     default:
       // Integers are indices and sizes; eight bytes each here, perhaps one in the file.
       guard count <= Shape.maximumComputedCount else {
-        throw .limit("tensor '\(name)' has \(count) integers; the limit is \(Shape.maximumComputedCount)")
+        throw .limit(
+          "tensor '\(name)' has \(count) integers; the limit is \(Shape.maximumComputedCount)")
       }
       var ints = [Int64](repeating: 0, count: count)
       try unsafe Self.call { message, capacity in
@@ -253,7 +269,8 @@ internal import COnnx
             model, Int64(index), directory, $0.baseAddress, Int64(count), message, capacity)
         }
       }
-      return unsafe ConstantTensor(shape: shape, type: record.data_type == 9 ? .bool : .int64, ints: ints)
+      return unsafe ConstantTensor(
+        shape: shape, type: record.data_type == 9 ? .bool : .int64, ints: ints)
     }
   }
 

@@ -1,4 +1,5 @@
 /// An ONNX file as Swift values: nodes, constants, and the parameters that weights are made of.
+///
 /// Independent of the input size; immutable and shared by everything made from it.
 package final class OnnxModel: Sendable {
   package struct Attribute: Equatable, Sendable {
@@ -66,7 +67,8 @@ package final class OnnxModel: Sendable {
 
   package init(
     nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
-    metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor], parameters: [Parameter],
+    metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor],
+    parameters: [Parameter],
     weights: [Float]
   ) {
     self.nodes = nodes

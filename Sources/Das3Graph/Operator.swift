@@ -1,4 +1,6 @@
-/// The operators a graph is made of. ONNX's larger vocabulary is lowered to these at import.
+/// The operators a graph is made of.
+///
+/// ONNX's larger vocabulary is lowered to these at import.
 ///
 /// Switches over `Operator` have no `default`: a new case is an error at each place to fill in.
 package enum Operator: Sendable {

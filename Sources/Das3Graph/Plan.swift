@@ -141,7 +141,8 @@ extension Plan.View {
     let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3])
     guard c == 1 || strides[1] == 1 else { return nil }
     let pixel = w > 1 ? strides[3] : h > 1 ? strides[2] : n > 1 ? strides[0] : c
-    guard pixel >= c, h == 1 || strides[2] == pixel * w, n == 1 || strides[0] == pixel * w * h else {
+    guard pixel >= c, h == 1 || strides[2] == pixel * w, n == 1 || strides[0] == pixel * w * h
+    else {
       return nil
     }
     return pixel

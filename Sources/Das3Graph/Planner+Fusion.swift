@@ -2,6 +2,7 @@
 /// a concatenation.
 extension Planner {
   /// Follows the only consumers of `id` as long as they are element-wise on rows of `layout`.
+  ///
   /// Returns the stages and the value that the last of them makes.
   mutating func absorb(_ id: ValueID, layout: View, after stages: [Plan.Stage] = [])
     -> (chain: [Plan.Stage], value: ValueID)
@@ -21,7 +22,9 @@ extension Planner {
 
   /// The node as a stage on the running value, or nil where it is none or must wait for an operand.
   mutating func stage(for node: Graph.Node, running value: ValueID, layout: View) -> Plan.Stage? {
-    guard graph.values[node.output].shape == layout.shape, let rows = layout.rows else { return nil }
+    guard graph.values[node.output].shape == layout.shape, let rows = layout.rows else {
+      return nil
+    }
     switch node.operation {
     case .unary(let unary):
       return Plan.Stage(function: .unary(unary), extent: .none, operands: [])

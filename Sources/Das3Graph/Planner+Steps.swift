@@ -52,7 +52,8 @@ extension Planner {
   private mutating func lowerImage(_ node: Graph.Node) {
     var inputs = node.inputs.map { view(of: $0) }
     inputs[0] = channelsLast(inputs[0])
-    for index in inputs.indices.dropFirst() where inputs[index].strides != inputs[index].shape.contiguousStrides {
+    for index in inputs.indices.dropFirst()
+    where inputs[index].strides != inputs[index].shape.contiguousStrides {
       inputs[index] = copy(inputs[index], order: Array(0..<inputs[index].shape.rank))
     }
     let layout = View(image: graph.values[node.output].shape, buffer: -1)
@@ -73,7 +74,10 @@ extension Planner {
     if case .batchNorm = node.operation, x.rows?.channelAxis != 1, shape[1] > 1 || x.rows == nil {
       x = copy(x, order: Self.channelsLastOrder(shape.rank))
     } else if x.rows == nil {
-      x = copy(x, order: Self.completed(x.strides.contains { $0 <= 0 } ? [] : x.memoryOrder, rank: shape.rank))
+      x = copy(
+        x,
+        order: Self.completed(x.strides.contains { $0 <= 0 } ? [] : x.memoryOrder, rank: shape.rank)
+      )
     }
     guard let first = stage(for: node, running: base, layout: x) else {
       return lowerBroadcast(node)

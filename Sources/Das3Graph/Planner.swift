@@ -29,10 +29,15 @@ package struct Planner {
 
   /// Makes the plan; a pure function of graph and traits.
   ///
-  /// - Parameter putsChannelsLast: 4-D outputs end as NHWC whatever the graph left them as.
+  /// - Parameters:
+  ///   - graph: what to compute.
+  ///   - model: the owner of the graph's parameters.
+  ///   - traits: what kernels do well.
+  ///   - putsChannelsLast: 4-D outputs end as NHWC whatever the graph left them as.
+  /// - Returns: steps over buffers, with the memory of each laid out.
   package static func plan(
     _ graph: Graph, of model: OnnxModel, traits: Traits, putsChannelsLast: Bool
-  ) throws(Das3Error) -> Plan {
+  ) -> Plan {
     var planner = Planner(graph: graph, model: model, traits: traits)
     planner.placeConcatenations()
     for input in graph.inputs { planner.addInput(input) }

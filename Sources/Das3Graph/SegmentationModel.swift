@@ -27,7 +27,9 @@ package final class SegmentationModel: Sendable {
 
   /// - Throws: `.unsupported` where it is no segmentation network or has an operator we lack,
   ///   `.shape` where sizes or class names do not fit.
-  package init(_ onnx: OnnxModel, metadata: Metadata, deadline: Deadline = Deadline(milliseconds: 0))
+  package init(
+    _ onnx: OnnxModel, metadata: Metadata, deadline: Deadline = Deadline(milliseconds: 0)
+  )
     throws(Das3Error)
   {
     self.onnx = onnx
@@ -45,7 +47,8 @@ package final class SegmentationModel: Sendable {
         "input '\(port.name)' has \(dims[1] ?? 0) channels; expected 1 or 3 before H×W")
     }
     guard (dims[2] ?? 1) >= 1, (dims[3] ?? 1) >= 1 else {
-      throw .shape("input '\(port.name)' is \(dims[2] ?? 0)×\(dims[3] ?? 0) pixels; expected at least 1×1")
+      throw .shape(
+        "input '\(port.name)' is \(dims[2] ?? 0)×\(dims[3] ?? 0) pixels; expected at least 1×1")
     }
     inputName = port.name
     channelCount = dims[1] ?? 3

@@ -23,7 +23,8 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
   /// Throws unless every size, the rank and the product are within what kernels can address.
   package func validated() throws(Das3Error) -> Shape {
     guard rank <= Self.maximumRank else {
-      throw .unsupported("a tensor of \(rank) dimensions; at most \(Self.maximumRank) are supported")
+      throw .unsupported(
+        "a tensor of \(rank) dimensions; at most \(Self.maximumRank) are supported")
     }
     var count = 1
     for size in dims {
@@ -31,7 +32,8 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
       // A size of 0 does not excuse the others: strides multiply them.
       let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
       guard !overflow, product <= Self.maximumElementCount else {
-        throw .limit("a tensor of \(self) elements; at most \(Self.maximumElementCount) are allowed")
+        throw .limit(
+          "a tensor of \(self) elements; at most \(Self.maximumElementCount) are allowed")
       }
       count = product
     }

@@ -7,19 +7,28 @@ import Glibc
   private let start: UnsafeMutablePointer<Float>
 
   /// Allocates; the content starts as zeros.
+  ///
+  /// Pages cost nothing before they are first touched.
   package init(elementCount: Int) throws(Das3Error) {
     self.elementCount = max(elementCount, 1)
     let (byteCount, overflow) = self.elementCount.multipliedReportingOverflow(by: 4)
-    var block: UnsafeMutableRawPointer?
-    guard !overflow, unsafe posix_memalign(&block, 64, byteCount) == 0, let block = unsafe block
-    else { throw .memory("\(self.elementCount) × 4 bytes could not be allocated") }
-    unsafe memset(block, 0, byteCount)
+    let block =
+      unsafe overflow
+      ? MAP_FAILED
+      : mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let block = unsafe block, unsafe block != MAP_FAILED else {
+      throw .memory("\(self.elementCount) × 4 bytes could not be allocated")
+    }
+    // Large pages: a plan walks over all of its memory, once per frame.
+    unsafe madvise(block, byteCount, MADV_HUGEPAGE)
     unsafe start = block.assumingMemoryBound(to: Float.self)
   }
 
-  deinit { unsafe free(start) }
+  deinit { unsafe munmap(start, 4 * elementCount) }
 
-  /// Element `offset`. Valid as long as the arena.
+  /// Element `offset`.
+  ///
+  /// Valid as long as the arena.
   func pointer(at offset: Int) -> UnsafeMutablePointer<Float> { unsafe start + offset }
 
   /// Copies `values` to the front.
@@ -31,4 +40,3 @@ import Glibc
     }
   }
 }
-

@@ -95,9 +95,7 @@ import Das3Graph
 
   static func byteCount(_ channelCount: Int) -> Int { 2 * 4 * Plan.aligned(channelCount) }
 
-  /// - Parameters:
-  ///   - operands: scale, shift, mean, variance.
-  ///   - result: `byteCount` bytes.
+  /// `operands`: scale, shift, mean, variance; `result`: `byteCount` bytes.
   init(
     _ operands: [Plan.View], _ epsilon: Float, _ memory: borrowing Memory,
     result: UnsafeMutableRawPointer

@@ -15,7 +15,11 @@ package final class Executor {
 
   /// Chooses kernels and allocates everything; `setWeights` must follow.
   ///
-  /// - Parameter memoryLimit: bytes, 0 = none.
+  /// - Parameters:
+  ///   - plan: what to run.
+  ///   - parameterCount: elements of the weight vector.
+  ///   - options: threads, backend, precision.
+  ///   - memoryLimit: bytes, 0 = none.
   /// - Throws: `.memory` where the limit or the machine does not suffice.
   package init(
     _ plan: Plan, parameterCount: Int, options: ExecutionOptions, memoryLimit: UInt64 = 0

@@ -36,7 +36,14 @@ import Das3Graph
   let data: UnsafeRawPointer
   let strideBytes: Int
 
-  /// - Parameter strideBytes: from one row to the next, 0 = rows without padding.
+  /// Checks what the caller says of the picture; nothing is read yet.
+  ///
+  /// - Parameters:
+  ///   - data: first byte of the first row.
+  ///   - height: in pixels.
+  ///   - width: in pixels.
+  ///   - strideBytes: from one row to the next, 0 = rows without padding.
+  ///   - format: a number of `das3_format`.
   /// - Throws: `.argument` naming the value that is out of range.
   package init(
     data: UnsafeRawPointer, height: Int, width: Int, strideBytes: Int64, format: Int32

@@ -67,7 +67,9 @@ class Kernel {
     return unsafe arena.pointer(at: buffer.offset + view.offset)
   }
 
-  var scratchPointer: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(scratch.pointer(at: 0)) }
+  var scratchPointer: UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(scratch.pointer(at: 0))
+  }
 }
 
 extension Plan.Step {

@@ -1,7 +1,9 @@
 internal import CKernels
 import Das3Graph
 
-/// A model prepared for one input size: frames in, labels out. One thread at a time.
+/// A model prepared for one input size: frames in, labels out.
+///
+/// One thread at a time.
 @safe package final class Segmenter {
   /// Where results go; height × width of the frame each, nil = not wanted.
   @safe package struct Results {
@@ -46,10 +48,16 @@ import Das3Graph
   private var prepared: Prepared?
   private var resampling: Resampling?
 
+  /// Prepares a model; where the size is known, plan and memory are made at once.
+  ///
   /// - Parameters:
+  ///   - model: shared, not copied.
   ///   - size: height and width the network works on; nil = the model's fixed size, or the
   ///     frame's own (rounded to the model's stride multiple where the network refuses it).
+  ///   - options: threads, backend, precision.
   ///   - memoryLimit: bytes, 0 = none.
+  /// - Throws: `.shape` where the network does not fit the size, `.memory` where the limit or the
+  ///   machine does not suffice.
   package init(
     _ model: SegmentationModel, size: (height: Int, width: Int)?, options: ExecutionOptions,
     memoryLimit: UInt64
@@ -129,7 +137,9 @@ import Das3Graph
     } catch {
       guard error.code == .shape else { throw error }
       let multiple = model.strideMultiple
-      func rounded(_ size: Int) -> Int { max(multiple, (size + multiple / 2) / multiple * multiple) }
+      func rounded(_ size: Int) -> Int {
+        max(multiple, (size + multiple / 2) / multiple * multiple)
+      }
       new = try prepare(
         height: model.fixedHeight ?? rounded(frame.height),
         width: model.fixedWidth ?? rounded(frame.width))
@@ -141,7 +151,7 @@ import Das3Graph
 
   private func prepare(height: Int, width: Int) throws(Das3Error) -> Prepared {
     let graph = try model.graph(height: height, width: width)
-    let plan = try Planner.plan(
+    let plan = Planner.plan(
       graph, of: model.onnx, traits: .kernels(options), putsChannelsLast: true)
     let executor = try Executor(
       plan, parameterCount: model.onnx.weights.count, options: options, memoryLimit: memoryLimit)

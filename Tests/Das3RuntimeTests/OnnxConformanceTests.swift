@@ -12,12 +12,14 @@ struct OnnxConformanceTests {
   static let promised: Set<String> = [
     "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "LayerNormalization",
     "GroupNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Clip", "HardSwish",
-    "HardSigmoid", "Sigmoid", "Tanh", "Softplus", "Mish", "Erf", "Gelu", "Exp", "Log", "Sqrt", "Pow",
+    "HardSigmoid", "Sigmoid", "Tanh", "Softplus", "Mish", "Erf", "Gelu", "Exp", "Log", "Sqrt",
+    "Pow",
     "Abs", "Neg", "Reciprocal", "Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "MaxPool",
     "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax",
     "ReduceMin", "ReduceL2", "ArgMax", "Softmax", "LogSoftmax", "Resize", "Upsample", "Concat",
     "Split", "Slice", "Pad", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand",
-    "Tile", "Gather", "DepthToSpace", "SpaceToDepth", "MatMul", "Gemm", "Dropout", "Identity", "Cast",
+    "Tile", "Gather", "DepthToSpace", "SpaceToDepth", "MatMul", "Gemm", "Dropout", "Identity",
+    "Cast",
     "Where", "Equal", "Less", "Greater", "And", "Or", "Not", "Constant", "ConstantOfShape", "Shape",
     "Size", "Range", "Floor", "Ceil", "Mod", "Einsum",
   ]
@@ -32,7 +34,8 @@ struct OnnxConformanceTests {
     #expect(table.passed >= 560)
   }
 
-  @Test("operators, networks and simple graphs that PyTorch and others exported",
+  @Test(
+    "operators, networks and simple graphs that PyTorch and others exported",
     arguments: ["pytorch-operator", "pytorch-converted", "simple"])
   func folders(_ folder: String) throws {
     for backend in OnnxData.backends {

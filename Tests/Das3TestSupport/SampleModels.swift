@@ -5,7 +5,7 @@ package enum SampleModels {
   /// Convolution, normalisation, activation, pooling, a skip connection and an upsampling:
   /// N×3×H×W to N×5×H×W for even sizes, with metadata.
   ///
-  /// - Parameter seed: decides the weights; the graph is always the same.
+  /// `seed` decides the weights; the graph is always the same.
   package static func convolutional(seed: UInt64 = 1) -> OnnxWriter {
     var random = SplitMix64(seed: seed)
     var model = OnnxWriter()
@@ -24,7 +24,8 @@ package enum SampleModels {
     model.floats("head.w", [5, 16, 1, 1], random.floats(80))
     model.floats("scales", [4], [1, 1, 2, 2])
     model.node(
-      "Conv", ["image", "stem.w"], ["stem"], ["pads": .ints([1, 1, 1, 1]), "strides": .ints([2, 2])])
+      "Conv", ["image", "stem.w"], ["stem"],
+      ["pads": .ints([1, 1, 1, 1]), "strides": .ints([2, 2])])
     model.node(
       "BatchNormalization", ["stem", "norm.scale", "norm.shift", "norm.mean", "norm.variance"],
       ["normed"], ["epsilon": .float(1e-3)])

@@ -2,7 +2,9 @@ import Foundation
 import Testing
 
 /// Networks, frames and reference outputs that lie in `shared` beside the checkout: too large for
-/// the repository. A test that needs them is marked `.needsSharedData` and skipped elsewhere.
+/// the repository.
+///
+/// A test that needs them is marked `.needsSharedData` and skipped elsewhere.
 package enum SharedData {
   /// The checkout's own root.
   package static let package = URL(filePath: #filePath)

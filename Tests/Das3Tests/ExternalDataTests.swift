@@ -49,7 +49,8 @@ struct ExternalDataTests {
     _ model: TestModel, _ statuses: [Int] = [Int(DAS3_E_IO)],
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(statuses.contains(Int(model.status)), "\(model.message)", sourceLocation: sourceLocation)
+    #expect(
+      statuses.contains(Int(model.status)), "\(model.message)", sourceLocation: sourceLocation)
     #expect(model.handle == nil, sourceLocation: sourceLocation)
     #expect(HostileFileTests.isOneLine(model.message), sourceLocation: sourceLocation)
   }

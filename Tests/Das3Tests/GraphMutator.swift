@@ -1,7 +1,9 @@
 import Das3TestSupport
 
 /// A well-formed model in, one that is wrong in its meaning out: other numbers, other operators,
-/// other connections. Reaches what damaged bytes seldom do: shape rules, planner and kernels.
+/// other connections.
+///
+/// Reaches what damaged bytes seldom do: shape rules, planner and kernels.
 struct GraphMutator {
   private static let numbers = [
     0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 24, 255, 32767, 65536, 1 << 20, 1 << 24, Int(Int32.max),
@@ -48,7 +50,9 @@ struct GraphMutator {
       ? Int.random(in: -20...40, using: &random) : pick(Self.numbers, or: 0)
   }
 
-  private mutating func index(_ count: Int) -> Int { Int.random(in: 0..<max(count, 1), using: &random) }
+  private mutating func index(_ count: Int) -> Int {
+    Int.random(in: 0..<max(count, 1), using: &random)
+  }
 
   private mutating func value() -> String {
     let names = model.nodes.flatMap(\.outputs) + model.initializers.map(\.name) + ["image", ""]

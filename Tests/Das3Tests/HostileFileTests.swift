@@ -63,7 +63,8 @@ struct HostileFileTests {
     }
   }
 
-  @Test("other numbers and connections in a convolution network do no harm", arguments: 0..<groupCount)
+  @Test(
+    "other numbers and connections in a convolution network do no harm", arguments: 0..<groupCount)
   func mutatedConvolutional(_ group: Int) async {
     await #expect(processExitsWith: .success) { [group = group as Int] in
       HostileFileTests.expectHarmless(group) {
@@ -132,7 +133,9 @@ struct HostileFileTests {
     print("RUNCOUNT", group, runCount, growth ?? 0)
   }
 
-  /// Loads; what loads is prepared and run on a small frame. Returns whether it came so far.
+  /// Loads; what loads is prepared and run on a small frame.
+  ///
+  /// Returns whether it came so far.
   @discardableResult
   static func expectHarmless(_ bytes: [UInt8], _ comment: Comment) -> Bool {
     var options = TestModel.options()

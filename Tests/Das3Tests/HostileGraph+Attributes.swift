@@ -13,7 +13,10 @@ extension HostileGraph {
         $0.ints("sizes", [1, 3, 8, 8])
         $0.node(
           "Resize", ["x", "roi", "", "sizes"], ["y"],
-          ["coordinate_transformation_mode": .string("tf_crop_and_resize"), "mode": .string("linear")])
+          [
+            "coordinate_transformation_mode": .string("tf_crop_and_resize"),
+            "mode": .string("linear"),
+          ])
       },
       network("Resize to the largest size that keeps the aspect", opset: 18) {
         $0.ints("sizes", [.max, .max, .max, .max])

@@ -20,7 +20,9 @@ extension HostileGraph {
         },
         computed("Expand to \(size)", [size, 3, 16, 16]) { $0.node("Expand", ["x", "v"], ["y"]) },
         computed("Tile by \(size)", [1, 1, size, size]) { $0.node("Tile", ["x", "v"], ["y"]) },
-        computed("Reshape to \(size)", [1, size, size, 16]) { $0.node("Reshape", ["x", "v"], ["y"]) },
+        computed("Reshape to \(size)", [1, size, size, 16]) {
+          $0.node("Reshape", ["x", "v"], ["y"])
+        },
         computed("Resize to \(size)", [1, 3, size, 16]) {
           $0.node("Resize", ["x", "", "", "v"], ["y"])
         },
@@ -31,7 +33,7 @@ extension HostileGraph {
         computed("Pad by \(size)", [0, 0, size == -1 ? -20 : size, 0, 0, 0, size, 0]) {
           $0.node("Pad", ["x", "v"], ["y"])
         },
-        computed("Unsqueeze at \(size)", [size]) { 
+        computed("Unsqueeze at \(size)", [size]) {
           $0.node("Unsqueeze", ["x", "v"], ["u"])
           $0.node("Relu", ["u"], ["y"])
         },
@@ -44,7 +46,8 @@ extension HostileGraph {
       ]
     } + [
       computed("a tensor of 2^40 elements", [1 << 20, 1 << 20]) {
-        $0.initializers.append(OnnxTensor("w", type: OnnxTensor.float32, [1 << 20, 1 << 20], .missing))
+        $0.initializers.append(
+          OnnxTensor("w", type: OnnxTensor.float32, [1 << 20, 1 << 20], .missing))
         $0.node("Add", ["x", "w"], ["y"])
       },
       computed("sizes whose product overflows", [1 << 32, 1 << 32, 1 << 32, 1]) {
@@ -98,7 +101,8 @@ extension HostileGraph {
       network("large folded tensors, a thousand times") {
         $0.ints("v", [1 << 21])
         $0.initializers.append(OnnxTensor("one", [], ints: [1]))
-        $0.node("ConstantOfShape", ["v"], ["f0"], ["value": .tensor(OnnxTensor("", [1], ints: [1]))])
+        $0.node(
+          "ConstantOfShape", ["v"], ["f0"], ["value": .tensor(OnnxTensor("", [1], ints: [1]))])
         for index in 0..<1000 { $0.node("Add", ["f\(index)", "one"], ["f\(index + 1)"]) }
         $0.node("Reshape", ["x", "f1000"], ["y"])
       },
@@ -107,7 +111,8 @@ extension HostileGraph {
   /// An initialiser whose stated size has no data behind it.
   private static func initializer(_ size: Int) -> HostileGraph {
     network("an initialiser of \(size) × 2 elements") {
-      $0.initializers.append(OnnxTensor("w", type: OnnxTensor.float32, [size, 2], .floats([1, 2])))
+      $0.initializers.append(
+        OnnxTensor("w", type: OnnxTensor.float32, [size, 2], .floats([1, 2])))
       $0.node("Add", ["x", "w"], ["y"])
     }
   }

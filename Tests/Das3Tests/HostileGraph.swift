@@ -70,84 +70,87 @@ extension HostileGraph {
   static let unsupported = Int(DAS3_E_UNSUPPORTED)
 
   /// The checker of libonnx judges opset 17, ours opset 18 and later: each must find it.
-  static let structures: [HostileGraph] = [17, 18, 21].flatMap { opset in
-    [
-      network("a node that reads its own output", format, opset: opset) {
-        $0.node("Relu", ["y"], ["y"])
-      },
-      network("two nodes in a circle", format, opset: opset) {
-        $0.node("Relu", ["b"], ["a"])
-        $0.node("Relu", ["a"], ["b"])
-        $0.node("Add", ["a", "x"], ["y"])
-      },
-      network("a circle of nodes that only present scores", format, opset: opset) {
-        $0.node("Identity", ["y"], ["a"])
-        $0.node("Identity", ["a"], ["y"])
-      },
-      network("a circle of softmaxes", format, opset: opset) {
-        $0.node("Softmax", ["y"], ["y"], ["axis": .int(1)])
-      },
-      network("nodes in the wrong order", format, opset: opset) {
-        $0.node("Relu", ["a"], ["y"])
-        $0.node("Relu", ["x"], ["a"])
-      },
-      network("an input that nothing makes", format, opset: opset) {
-        $0.node("Add", ["x", "missing"], ["y"])
-      },
-      network("no inputs at all", format, opset: opset) { $0.node("Add", [], ["y"]) },
-      network("an output that nothing makes", format, opset: opset) { $0.node("Relu", ["x"], ["z"]) },
-      network("two outputs of one name", format, opset: opset) {
-        $0.node("Relu", ["x"], ["y"])
-        $0.node("Sigmoid", ["x"], ["y"])
-      },
-      network("two initialisers of one name", format, opset: opset) {
-        $0.floats("w", [1], [1])
-        $0.floats("w", [1], [2])
-        $0.node("Add", ["x", "w"], ["y"])
-      },
-      network("two attributes of one name", format, opset: opset) {
-        $0.node("Softmax", ["x"], ["y"], ["axis": .int(1), "axis": .int(2)])
-      },
-      network("an operator that does not exist", unsupported, opset: opset) {
-        $0.node("Frobnicate", ["x"], ["y"])
-      },
-      network("an operator of an unknown domain", opset: opset) {
-        $0.node("Relu", ["x"], ["y"])
-        $0.nodes[0].domain = "com.example"
-      },
-      network("a subgraph", opset: opset) {
-        $0.node("If", ["x"], ["y"], ["then_branch": .graph, "else_branch": .graph])
-      },
-      network("an attribute of the wrong kind", format, opset: opset) {
-        $0.floats("w", [3, 3, 1, 1], [Float](repeating: 1, count: 9))
-        $0.node("Conv", ["x", "w"], ["y"], ["group": .string("many")])
-      },
-      HostileGraph("no nodes", opset: opset) {
-        $0.input("x", [1, 3, 8, 8])
-        $0.output("y", [1, 3, 8, 8])
-      },
-      HostileGraph("no outputs", format, opset: opset) {
-        $0.input("x", [1, 3, 8, 8])
-        $0.node("Relu", ["x"], ["y"])
-      },
-      HostileGraph("no inputs of the graph", opset: opset) { $0.output("y", [1, 3, 8, 8]) },
-      HostileGraph("two images", opset: opset) {
-        $0.input("a", [1, 3, 8, 8])
-        $0.input("b", [1, 3, 8, 8])
-        $0.node("Add", ["a", "b"], ["y"])
-        $0.output("y", [1, 3, 8, 8])
-      },
-      HostileGraph("an image of rank 2", unsupported, opset: opset) {
-        $0.input("x", [3, 8])
-        $0.node("Relu", ["x"], ["y"])
-        $0.output("y", [3, 8])
-      },
+  static let structures: [HostileGraph] =
+    [17, 18, 21].flatMap { opset in
+      [
+        network("a node that reads its own output", format, opset: opset) {
+          $0.node("Relu", ["y"], ["y"])
+        },
+        network("two nodes in a circle", format, opset: opset) {
+          $0.node("Relu", ["b"], ["a"])
+          $0.node("Relu", ["a"], ["b"])
+          $0.node("Add", ["a", "x"], ["y"])
+        },
+        network("a circle of nodes that only present scores", format, opset: opset) {
+          $0.node("Identity", ["y"], ["a"])
+          $0.node("Identity", ["a"], ["y"])
+        },
+        network("a circle of softmaxes", format, opset: opset) {
+          $0.node("Softmax", ["y"], ["y"], ["axis": .int(1)])
+        },
+        network("nodes in the wrong order", format, opset: opset) {
+          $0.node("Relu", ["a"], ["y"])
+          $0.node("Relu", ["x"], ["a"])
+        },
+        network("an input that nothing makes", format, opset: opset) {
+          $0.node("Add", ["x", "missing"], ["y"])
+        },
+        network("no inputs at all", format, opset: opset) { $0.node("Add", [], ["y"]) },
+        network("an output that nothing makes", format, opset: opset) {
+          $0.node("Relu", ["x"], ["z"])
+        },
+        network("two outputs of one name", format, opset: opset) {
+          $0.node("Relu", ["x"], ["y"])
+          $0.node("Sigmoid", ["x"], ["y"])
+        },
+        network("two initialisers of one name", format, opset: opset) {
+          $0.floats("w", [1], [1])
+          $0.floats("w", [1], [2])
+          $0.node("Add", ["x", "w"], ["y"])
+        },
+        network("two attributes of one name", format, opset: opset) {
+          $0.node("Softmax", ["x"], ["y"], ["axis": .int(1), "axis": .int(2)])
+        },
+        network("an operator that does not exist", unsupported, opset: opset) {
+          $0.node("Frobnicate", ["x"], ["y"])
+        },
+        network("an operator of an unknown domain", opset: opset) {
+          $0.node("Relu", ["x"], ["y"])
+          $0.nodes[0].domain = "com.example"
+        },
+        network("a subgraph", opset: opset) {
+          $0.node("If", ["x"], ["y"], ["then_branch": .graph, "else_branch": .graph])
+        },
+        network("an attribute of the wrong kind", format, opset: opset) {
+          $0.floats("w", [3, 3, 1, 1], [Float](repeating: 1, count: 9))
+          $0.node("Conv", ["x", "w"], ["y"], ["group": .string("many")])
+        },
+        HostileGraph("no nodes", opset: opset) {
+          $0.input("x", [1, 3, 8, 8])
+          $0.output("y", [1, 3, 8, 8])
+        },
+        HostileGraph("no outputs", format, opset: opset) {
+          $0.input("x", [1, 3, 8, 8])
+          $0.node("Relu", ["x"], ["y"])
+        },
+        HostileGraph("no inputs of the graph", opset: opset) { $0.output("y", [1, 3, 8, 8]) },
+        HostileGraph("two images", opset: opset) {
+          $0.input("a", [1, 3, 8, 8])
+          $0.input("b", [1, 3, 8, 8])
+          $0.node("Add", ["a", "b"], ["y"])
+          $0.output("y", [1, 3, 8, 8])
+        },
+        HostileGraph("an image of rank 2", unsupported, opset: opset) {
+          $0.input("x", [3, 8])
+          $0.node("Relu", ["x"], ["y"])
+          $0.output("y", [3, 8])
+        },
+      ]
+    } + [
+      HostileGraph("opset 0", unsupported, opset: 0) { $0.input("x", [1, 3, 8, 8]) },
+      HostileGraph("opset 22", unsupported, opset: 22) { $0.input("x", [1, 3, 8, 8]) },
+      HostileGraph("an opset of -1", unsupported, opset: -1) { $0.input("x", [1, 3, 8, 8]) },
+      HostileGraph("IR version 2", unsupported, irVersion: 2) { $0.input("x", [1, 3, 8, 8]) },
+      HostileGraph("IR version 11", unsupported, irVersion: 11) { $0.input("x", [1, 3, 8, 8]) },
     ]
-  } + [
-    HostileGraph("opset 0", unsupported, opset: 0) { $0.input("x", [1, 3, 8, 8]) },
-    HostileGraph("opset 22", unsupported, opset: 22) { $0.input("x", [1, 3, 8, 8]) },
-    HostileGraph("an opset of -1", unsupported, opset: -1) { $0.input("x", [1, 3, 8, 8]) },
-    HostileGraph("IR version 2", unsupported, irVersion: 2) { $0.input("x", [1, 3, 8, 8]) },
-    HostileGraph("IR version 11", unsupported, irVersion: 11) { $0.input("x", [1, 3, 8, 8]) },
-  ]
 }

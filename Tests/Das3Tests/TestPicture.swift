@@ -27,7 +27,7 @@ struct PictureContent {
   var height: Int
   var pixels: [Pixel]
 
-  /// - Parameter blockSize: squares of this many pixels have one colour.
+  /// Squares of `blockSize` pixels have one colour.
   init(width: Int, height: Int, blockSize: Int = 1, seed: UInt64 = 7) {
     self.width = width
     self.height = height

@@ -28,7 +28,8 @@ package struct Window: Equatable, Sendable {
     if let declared = try pair("kernel_shape"), declared != kernel {
       throw .shape("kernel_shape is \(declared), but the weights are \(kernel)")
     }
-    guard kernel.0 >= 1, kernel.1 >= 1, kernel.0 <= Int(Int16.max), kernel.1 <= Int(Int16.max) else {
+    guard kernel.0 >= 1, kernel.1 >= 1, kernel.0 <= Int(Int16.max), kernel.1 <= Int(Int16.max)
+    else {
       throw .shape("kernel is \(kernel.0)×\(kernel.1); expected at least 1×1")
     }
     (strideY, strideX) = try pair("strides") ?? (1, 1)
@@ -46,11 +47,13 @@ package struct Window: Equatable, Sendable {
     case "SAME_UPPER", "SAME_LOWER":
       func split(_ size: Int, _ stride: Int, _ extent: Int) -> (Int, Int) {
         let total = max(0, ((size + stride - 1) / stride - 1) * stride + extent - size)
-        return auto == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
+        return auto == "SAME_UPPER"
+          ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
       }
       (padTop, padBottom) = split(height, strideY, extentY)
       (padLeft, padRight) = split(width, strideX, extentX)
-    default: throw .format("auto_pad is '\(auto)'; expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
+    default:
+      throw .format("auto_pad is '\(auto)'; expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     }
   }
 
@@ -99,6 +102,7 @@ package struct Conv: ShapeRule {
 }
 
 /// 2-D transposed convolution: x N×C×H×W, weights C×O/groups×KH×KW, optional bias O.
+///
 /// y[i·stride + k·dilation − pad] receives x[i]·w[k].
 package struct ConvTranspose: ShapeRule {
   package var window: Window

@@ -2,7 +2,8 @@
 package struct Unary: ShapeRule, Equatable {
   package enum Kind: Sendable {
     case relu, leakyRelu, elu, selu, clip, hardSigmoid, hardSwish, sigmoid, tanh, softplus, softsign
-    case mish, erf, gelu, geluTanh, exp, log, sqrt, abs, negate, reciprocal, floor, ceil, round, sign
+    case mish, erf, gelu, geluTanh, exp, log, sqrt, abs, negate, reciprocal, floor, ceil, round,
+      sign
     case not, truncate, toBool
   }
 
@@ -86,8 +87,9 @@ extension GraphBuilder {
       try builder.importCast(node, to: node.int("to", default: 0))
     },
     "CastLike": { (builder, node) throws(Das3Error) in
-      let like = try builder.info(builder.input(node, 1)).type
-      try builder.importCast(node, to: like == .float32 ? 1 : like == .bool ? 9 : 7)
+      let example = try builder.input(node, 1)
+      let type = builder.info(example).type
+      try builder.importCast(node, to: type == .float32 ? 1 : type == .bool ? 9 : 7)
     },
     "Add": binary(.add), "Sub": binary(.subtract), "Mul": binary(.multiply),
     "Pow": binary(.power), "PRelu": binary(.prelu), "Equal": binary(.equal),
@@ -201,7 +203,8 @@ extension GraphBuilder {
       }
     case (9, .bool): try bind(node, x)
     case (9, _): try bind(node, emit(.unary(Unary(kind: .toBool)), [x]))
-    default: throw .unsupported("cast to element type \(type); expected a float, int32, int64 or bool")
+    default:
+      throw .unsupported("cast to element type \(type); expected a float, int32, int64 or bool")
     }
   }
 }

@@ -1,4 +1,5 @@
 /// y = scale · a·b over the last two dimensions, with broadcasting of the others.
+///
 /// a …×M×K, b …×K×N, both of rank ≥ 2.
 package struct MatMul: ShapeRule {
   package var scale: Float = 1

@@ -31,6 +31,7 @@ package struct Slice: ShapeRule {
 }
 
 /// y[i, j, …] = x[tables[0][i], tables[1][j], …], or `fill` where a table says −1; nil = as it is.
+///
 /// Padding of every mode, gathering, tiling and nearest resizing.
 package struct Index: ShapeRule {
   package var tables: [[Int32]?]
@@ -125,7 +126,8 @@ extension GraphBuilder {
       }
       let depth = s[1] / (block * block)
       let isColumnRow = try node.string("mode", default: "DCR") == "CRD"
-      let split = isColumnRow
+      let split =
+        isColumnRow
         ? [s[0], depth, block, block, s[2], s[3]] : [s[0], block, block, depth, s[2], s[3]]
       let moved = try builder.transpose(
         builder.reshape(x, split), isColumnRow ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2])

@@ -1,4 +1,5 @@
 /// y = (x − mean_c) / √(variance_c + ε) · scale_c + shift_c with running statistics.
+///
 /// Inputs: x N×C×…, scale, shift, mean, variance, each C.
 package struct BatchNorm: ShapeRule {
   package var epsilon: Float
@@ -14,6 +15,7 @@ package struct BatchNorm: ShapeRule {
 }
 
 /// Each slice over the last `axes` dimensions to mean 0 and variance 1, then · scale + shift.
+///
 /// Inputs: x, optional scale and shift of the shape of the slice.
 package struct LayerNorm: ShapeRule {
   package var axisCount: Int
@@ -29,6 +31,7 @@ package struct LayerNorm: ShapeRule {
 }
 
 /// Statistics per image and group of channels (instance normalisation: one channel a group).
+///
 /// Inputs: x N×C×…, scale C, shift C.
 package struct GroupNorm: ShapeRule {
   package var groups: Int

@@ -1,4 +1,6 @@
-/// Largest value under the window; x N×C×H×W. Padding never wins.
+/// Largest value under the window; x N×C×H×W.
+///
+/// Padding never wins.
 package struct MaxPool: ShapeRule {
   package var window: Window
   package var roundsUp: Bool
@@ -51,7 +53,8 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func pooling(_ node: OnnxModel.Node) throws(Das3Error) -> (ValueID, Window, Bool) {
+  private mutating func pooling(_ node: OnnxModel.Node) throws(Das3Error) -> (ValueID, Window, Bool)
+  {
     let x = try input(node, 0)
     guard shape(x).rank == 4 else { throw .unsupported("input of \(shape(x)); expected N×C×H×W") }
     guard let kernel = try node.ints("kernel_shape"), kernel.count == 2 else {

@@ -1,6 +1,8 @@
 /// One value for all elements along `axes` (ascending, not negative).
 package struct Reduce: ShapeRule {
-  package enum Kind: Sendable { case sum, mean, max, min, l1, l2, product, sumSquare, logSum, logSumExp }
+  package enum Kind: Sendable {
+    case sum, mean, max, min, l1, l2, product, sumSquare, logSum, logSumExp
+  }
 
   package var kind: Kind
   package var axes: [Int]

@@ -1,6 +1,7 @@
 /// Linear interpolation along any axes: y[i] = x[low] + (x[high] − x[low]) · weight.
 package struct Resize: ShapeRule {
   /// One resized axis: for each output position two source positions and the weight of the second.
+  ///
   /// Weight −1 marks a position outside the image, which takes `fill`.
   package struct Axis: Sendable {
     package var low: [Int32]
@@ -32,7 +33,8 @@ package struct Resize: ShapeRule {
       guard let axis else { continue }
       guard dims.count == 4, index >= 2 else {
         throw .unsupported(
-          "linear resizing of axis \(index) of \(inputs[0].shape); expected height and width of N×C×H×W")
+          "linear resizing of axis \(index) of \(inputs[0].shape); expected height and width of N×C×H×W"
+        )
       }
       dims[index] = axis.low.count
     }

@@ -38,7 +38,8 @@ extension GraphBuilder {
         node, builder.emit(.expand(Expand(shape: shape)), [builder.constant(scalar)]))
     },
     "Shape": { (builder, node) throws(Das3Error) in
-      let dims = try builder.shape(builder.input(node, 0)).dims
+      let x = try builder.input(node, 0)
+      let dims = builder.shape(x).dims
       func position(_ name: String, _ fallback: Int) throws(Das3Error) -> Int {
         let value = try node.int(name, default: fallback)
         return min(max(value < 0 ? value + dims.count : value, 0), dims.count)
@@ -49,7 +50,8 @@ extension GraphBuilder {
       try builder.bind(node, builder.constant(ConstantTensor(vector: kept)))
     },
     "Size": { (builder, node) throws(Das3Error) in
-      let count = try builder.shape(builder.input(node, 0)).elementCount
+      let x = try builder.input(node, 0)
+      let count = builder.shape(x).elementCount
       try builder.bind(node, builder.constant(ConstantTensor(shape: [], ints: [Int64(count)])))
     },
     "Range": { (builder, node) throws(Das3Error) in try builder.importRange(node) },
@@ -59,7 +61,9 @@ extension GraphBuilder {
       var dims = try builder.configuration(node, 1, "shape")?.ints.map { Int($0) } ?? []
       if try node.int("allowzero", default: 0) == 0 {
         for (axis, size) in dims.enumerated() where size == 0 {
-          guard axis < shape.rank else { throw .shape("shape \(dims) copies axis \(axis) of \(shape)") }
+          guard axis < shape.rank else {
+            throw .shape("shape \(dims) copies axis \(axis) of \(shape)")
+          }
           dims[axis] = shape[axis]
         }
       }

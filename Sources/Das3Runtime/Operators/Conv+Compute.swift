@@ -32,14 +32,16 @@ import Das3Graph
     _ step: Plan.Step, _ plan: Plan, _ conv: Conv, _ options: ExecutionOptions
   ) throws(Das3Error) {
     try self.init(
-      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups), transposed: false, options)
+      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups),
+      transposed: false, options)
   }
 
   convenience init(
     _ step: Plan.Step, _ plan: Plan, _ conv: ConvTranspose, _ options: ExecutionOptions
   ) throws(Das3Error) {
     try self.init(
-      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups), transposed: true, options)
+      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups),
+      transposed: true, options)
   }
 
   private init(
@@ -76,7 +78,9 @@ import Das3Graph
 
   deinit { unsafe d3k_conv_free(conv) }
 
-  private var packedByteCount: Int { 4 * Plan.aligned((unsafe d3k_conv_packed_bytes(conv) + 3) / 4) }
+  private var packedByteCount: Int {
+    4 * Plan.aligned((unsafe d3k_conv_packed_bytes(conv) + 3) / 4)
+  }
   private var biasByteCount: Int { 4 * Plan.aligned(channelCount) }
 
   override var preparedByteCount: Int {

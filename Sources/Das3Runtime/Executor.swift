@@ -77,6 +77,8 @@ package final class Executor {
   }
 
   /// Computes the outputs from what stands in the inputs.
+  ///
+  /// Inputs are used up: their memory may serve later steps.
   package func run() { for kernel in frameKernels { kernel.run() } }
 
   /// First element of input `index` (its layout: `plan.inputs`).

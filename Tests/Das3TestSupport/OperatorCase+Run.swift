@@ -1,0 +1,83 @@
+import Das3Graph
+import Das3Runtime
+
+extension OperatorCase {
+  /// The case as an ONNX file.
+  package var model: OnnxWriter {
+    // libonnx's checker judges up to opset 17 and IR 8; newer files are judged by ours alone.
+    var writer = OnnxWriter(opset: opset, irVersion: opset > 17 ? 10 : 8)
+    for (input, values) in zip(inputs, inputValues) {
+      switch (input.role, input.values) {
+      case (.frame, _): writer.input(input.name, input.dims.map { .size($0) })
+      case (_, .ints(let ints)):
+        writer.initializers.append(OnnxTensor(input.name, input.dims, ints: ints))
+      default: writer.floats(input.name, input.dims, values.map { Float($0) })
+      }
+    }
+    writer.nodes = nodes
+    for name in outputs { writer.output(name) }
+    return writer
+  }
+
+  package func imported() throws(Das3Error) -> OnnxModel {
+    let bytes = model.serialized()
+    let result: Result<OnnxModel, Das3Error> = bytes.withUnsafeBytes { bytes in
+      do throws(Das3Error) {
+        return .success(
+          try OnnxImport.load(bytes: bytes, directory: nil, limits: OnnxImport.Limits()))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  /// The graph; with `foldsInputs` what would come at run time is known when it is made.
+  package func graph(_ model: OnnxModel, foldsInputs: Bool = false) throws(Das3Error) -> Graph {
+    var running: [(name: String, shape: Shape)] = []
+    var constants: [String: ConstantTensor] = [:]
+    for (input, values) in zip(inputs, inputValues) where input.role == .frame {
+      let shape = Shape(input.dims)
+      if foldsInputs {
+        constants[input.name] = ConstantTensor(shape: shape, floats: values.map { Float($0) })
+      } else {
+        running.append((input.name, shape))
+      }
+    }
+    return try GraphBuilder.build(model, inputs: running, constants: constants, outputs: outputs)
+  }
+
+  /// A prepared case, so that runs can be repeated.
+  package final class Runner {
+    private let executor: Executor
+    private let graph: Graph
+    package var plan: Plan { executor.plan }
+
+    package init(
+      _ test: OperatorCase, _ options: ExecutionOptions, foldsInputs: Bool = false,
+      putsChannelsLast: Bool = false
+    ) throws(Das3Error) {
+      let model = try test.imported()
+      graph = try test.graph(model, foldsInputs: foldsInputs)
+      let plan = try Planner.plan(
+        graph, of: model, traits: .kernels(options), putsChannelsLast: putsChannelsLast)
+      executor = try Executor(plan, parameterCount: model.weights.count, options: options)
+      executor.setWeights(model.weights)
+      let frames = zip(test.inputs, test.inputValues).filter { $0.0.role == .frame }
+      guard !foldsInputs else { return }
+      for (index, frame) in frames.enumerated() {
+        executor.write(frame.1.map { Float($0) }, to: index)
+      }
+    }
+
+    /// The shape and the values of every output.
+    package func run() -> [(dims: [Int], values: [Float])] {
+      executor.run()
+      return graph.outputs.indices.map { index in
+        let constant = graph.constant(graph.outputs[index])
+        let dims = constant?.shape.dims ?? executor.plan.outputs[index].shape.dims
+        return (dims, constant?.floats ?? executor.read(index))
+      }
+    }
+  }
+}

@@ -1,0 +1,8 @@
+extension OperatorCase {
+  /// Every case by topic; `Cases/<Topic>Cases.swift`.
+  package static let table: [OperatorCase] = [
+    convCases, fusionCases, convTransposeCases, poolCases, normalizationCases, unaryCases,
+    binaryCases, reductionCases, resizeCases, concatCases, movementCases, reshapeCases,
+    productCases, shapeCases,
+  ].flatMap(\.self)
+}

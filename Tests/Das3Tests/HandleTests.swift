@@ -1,0 +1,158 @@
+import CDas3
+import Das3
+import Das3TestSupport
+import Foundation
+import Testing
+
+/// Lives of handles, other models in a segmenter, other versions of structs, messages by thread.
+@Suite("Handles")
+struct HandleTests {
+  let picture = PictureContent(width: 24, height: 16).rgb8()
+
+  @Test("freeing in any order works: what is made from a model keeps it alive")
+  func freeingOrder() {
+    for modelFirst in [true, false] {
+      var (model, segmenter): (OpaquePointer?, OpaquePointer?)
+      let bytes = ArgumentTests.bytes
+      #expect(das3_model_load_bytes(&model, bytes, bytes.count, nil) == DAS3_OK)
+      #expect(das3_segmenter_create(&segmenter, model, nil) == DAS3_OK)
+      if modelFirst { das3_model_free(model) }
+      var labels = [UInt8](repeating: 254, count: 24 * 16)
+      labels.withUnsafeMutableBufferPointer { buffer in
+        var result = das3_segmentation()
+        result.struct_size = UInt32(MemoryLayout<das3_segmentation>.size)
+        result.labels = buffer.baseAddress
+        picture.withImage {
+          var image = $0
+          #expect(das3_segmenter_run(segmenter, &image, &result) == DAS3_OK)
+        }
+      }
+      #expect(labels.allSatisfy { $0 < 5 })
+      das3_segmenter_free(segmenter)
+      if !modelFirst { das3_model_free(model) }
+    }
+  }
+
+  @Test("another model of the same graph changes the result to its own")
+  func setModel() {
+    let other = TestModel(SampleModels.convolutional(seed: 99).serialized())
+    let segmenter = TestSegmenter(ArgumentTests.model)
+    let before = segmenter.labels(picture)
+    let expected = TestSegmenter(other).labels(picture)
+    #expect(before != expected)
+    #expect(das3_segmenter_set_model(segmenter.handle, other.handle) == DAS3_OK)
+    #expect(segmenter.labels(picture) == expected)
+    #expect(das3_segmenter_set_model(segmenter.handle, ArgumentTests.model.handle) == DAS3_OK)
+    #expect(segmenter.labels(picture) == before)
+  }
+
+  @Test("a model set before the first frame is the one that labels it")
+  func setModelFirst() {
+    let other = TestModel(SampleModels.convolutional(seed: 99).serialized())
+    let segmenter = TestSegmenter(ArgumentTests.model)
+    #expect(das3_segmenter_set_model(segmenter.handle, other.handle) == DAS3_OK)
+    #expect(segmenter.labels(picture) == TestSegmenter(other).labels(picture))
+  }
+
+  @Test("a model of another graph is refused and the old one stays in use")
+  func otherGraph() {
+    var (stride, weights, scale) = (
+      SampleModels.convolutional(), SampleModels.convolutional(), SampleModels.convolutional()
+    )
+    stride.nodes[3].attributes[1].value = .ints([1, 1])
+    stride.nodes[3].attributes[0].value = .ints([1, 1, 1, 1])
+    weights.initializers[7] = OnnxTensor(
+      "head.w", [6, 16, 1, 1], floats: [Float](repeating: 0, count: 96))
+    weights.metadata = []
+    scale.initializers[8] = OnnxTensor("scales", [4], floats: [1, 1, 4, 4])
+    let segmenter = TestSegmenter(ArgumentTests.model)
+    let before = segmenter.labels(picture)
+    for writer in [stride, weights, scale, SampleModels.shapeArithmetic()] {
+      let model = TestModel(writer.serialized())
+      #expect(model.status == DAS3_OK, "\(model.message)")
+      #expect(das3_segmenter_set_model(segmenter.handle, model.handle) == DAS3_E_SHAPE)
+      #expect(HostileFileTests.isOneLine(lastError()))
+      #expect(segmenter.labels(picture) == before)
+    }
+  }
+
+  @Test("options of an older client end early: what lies behind is not read")
+  func olderOptions() {
+    var options = TestSegmenter.options(height: -5, width: -5)
+    options.format = 1000
+    options.struct_size = 8
+    let segmenter = TestSegmenter(ArgumentTests.model, options: options)
+    #expect(segmenter.status == DAS3_OK, "\(segmenter.message)")
+    var modelOptions = TestModel.options()
+    modelOptions.metadata_json = UnsafePointer(bitPattern: 1)
+    modelOptions.struct_size = 8
+    #expect(TestModel(ArgumentTests.bytes, options: modelOptions).status == DAS3_OK)
+  }
+
+  @Test("a struct of an older client is filled only as far as it goes")
+  func olderInfo() {
+    var info = das3_model_info()
+    info.channel_count = -77
+    info.struct_size = 8
+    #expect(das3_model_get_info(ArgumentTests.model.handle, &info) == DAS3_OK)
+    #expect(info.class_count == 5)
+    #expect(info.channel_count == -77)
+    #expect(info.struct_size == 8)
+  }
+
+  @Test("a struct of a newer client is filled as far as the library knows it")
+  func newerInfo() {
+    let known = MemoryLayout<das3_class>.size
+    var bytes = [UInt8](repeating: 0xAB, count: known + 64)
+    bytes.withUnsafeMutableBytes { raw in
+      raw.storeBytes(of: UInt32(known + 64), as: UInt32.self)
+      let entry = raw.baseAddress?.assumingMemoryBound(to: das3_class.self)
+      #expect(das3_model_get_class(ArgumentTests.model.handle, 1, entry) == DAS3_OK)
+      #expect(entry?.pointee.name.map { String(cString: $0) } == "sky")
+    }
+    #expect(bytes[known...].allSatisfy { $0 == 0xAB })
+  }
+
+  @Test("the message is the thread's own, and a success clears it")
+  func messages() throws {
+    #expect(das3_model_get_info(nil, nil) == DAS3_E_ARGUMENT)
+    let message = lastError()
+    #expect(message.contains("model"))
+    let (done, other) = (DispatchSemaphore(value: 0), Mailbox())
+    Thread.detachNewThread {
+      other.texts.append(lastError())
+      das3_set_log_callback(nil, 99, nil)
+      other.texts.append(lastError())
+      done.signal()
+    }
+    done.wait()
+    #expect(other.texts.first == "")
+    #expect(other.texts.last?.contains("minimum_level") == true)
+    #expect(lastError() == message)
+    #expect(das3_evaluator_create(nil, 1, 255) == DAS3_E_ARGUMENT)
+    #expect(lastError() != message)
+    var info = das3_model_info()
+    info.struct_size = UInt32(MemoryLayout<das3_model_info>.size)
+    #expect(das3_model_get_info(ArgumentTests.model.handle, &info) == DAS3_OK)
+    #expect(lastError() == "")
+  }
+
+  @Test("different segmenters of one model run side by side")
+  func sideBySide() {
+    let expected = TestSegmenter(ArgumentTests.model).labels(picture)
+    let mailbox = Mailbox()
+    DispatchQueue.concurrentPerform(iterations: 8) { _ in
+      let segmenter = TestSegmenter(ArgumentTests.model)
+      for _ in 0..<5 where segmenter.labels(picture) != expected { mailbox.add("differs") }
+    }
+    #expect(mailbox.texts == [])
+  }
+}
+
+/// What other threads leave for the test.
+final class Mailbox: @unchecked Sendable {
+  private let lock = NSLock()
+  var texts: [String] = []
+
+  func add(_ text: String) { lock.withLock { texts.append(text) } }
+}

@@ -1,0 +1,46 @@
+import CDas3
+import Das3
+import Das3TestSupport
+import Testing
+
+/// The one callback of the process: called with its payload, by level, until it is taken away.
+@Suite("Log", .serialized)
+struct LogTests {
+  private static func collect(
+    _ minimumLevel: Int32, _ mailbox: Mailbox, _ body: () -> Void
+  ) -> das3_status {
+    let status = das3_set_log_callback(
+      { level, message, payload in
+        guard let message, let payload else { return }
+        Unmanaged<Mailbox>.fromOpaque(payload).takeUnretainedValue()
+          .add("\(level) \(String(cString: message))")
+      }, minimumLevel, Unmanaged.passUnretained(mailbox).toOpaque())
+    body()
+    das3_set_log_callback(nil, 0, nil)
+    return status
+  }
+
+  /// A model that says nothing of its preprocessing, which is worth a warning.
+  private static var silentModel: [UInt8] {
+    var model = SampleModels.convolutional()
+    model.metadata = []
+    return model.serialized()
+  }
+
+  @Test("a warning reaches the callback in one line", arguments: [0, 1, 2])
+  func warning(_ level: Int32) {
+    let mailbox = Mailbox()
+    #expect(Self.collect(level, mailbox) { _ = TestModel(Self.silentModel) } == DAS3_OK)
+    #expect(mailbox.texts.contains { $0.hasPrefix("2 ") && $0.contains("preprocessing") })
+    #expect(mailbox.texts.allSatisfy(HostileFileTests.isOneLine))
+  }
+
+  @Test("after NULL nothing is called")
+  func ended() {
+    let mailbox = Mailbox()
+    #expect(Self.collect(0, mailbox) {} == DAS3_OK)
+    let count = mailbox.texts.count
+    _ = TestModel(Self.silentModel)
+    #expect(mailbox.texts.count == count)
+  }
+}

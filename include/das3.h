@@ -263,7 +263,8 @@ DAS3_API void das3_segmenter_options_init(das3_segmenter_options *options);
 DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_model *model,
                                            const das3_segmenter_options *options);
 
-/** Labels one frame. Does not adapt. Allocates nothing once the first frame has set the size.
+/** Labels one frame. Does not adapt. Allocates nothing once the first frame has set the size
+ *  (oneDNN takes a few small blocks inside its own calls and gives them back).
  *  segmenter  lent for the call.
  *  image      lent for the call; any size. Where it differs from the network's, the frame is
  *             resized (bilinear, half-pixel centres, no antialiasing) before normalisation, and

@@ -77,6 +77,9 @@ package struct GraphBuilder {
     reductionImporters, movementImporters, shapeImporters, productImporters,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
+  /// Their ONNX names, in order.
+  package static var operatorTypes: [String] { importers.keys.sorted() }
+
   // MARK: What importers read
 
   func info(_ id: ValueID) -> ValueInfo { graph.values[id].info }

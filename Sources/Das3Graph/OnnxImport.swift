@@ -113,7 +113,12 @@ internal import COnnx
     for index in unsafe 0..<Int(graph.node_count) {
       let opType = unsafe String(cString: graph.nodes[index].op_type)
       guard GraphBuilder.importers[opType] == nil else { continue }
-      return unsafe "\(opType) '\(String(cString: graph.nodes[index].name))'"
+      let node = unsafe graph.nodes[index]
+      let name = unsafe String(cString: node.name)
+      guard name.isEmpty, unsafe node.output_count > 0, let output = unsafe node.outputs[0] else {
+        return "\(opType) '\(name)'"
+      }
+      return unsafe "\(opType) '\(String(cString: output))'"
     }
     return nil
   }

@@ -72,15 +72,17 @@ import Das3Graph
     self.strideBytes = strideBytes == 0 ? row : Int(strideBytes)
   }
 
-  /// The frame and a model's preprocessing as the kernel takes them.
+  /// The frame and preprocessing as the kernel takes them: (pixel · scale − mean) / deviation
+  /// as pixel · factor + offset.
   func kernelFrame(_ model: SegmentationModel) -> d3k_frame {
-    let metadata = model.metadata
-    let factors = metadata.deviation.map { metadata.scale / $0 }
-    let offsets = zip(metadata.mean, metadata.deviation).map { -$0 / $1 }
+    let (scale, mean, deviation) = (
+      model.metadata.scale, model.metadata.mean, model.metadata.deviation
+    )
     return unsafe d3k_frame(
       data: data, width: Int32(width), height: Int32(height), stride_bytes: Int64(strideBytes),
-      format: format.rawValue, swaps_colours: metadata.swapsColours ? 1 : 0,
-      channels: Int32(model.channelCount), factor: (factors[0], factors[1], factors[2]),
-      offset: (offsets[0], offsets[1], offsets[2]))
+      format: format.rawValue, swaps_colours: model.metadata.swapsColours ? 1 : 0,
+      channels: Int32(model.channelCount),
+      factor: (scale / deviation[0], scale / deviation[1], scale / deviation[2]),
+      offset: (-mean[0] / deviation[0], -mean[1] / deviation[1], -mean[2] / deviation[2]))
   }
 }

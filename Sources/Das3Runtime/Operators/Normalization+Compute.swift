@@ -44,17 +44,19 @@ import Das3Graph
 
 /// Statistics per image and group of channels (Wu and He, 2018).
 @safe final class GroupNormKernel: StatisticsKernel {
-  private let groupCount: Int64
+  private let batch, pixels, channels, groupCount: Int64
 
   init(_ step: Plan.Step, _ norm: GroupNorm, _ options: ExecutionOptions) {
+    let dims = step.output.shape.dims
+    batch = Int64(dims[0])
+    pixels = Int64(dims.dropFirst(2).reduce(1, *))
+    channels = Int64(dims[1])
     groupCount = Int64(norm.groups)
     super.init(step, epsilon: norm.epsilon, options)
   }
 
   override func run() {
-    let dims = step.output.shape.dims
     unsafe d3k_group_norm(
-      threads, x, y, Int64(dims[0]), Int64(dims.dropFirst(2).reduce(1, *)), Int64(dims[1]),
-      groupCount, epsilon, scale, shift)
+      threads, x, y, batch, pixels, channels, groupCount, epsilon, scale, shift)
   }
 }

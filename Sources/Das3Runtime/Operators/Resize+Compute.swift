@@ -41,12 +41,12 @@ import Das3Graph
     if chain.isDynamic { chain.prepare() }
     var kernelChain = chain.kernelChain
     let (source, target) = (step.inputs[0], step.output)
-    let dims = source.shape.dims.map(Int64.init)
     unsafe rows.withAxis { rows in
       unsafe columns.withAxis { columns in
         unsafe d3k_resize_linear(
-          threads, x, Int64(source.pixelStride ?? source.shape[1]), dims[0], dims[2], dims[3],
-          dims[1], rows, columns, fill, &kernelChain, y,
+          threads, x, Int64(source.pixelStride ?? source.shape[1]), Int64(source.shape[0]),
+          Int64(source.shape[2]), Int64(source.shape[3]), Int64(source.shape[1]), rows, columns,
+          fill, &kernelChain, y,
           Int64(target.pixelStride ?? target.shape[1]), scratch)
       }
     }

@@ -23,15 +23,27 @@ enum LastError {
     return unsafe block.assumingMemoryBound(to: CChar.self)
   }
 
-  /// Stores `message`, cut at the buffer's end; "" clears.
+  /// Stores `message` as one line, cut between characters at the buffer's end; "" clears.
   static func set(_ message: String) {
     guard let text = unsafe text else { return }
     var length = 0
-    for byte in message.utf8.prefix(capacity - 1) {
-      unsafe text[length] = CChar(bitPattern: byte < 32 ? 32 : byte)
-      length += 1
+    for scalar in message.unicodeScalars {
+      let shown = endsLine(scalar) ? " " : scalar
+      guard length + shown.utf8.count < capacity else { break }
+      for byte in shown.utf8 {
+        unsafe text[length] = CChar(bitPattern: byte)
+        length += 1
+      }
     }
     unsafe text[length] = 0
+  }
+
+  /// Control characters and what Unicode calls a line or paragraph separator.
+  private static func endsLine(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .lineSeparator, .paragraphSeparator: true
+    default: false
+    }
   }
 }
 

@@ -3,15 +3,19 @@
 extension Planner {
   /// Follows the only consumers of `id` as long as they are element-wise on rows of `layout`.
   ///
-  /// Returns the stages and the value that the last of them makes.
-  mutating func absorb(_ id: ValueID, layout: View, after stages: [Plan.Stage] = [])
-    -> (chain: [Plan.Stage], value: ValueID)
-  {
+  /// Returns the stages and the value that the last of them makes. `channelAxis` is set where a
+  /// kernel takes that axis as its channels, whatever its size.
+  mutating func absorb(
+    _ id: ValueID, layout: View, channelAxis: Int? = nil, after stages: [Plan.Stage] = []
+  ) -> (chain: [Plan.Stage], value: ValueID) {
+    // Rows of one channel are not the rows of the layout: only scalars mean the same in both.
+    let takesScalarsOnly = channelAxis.map { layout.shape[$0] == 1 } ?? false
     var chain = stages
     var value = id
     while chain.count < Self.maximumStageCount, let users = consumers[value], users.count == 1,
       let user = users.first, user >= 0, placements[value] == nil,
-      let stage = stage(for: graph.nodes[user], running: value, layout: layout)
+      let stage = stage(
+        for: graph.nodes[user], running: value, layout: layout, takesScalarsOnly: takesScalarsOnly)
     {
       chain.append(stage)
       absorbed.insert(user)
@@ -21,7 +25,9 @@ extension Planner {
   }
 
   /// The node as a stage on the running value, or nil where it is none or must wait for an operand.
-  mutating func stage(for node: Graph.Node, running value: ValueID, layout: View) -> Plan.Stage? {
+  mutating func stage(
+    for node: Graph.Node, running value: ValueID, layout: View, takesScalarsOnly: Bool = false
+  ) -> Plan.Stage? {
     guard graph.values[node.output].shape == layout.shape, let rows = layout.rows else {
       return nil
     }
@@ -30,17 +36,19 @@ extension Planner {
       return Plan.Stage(function: .unary(unary), extent: .none, operands: [])
     case .batchNorm(let norm):
       guard node.inputs[0] == value, isAvailable(node.inputs.dropFirst()),
-        rows.channelAxis == 1 || layout.shape[1] == 1 && rows.channels == 1
+        rows.channelAxis == 1 || layout.shape[1] == 1
       else { return nil }
       let operands = node.inputs.dropFirst().map { view(of: $0) }
       return Plan.Stage(
-        function: .normalize(epsilon: norm.epsilon), extent: .channel, operands: operands)
+        function: .normalize(epsilon: norm.epsilon),
+        extent: layout.shape[1] == 1 ? .scalar : .channel, operands: operands)
     case .binary(let binary):
       guard node.inputs[0] != node.inputs[1] else { return nil }
       let isReversed = node.inputs[1] == value
       let other = node.inputs[isReversed ? 0 : 1]
       guard isAvailable([other]) else { return nil }
       let function = Plan.Stage.Function.binary(binary.kind, isReversed: isReversed)
+      if takesScalarsOnly, graph.values[other].shape.elementCount > 1 { return nil }
       return operandStage(function, view(of: other), layout: layout, rows: rows)
     case .conv, .convTranspose, .layerNorm, .groupNorm, .select, .maxPool, .averagePool, .reduce,
       .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand, .matMul:
@@ -79,17 +87,26 @@ extension Planner {
 
   // MARK: Concatenation in place
 
+  /// Far more than networks have, far less than the stack holds.
+  private static let maximumNesting = 64
+
   /// Decides which values are written at their place in the buffer of the concatenation that
   /// alone reads them.
   mutating func placeConcatenations() {
+    // How many concatenations lie around a value. Finding its place takes as many calls.
+    var depths: [ValueID: Int] = [:]
     for node in graph.nodes.reversed() {
       guard case .concat(let concat) = node.operation, concat.axis == 1,
         graph.values[node.output].shape.rank == 4
       else { continue }
+      let depth = depths[node.output, default: 0] + 1
       var start = 0
       for input in node.inputs {
         let channels = graph.values[input].shape[1]
-        if placements[input] == nil, canBePlaced(input) { placements[input] = (node.output, start) }
+        if placements[input] == nil, depth <= Self.maximumNesting, canBePlaced(input) {
+          placements[input] = (node.output, start)
+          depths[input] = depth
+        }
         start += channels
       }
     }

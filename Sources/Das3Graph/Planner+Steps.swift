@@ -42,7 +42,9 @@ extension Planner {
     // The layout decides what can be fused; fusion decides whether the step is static.
     let draft = allocate(shape, order: order, isStatic: isStatic(inputs))
     var (chain, value) = ([Plan.Stage](), node.output)
-    if case .matMul = node.operation { (chain, value) = absorb(node.output, layout: draft) }
+    if case .matMul = node.operation {
+      (chain, value) = absorb(node.output, layout: draft, channelAxis: shape.rank - 1)
+    }
     if !isStatic(inputs, chain), plan.isStatic(draft) { plan.buffers[draft.buffer].region = .frame }
     emit(.operation(node.operation), node.name, inputs, draft, chain: chain)
     views[value] = draft
@@ -57,7 +59,7 @@ extension Planner {
       inputs[index] = copy(inputs[index], order: Array(0..<inputs[index].shape.rank))
     }
     let layout = View(image: graph.values[node.output].shape, buffer: -1)
-    let (chain, value) = absorb(node.output, layout: layout)
+    let (chain, value) = absorb(node.output, layout: layout, channelAxis: 1)
     let output = destination(value, isStatic: isStatic(inputs, chain))
     emit(.operation(node.operation), node.name, inputs, output, chain: chain)
     views[value] = output

@@ -56,7 +56,8 @@ package final class SegmentationModel: Sendable {
     fixedWidth = dims[3]
     let tail = try ScoreSearch(onnx, wanted: metadata.outputName)
     scoresName = tail.name
-    isProbability = metadata.isProbability ?? tail.isProbability
+    // The file may call its output probabilities; before its softmax they are none yet.
+    isProbability = !tail.isBeforeSoftmax && metadata.isProbability ?? tail.isProbability
 
     var failure: Das3Error?
     var probe: Graph?
@@ -111,6 +112,7 @@ package final class SegmentationModel: Sendable {
 private struct ScoreSearch {
   private(set) var name: String
   private(set) var isProbability = false
+  private(set) var isBeforeSoftmax = false
 
   init(_ onnx: OnnxModel, wanted: String?) throws(Das3Error) {
     let producers = Dictionary(
@@ -136,6 +138,7 @@ private struct ScoreSearch {
         let axis = node.attributes["axis"]?.value
         guard case .int(let value)? = axis, value == 1 || value == -3 else { return }
         name = input
+        isBeforeSoftmax = true
         return
       case "Resize", "Upsample":
         isProbability = Self.isSoftmax(producers, input)

@@ -67,7 +67,8 @@ package struct OnnxWriter: Sendable {
   }
 
   package mutating func output(
-    _ name: String, _ dims: [Dimension]? = nil, elementType: Int = OnnxTensor.float32
+    _ name: String, _ dims: [Dimension]? = ["n", "c", "h", "w"],
+    elementType: Int = OnnxTensor.float32
   ) {
     outputs.append(Port(name: name, dims: dims, elementType: elementType))
   }

@@ -3,6 +3,6 @@ extension OperatorCase {
   package static let table: [OperatorCase] = [
     convCases, fusionCases, convTransposeCases, poolCases, normalizationCases, unaryCases,
     binaryCases, reductionCases, resizeCases, concatCases, movementCases, reshapeCases,
-    productCases, shapeCases,
+    productCases, shapeCases, networkCases, largeCases,
   ].flatMap(\.self)
 }

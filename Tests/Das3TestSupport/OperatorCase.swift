@@ -1,5 +1,8 @@
-/// One small graph with the shapes of its inputs: what forward tests, gradient checks and
-/// benchmarks run. Values are made from the name, so they are the same everywhere.
+import Testing
+
+/// One small graph and its inputs: what forward tests, gradient checks and benchmarks run.
+///
+/// Values are made from the name, so they are the same everywhere.
 package struct OperatorCase: Sendable, CustomTestStringConvertible {
   /// How an input comes to the graph.
   package enum Role: Sendable {
@@ -47,7 +50,9 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
     /// An optional input that is left out.
     package static let none = Self(dims: [], role: .configuration, values: .ints([]))
 
-    var isLeftOut: Bool { if case .ints(let values) = values { dims.isEmpty && values.isEmpty } else { false } }
+    var isLeftOut: Bool {
+      if case .ints(let values) = values { dims.isEmpty && values.isEmpty } else { false }
+    }
 
     package func named(_ name: String) -> Self {
       var input = self
@@ -106,8 +111,7 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
   /// One node; the inputs are called x0, x1, … and the name ends with the first one's shape.
   package init(
     _ title: String, _ opType: String, opset: Int = 17, _ inputs: [Input],
-    _ attributes: [String: OnnxWriter.Attribute] = [:], outputCount: Int = 1,
-    _ tolerance: Tolerance
+    _ attributes: [String: OnnxWriter.Attribute], outputCount: Int = 1, _ tolerance: Tolerance
   ) {
     let named = inputs.enumerated().map { $1.named("x\($0)") }
     let outputs = outputCount == 1 ? ["y"] : (0..<outputCount).map { "y\($0)" }
@@ -117,6 +121,14 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
     self.init(
       "\(title) \(shape)", opset: opset, inputs: named.filter { !$0.isLeftOut }, nodes: [node],
       outputs: outputs, tolerance)
+  }
+
+  /// One node without attributes.
+  package init(
+    _ title: String, _ opType: String, opset: Int = 17, _ inputs: [Input], outputCount: Int = 1,
+    _ tolerance: Tolerance
+  ) {
+    self.init(title, opType, opset: opset, inputs, [:], outputCount: outputCount, tolerance)
   }
 
   // MARK: Values

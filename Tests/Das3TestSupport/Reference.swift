@@ -30,7 +30,8 @@ package struct ReferenceTensor: Sendable {
     }
   }
 
-  var ints: [Int] { values.map { Int($0) } }
+  /// Exporters write the largest integer for "to the end".
+  var ints: [Int] { values.map { Int(min(max($0, -1e18), 1e18)) } }
 
   func position(_ index: [Int]) -> Int {
     zip(index, dims).reduce(0) { $0 * $1.1 + $1.0 }

@@ -17,8 +17,8 @@ extension Reference {
       return [node.x.map { gamma * ($0 <= 0 ? alpha * expm1($0) : $0) }]
     },
     "Clip": { node in
-      let low = node.optional(1)?.values[0] ?? node.float("min", -.infinity)
-      let high = node.optional(2)?.values[0] ?? node.float("max", .infinity)
+      let low = node.optional(1)?.values[0] ?? node.float("min", -.greatestFiniteMagnitude)
+      let high = node.optional(2)?.values[0] ?? node.float("max", .greatestFiniteMagnitude)
       return [node.x.map { min(max($0, low), high) }]
     },
     "HardSigmoid": { node in
@@ -35,7 +35,9 @@ extension Reference {
     "Gelu": { node in
       if node.string("approximate", "none") == "tanh" {
         return [
-          node.x.map { 0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
+          node.x.map {
+            0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
+          }
         ]
       }
       return [node.x.map { 0.5 * $0 * erfc(-$0 / 2.0.squareRoot()) }]
@@ -46,7 +48,12 @@ extension Reference {
     "Round": unary { $0.rounded(.toNearestOrEven) },
     "Sign": unary { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 },
     "Not": unary { $0 == 0 ? 1 : 0 },
-    "Cast": { node in [cast(node.x, isInteger: [6, 7, 9].contains(node.int("to", 1)), isBool: node.int("to", 1) == 9)] },
+    "Cast": { node in
+      [
+        cast(
+          node.x, isInteger: [6, 7, 9].contains(node.int("to", 1)), isBool: node.int("to", 1) == 9)
+      ]
+    },
     "CastLike": { node in [cast(node.x, isInteger: node[1].isInteger, isBool: false)] },
   ]
 
@@ -55,7 +62,11 @@ extension Reference {
     "Pow": binary { pow($0, $1) }, "PRelu": binary { $0 < 0 ? $0 * $1 : $0 },
     "Div": { node in
       let isInteger = node.x.isInteger && node[1].isInteger
-      return [broadcast([node.x, node[1]]) { isInteger ? ($0[0] / $0[1]).rounded(.towardZero) : $0[0] / $0[1] }]
+      return [
+        broadcast([node.x, node[1]]) {
+          isInteger ? ($0[0] / $0[1]).rounded(.towardZero) : $0[0] / $0[1]
+        }
+      ]
     },
     "Mod": { node in
       let isC = node.int("fmod", 0) != 0
@@ -70,8 +81,12 @@ extension Reference {
     "GreaterOrEqual": comparison { $0 >= $1 },
     "And": comparison { $0 != 0 && $1 != 0 }, "Or": comparison { $0 != 0 || $1 != 0 },
     "Xor": comparison { ($0 != 0) != ($1 != 0) },
-    "Min": { node in [broadcast(node.inputs.compactMap(\.self)) { $0.reduce(.infinity) { min($0, $1) } }] },
-    "Max": { node in [broadcast(node.inputs.compactMap(\.self)) { $0.reduce(-.infinity) { max($0, $1) } }] },
+    "Min": { node in
+      [broadcast(node.inputs.compactMap(\.self)) { $0.reduce(.infinity) { min($0, $1) } }]
+    },
+    "Max": { node in
+      [broadcast(node.inputs.compactMap(\.self)) { $0.reduce(-.infinity) { max($0, $1) } }]
+    },
     "Sum": { node in [broadcast(node.inputs.compactMap(\.self)) { $0.reduce(0, +) }] },
     "Mean": { node in
       [broadcast(node.inputs.compactMap(\.self)) { $0.reduce(0, +) / Double($0.count) }]

@@ -23,7 +23,8 @@ extension Reference {
   private static func product(_ a: ReferenceTensor, _ b: ReferenceTensor) -> ReferenceTensor {
     let left = a.dims.count == 1 ? a.reshaped([1] + a.dims) : a
     let right = b.dims.count == 1 ? b.reshaped(b.dims + [1]) : b
-    let batch = ReferenceTensor.broadcastDims([left.dims.dropLast(2), right.dims.dropLast(2)].map(Array.init))
+    let batch = ReferenceTensor.broadcastDims(
+      [left.dims.dropLast(2), right.dims.dropLast(2)].map(Array.init))
     let (rows, inner) = (left.dims[left.dims.count - 2], left.dims[left.dims.count - 1])
     let columns = right.dims[right.dims.count - 1]
     let y = ReferenceTensor(batch + [rows, columns]) { at in

@@ -20,7 +20,8 @@ extension Reference {
       let axis = node.axis(0, rank: node.x.dims.count)
       var y = reduced(node.x, [axis], keepsDims: node.int("keepdims", 1) != 0) { values in
         var best = 0
-        for k in values.indices where values[k] > values[best] || takesLast && values[k] == values[best] {
+        for k in values.indices
+        where values[k] > values[best] || takesLast && values[k] == values[best] {
           best = k
         }
         return Double(best)
@@ -52,7 +53,8 @@ extension Reference {
     let y = ReferenceTensor(kept) { at in
       body(ReferenceTensor(inner) { k in x[zip(at, k).map { $0 + $1 }] }.values)
     }
-    return keepsDims ? y : y.reshaped(x.dims.indices.filter { !axes.contains($0) }.map { x.dims[$0] })
+    return keepsDims
+      ? y : y.reshaped(x.dims.indices.filter { !axes.contains($0) }.map { x.dims[$0] })
   }
 
   private static func softmax(

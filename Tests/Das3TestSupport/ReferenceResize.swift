@@ -76,6 +76,8 @@ extension Reference {
 
   private static func source(_ mode: String, _ axis: Axis, _ k: Double) -> Double {
     let (input, output) = (Double(axis.input), Double(axis.output))
+    // tf_half_pixel_for_nn would move even what keeps its size.
+    if axis.scale == 1, mode != "tf_crop_and_resize" { return k }
     switch mode {
     case "half_pixel_symmetric":
       let adjustment = output / (axis.scale * input)

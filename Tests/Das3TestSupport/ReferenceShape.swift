@@ -44,7 +44,8 @@ extension Reference {
     "Squeeze": { node in
       let dims = node.x.dims
       let axes = node.ints("axes", orInput: 1)?.map { $0 < 0 ? $0 + dims.count : $0 }
-      let kept = dims.indices.filter { axis in axes.map { !$0.contains(axis) } ?? (dims[axis] != 1) }
+      let kept = dims.indices.filter { axis in axes.map { !$0.contains(axis) } ?? (dims[axis] != 1)
+      }
       return [node.x.reshaped(kept.map { dims[$0] })]
     },
     "Unsqueeze": { node in

@@ -106,7 +106,8 @@ extension Reference {
       let pads = node.ints("pads") ?? [0, 0, 0, 0]
       (begin[k], size[k]) = (pads[k], full - pads[k] - pads[k + 2])
       let isSame = auto.hasPrefix("SAME")
-      if let wanted = node.ints("output_shape")?[k] ?? (isSame ? axes[k].input * axes[k].stride : nil)
+      if let wanted = node.ints("output_shape")?[k]
+        ?? (isSame ? axes[k].input * axes[k].stride : nil)
       {
         let total = max(0, full - wanted)
         begin[k] = auto == "SAME_UPPER" ? total / 2 : total - total / 2

@@ -4,7 +4,7 @@ import Das3
 /// What the last call on this thread had to say.
 func lastError() -> String { das3_last_error().map { String(cString: $0) } ?? "NULL" }
 
-/// A model from bytes in memory or a file, ended with the value. Models never change.
+/// A model from bytes in memory or a file, ended with the value; models never change.
 final class TestModel: @unchecked Sendable {
   let handle: OpaquePointer?
   let status: das3_status

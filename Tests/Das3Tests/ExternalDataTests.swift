@@ -101,6 +101,24 @@ struct ExternalDataTests {
     }
   }
 
+  @Test("nothing outside the directory is opened, not even to look")
+  func opensNothingOutside() throws {
+    let watch = try #require(OpenWatch(outside.url))
+    _ = try Data(contentsOf: outside.url.appending(path: "w.bin"))
+    try #require(watch.hasSeenOpening)
+    let files = FileManager.default
+    try files.createSymbolicLink(
+      atPath: folder.path("link.bin"), withDestinationPath: outside.path("w.bin"))
+    try files.createSymbolicLink(
+      atPath: folder.path("linked"), withDestinationPath: outside.url.path)
+    _ = watch.hasSeenOpening
+    let name = outside.url.lastPathComponent
+    for location in ["../\(name)/w.bin", outside.path("w.bin"), "link.bin", "linked/w.bin"] {
+      expectRefused(try load(location))
+    }
+    #expect(!watch.hasSeenOpening)
+  }
+
   @Test("what is no regular file is refused without waiting for it")
   func specialFiles() throws {
     #expect(mkfifo(folder.path("pipe"), 0o600) == 0)

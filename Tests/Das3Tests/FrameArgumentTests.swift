@@ -51,7 +51,9 @@ struct FrameArgumentTests {
 
   @Test("formats that do not exist")
   func format() {
-    for format in [-1, 0, 9, Int32.min, Int32.max] { expectRefused("format") { $0.format = format } }
+    for format in [-1, 0, 9, Int32.min, Int32.max] {
+      expectRefused("format") { $0.format = format }
+    }
   }
 
   @Test("sizes that are none, or above the limit")

@@ -137,6 +137,28 @@ struct HandleTests {
     #expect(lastError() == "")
   }
 
+  @Test("a message is one line of whole characters, whatever the names in a file are")
+  func longNames() {
+    for name in [
+      String(repeating: "é", count: 3000), String(repeating: "a", count: 1001) + "🚗🚗🚗🚗🚗🚗🚗",
+      "a\nb\r\u{85}\u{2028}\u{2029}\u{1B}[31mc", "\u{7F}\t\u{B}\u{C}",
+    ] {
+      var writer = OnnxWriter(opset: 18, irVersion: 10)
+      writer.input("x", [1, 3, 8, 8])
+      writer.node("Softmax", ["x"], ["y"], ["axis": .int(9)])
+      writer.nodes[0].name = name
+      writer.node("Relu", ["y"], ["z"])
+      writer.output("z")
+      let model = TestModel(writer.serialized())
+      #expect(model.status == DAS3_E_SHAPE)
+      #expect(HostileFileTests.isOneLine(model.message))
+      #expect(model.message.utf8.count > 20 && model.message.utf8.count < 1024)
+      // A character cut in two would have become the replacement character.
+      #expect(!model.message.contains("\u{FFFD}"))
+      #expect(model.message.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 })
+    }
+  }
+
   @Test("different segmenters of one model run side by side")
   func sideBySide() {
     let expected = TestSegmenter(ArgumentTests.model).labels(picture)

@@ -82,6 +82,15 @@ struct HostileFileTests {
     }
   }
 
+  @Test("memory is really measured: the bound of the others means something")
+  func measurement() async {
+    await #expect(processExitsWith: .success) {
+      let growth = PeakMemory.growth { _ = [UInt8](repeating: 1, count: 64 << 20).max() }
+      #expect((growth ?? 0) >= 64 << 20)
+      #expect((PeakMemory.growth {} ?? .max) < 16 << 20)
+    }
+  }
+
   @Test("both networks load and run when nothing is damaged")
   func unharmed() {
     for bytes in Self.samples {
@@ -130,7 +139,6 @@ struct HostileFileTests {
     #expect((growth ?? 0) < allowedGrowth)
     // Were all refused at the door, the test would prove little.
     #expect(runCount > mutationsPerGroup / 20)
-    print("RUNCOUNT", group, runCount, growth ?? 0)
   }
 
   /// Loads; what loads is prepared and run on a small frame.

@@ -176,6 +176,14 @@ extension HostileGraph {
       for index in 0..<1000 { $0.node("Sigmoid", ["r\(index)"], ["r\(index + 1)"]) }
       $0.node("Relu", ["r1000"], ["y"])
     },
+    network("concatenations in concatenations, ten thousand deep", opset: 18, size: 1) {
+      $0.ints("axis", [1])
+      $0.node("MaxPool", ["x"], ["c0"], ["kernel_shape": .ints([1, 1])])
+      for index in 0..<10_000 {
+        $0.node("Concat", ["c\(index)", "c0"], ["c\(index + 1)"], ["axis": .int(1)])
+      }
+      $0.node("ReduceMean", ["c10000", "axis"], ["y"])
+    },
     network("a node used by a thousand others") {
       for index in 0..<1000 { $0.node("Relu", ["x"], ["r\(index)"]) }
       $0.node("Sum", (0..<1000).map { "r\($0)" }, ["y"])

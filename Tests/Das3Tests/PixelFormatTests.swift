@@ -90,7 +90,8 @@ struct PixelFormatTests {
   @Test("a model that wants blue first gets blue first")
   func swappedModel() throws {
     var options = TestModel.options()
-    let json = #"{"input": {"colour_order": "bgr", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}}"#
+    let json =
+      #"{"input": {"colour_order": "bgr", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}}"#
     let model = json.withCString { text in
       options.metadata_json = text
       return TestModel(ArgumentTests.bytes, options: options)

@@ -183,6 +183,7 @@ extension GraphBuilder {
         }
         source.start = Double(region[position])
         source.end = Double(region[position + axes.count])
+        if target == size, source.start == 0, source.end == 1 { continue }
       }
       if mode == "nearest" {
         let rounding = isLegacy ? "floor" : "round_prefer_floor"

@@ -179,7 +179,8 @@ DAS3_API void das3_model_options_init(das3_model_options *options);
 
 /** Loads an ONNX file (opset 9 to 21, IR up to 10).
  *  out      receives the model; NULL after a failure.
- *  path     the file; external data is looked for in its directory and nowhere else.
+ *  path     the file; external data is looked for in its directory and nowhere else, and only in
+ *           plain files: symbolic links and second hard links are refused.
  *  options  NULL = defaults.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT, DAS3_E_UNSUPPORTED, DAS3_E_SHAPE,
  *           DAS3_E_LIMIT, DAS3_E_MEMORY.                                             Since 0.1 */

@@ -2,41 +2,22 @@ internal import CKernels
 import Das3Graph
 
 /// A chain of element-wise stages over rows of channels: y = chain(x).
-@safe final class ElementwiseKernel: Kernel {
-  private let step: Plan.Step
-  private let threads: Int32
+@safe final class ElementwiseKernel: ChainedKernel {
   private let rows: Plan.View.Rows
   private let outputStride: Int64
-  private var chain: Chain
-  private var x: UnsafePointer<Float>?
-  private var y: UnsafeMutablePointer<Float>?
 
-  init(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) {
-    self.step = step
-    threads = Int32(options.threads)
+  override init(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) {
     guard let rows = step.inputs[0].rows, let target = step.output.rows,
       rows.channels == target.channels, rows.count == target.count
     else { throw Das3Error(.internal, "element-wise step between layouts that differ") }
     self.rows = rows
     outputStride = Int64(target.stride)
-    chain = try Chain(step.chain, plan)
+    try super.init(step, plan, options)
   }
 
-  override var preparedByteCount: Int { chain.preparedByteCount }
-
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe y = memory.pointer(step.output)
-    unsafe chain.bind(memory, prepared: prepared)
-  }
-
-  override func prepare() { chain.prepare() }
-
-  override func run() {
-    if chain.isDynamic { chain.prepare() }
-    var kernelChain = chain.kernelChain
+  override func run(_ chain: UnsafePointer<d3k_chain>) {
     unsafe d3k_chain_run(
-      threads, &kernelChain, x, Int64(rows.stride), y, outputStride, Int64(rows.count),
+      threads, chain, x, Int64(rows.stride), y, outputStride, Int64(rows.count),
       Int64(rows.channels))
   }
 }

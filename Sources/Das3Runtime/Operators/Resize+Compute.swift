@@ -2,52 +2,37 @@ internal import CKernels
 import Das3Graph
 
 /// Linear interpolation of height and width, NHWC, with the chain at the end.
-@safe final class ResizeKernel: Kernel {
-  private let step: Plan.Step
-  private let threads: Int32
+@safe final class ResizeKernel: ChainedKernel {
   private let fill: Float
   private let rows, columns: AxisTable
-  private var chain: Chain
-  private var x: UnsafePointer<Float>?
-  private var y: UnsafeMutablePointer<Float>?
   private var scratch: UnsafeMutablePointer<Float>?
 
   init(
     _ step: Plan.Step, _ plan: Plan, _ resize: Resize, _ options: ExecutionOptions
   ) throws(Das3Error) {
-    self.step = step
-    threads = Int32(options.threads)
     fill = resize.fill
     rows = AxisTable(resize.axes[2] ?? .identity(step.inputs[0].shape[2]))
     columns = AxisTable(resize.axes[3] ?? .identity(step.inputs[0].shape[3]))
-    chain = try Chain(step.chain, plan)
+    try super.init(step, plan, options)
   }
 
-  override var preparedByteCount: Int { chain.preparedByteCount }
   override var scratchByteCount: Int {
     4 * Int(threads) * 2 * columns.count * step.output.shape[1]
   }
 
   override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe y = memory.pointer(step.output)
+    unsafe super.bind(memory, prepared: prepared)
     unsafe scratch = memory.scratchPointer.assumingMemoryBound(to: Float.self)
-    unsafe chain.bind(memory, prepared: prepared)
   }
 
-  override func prepare() { chain.prepare() }
-
-  override func run() {
-    if chain.isDynamic { chain.prepare() }
-    var kernelChain = chain.kernelChain
+  override func run(_ chain: UnsafePointer<d3k_chain>) {
     let (source, target) = (step.inputs[0], step.output)
     unsafe rows.withAxis { rows in
       unsafe columns.withAxis { columns in
         unsafe d3k_resize_linear(
           threads, x, Int64(source.pixelStride ?? source.shape[1]), Int64(source.shape[0]),
           Int64(source.shape[2]), Int64(source.shape[3]), Int64(source.shape[1]), rows, columns,
-          fill, &kernelChain, y,
-          Int64(target.pixelStride ?? target.shape[1]), scratch)
+          fill, chain, y, Int64(target.pixelStride ?? target.shape[1]), scratch)
       }
     }
   }

@@ -12,7 +12,7 @@ SCRATCH := .build/make
 BUILD   := swift build -c release --scratch-path $(SCRATCH) -Xswiftc -static-stdlib \
            -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -s
 EXPORTS := -Xlinker --version-script=Sources/Das3/exports.map -Xlinker -soname=$(SONAME) \
-           -Xlinker --no-undefined
+           -Xlinker --no-undefined -Xlinker -z -Xlinker nodelete
 
 .PHONY: all library program clean
 

@@ -1,6 +1,9 @@
 /* A count and a body -> the body run on contiguous parts by the one libgomp pool. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -36,6 +39,39 @@ void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context) 
   }
   region r = {body, context, count};
   GOMP_parallel(run_part, &r, (unsigned)parts, 0);
+}
+
+static void do_nothing(void *data) { (void)data; }
+
+/* Holds a team of two that never works. */
+static void *hold_idle_team(void *data) {
+  (void)data;
+  GOMP_parallel(do_nothing, NULL, 2, 0);
+  for (;;) pause();
+  return NULL;
+}
+
+/* libgomp lets waiting threads spin for milliseconds, holding the very processor that the thread
+ * they wait for may need: beside another busy program a frame then takes a hundred times as long.
+ * It spins for microseconds only where it manages more threads than there are processors, which
+ * an idle team brings about. */
+static void start_idle_team(void) {
+  sigset_t all, before;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  /* The host program's signals are not for this thread. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_create(&thread, &attributes, hold_idle_team, NULL);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+}
+
+void d3k_share_processors(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, start_idle_team);
 }
 
 int32_t d3k_processor_count(void) {

@@ -83,8 +83,8 @@ package final class Executor {
   package func run() {
     let start = Self.milliseconds
     for kernel in frameKernels { kernel.run() }
-    // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait for busy processors; to
-    // those of heavy networks shorter waits make no difference.
+    // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait
+    // for busy processors; to those of heavy networks shorter waits make no difference.
     if options.threads > 1, 2 * (Self.milliseconds - start) > frameKernels.count {
       d3k_share_processors()
     }

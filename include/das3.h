@@ -164,7 +164,7 @@ typedef struct das3_model_info {
   const char *producer;       /* lent by the model, like all strings here                   */
   const char *input_name;
   const char *output_name;    /* the value that holds the logits                            */
-  const char *output_kind;    /* "logits" or "probabilities": what the file's output was    */
+  const char *output_kind;    /* "logits" or "probabilities": what output_name holds         */
 } das3_model_info;
 
 typedef struct das3_class {

@@ -34,6 +34,9 @@ let package = Package(
     .target(
       name: "Das3Runtime", dependencies: ["CKernels", "Das3Graph"], swiftSettings: swiftSettings),
     .target(
+      name: "Das3Adapt", dependencies: ["CKernels", "Das3Graph", "Das3Runtime"],
+      swiftSettings: swiftSettings),
+    .target(
       name: "Das3", dependencies: ["CDas3", "Das3Graph", "Das3Runtime"],
       exclude: ["exports.map"], swiftSettings: swiftSettings),
     .systemLibrary(
@@ -53,6 +56,9 @@ let package = Package(
     .testTarget(
       name: "Das3RuntimeTests",
       dependencies: ["CKernels", "Das3Graph", "Das3Runtime", "Das3TestSupport"]),
+    .testTarget(
+      name: "Das3AdaptTests",
+      dependencies: ["CKernels", "Das3Adapt", "Das3Graph", "Das3Runtime", "Das3TestSupport"]),
     .testTarget(name: "Das3Tests", dependencies: ["CDas3", "Das3", "Das3TestSupport"]),
   ],
   cxxLanguageStandard: .cxx17

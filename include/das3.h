@@ -165,6 +165,8 @@ typedef struct das3_model_info {
   const char *input_name;
   const char *output_name;    /* the value that holds the logits                            */
   const char *output_kind;    /* "logits" or "probabilities": what output_name holds         */
+  int32_t parameter_tensor_count; /* for das3_model_get_parameter                           */
+  int32_t reserved;
 } das3_model_info;
 
 typedef struct das3_class {
@@ -173,6 +175,17 @@ typedef struct das3_class {
   uint8_t reserved;
   const char *name; /* lent by the model */
 } das3_class;
+
+typedef struct das3_parameter {
+  uint32_t struct_size;
+  int32_t is_statistic; /* 1: running mean or variance of a BatchNormalization              */
+  int64_t offset;       /* of its first value among the parameters of the model             */
+  int64_t count;        /* values: the product of dims, row-major                           */
+  int64_t dims[8];      /* the first `rank` are used                                        */
+  int32_t rank;
+  int32_t reserved;
+  const char *name;     /* of the ONNX value; lent by the model                             */
+} das3_parameter;
 
 /** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
 DAS3_API void das3_model_options_init(das3_model_options *options);
@@ -200,6 +213,49 @@ DAS3_API das3_status das3_model_get_info(const das3_model *model, das3_model_inf
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_model_get_class(const das3_model *model, int32_t index,
                                           das3_class *entry);
+
+/** Describes parameter tensor `index`: weights that layers compute with, and BatchNormalization
+ *  statistics, each once however many nodes use it. Set entry->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_model_get_parameter(const das3_model *model, int32_t index,
+                                              das3_parameter *entry);
+
+/** Copies all parameters out, one tensor after the other.
+ *  values   yours, `count` values.
+ *  count    must be info.parameter_count.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT.                                                Since 0.1 */
+DAS3_API das3_status das3_model_get_parameters(const das3_model *model, float *values,
+                                               int64_t count);
+
+/** Makes a model that differs from `model` only in its parameters, which are copied in. Cheap: the
+ *  rest is shared. das3_segmenter_set_model takes it without a new plan.
+ *  out      receives the model; NULL after a failure.
+ *  values   `count` values in the order of das3_model_get_parameters.
+ *  count    must be info.parameter_count.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT.                                                Since 0.1 */
+DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_model *model,
+                                                const float *values, int64_t count);
+
+/** Makes a model of the weighted mean of parameters, statistics included, added up in double.
+ *  out      receives the model, otherwise like models[0]; NULL after a failure.
+ *  models   `count` models, at least one, of the same graph with parameters of the same names and
+ *           shapes: the same file before it was trained. One may stand there more than once.
+ *  weights  `count` numbers, finite, from 0, not all 0; only their ratios count. NULL = all equal.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names what differs). Since 0.1 */
+DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const *models,
+                                      const double *weights, int32_t count);
+
+/** Writes the model as an ONNX file. Only the values of parameters differ from the file it was
+ *  loaded from, in the encoding they have there (float16 rounds to nearest even); a parameter that
+ *  has not changed keeps its bytes. Weights in other files come into this one. Metadata that came
+ *  from options or from network.json is added under the same keys; changed parameters add
+ *  "das3.provenance". The same model gives the same bytes.
+ *  path     a file in an existing directory. It is replaced when the new one is complete and on
+ *           disk, and keeps its permissions; after a failure it is what it was. A link to a file
+ *           is followed; anything but a regular file is refused.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_LIMIT (an ONNX file has less than 2 GiB),
+ *           DAS3_E_UNSUPPORTED, DAS3_E_MEMORY.                                       Since 0.1 */
+DAS3_API das3_status das3_model_save(const das3_model *model, const char *path);
 
 /** Ends your use of a model. NULL is harmless.                                       Since 0.1 */
 DAS3_API void das3_model_free(das3_model *model);

@@ -188,15 +188,6 @@ D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64
   }
 }
 
-/* 32 of 16 floats each; with 16 of 8, six vectors of sums are what fits. */
-static int32_t has_many_registers(void) {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") != 0;
-#else
-  return 0;
-#endif
-}
-
 D3K_CLONES
 static void run_row(const void *context, int64_t row, char *scratch) {
   (void)scratch;
@@ -221,7 +212,7 @@ static void run_row(const void *context, int64_t row, char *scratch) {
   run_block(call, &l, image, g, b, columns, in_step, begin, end, pixels, vectors, o)
         switch (s->vectors) {
           case 1:
-            if (has_many_registers())
+            if (d3k_has_many_registers())
               RUN(8, 1);
             else
               RUN(6, 1);
@@ -249,7 +240,7 @@ static shape shape_of(const d3k_window *w) {
   /* Neighbouring groups share a vector: its other lanes would be idle anyway. */
   while (s.groups % 2 == 0 && s.out * 2 <= 16) s.groups /= 2, s.in *= 2, s.out *= 2;
   int64_t needed = d3k_ceil_div(s.out, 16), best = 0;
-  const int32_t most_vectors = has_many_registers() ? 4 : 1;
+  const int32_t most_vectors = d3k_has_many_registers() ? 4 : 1;
   for (int32_t v = 1; v <= most_vectors; v++) { /* the most that pads least */
     int64_t padded = d3k_ceil_div(needed, v) * v;
     if (!best || padded <= best) best = padded, s.vectors = v;
@@ -292,9 +283,8 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
     float factor = scale ? scale[o] : 1;
     for (int64_t i = 0; i < in; i++)
       for (int64_t t = 0; t < s.taps; t++) {
-        int64_t from = conv->options.transposed ? (g * in + i) * out + o % out : o * in + i;
         p[((block * s.taps + t) * s.in + input + i) * lanes + lane % lanes] =
-            weights[from * s.taps + t] * factor;
+            weights[d3k_weight_at(conv, g, o % out, i, t)] * factor;
       }
   }
 }
@@ -325,7 +315,8 @@ static int32_t fits(const d3k_conv_options *options) {
     return 0;
   if (options->transposed) return floats <= most_transposed;
   if (floats > most_weights) return 0;
-  if (w->groups > 1 && w->out_channels / w->groups < 16) return 1;
+  if (w->groups > 1 && (w->out_channels / w->groups < 16 || w->in_channels / w->groups < 8))
+    return 1;
   return options->precision == D3K_F32 && w->in_channels >= 8 && needs_a_pass(options);
 }
 

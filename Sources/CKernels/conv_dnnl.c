@@ -1,6 +1,6 @@
 /* Convolution and transposed convolution by oneDNN, where it has a compiled kernel for them. */
-#include "conv_internal.h"
-#include "dnnl_common.h"
+#include "conv_dnnl.h"
+
 #include "epilogue.h"
 
 #ifdef D3K_ONEDNN
@@ -27,54 +27,59 @@ static int64_t far_pad(int64_t small, int64_t large, int64_t kernel, int64_t str
   return least < 0 ? d3k_min(0, least + stride - 1) : least;
 }
 
-static dnnl_status_t image_desc(dnnl_memory_desc_t *desc, dnnl_data_type_t type, int64_t n,
-                                int64_t c, int64_t h, int64_t w, int64_t stride) {
+int32_t d3k_dnnl_window_of(const d3k_window *w, int32_t transposed, dnnl_data_type_t type,
+                           d3k_dnnl_window *out) {
+  int64_t small_height = transposed ? w->in_height : w->out_height;
+  int64_t large_height = transposed ? w->out_height : w->in_height;
+  int64_t small_width = transposed ? w->in_width : w->out_width;
+  int64_t large_width = transposed ? w->out_width : w->in_width;
+  *out = (d3k_dnnl_window){.strides = {w->stride_y, w->stride_x},
+                           .dilations = {w->dilation_y - 1, w->dilation_x - 1},
+                           .near = {w->pad_top, w->pad_left},
+                           .far = {far_pad(small_height, large_height, w->kernel_height,
+                                           w->stride_y, w->dilation_y, w->pad_top),
+                                   far_pad(small_width, large_width, w->kernel_width, w->stride_x,
+                                           w->dilation_x, w->pad_left)}};
+  if (out->far[0] < 0 || out->far[1] < 0) return 0;
+  int64_t g = w->groups, in = w->in_channels / g, o = w->out_channels / g;
+  dnnl_dims_t grouped = {g, o, in, w->kernel_height, w->kernel_width};
+  return dnnl_memory_desc_init_by_tag(&out->weights, g > 1 ? 5 : 4, g > 1 ? grouped : grouped + 1,
+                                      type, dnnl_format_tag_any) == dnnl_success;
+}
+
+int32_t d3k_dnnl_fits(const d3k_window *w) {
+  return w->pad_top >= 0 && w->pad_left >= 0 &&
+         w->pad_top < (w->kernel_height - 1) * w->dilation_y + 1 &&
+         w->pad_left < (w->kernel_width - 1) * w->dilation_x + 1;
+}
+
+dnnl_status_t d3k_dnnl_image(dnnl_memory_desc_t *desc, dnnl_data_type_t type, int64_t n, int64_t c,
+                             int64_t h, int64_t w, int64_t stride) {
   dnnl_dims_t dims = {n, c, h, w}, strides = {h * w * stride, 1, w * stride, stride};
   return dnnl_memory_desc_init_by_strides(desc, 4, dims, type, strides);
+}
+
+int32_t d3k_dnnl_is_fast(const char *name, int32_t only_best) {
+  return strstr(name, "brg") != NULL || (!only_best && strstr(name, "jit") == name);
 }
 
 static int32_t make_op_desc(const d3k_conv *conv, const dnnl_memory_desc_t *src,
                             const dnnl_memory_desc_t *dst, dnnl_convolution_desc_t *op) {
   const d3k_window *w = &conv->options.window;
-  int32_t transposed = conv->options.transposed;
-  int64_t bottom, right;
-  if (transposed) {
-    bottom = far_pad(w->in_height, w->out_height, w->kernel_height, w->stride_y, w->dilation_y,
-                     w->pad_top);
-    right = far_pad(w->in_width, w->out_width, w->kernel_width, w->stride_x, w->dilation_x,
-                    w->pad_left);
-  } else {
-    bottom = far_pad(w->out_height, w->in_height, w->kernel_height, w->stride_y, w->dilation_y,
-                     w->pad_top);
-    right = far_pad(w->out_width, w->in_width, w->kernel_width, w->stride_x, w->dilation_x,
-                    w->pad_left);
-  }
-  if (bottom < 0 || right < 0) return 0;
-  int64_t g = w->groups, in = w->in_channels / g, out = w->out_channels / g;
-  dnnl_dims_t grouped = {g, out, in, w->kernel_height, w->kernel_width};
+  d3k_dnnl_window own;
   dnnl_dims_t bias_dims = {w->out_channels};
-  dnnl_dims_t strides = {w->stride_y, w->stride_x};
-  dnnl_dims_t dilations = {w->dilation_y - 1, w->dilation_x - 1};
-  dnnl_dims_t near = {w->pad_top, w->pad_left}, far = {bottom, right};
-  dnnl_memory_desc_t weights, bias;
-  if (dnnl_memory_desc_init_by_tag(&weights, g > 1 ? 5 : 4, g > 1 ? grouped : grouped + 1,
-                                   src->data_type, dnnl_format_tag_any) != dnnl_success ||
+  dnnl_memory_desc_t bias;
+  if (!d3k_dnnl_window_of(w, conv->options.transposed, src->data_type, &own) ||
       dnnl_memory_desc_init_by_tag(&bias, 1, bias_dims, dnnl_f32, dnnl_a) != dnnl_success)
     return 0;
   const dnnl_memory_desc_t *bias_or_none = conv->options.has_bias ? &bias : NULL;
-  if (transposed)
+  if (conv->options.transposed)
     return dnnl_dilated_deconvolution_forward_desc_init(
-               op, dnnl_forward_inference, dnnl_deconvolution_direct, src, &weights, bias_or_none,
-               dst, strides, dilations, near, far) == dnnl_success;
+               op, dnnl_forward_inference, dnnl_deconvolution_direct, src, &own.weights,
+               bias_or_none, dst, own.strides, own.dilations, own.near, own.far) == dnnl_success;
   return dnnl_dilated_convolution_forward_desc_init(
-             op, dnnl_forward_inference, dnnl_convolution_direct, src, &weights, bias_or_none, dst,
-             strides, dilations, near, far) == dnnl_success;
-}
-
-/* Kernels worth having: "ref" and "gemm" are slower than ours. The older "jit" ones come second,
- * and not at all in bfloat16: they are slow, and jit_bf16_1x1 of 2.6 gets some post-ops wrong. */
-static int32_t is_fast(const char *name, int32_t only_best) {
-  return strstr(name, "brg") != NULL || (!only_best && strstr(name, "jit") == name);
+             op, dnnl_forward_inference, dnnl_convolution_direct, src, &own.weights, bias_or_none,
+             dst, own.strides, own.dilations, own.near, own.far) == dnnl_success;
 }
 
 /* The descriptor for images laid out as given, with at most `stages` of the chain inside. */
@@ -87,10 +92,10 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
   dnnl_primitive_desc_t desc = NULL;
   d3k_chain chain = conv->options.chain;
   chain.count = (int32_t)d3k_min(chain.count, stages);
-  if (image_desc(&src, state->is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels,
-                 w->in_height, w->in_width, x_stride) != dnnl_success ||
-      image_desc(&dst, dnnl_f32, w->batch, w->out_channels, w->out_height, w->out_width,
-                 y_stride) != dnnl_success ||
+  if (d3k_dnnl_image(&src, state->is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels,
+                     w->in_height, w->in_width, x_stride) != dnnl_success ||
+      d3k_dnnl_image(&dst, dnnl_f32, w->batch, w->out_channels, w->out_height, w->out_width,
+                     y_stride) != dnnl_success ||
       !make_op_desc(conv, &src, &dst, &op) || dnnl_primitive_attr_create(&attr) != dnnl_success)
     return NULL;
   if (dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success &&
@@ -98,7 +103,7 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
       dnnl_primitive_desc_create(&desc, &op, attr, d3k_dnnl_engine(), NULL) == dnnl_success) {
     const char *name = NULL;
     dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    if (!name || !is_fast(name, only_best)) {
+    if (!name || !d3k_dnnl_is_fast(name, only_best)) {
       dnnl_primitive_desc_destroy(desc);
       desc = NULL;
     } else {
@@ -189,18 +194,15 @@ static int32_t create(d3k_conv *conv) {
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {
   const d3k_window *w = &conv->options.window;
   const dnnl_state *state = conv->state;
-  int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups;
-  int64_t taps = (int64_t)w->kernel_height * w->kernel_width;
-  int64_t of_out = conv->options.transposed ? taps : in * taps;
-  int64_t of_in = conv->options.transposed ? out * taps : taps;
-  d3k_dnnl_packing packing = {&state->weights,
-                              weights,
-                              scale,
-                              {in * out * taps, of_out, of_in, w->kernel_width, 1},
-                              1,
-                              0,
-                              1,
-                              packed};
+  const d3k_conv_weights *at = &conv->weights;
+  d3k_dnnl_packing packing = {.desc = &state->weights,
+                              .from = weights + at->first,
+                              .scale = scale,
+                              .strides = {at->group, at->out, at->in, at->down, at->right},
+                              .scale_axis = 1,
+                              .outer_axis = 0,
+                              .alpha = 1,
+                              .to = packed};
   if (w->groups == 1) {
     memmove(packing.strides, packing.strides + 1, 4 * sizeof(int64_t));
     packing.scale_axis = 0;
@@ -238,10 +240,8 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
 }
 
 static int32_t fits(const d3k_conv_options *options) {
-  const d3k_window *w = &options->window;
-  return options->backend == D3K_BACKEND_ONEDNN && d3k_dnnl_engine() && w->pad_top >= 0 &&
-         w->pad_left >= 0 && w->pad_top < (w->kernel_height - 1) * w->dilation_y + 1 &&
-         w->pad_left < (w->kernel_width - 1) * w->dilation_x + 1;
+  return options->backend == D3K_BACKEND_ONEDNN && d3k_dnnl_engine() &&
+         d3k_dnnl_fits(&options->window);
 }
 
 static int32_t writes_strided(const d3k_conv_options *options) {

@@ -90,7 +90,7 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
 }
 
 typedef struct pack_call {
-  const d3k_window *window;
+  const d3k_conv *conv;
   const float *weights, *scale;
   float *packed;
 } pack_call;
@@ -99,7 +99,7 @@ typedef struct pack_call {
 static void pack_group_block(const void *context, int64_t tile, char *scratch) {
   (void)scratch;
   const pack_call *call = context;
-  const d3k_window *w = call->window;
+  const d3k_window *w = &call->conv->options.window;
   int64_t taps = (int64_t)w->kernel_height * w->kernel_width;
   int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups;
   int64_t blocks = (out + 15) / 16, g = tile / blocks, begin = tile % blocks * 16;
@@ -108,13 +108,13 @@ static void pack_group_block(const void *context, int64_t tile, char *scratch) {
     for (int64_t k = 0; k < taps; k++)
       for (int64_t o = begin; o < end; o++)
         call->packed[((g * taps + k) * in + i) * out + o] =
-            call->weights[((g * out + o) * in + i) * taps + k] *
+            call->weights[d3k_weight_at(call->conv, g, o, i, k)] *
             (call->scale ? call->scale[g * out + o] : 1);
 }
 
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {
   const d3k_window *w = &conv->options.window;
-  pack_call call = {w, weights, scale, packed};
+  pack_call call = {conv, weights, scale, packed};
   int64_t blocks = (w->out_channels / w->groups + 15) / 16;
   d3k_tiles_run(conv->options.threads, w->groups * blocks, pack_group_block, &call, NULL, 0);
 }

@@ -1,10 +1,8 @@
-/* Image and weights in ONNX order -> convolution by its definition: the oracle, and last resort.
+/* Image and weights -> convolution by its definition: the oracle, and last resort.
  *
  *     conv        y[n,oy,ox,o] = Σ x[n, oy*s - pad + ky*d, ox*s - pad + kx*d, i] · w[o,i,ky,kx]
  *     transposed  y[n, iy*s - pad + ky*d, ix*s - pad + kx*d, o] += x[n,iy,ix,i] · w[i,o,ky,kx]
  */
-#include <string.h>
-
 #include "conv_internal.h"
 
 typedef struct reference_call {
@@ -40,8 +38,8 @@ static float sum(const reference_call *call, int32_t n, int32_t oy, int32_t ox, 
           call->x + (((int64_t)n * w->in_height + iy) * w->in_width + ix) * w->x_stride;
       for (int32_t i = 0; i < in; i++) {
         int64_t channel = (int64_t)group * in + i;
-        int64_t row = transposed ? channel * out + o % out : (int64_t)o * in + i;
-        total += (double)x[channel] * call->weights[row * taps + ky * w->kernel_width + kx];
+        total += (double)x[channel] *
+                 call->weights[((int64_t)o * in + i) * taps + ky * w->kernel_width + kx];
       }
     }
   }
@@ -73,16 +71,10 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
   int64_t taps = (int64_t)w->kernel_height * w->kernel_width;
   int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups;
   float *p = packed;
-  if (!scale) {
-    memcpy(p, weights, conv->packed_bytes);
-  } else if (conv->options.transposed) {
-    for (int64_t i = 0; i < w->in_channels * out; i++)
+  for (int64_t o = 0; o < w->out_channels; o++)
+    for (int64_t i = 0; i < in; i++)
       for (int64_t k = 0; k < taps; k++)
-        p[i * taps + k] = weights[i * taps + k] * scale[i / out / in * out + i % out];
-  } else {
-    for (int64_t i = 0; i < w->out_channels * in * taps; i++)
-      p[i] = weights[i] * scale[i / (in * taps)];
-  }
+        *p++ = weights[d3k_weight_at(conv, o / out, o % out, i, k)] * (scale ? scale[o] : 1);
 }
 
 static int32_t create(d3k_conv *conv) {

@@ -133,8 +133,7 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
             continue;
           for (int64_t i = 0; i < in; i++)
             for (int64_t o = 0; o < out; o++)
-              *p++ = weights[((g * in + i) * out + o) * all_taps + k] *
-                     (scale ? scale[g * out + o] : 1);
+              *p++ = weights[d3k_weight_at(conv, g, o, i, k)] * (scale ? scale[g * out + o] : 1);
         }
 }
 

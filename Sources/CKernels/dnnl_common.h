@@ -68,6 +68,10 @@ typedef struct d3k_dnnl_packing {
 
 void d3k_dnnl_pack(int32_t threads, const d3k_dnnl_packing *packing);
 
+/** Adds convolution weights in oneDNN's layout, float, to dense ones in the order of the axes. */
+void d3k_dnnl_unpack_add(int32_t threads, const dnnl_memory_desc_t *desc, const float *from,
+                         float *to);
+
 /** x (rows of `channels`, x_stride apart) -> bfloat16, dense, rounded to nearest even. */
 void d3k_to_bf16(int32_t threads, const float *x, int64_t x_stride, int64_t rows, int64_t channels,
                  uint16_t *y);

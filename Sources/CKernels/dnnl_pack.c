@@ -88,6 +88,49 @@ void d3k_dnnl_pack(int32_t threads, const d3k_dnnl_packing *packing) {
   d3k_tiles_run(threads, outer * blocks, pack_block, packing, NULL, 0);
 }
 
+typedef struct unpack_call {
+  const dnnl_memory_desc_t *desc;
+  const float *from;
+  float *to;
+} unpack_call;
+
+/* A block of 16 outputs of one group: reads run along a block, writes along 16 rows at once. */
+D3K_CLONES
+static void unpack_block(const void *context, int64_t tile, char *scratch) {
+  (void)scratch;
+  const unpack_call *call = context;
+  const dnnl_memory_desc_t *desc = call->desc;
+  const int64_t *strides = desc->format_desc.blocking.strides;
+  int32_t out = desc->ndims - 4, in = out + 1; /* axes; the taps' are never cut into blocks */
+  int64_t size = desc->dims[out], blocks = d3k_ceil_div(size, 16), g = tile / blocks;
+  int64_t begin = tile % blocks * 16, count = d3k_min(16, size - begin), offsets[16];
+  int64_t height = desc->dims[in + 1], width = desc->dims[in + 2];
+  int64_t row = desc->dims[in] * height * width;
+  for (int64_t o = 0; o < count; o++)
+    offsets[o] = axis_offset(desc, out, begin + o) + (out ? axis_offset(desc, 0, g) : 0);
+  int32_t is_run = offsets[count - 1] - offsets[0] == count - 1;
+  float *to = call->to + (g * size + begin) * row;
+  for (int64_t i = 0; i < desc->dims[in]; i++) {
+    const float *input = call->from + axis_offset(desc, in, i);
+    for (int64_t ky = 0; ky < height; ky++)
+      for (int64_t kx = 0; kx < width; kx++, to++) {
+        const float *from = input + ky * strides[in + 1] + kx * strides[in + 2];
+        if (is_run)
+          for (int64_t o = 0; o < count; o++) to[o * row] += from[offsets[0] + o];
+        else
+          for (int64_t o = 0; o < count; o++) to[o * row] += from[offsets[o]];
+      }
+  }
+}
+
+void d3k_dnnl_unpack_add(int32_t threads, const dnnl_memory_desc_t *desc, const float *from,
+                         float *to) {
+  unpack_call call = {desc, from, to};
+  int64_t groups = desc->ndims == 5 ? desc->dims[0] : 1;
+  int64_t blocks = d3k_ceil_div(desc->dims[desc->ndims - 4], 16);
+  d3k_tiles_run(threads, groups * blocks, unpack_block, &call, NULL, 0);
+}
+
 typedef struct convert_call {
   const float *x;
   int64_t x_stride, rows, channels;

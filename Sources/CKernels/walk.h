@@ -38,6 +38,17 @@ static inline void d3k_walk_merge(d3k_walk *walk, int32_t arrays) {
   walk->rank = rank;
 }
 
+static inline void d3k_walk_swap(d3k_walk *walk, int32_t arrays, int32_t i, int32_t j) {
+  const int64_t dim = walk->dims[i];
+  walk->dims[i] = walk->dims[j];
+  walk->dims[j] = dim;
+  for (int32_t a = 0; a < arrays; a++) {
+    const int64_t stride = walk->strides[a][i];
+    walk->strides[a][i] = walk->strides[a][j];
+    walk->strides[a][j] = stride;
+  }
+}
+
 /** Coordinates of element `index` in the first `rank` dims, last fastest. */
 static inline void d3k_walk_locate(const d3k_walk *walk, int32_t rank, int64_t index,
                                    int64_t *coordinates) {

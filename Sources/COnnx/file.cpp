@@ -16,16 +16,17 @@ namespace d3o {
 namespace {
 
 constexpr size_t kMaxComponents = 64;
-constexpr size_t kReadBytes = size_t{1} << 30;  // one read(2) moves less than 2 GiB
+
+}  // namespace
 
 // Builds no text before errno is read: an allocation may change it.
-[[noreturn]] void fail_with_errno(const char *action, const std::string &name) {
+void fail_with_errno(const char *action, const std::string &name) {
   const int error = errno;
   fail(error == ENOMEM ? D3O_E_MEMORY : D3O_E_IO,
        action + name + ": " + std::generic_category().message(error));
 }
 
-const char *kind_of(mode_t mode) {
+const char *kind_of(unsigned mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISLNK(mode)) return "a symbolic link";
   if (S_ISFIFO(mode)) return "a pipe";
@@ -33,13 +34,15 @@ const char *kind_of(mode_t mode) {
   return "a device";
 }
 
-int open_again(int directory, const char *path, int flags) {
+int open_again(int directory, const char *path, int flags, unsigned mode) {
   int descriptor;
   do {
-    descriptor = openat(directory, path, flags | O_CLOEXEC);
+    descriptor = openat(directory, path, flags | O_CLOEXEC, mode);
   } while (descriptor < 0 && errno == EINTR);
   return descriptor;
 }
+
+namespace {
 
 // O_PATH looks without opening, so a pipe does not block and a device is not touched. What is then
 // opened for reading must be the very file that was looked at.
@@ -120,7 +123,7 @@ File open_external(int directory, const char *location, int64_t offset, uint64_t
 void read_fully(int descriptor, void *out, size_t size, int64_t offset, const std::string &name) {
   auto *at = static_cast<unsigned char *>(out);
   while (size > 0) {
-    const ssize_t got = pread(descriptor, at, std::min(size, kReadBytes), offset);
+    const ssize_t got = pread(descriptor, at, std::min(size, kTransferBytes), offset);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_with_errno("cannot read ", name);
     if (got == 0) fail(D3O_E_IO, name + " became shorter while it was read");

@@ -60,20 +60,20 @@ d3o_status guarded(char *message, size_t capacity, Body body) noexcept {
     write_message(message, capacity, failure.message);
     return failure.status;
   } catch (const std::bad_alloc &) {
-    write_message(message, capacity, "out of memory while reading the model");
+    write_message(message, capacity, "out of memory for the model");
     return D3O_E_MEMORY;
   } catch (const std::length_error &) {
-    write_message(message, capacity, "out of memory while reading the model");
+    write_message(message, capacity, "out of memory for the model");
     return D3O_E_MEMORY;
   } catch (const std::exception &error) {
     try {
       write_message(message, capacity, one_line(error.what()));
     } catch (...) {
-      write_message(message, capacity, "unexpected failure while reading the model");
+      write_message(message, capacity, "unexpected failure in the model");
     }
     return D3O_E_FORMAT;
   } catch (...) {
-    write_message(message, capacity, "unexpected failure while reading the model");
+    write_message(message, capacity, "unexpected failure in the model");
     return D3O_E_FORMAT;
   }
 }
@@ -123,6 +123,17 @@ class File {
 /// Opens `location` below `directory` and verifies that `needed` bytes follow `offset`.
 File open_external(int directory, const char *location, int64_t offset, uint64_t needed,
                    const std::string &what);
+
+constexpr size_t kTransferBytes = size_t{1} << 30;  // one read(2) or write(2) moves below 2 GiB
+
+/// Throws with what errno says; `action` ends in a blank. `name` is shown already.
+[[noreturn]] void fail_with_errno(const char *action, const std::string &name);
+
+/// "a directory", "a pipe", ...: what a path is that is no regular file.
+const char *kind_of(unsigned mode);
+
+/// openat(2), again where a signal came first; closed on exec.
+int open_again(int directory, const char *path, int flags, unsigned mode = 0);
 
 /// Fills `out` from the file, or throws; `name` is for the message.
 void read_fully(int descriptor, void *out, size_t size, int64_t offset, const std::string &name);

@@ -166,8 +166,9 @@ class Scanner {
     }
     add_objects(object_bytes(kind) + kHeapOverhead);
     while (at < end) {
-      const uint64_t tag = varint(at, end);
-      const uint64_t field = tag >> 3;
+      // protobuf drops what a tag has beyond 32 bits; what counts is the field that it sees.
+      const auto tag = static_cast<uint32_t>(varint(at, end));
+      const uint32_t field = tag >> 3;
       uint64_t size = 0;
       switch (tag & 7) {
         case 0:

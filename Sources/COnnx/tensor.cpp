@@ -1,10 +1,10 @@
 // A tensor of any in-file encoding comes in; its values as float32 or int64 go out.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <type_traits>
 
 #include "internal.hpp"
+#include "number.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little endian");
 
@@ -15,35 +15,13 @@ using onnx::TensorProto;
 
 constexpr size_t kBufferBytes = 64 * 1024;
 
-// Element types that C++ has no name for.
-struct Half {
-  uint16_t bits;
-};
-struct BFloat16 {
-  uint16_t bits;
-};
+using d3o::BFloat16;
+using d3o::Half;
+using d3o::to_float;
+
 struct Bool {
   uint8_t bits;
 };
-
-float from_bits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-float to_float(float value) { return value; }
-float to_float(double value) { return static_cast<float>(value); }
-float to_float(BFloat16 value) { return from_bits(uint32_t{value.bits} << 16); }
-float to_float(Half value) {
-  const uint32_t sign = uint32_t{value.bits & 0x8000u} << 16;
-  const uint32_t exponent = value.bits >> 10 & 0x1f;
-  const uint32_t fraction = value.bits & 0x3ff;
-  if (exponent == 31) return from_bits(sign | 0x7f800000 | fraction << 13);  // infinity, NaN
-  if (exponent != 0) return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-  const float subnormal = std::ldexp(static_cast<float>(fraction), -24);  // exact in float32
-  return sign != 0 ? -subnormal : subnormal;
-}
 
 template <typename Integer>
 int64_t to_int(Integer value) {

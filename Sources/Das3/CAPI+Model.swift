@@ -2,14 +2,36 @@ import CDas3
 import Das3Graph
 
 /// What `das3_model` points to: the network and the C strings it lends.
-@safe final class ModelObject: Sendable {
+final class ModelObject: Sendable {
   let model: SegmentationModel
-  let classNames: [CString]
-  let producer, inputName, outputName, outputKind: CString
+  let strings: ModelStrings
 
   init(_ model: SegmentationModel) {
     self.model = model
+    strings = ModelStrings(model)
+  }
+
+  /// The same network with other weights; the strings are shared.
+  init(_ base: ModelObject, weights: [Float], provenance: Provenance) throws(Das3Error) {
+    model = try SegmentationModel(base.model, weights: weights, provenance: provenance)
+    strings = base.strings
+  }
+
+  /// The same network with the weights of another model of the same graph; the strings are shared.
+  init(_ base: ModelObject, _ onnx: OnnxModel) {
+    model = SegmentationModel(base.model, onnx)
+    strings = base.strings
+  }
+}
+
+/// The C strings that a model lends, the same for every model made from it.
+@safe final class ModelStrings: Sendable {
+  let classNames, parameterNames: [CString]
+  let producer, inputName, outputName, outputKind: CString
+
+  init(_ model: SegmentationModel) {
     classNames = model.classes.map(CString.init)
+    parameterNames = model.onnx.parameters.map { CString($0.name) }
     producer = CString(model.onnx.producer)
     inputName = CString(model.inputName)
     outputName = CString(model.scoresName)
@@ -81,7 +103,7 @@ public func das3_model_get_info(
 ) -> das3_status {
   status { () throws(Das3Error) in
     let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-    let model = object.model
+    let (model, strings) = (object.model, object.strings)
     let (mean, deviation) = (model.metadata.mean, model.metadata.deviation)
     let value = unsafe das3_model_info(
       struct_size: 0, class_count: Int32(model.classCount),
@@ -92,9 +114,10 @@ public func das3_model_get_info(
       swaps_colours: model.metadata.swapsColours ? 1 : 0,
       parameter_count: Int64(model.onnx.weights.count), node_count: Int64(model.onnx.nodeCount),
       scale: model.metadata.scale, mean: (mean[0], mean[1], mean[2]),
-      std: (deviation[0], deviation[1], deviation[2]), producer: object.producer.start,
-      input_name: object.inputName.start, output_name: object.outputName.start,
-      output_kind: object.outputKind.start)
+      std: (deviation[0], deviation[1], deviation[2]), producer: strings.producer.start,
+      input_name: strings.inputName.start, output_name: strings.outputName.start,
+      output_kind: strings.outputKind.start,
+      parameter_tensor_count: Int32(model.onnx.parameters.count), reserved: 0)
     try unsafe VersionedStruct.write(value, to: info, "info")
   }
 }
@@ -105,13 +128,14 @@ public func das3_model_get_class(
 ) -> das3_status {
   status { () throws(Das3Error) in
     let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-    guard object.classNames.indices.contains(Int(index)) else {
-      throw .argument("class \(index); expected 0 to \(object.classNames.count - 1)")
+    let names = object.strings.classNames
+    guard names.indices.contains(Int(index)) else {
+      throw .argument("class \(index); expected 0 to \(names.count - 1)")
     }
     let colour = object.model.colour(Int(index))
     let value = unsafe das3_class(
       struct_size: 0, red: colour.red, green: colour.green, blue: colour.blue, reserved: 0,
-      name: object.classNames[Int(index)].start)
+      name: names[Int(index)].start)
     try unsafe VersionedStruct.write(value, to: entry, "entry")
   }
 }

@@ -20,13 +20,19 @@ package struct Metadata: Sendable {
   package var deviation: [Float] = [1, 1, 1]
   package var outputName: String?
   package var isProbability: Bool?
+  /// Every key that a source had, as the most binding one had it.
+  private var stated: [String: Json] = [:]
+
+  private static let keys = ["classes", "colours", "ignore", "input", "output"]
 
   package init() {}
 
   /// - Parameter sources: JSON objects, the most binding first.
   /// - Throws: `.format` naming the key that is not what it should be.
   package init(_ sources: [[String: Json]]) throws(Das3Error) {
-    func find(_ key: String) -> Json? { sources.lazy.compactMap { $0[key] }.first }
+    for key in Self.keys { stated[key] = sources.lazy.compactMap { $0[key] }.first }
+    let stated = stated
+    func find(_ key: String) -> Json? { stated[key] }
     if let value = find("classes") {
       guard let names = value.array?.compactMap(\.string), names.count == value.array?.count else {
         throw .format("metadata 'classes' is not a list of names")
@@ -89,10 +95,19 @@ package struct Metadata: Sendable {
   /// The metadata entries of an ONNX file as JSON; entries that are not JSON are left out.
   package static func json(ofFile metadata: [String: String]) -> [String: Json] {
     var result: [String: Json] = [:]
-    for key in ["classes", "colours", "ignore", "input", "output"] {
+    for key in keys {
       if let text = metadata[key], let value = try? Json(parsing: text) { result[key] = value }
     }
     return result
+  }
+
+  /// What a file with these metadata entries lacks, or says otherwise: entries that make it say
+  /// the same without options or a file beside it.
+  package func entries(missingFrom file: [String: String]) -> [(key: String, value: String)] {
+    let own = Self.json(ofFile: file)
+    return Self.keys.compactMap { key in
+      stated[key].flatMap { $0 == own[key] ? nil : (key: key, value: $0.text) }
+    }
   }
 
   /// Colours for classes that have none: well apart, the same for every model.

@@ -19,6 +19,8 @@ internal import COnnx
   private let limits: Limits
   private let model: OpaquePointer
   private let directory: Int32
+  /// What `model` was parsed from.
+  private let bytes: UnsafeRawBufferPointer
 
   /// Reads the file at `path`; external data is looked for beside it.
   package static func load(path: String, allowsExternalData: Bool, limits: Limits)
@@ -70,7 +72,9 @@ internal import COnnx
       try unsafe call { unsafe d3o_open_directory(&descriptor, directory, $0, $1) }
     }
     defer { d3o_close_directory(descriptor) }
-    return try unsafe OnnxImport(limits: limits, model: model, directory: descriptor).convert()
+    return try unsafe OnnxImport(
+      limits: limits, model: model, directory: descriptor, bytes: bytes
+    ).convert()
   }
 
   /// The metadata in `network.json` beside `network.onnx`, or nil where there is none.
@@ -105,7 +109,9 @@ internal import COnnx
       throw Das3Error(.internal, "the ONNX reader gave no tensor")
     }
     defer { unsafe d3o_free(model) }
-    return try unsafe OnnxImport(limits: limits, model: model, directory: -1).tensor(0)
+    return try unsafe OnnxImport(
+      limits: limits, model: model, directory: -1, bytes: bytes
+    ).tensor(0)
   }
 
   private static func unsupportedOperator(_ model: OpaquePointer) -> String? {
@@ -145,8 +151,10 @@ internal import COnnx
 
     var constants: [String: ConstantTensor] = [:]
     var parameters: [OnnxModel.Parameter] = []
+    var places: [(tensor: Int, offset: Int)] = []
     var weights: [Float] = []
-    func adopt(_ name: String, shape: Shape, floats: [Float]) {
+    func adopt(_ name: String, _ index: Int, shape: Shape, floats: [Float]) {
+      places.append((tensor: index, offset: weights.count))
       parameters.append(
         OnnxModel.Parameter(
           name: name, shape: shape, offset: weights.count,
@@ -158,30 +166,49 @@ internal import COnnx
       guard roles.uses.contains(name) else { continue }
       let tensor = try self.tensor(index)
       if tensor.type == .float32, tensor.shape.rank > 0, roles.operands.contains(name) {
-        adopt(name, shape: tensor.shape, floats: tensor.floats)
+        adopt(name, index, shape: tensor.shape, floats: tensor.floats)
       } else {
         constants[name] = tensor
       }
       try limits.deadline.check()
     }
     // A weight may also stand in a Constant node.
-    nodes.removeAll { node in
+    var others: [OnnxModel.Node] = []
+    others.reserveCapacity(nodes.count)
+    for (index, node) in nodes.enumerated() {
       guard node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first,
         roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"]?.value,
-        tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil
-      else { return false }
-      adopt(output, shape: tensor.shape, floats: tensor.floats)
-      return true
+        tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil,
+        let place = unsafe valueTensor(of: graph.nodes[index])
+      else {
+        others.append(node)
+        continue
+      }
+      adopt(output, place, shape: tensor.shape, floats: tensor.floats)
     }
+    let source = try unsafe OnnxSource(
+      bytes: bytes, model: model, directory: directory, parameters: places,
+      weightCount: weights.count)
+    try limits.deadline.check()
     return unsafe OnnxModel(
-      nodes: nodes,
+      nodes: others,
       inputs: (0..<Int(graph.input_count)).map { unsafe port(graph.inputs[$0]) },
       outputs: (0..<Int(graph.output_count)).map { unsafe port(graph.outputs[$0]) },
       opset: Int(graph.opset), irVersion: Int(graph.ir_version),
       producer: [String(cString: graph.producer_name), String(cString: graph.producer_version)]
         .filter { !$0.isEmpty }.joined(separator: " "),
       metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants,
-      parameters: parameters, weights: weights)
+      parameters: parameters, weights: weights, source: source)
+  }
+
+  /// The tensor in a Constant node's attribute `value`.
+  private func valueTensor(of record: d3o_node) -> Int? {
+    for index in unsafe 0..<Int(record.attribute_count) {
+      let attribute = unsafe record.attributes[index]
+      guard unsafe String(cString: attribute.name) == "value" else { continue }
+      return unsafe attribute.tensor < 0 ? nil : Int(attribute.tensor)
+    }
+    return nil
   }
 
   private func metadata(_ graph: d3o_graph) -> [String: String] {
@@ -280,7 +307,7 @@ internal import COnnx
   }
 
   /// Runs one reader function and turns its status and message into an error.
-  private static func call(
+  static func call(
     _ body: (UnsafeMutablePointer<CChar>?, Int) -> d3o_status
   ) throws(Das3Error) {
     var text = [CChar](repeating: 0, count: 512)

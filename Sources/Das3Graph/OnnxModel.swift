@@ -64,12 +64,17 @@ package final class OnnxModel: Sendable {
   package let parameterIndex: [String: Int]
   /// Every parameter as the file has it, one after the other, row-major.
   package let weights: [Float]
+  /// How the weights came about, nil where they are those of the file.
+  package let provenance: Provenance?
+  /// The file without its weights.
+  let source: OnnxSource
+  /// SHA-256 of the file, where the weights are others.
+  let sourceHashIfDerived: String?
 
-  package init(
+  init(
     nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
     metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor],
-    parameters: [Parameter],
-    weights: [Float]
+    parameters: [Parameter], weights: [Float], source: OnnxSource
   ) {
     self.nodes = nodes
     self.inputs = inputs
@@ -82,9 +87,31 @@ package final class OnnxModel: Sendable {
     self.constants = constants
     self.parameters = parameters
     self.weights = weights
+    self.source = source
+    provenance = nil
+    sourceHashIfDerived = nil
     var index: [String: Int] = [:]
     for (position, parameter) in parameters.enumerated() { index[parameter.name] = position }
     parameterIndex = index
+  }
+
+  /// The same file with other weights.
+  init(_ base: OnnxModel, weights: [Float], provenance: Provenance, sourceHash: String?) {
+    nodes = base.nodes
+    inputs = base.inputs
+    outputs = base.outputs
+    opset = base.opset
+    irVersion = base.irVersion
+    producer = base.producer
+    metadata = base.metadata
+    nodeCount = base.nodeCount
+    constants = base.constants
+    parameters = base.parameters
+    parameterIndex = base.parameterIndex
+    source = base.source
+    self.weights = weights
+    self.provenance = provenance
+    sourceHashIfDerived = sourceHash
   }
 
   /// The file's value of a parameter or constant, for operators that need to know it when the

@@ -1,3 +1,5 @@
+/// Where every buffer lies: lifetimes from the steps, results in place of what they are made from,
+/// then a place for each.
 extension Plan {
   /// Elements a buffer's start is a multiple of: 64 bytes, a cache line and the widest vector.
   package static let alignment = 16
@@ -6,6 +8,16 @@ extension Plan {
   ///
   /// The largest buffers are placed first, each at the lowest gap that its whole life leaves free.
   mutating func assignMemory() {
+    assignLifetimes()
+    var homes = inPlaceHomes()
+    // Every group of buffers in one place lives from its first to its last step.
+    for index in buffers.indices {
+      let home = Self.root(of: index, &homes)
+      buffers[home].firstStep = min(buffers[home].firstStep, buffers[index].firstStep)
+      buffers[home].lastStep = max(buffers[home].lastStep, buffers[index].lastStep)
+    }
+    modelElementCount = 0
+    frameElementCount = 0
     var placed: [(range: Range<Int>, first: Int, last: Int)] = []
     let order = buffers.indices.sorted {
       buffers[$0].elementCount == buffers[$1].elementCount
@@ -14,13 +26,13 @@ extension Plan {
     for index in order {
       let size = Self.aligned(buffers[index].elementCount)
       switch buffers[index].region {
-      case .parameter: continue
+      case .parameter, .gradient: continue
       case .model:
         buffers[index].offset = modelElementCount
         modelElementCount += size
       case .frame:
         let (first, last) = (buffers[index].firstStep, buffers[index].lastStep)
-        guard first <= last else { continue }
+        guard homes[index] == index, first <= last else { continue }
         let taken = placed.filter { $0.first <= last && first <= $0.last }
           .map(\.range).sorted { $0.lowerBound < $1.lowerBound }
         var offset = 0
@@ -32,9 +44,84 @@ extension Plan {
         frameElementCount = max(frameElementCount, offset + size)
       }
     }
+    for index in buffers.indices where homes[index] != index {
+      buffers[index].offset = buffers[homes[index]].offset
+    }
   }
 
   package static func aligned(_ count: Int) -> Int {
     (max(count, 1) + alignment - 1) / alignment * alignment
+  }
+
+  /// From when to when the content of each frame buffer is needed.
+  mutating func assignLifetimes() {
+    for index in buffers.indices { (buffers[index].firstStep, buffers[index].lastStep) = (.max, -1) }
+    func isFrame(_ view: View) -> Bool { buffers[view.buffer].region == .frame }
+    func live(_ view: View, at step: Int, _ buffers: inout [Buffer]) {
+      guard isFrame(view) else { return }
+      buffers[view.buffer].firstStep = min(buffers[view.buffer].firstStep, step)
+      buffers[view.buffer].lastStep = max(buffers[view.buffer].lastStep, step)
+    }
+    var changed = buffers
+    for view in inputs { live(view, at: 0, &changed) }
+    for (index, step) in steps.enumerated() {
+      for view in step.reads + step.writes { live(view, at: index, &changed) }
+    }
+    // Between the passes the caller reads outputs and writes their gradients.
+    for view in outputs where isFrame(view) {
+      live(view, at: outputGradients.isEmpty ? .max : max(0, forwardCount - 1), &changed)
+    }
+    for view in outputGradients { live(view, at: max(0, forwardCount - 1), &changed) }
+    buffers = changed
+  }
+
+  /// For each buffer the one in whose place it lies: an element-wise step whose input nobody needs
+  /// afterwards writes over it.
+  private func inPlaceHomes() -> [Int] {
+    var homes = Array(buffers.indices)
+    var lives = buffers.map { (first: $0.firstStep, last: $0.lastStep) }
+    for (index, step) in steps.enumerated() {
+      guard let (x, y) = step.inPlacePair(self) else { continue }
+      let (from, to) = (Self.root(of: x.buffer, &homes), Self.root(of: y.buffer, &homes))
+      guard from != to, lives[from].last == index, lives[to].first == index,
+        buffers[from].elementCount == buffers[to].elementCount,
+        x.offset == 0, y.offset == 0, x.shape == y.shape, x.strides == y.strides,
+        x.shape.elementCount == buffers[from].elementCount,
+        step.reads.filter({ Self.root(of: $0.buffer, &homes) == from }).count == 1
+      else { continue }
+      homes[to] = from
+      lives[from].last = lives[to].last
+    }
+    for index in homes.indices { homes[index] = Self.root(of: index, &homes) }
+    return homes
+  }
+
+  private static func root(of index: Int, _ homes: inout [Int]) -> Int {
+    var root = index
+    while homes[root] != root { root = homes[root] }
+    homes[index] = root
+    return root
+  }
+}
+
+extension Plan.Step {
+  /// What it may write over while it reads it, and what it writes; nil where it may not.
+  fileprivate func inPlacePair(_ plan: Plan) -> (read: Plan.View, written: Plan.View)? {
+    func isFrame(_ view: Plan.View) -> Bool { plan.buffers[view.buffer].region == .frame }
+    var pair: (read: Plan.View, written: Plan.View)?
+    switch work {
+    case .elementwise, .operation(.softmax): pair = (inputs[0], output)
+    case .gradient(let gradient):
+      switch gradient.step.work {
+      case .elementwise, .operation(.batchNorm):
+        if let target = gradient.inputs[0], !target.accumulates {
+          pair = (gradient.outputGradient, target.view)
+        }
+      case .operation, .copy, .statistics, .gradient, .accumulate, .clear: break
+      }
+    case .operation, .copy, .statistics, .accumulate, .clear: break
+    }
+    guard let pair, isFrame(pair.read), isFrame(pair.written) else { return nil }
+    return pair
   }
 }

@@ -2,7 +2,10 @@
 ///
 /// Images lie channels last (NHWC) and every value is a strided view of a buffer, so transposing,
 /// slicing, repeating and most reshaping cost nothing. Steps that depend on weights alone are
-/// static: they run once per model, not per frame.
+/// static: they run once per set of weights, not per frame.
+///
+/// A plan for training goes on with the backward pass: from `forwardCount` on its steps compute
+/// derivatives of the loss, which the caller leaves in `outputGradients` between the two passes.
 package struct Plan: Sendable {
   /// Who owns the memory of a buffer, and how long its content lasts.
   package enum Region: Sendable {
@@ -12,6 +15,8 @@ package struct Plan: Sendable {
     case model
     /// The flat weight vector itself.
     case parameter
+    /// The loss's derivative by the flat weight vector, to which backward passes add.
+    case gradient
   }
 
   package struct Buffer: Sendable {
@@ -19,11 +24,13 @@ package struct Plan: Sendable {
     package var elementCount: Int
     /// First element within the region.
     package var offset = 0
-    /// First and last step that touches it.
+    /// First and last step that touches it; set when memory is assigned.
     package var firstStep = Int.max
     package var lastStep = -1
     /// What it holds from the start.
     package var constant: ConstantTensor?
+    /// Whether trained parameters reach it through differentiable steps.
+    package var isTracked = false
   }
 
   /// Elements of a buffer as a tensor; strides in elements, 0 where a dimension repeats.
@@ -62,15 +69,30 @@ package struct Plan: Sendable {
     package var function: Function
     package var extent: Extent
     package var operands: [View]
+
+    package init(function: Function, extent: Extent, operands: [View]) {
+      self.function = function
+      self.extent = extent
+      self.operands = operands
+    }
   }
 
   package struct Step: Sendable {
-    package enum Work: Sendable {
+    package indirect enum Work: Sendable {
       case operation(Operator)
       /// The input's elements in the output's layout.
       case copy
       /// Nothing but the chain.
       case elementwise
+      /// Mean and variance per channel (2×C) of the input; moves the running ones, which are the
+      /// other inputs, by `momentum`.
+      case statistics(momentum: Float)
+      /// The derivative of an earlier step; `output` is its first target.
+      case gradient(Gradient)
+      /// Adds the input to the output; sums where strides of the output are 0.
+      case accumulate
+      /// Zeros.
+      case clear
     }
 
     /// The node it was made from, for reports.
@@ -82,15 +104,97 @@ package struct Plan: Sendable {
     package var isStatic: Bool
   }
 
+  /// The loss's derivative by what an earlier step read, from that by what it wrote.
+  package struct Gradient: Sendable {
+    package struct Target: Sendable {
+      package var view: View
+      /// Adds to what is there instead of overwriting it.
+      package var accumulates: Bool
+    }
+
+    /// The earlier step, its views as they lie when the derivative is computed.
+    package var step: Step
+    package var outputGradient: View
+    /// One per input of the step, nil = not wanted.
+    package var inputs: [Target?]
+    /// One per operand of each stage of the step's chain.
+    package var operands: [[Target?]]
+    /// What of the earlier step is read again.
+    package var readsInput: [Bool]
+    package var readsOutput = false
+    package var readsOperands = false
+  }
+
   package var buffers: [Buffer] = []
   package var steps: [Step] = []
+  /// Steps of the forward pass.
+  package var forwardCount = 0
   package var inputs: [View] = []
   package var outputs: [View] = []
-  /// Elements of each region; the parameter region is the model's weight vector.
+  /// Where the caller leaves the loss's derivative by each output; empty in plans without training.
+  package var outputGradients: [View] = []
+  /// Elements of each region; those of parameters and gradients are as long as the weight vector.
   package var frameElementCount = 0
   package var modelElementCount = 0
 
-  package func isStatic(_ view: View) -> Bool { buffers[view.buffer].region != .frame }
+  package func isStatic(_ view: View) -> Bool {
+    switch buffers[view.buffer].region {
+    case .model, .parameter: true
+    case .frame, .gradient: false
+    }
+  }
+}
+
+extension Plan.Step {
+  /// Views whose content it needs.
+  package var reads: [Plan.View] {
+    switch work {
+    case .operation, .copy, .elementwise, .statistics: inputs + chain.flatMap(\.operands)
+    case .accumulate: inputs + [output]
+    case .clear: []
+    case .gradient(let gradient): gradient.reads
+    }
+  }
+
+  /// Views whose content it makes or changes.
+  package var writes: [Plan.View] {
+    switch work {
+    case .operation, .copy, .elementwise, .accumulate, .clear: [output]
+    case .statistics: [output]
+    case .gradient(let gradient): gradient.targets.map(\.view)
+    }
+  }
+
+  /// The same step on other memory.
+  package func mapped(_ move: (Plan.View) -> Plan.View) -> Self {
+    var step = self
+    step.inputs = inputs.map(move)
+    step.output = move(output)
+    for index in chain.indices { step.chain[index].operands = chain[index].operands.map(move) }
+    if case .gradient(var gradient) = work {
+      gradient.step = gradient.step.mapped(move)
+      gradient.outputGradient = move(gradient.outputGradient)
+      func moved(_ target: Plan.Gradient.Target?) -> Plan.Gradient.Target? {
+        target.map { Plan.Gradient.Target(view: move($0.view), accumulates: $0.accumulates) }
+      }
+      gradient.inputs = gradient.inputs.map(moved)
+      gradient.operands = gradient.operands.map { $0.map(moved) }
+      step.work = .gradient(gradient)
+    }
+    return step
+  }
+}
+
+extension Plan.Gradient {
+  package var targets: [Target] { (inputs + operands.flatMap { $0 }).compactMap { $0 } }
+
+  fileprivate var reads: [Plan.View] {
+    var views = [outputGradient]
+    for (index, isRead) in readsInput.enumerated() where isRead { views.append(step.inputs[index]) }
+    if readsOutput { views.append(step.output) }
+    if readsOperands { views += step.chain.flatMap(\.operands) }
+    return views + targets.filter(\.accumulates).map(\.view)
+  }
 }
 
 extension Plan.View {

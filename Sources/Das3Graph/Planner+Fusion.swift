@@ -4,9 +4,12 @@ extension Planner {
   /// Follows the only consumers of `id` as long as they are element-wise on rows of `layout`.
   ///
   /// Returns the stages and the value that the last of them makes. `channelAxis` is set where a
-  /// kernel takes that axis as its channels, whatever its size.
+  /// kernel takes that axis as its channels, whatever its size. `operands`: those of an
+  /// operation, whose result before the chain is not kept; where derivatives are wanted only stages
+  /// join that can do without it.
   mutating func absorb(
-    _ id: ValueID, layout: View, channelAxis: Int? = nil, after stages: [Plan.Stage] = []
+    _ id: ValueID, layout: View, channelAxis: Int? = nil, after stages: [Plan.Stage] = [],
+    operands: [View]? = nil
   ) -> (chain: [Plan.Stage], value: ValueID) {
     // Rows of one channel are not the rows of the layout: only scalars mean the same in both.
     let takesScalarsOnly = channelAxis.map { layout.shape[$0] == 1 } ?? false
@@ -14,6 +17,7 @@ extension Planner {
     var value = id
     while chain.count < Self.maximumStageCount, let users = consumers[value], users.count == 1,
       let user = users.first, user >= 0, placements[value] == nil,
+      operands.map({ canJoin(graph.nodes[user], value, after: chain, $0) }) ?? true,
       let stage = stage(
         for: graph.nodes[user], running: value, layout: layout, takesScalarsOnly: takesScalarsOnly)
     {
@@ -22,6 +26,24 @@ extension Planner {
       value = graph.nodes[user].output
     }
     return (chain, value)
+  }
+
+  /// Whether the derivative of what follows an operation can do without the operation's own result.
+  private func canJoin(
+    _ node: Graph.Node, _ value: ValueID, after chain: [Plan.Stage], _ operands: [View]
+  ) -> Bool {
+    guard training != nil else { return true }
+    func wanted(_ stage: Plan.Stage) -> [Bool] { stage.operands.map { isTracked([$0]) } }
+    let others = node.inputs.filter { $0 != value }.map { isTracked($0) }
+    guard others.contains(true) || isTracked(operands + chain.flatMap(\.operands)) else {
+      return true
+    }
+    guard !chain.contains(where: { $0.needsInput(wanted: wanted($0)) }) else { return false }
+    switch node.operation {
+    case .unary(let unary): return unary.isDerivedFromOutput
+    case .binary(let binary): return binary.kind == .add || binary.kind == .subtract
+    default: return false
+    }
   }
 
   /// The node as a stage on the running value, or nil where it is none or must wait for an operand.
@@ -35,7 +57,7 @@ extension Planner {
     case .unary(let unary):
       return Plan.Stage(function: .unary(unary), extent: .none, operands: [])
     case .batchNorm(let norm):
-      guard node.inputs[0] == value, isAvailable(node.inputs.dropFirst()),
+      guard training?.batchNorm != .batch, node.inputs[0] == value, isAvailable(node.inputs.dropFirst()),
         rows.channelAxis == 1 || layout.shape[1] == 1
       else { return nil }
       let operands = node.inputs.dropFirst().map { view(of: $0) }

@@ -3,6 +3,7 @@ extension Planner {
   mutating func lower(_ node: Graph.Node) {
     switch node.operation {
     case .conv, .convTranspose, .maxPool, .averagePool, .resize: lowerImage(node)
+    case .batchNorm where training?.batchNorm == .batch: lowerBatchNorm(node)
     case .batchNorm, .unary, .binary: lowerElementwise(node)
     case .select: lowerBroadcast(node)
     case .groupNorm:
@@ -43,7 +44,8 @@ extension Planner {
     let draft = allocate(shape, order: order, isStatic: isStatic(inputs))
     var (chain, value) = ([Plan.Stage](), node.output)
     if case .matMul = node.operation {
-      (chain, value) = absorb(node.output, layout: draft, channelAxis: shape.rank - 1)
+      (chain, value) = absorb(
+        node.output, layout: draft, channelAxis: shape.rank - 1, operands: inputs)
     }
     if !isStatic(inputs, chain), plan.isStatic(draft) { plan.buffers[draft.buffer].region = .frame }
     emit(.operation(node.operation), node.name, inputs, draft, chain: chain)
@@ -59,7 +61,8 @@ extension Planner {
       inputs[index] = copy(inputs[index], order: Array(0..<inputs[index].shape.rank))
     }
     let layout = View(image: graph.values[node.output].shape, buffer: -1)
-    let (chain, value) = absorb(node.output, layout: layout, channelAxis: 1)
+    let (chain, value) = absorb(
+      node.output, layout: layout, channelAxis: 1, operands: inputs)
     let output = destination(value, isStatic: isStatic(inputs, chain))
     emit(.operation(node.operation), node.name, inputs, output, chain: chain)
     views[value] = output
@@ -95,6 +98,22 @@ extension Planner {
     }
     emit(.elementwise, node.name, [x], output, chain: chain)
     views[value] = output
+  }
+
+  /// Normalisation by the frame's own statistics.
+  private mutating func lowerBatchNorm(_ node: Graph.Node) {
+    var inputs = node.inputs.map { view(of: $0) }
+    let order = Self.channelsLastOrder(inputs[0].shape.rank)
+    inputs[0] = dense(inputs[0], order: order)
+    let statistics = allocate([2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
+    emit(
+      .statistics(momentum: training?.statisticsMomentum ?? 0), node.name,
+      [inputs[0], inputs[3], inputs[4]], statistics)
+    for (row, index) in [3, 4].enumerated() {
+      let slice = Slice(starts: [row, 0], steps: [1, 1], counts: [1, statistics.shape[1]])
+      inputs[index] = statistics.sliced(slice).reshaped(inputs[index].shape) ?? statistics
+    }
+    finish(node, inputs, order: order)
   }
 
   /// Broadcasting that is no chain on rows: strides of 0 repeat.

@@ -11,6 +11,27 @@ package struct Planner {
     }
   }
 
+  /// What the backward pass is for.
+  package struct Training: Sendable {
+    /// What BatchNormalization does while training.
+    package enum BatchNormMode: Sendable {
+      /// Running statistics are used and kept; scale and shift can be trained.
+      case frozen
+      /// The frame's own statistics are used, and the running ones move towards them.
+      case batch
+    }
+
+    /// One per parameter of the model: whether its derivative is wanted.
+    package var isTrained: [Bool]
+    package var batchNorm = BatchNormMode.frozen
+    /// How far running statistics move towards the frame's (PyTorch's momentum).
+    package var statisticsMomentum: Float = 0.1
+    /// Elements that activations and their derivatives may take; nil = as many as they need.
+    package var frameElementLimit: Int?
+
+    package init(isTrained: [Bool]) { self.isTrained = isTrained }
+  }
+
   typealias View = Plan.View
   typealias ValueID = Graph.ValueID
 
@@ -20,25 +41,30 @@ package struct Planner {
   let graph: Graph
   let traits: Traits
   let model: OnnxModel
+  let training: Training?
   let consumers: [ValueID: [Int]]
   var plan = Plan()
   var views: [ValueID: View] = [:]
   var absorbed: Set<Int> = []
   /// Where in a concatenation's buffer a value is written directly.
   var placements: [ValueID: (whole: ValueID, start: Int)] = [:]
+  var gradients = GradientBuffers()
 
-  /// Makes the plan; a pure function of graph and traits.
+  /// Makes the plan; a pure function of its arguments.
   ///
   /// - Parameters:
   ///   - graph: what to compute.
   ///   - model: the owner of the graph's parameters.
   ///   - traits: what kernels do well.
   ///   - putsChannelsLast: 4-D outputs end as NHWC whatever the graph left them as.
-  /// - Returns: steps over buffers, with the memory of each laid out.
+  ///   - training: what to train; nil = a forward pass alone.
+  /// - Returns: steps over buffers, with the memory of each laid out. Where `training` sets a limit
+  ///   that no recomputation reaches, the smallest plan that was found.
   package static func plan(
-    _ graph: Graph, of model: OnnxModel, traits: Traits, putsChannelsLast: Bool
+    _ graph: Graph, of model: OnnxModel, traits: Traits, putsChannelsLast: Bool,
+    training: Training? = nil
   ) -> Plan {
-    var planner = Planner(graph: graph, model: model, traits: traits)
+    var planner = Planner(graph: graph, model: model, traits: traits, training: training)
     planner.placeConcatenations()
     for input in graph.inputs { planner.addInput(input) }
     for (index, node) in graph.nodes.enumerated() where !planner.absorbed.contains(index) {
@@ -47,19 +73,20 @@ package struct Planner {
     for output in graph.outputs {
       var view = planner.view(of: output)
       if putsChannelsLast, view.shape.rank == 4 { view = planner.channelsLast(view) }
-      if planner.plan.buffers[view.buffer].region == .frame {
-        planner.plan.buffers[view.buffer].lastStep = .max
-      }
       planner.plan.outputs.append(view)
     }
+    planner.plan.forwardCount = planner.plan.steps.count
+    if training != nil { planner.appendBackward() }
     planner.plan.assignMemory()
+    if let limit = training?.frameElementLimit { planner.plan.recompute(within: limit) }
     return planner.plan
   }
 
-  private init(graph: Graph, model: OnnxModel, traits: Traits) {
+  private init(graph: Graph, model: OnnxModel, traits: Traits, training: Training?) {
     self.graph = graph
     self.model = model
     self.traits = traits
+    self.training = training
     var consumers: [ValueID: [Int]] = [:]
     for (index, node) in graph.nodes.enumerated() {
       for input in node.inputs { consumers[input, default: []].append(index) }
@@ -73,8 +100,6 @@ package struct Planner {
     let shape = graph.values[id].shape
     let order = shape.rank == 4 ? [0, 2, 3, 1] : Array(0..<shape.rank)
     let view = allocate(shape, order: order, isStatic: false)
-    plan.buffers[view.buffer].firstStep = 0
-    plan.buffers[view.buffer].lastStep = 0
     plan.inputs.append(view)
     views[id] = view
   }
@@ -90,6 +115,7 @@ package struct Planner {
     case .parameter(let index):
       buffer.region = .parameter
       buffer.offset = model.parameters[index].offset
+      buffer.isTracked = training?.isTrained[index] ?? false
     case .constant(let tensor): buffer.constant = tensor
     case .input, .node: break
     }
@@ -139,19 +165,26 @@ package struct Planner {
     _ work: Plan.Step.Work, _ name: String, _ inputs: [View], _ output: View,
     chain: [Plan.Stage] = []
   ) {
-    let index = plan.steps.count
-    for view in inputs + chain.flatMap(\.operands) + [output] {
-      guard plan.buffers[view.buffer].region == .frame else { continue }
-      plan.buffers[view.buffer].firstStep = min(plan.buffers[view.buffer].firstStep, index)
-      plan.buffers[view.buffer].lastStep = max(plan.buffers[view.buffer].lastStep, index)
-    }
-    plan.steps.append(
-      Plan.Step(
-        name: name, work: work, inputs: inputs, output: output, chain: chain,
-        isStatic: plan.isStatic(output)))
+    let step = Plan.Step(
+      name: name, work: work, inputs: inputs, output: output, chain: chain,
+      isStatic: plan.isStatic(output))
+    if step.isTracked(plan) { plan.buffers[output.buffer].isTracked = true }
+    plan.steps.append(step)
   }
 
-  /// Whether everything a step reads is known per model.
+  /// Whether trained parameters reach any of the views.
+  func isTracked(_ views: [View]) -> Bool { views.contains { plan.buffers[$0.buffer].isTracked } }
+
+  /// Whether trained parameters reach the value, as far as it is planned.
+  func isTracked(_ id: ValueID) -> Bool {
+    if let view = views[id] { return isTracked([view]) }
+    if case .parameter(let index) = graph.values[id].source {
+      return training?.isTrained[index] ?? false
+    }
+    return false
+  }
+
+  /// Whether everything a step reads is known per set of weights.
   func isStatic(_ inputs: [View], _ chain: [Plan.Stage] = []) -> Bool {
     inputs.allSatisfy(plan.isStatic) && chain.allSatisfy { $0.operands.allSatisfy(plan.isStatic) }
   }

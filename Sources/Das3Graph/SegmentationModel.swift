@@ -88,6 +88,34 @@ package final class SegmentationModel: Sendable {
     }
   }
 
+  /// The same network with other weights, which must be as many.
+  package convenience init(_ base: SegmentationModel, weights: [Float], provenance: Provenance)
+    throws(Das3Error)
+  {
+    self.init(base, try base.onnx.with(weights: weights, provenance: provenance))
+  }
+
+  /// The same network with the weights of `onnx`, a model of the same graph.
+  package init(_ base: SegmentationModel, _ onnx: OnnxModel) {
+    self.onnx = onnx
+    metadata = base.metadata
+    inputName = base.inputName
+    scoresName = base.scoresName
+    isProbability = base.isProbability
+    channelCount = base.channelCount
+    classCount = base.classCount
+    fixedHeight = base.fixedHeight
+    fixedWidth = base.fixedWidth
+    strideMultiple = base.strideMultiple
+  }
+
+  /// Writes the ONNX file it came from with its own weights, and with the metadata that came from
+  /// elsewhere.
+  package func save(to path: String, version: String) throws(Das3Error) {
+    try onnx.save(
+      to: path, metadata: metadata.entries(missingFrom: onnx.metadata), version: version)
+  }
+
   /// The graph for frames of one size, from the image to the class scores.
   package func graph(height: Int, width: Int) throws(Das3Error) -> Graph {
     if let fixedHeight, fixedHeight != height {

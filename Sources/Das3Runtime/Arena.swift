@@ -29,7 +29,7 @@ import Glibc
   /// Element `offset`.
   ///
   /// Valid as long as the arena.
-  func pointer(at offset: Int) -> UnsafeMutablePointer<Float> { unsafe start + offset }
+  package func pointer(at offset: Int) -> UnsafeMutablePointer<Float> { unsafe start + offset }
 
   /// Copies `values` to the front.
   func fill(_ values: [Float], at offset: Int = 0) {

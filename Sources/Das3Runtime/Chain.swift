@@ -5,7 +5,8 @@ import Das3Graph
 @safe struct Chain {
   private let stages: [Plan.Stage]
   private(set) var kernelChain = d3k_chain()
-  private var folds: [NormalizationFold] = []
+  /// Of its normalisations, in order.
+  private(set) var folds: [NormalizationFold] = []
   /// Whether an operand is made per frame, so that folding must be repeated.
   let isDynamic: Bool
 
@@ -84,16 +85,19 @@ import Das3Graph
   }
 }
 
-/// Running statistics, scale and shift of a normalisation as one multiplication and addition:
+/// Statistics, scale and shift of a normalisation as one multiplication and addition:
 /// factor = scale / √(variance + ε), offset = shift − mean · factor.
 @safe struct NormalizationFold {
   let channelCount: Int
   let factor: UnsafeMutablePointer<Float>
   let offset: UnsafeMutablePointer<Float>
+  /// 1 / √(variance + ε).
+  let inverseDeviation: UnsafeMutablePointer<Float>
+  let mean: UnsafePointer<Float>
   private let epsilon: Float
-  private let scale, shift, mean, variance: UnsafePointer<Float>
+  private let scale, shift, variance: UnsafePointer<Float>
 
-  static func byteCount(_ channelCount: Int) -> Int { 2 * 4 * Plan.aligned(channelCount) }
+  static func byteCount(_ channelCount: Int) -> Int { 3 * 4 * Plan.aligned(channelCount) }
 
   /// `operands`: scale, shift, mean, variance; `result`: `byteCount` bytes.
   init(
@@ -108,11 +112,14 @@ import Das3Graph
     unsafe variance = UnsafePointer(memory.pointer(operands[3]))
     unsafe factor = result.assumingMemoryBound(to: Float.self)
     unsafe offset = factor + Plan.aligned(channelCount)
+    unsafe inverseDeviation = offset + Plan.aligned(channelCount)
   }
 
   func compute() {
     for channel in 0..<channelCount {
-      let value = unsafe scale[channel] / (variance[channel] + epsilon).squareRoot()
+      let deviation = unsafe (variance[channel] + epsilon).squareRoot()
+      let value = unsafe scale[channel] / deviation
+      unsafe inverseDeviation[channel] = 1 / deviation
       unsafe factor[channel] = value
       unsafe offset[channel] = unsafe shift[channel] - mean[channel] * value
     }

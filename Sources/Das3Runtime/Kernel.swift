@@ -8,6 +8,8 @@ package struct ExecutionOptions: Sendable, Equatable {
   package var threads: Int
   package var backend: Backend
   package var usesBFloat16: Bool
+  /// Weights change with every run: they are packed just before use, not kept a second time.
+  package var packsPerRun: Bool
 
   /// The best backend that was built in.
   package static var bestBackend: Backend {
@@ -19,10 +21,14 @@ package struct ExecutionOptions: Sendable, Equatable {
 
   package static var processorCount: Int { Int(d3k_processor_count()) }
 
-  package init(threads: Int, backend: Backend = Self.bestBackend, usesBFloat16: Bool = false) {
+  package init(
+    threads: Int, backend: Backend = Self.bestBackend, usesBFloat16: Bool = false,
+    packsPerRun: Bool = false
+  ) {
     self.threads = threads
     self.backend = backend
     self.usesBFloat16 = usesBFloat16
+    self.packsPerRun = packsPerRun
   }
 
   var kernelBackend: Int32 {
@@ -54,6 +60,7 @@ class Kernel {
   let frame: Arena
   let model: Arena
   let parameters: Arena
+  let gradients: Arena
   let scratch: Arena
 
   func pointer(_ view: Plan.View) -> UnsafeMutablePointer<Float> {
@@ -63,6 +70,7 @@ class Kernel {
       case .frame: frame
       case .model: model
       case .parameter: parameters
+      case .gradient: gradients
       }
     return unsafe arena.pointer(at: buffer.offset + view.offset)
   }
@@ -77,26 +85,61 @@ extension Plan.Step {
   func kernel(_ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) -> Kernel {
     switch work {
     case .copy: return CopyKernel(self, options)
+    case .accumulate: return AccumulateKernel(self, options)
+    case .clear: return ClearKernel(self, options)
     case .elementwise: return try ElementwiseKernel(self, plan, options)
+    case .statistics(let momentum): return ChannelStatisticsKernel(self, plan, momentum, options)
+    case .gradient(let gradient): return try gradient.kernel(plan, options)
     case .operation(let operation):
       switch operation {
-      case .conv(let conv): return try ConvKernel(self, plan, conv, options)
-      case .convTranspose(let conv): return try ConvKernel(self, plan, conv, options)
+      case .conv(let conv):
+        return try ConvKernel(self, plan, conv.window, conv.groups, transposed: false, options)
+      case .convTranspose(let conv):
+        return try ConvKernel(self, plan, conv.window, conv.groups, transposed: true, options)
+      case .batchNorm(let norm): return try ElementwiseKernel(normalizing(norm), plan, options)
       case .groupNorm(let norm): return GroupNormKernel(self, norm, options)
       case .layerNorm(let norm): return LayerNormKernel(self, norm, options)
       case .binary(let binary): return BroadcastKernel(self, binary, options)
       case .select: return SelectKernel(self, options)
-      case .maxPool(let pool): return try PoolKernel(self, plan, pool, options)
-      case .averagePool(let pool): return try PoolKernel(self, plan, pool, options)
+      case .maxPool(let pool): return try PoolKernel(self, plan, Pooling(pool), options)
+      case .averagePool(let pool): return try PoolKernel(self, plan, Pooling(pool), options)
       case .reduce(let reduce): return ReduceKernel(self, reduce, options)
       case .argMax(let argMax): return ArgMaxKernel(self, argMax, options)
       case .softmax(let softmax): return SoftmaxKernel(self, softmax, options)
       case .resize(let resize): return try ResizeKernel(self, plan, resize, options)
       case .index(let index): return IndexKernel(self, index, options)
       case .matMul(let product): return try MatMulKernel(self, plan, product, options)
-      case .batchNorm, .unary, .concat, .slice, .transpose, .reshape, .expand:
+      case .unary, .concat, .slice, .transpose, .reshape, .expand:
         throw Das3Error(.internal, "\(name) was planned as a step of its own")
       }
+    }
+  }
+}
+
+extension Plan.Gradient {
+  /// The kernel that computes the derivative.
+  func kernel(_ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) -> Kernel {
+    guard case .operation(let operation) = step.work else {
+      return try ChainGradientKernel(self, plan, options)
+    }
+    switch operation {
+    case .conv(let conv):
+      return try ConvGradientKernel(self, conv.window, conv.groups, transposed: false, options)
+    case .convTranspose(let conv):
+      return try ConvGradientKernel(self, conv.window, conv.groups, transposed: true, options)
+    case .batchNorm(let norm): return BatchNormGradientKernel(self, norm, options)
+    case .groupNorm(let norm): return GroupNormGradientKernel(self, norm, options)
+    case .layerNorm(let norm): return LayerNormGradientKernel(self, norm, options)
+    case .binary(let binary): return BroadcastGradientKernel(self, binary, options)
+    case .select: return SelectGradientKernel(self, options)
+    case .maxPool(let pool): return PoolGradientKernel(self, Pooling(pool), options)
+    case .averagePool(let pool): return PoolGradientKernel(self, Pooling(pool), options)
+    case .reduce(let reduce): return ReduceGradientKernel(self, reduce, options)
+    case .softmax(let softmax): return SoftmaxGradientKernel(self, softmax, options)
+    case .resize(let resize): return ResizeGradientKernel(self, resize, options)
+    case .index(let index): return IndexGradientKernel(self, index, options)
+    case .unary, .argMax, .concat, .slice, .transpose, .reshape, .expand, .matMul:
+      throw Das3Error(.internal, "\(step.name) has no derivative of its own")
     }
   }
 }

@@ -154,7 +154,7 @@ import Das3Graph
     let plan = Planner.plan(
       graph, of: model.onnx, traits: .kernels(options), putsChannelsLast: true)
     let executor = try Executor(
-      plan, parameterCount: model.onnx.weights.count, options: options, memoryLimit: memoryLimit)
+      Schedule(plan, options), parameterCount: model.onnx.weights.count, memoryLimit: memoryLimit)
     executor.setWeights(model.onnx.weights)
     return Prepared(
       height: height, width: width, executor: executor, multiplyAdds: graph.multiplyAdds)

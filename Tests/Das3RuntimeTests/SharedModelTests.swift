@@ -119,7 +119,7 @@ struct SharedModelTests {
       let plan = try Planner.plan(
         model.graph(height: height, width: width), of: onnx, traits: .kernels(test.options),
         putsChannelsLast: true)
-      executor = try Executor(plan, parameterCount: onnx.weights.count, options: test.options)
+      executor = try Executor(Schedule(plan, test.options), parameterCount: onnx.weights.count)
       executor.setWeights(onnx.weights)
       values = try input(test, model.metadata)
     }

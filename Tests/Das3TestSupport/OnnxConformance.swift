@@ -117,7 +117,7 @@ package struct OnnxConformance {
   {
     let plan = Planner.plan(
       graph, of: model, traits: .kernels(options), putsChannelsLast: false)
-    let executor = try Executor(plan, parameterCount: model.weights.count, options: options)
+    let executor = try Executor(Schedule(plan, options), parameterCount: model.weights.count)
     executor.setWeights(model.weights)
     for (index, tensor) in inputs.enumerated() { executor.write(tensor.floats, to: index) }
     executor.run()

@@ -15,6 +15,8 @@ package struct OnnxTensor: Sendable {
     case external([(key: String, value: String)])
     /// Sizes without any data.
     case missing
+    /// Any fields at all, behind the name.
+    case fields(@Sendable (inout ProtobufWriter) -> Void)
   }
 
   package var name: String
@@ -49,6 +51,11 @@ package struct OnnxTensor: Sendable {
     floats.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
   }
 
+  /// The other types of ONNX, as raw_data holds them.
+  package static func bytes(_ values: [some FixedWidthInteger]) -> [UInt8] {
+    values.flatMap { value in withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+  }
+
   func write(_ writer: inout ProtobufWriter) {
     for size in dims { writer.varint(1, size) }
     writer.varint(2, type)
@@ -56,9 +63,10 @@ package struct OnnxTensor: Sendable {
     case .floats(let values): writer.packed(4, floats: values)
     case .ints(let values): writer.packed(type == Self.int64 ? 7 : 5, varints: values)
     case .raw(let bytes): writer.data(9, bytes)
-    case .external, .missing: break
+    case .external, .missing, .fields: break
     }
     writer.string(8, name)
+    if case .fields(let body) = payload { body(&writer) }
     guard case .external(let entries) = payload else { return }
     for entry in entries {
       writer.message(13) {

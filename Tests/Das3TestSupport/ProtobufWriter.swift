@@ -14,6 +14,9 @@ package struct ProtobufWriter {
     append(value.bitPattern)
   }
 
+  /// Any bytes, well-formed or not.
+  package mutating func raw(_ value: some Sequence<UInt8>) { bytes += value }
+
   package mutating func data(_ field: Int, _ value: some Collection<UInt8>) {
     tag(field, wireType: 2)
     append(varint: UInt64(value.count))

@@ -48,6 +48,12 @@ package struct ReferenceTensor: Sendable {
     return self[zip(own, dims).map { $1 == 1 ? 0 : $0 }]
   }
 
+  /// All elements of a larger tensor.
+  func broadcast(to dims: [Int]) -> [Double] {
+    if dims == self.dims { return values }
+    return ReferenceTensor(dims) { broadcast(at: $0) }.values
+  }
+
   func map(isInteger: Bool? = nil, _ body: (Double) -> Double) -> ReferenceTensor {
     ReferenceTensor(dims, values.map(body), isInteger: isInteger ?? self.isInteger)
   }

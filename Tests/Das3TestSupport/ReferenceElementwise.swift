@@ -126,8 +126,12 @@ extension Reference {
     -> ReferenceTensor
   {
     let dims = ReferenceTensor.broadcastDims(all.map(\.dims))
-    return ReferenceTensor(dims, isInteger: all[0].isInteger) { at in
-      body(all.map { $0.broadcast(at: at) })
+    let operands = all.map { $0.broadcast(to: dims) }
+    var arguments = [Double](repeating: 0, count: all.count)
+    let values = (0..<dims.reduce(1, *)).map { index in
+      for (position, operand) in operands.enumerated() { arguments[position] = operand[index] }
+      return body(arguments)
     }
+    return ReferenceTensor(dims, values, isInteger: all[0].isInteger)
   }
 }

@@ -67,7 +67,7 @@ extension Reference {
     case .ints(let values):
       return ReferenceTensor(tensor.dims, values.map(Double.init), isInteger: true)
     case .floats(let values): return ReferenceTensor(tensor.dims, values.map { Double($0) })
-    case .raw, .external, .missing: return nil
+    case .raw, .external, .missing, .fields: return nil
     }
   }
 }

@@ -33,7 +33,31 @@ final class TestModel: @unchecked Sendable {
     self.handle = handle
   }
 
+  /// What a function that makes models leaves in its out parameter.
+  init(_ make: (UnsafeMutablePointer<OpaquePointer?>) -> das3_status) {
+    var handle = OpaquePointer(bitPattern: 8)
+    status = make(&handle)
+    message = lastError()
+    self.handle = handle
+  }
+
   deinit { das3_model_free(handle) }
+
+  /// All parameters, one after the other.
+  var parameters: [Float] {
+    var values = [Float](repeating: .nan, count: Int(info.parameter_count))
+    das3_model_get_parameters(handle, &values, Int64(values.count))
+    return values
+  }
+
+  func with(_ values: [Float]) -> TestModel {
+    TestModel { das3_model_with_parameters($0, handle, values, Int64(values.count)) }
+  }
+
+  static func merge(_ models: [TestModel], _ weights: [Double]? = nil) -> TestModel {
+    let handles = models.map(\.handle)
+    return TestModel { das3_model_merge($0, handles, weights, Int32(handles.count)) }
+  }
 
   var info: das3_model_info {
     var info = das3_model_info()

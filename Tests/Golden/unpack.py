@@ -4,8 +4,10 @@
 
 For each network with a reference: NAME.rgb (360x480x3), NAME.scores (its logits at every 4th pixel,
 CxHxW) and NAME.labels (arg max). For networks that take any size, at two more sizes: NAME_WxH.input
-(1x3xHxW), .scores (all logits) and .labels. Every file starts with one line of text:
-`das3-golden 1 <type> <dims>`, then the values, little endian, row-major.
+(1x3xHxW), .scores (all logits) and .labels. losses.NAME is an array of losses.npz, images turned to
+channels last, numbers as float32, and marks of negative labels as one byte a pixel. Every file
+starts with one line of text: `das3-golden 1 <type> <dims>`, then the values, little endian,
+row-major.
 """
 
 import json
@@ -37,8 +39,21 @@ def normalised(pixels, sidecar):
     return np.ascontiguousarray(x.transpose(2, 0, 1))[None].astype(np.float32)
 
 
+def unpack_losses(vectors, out):
+    for name in vectors.files:
+        array = vectors[name]
+        if name == "neg_bits" or array.dtype.kind in "bi":
+            array = array.astype(np.uint8)
+        elif array.dtype.kind == "f":
+            array = array.astype(np.float32)
+        if array.ndim == 4:
+            array = array.transpose(0, 2, 3, 1)
+        write(out / f"losses.{name}", np.atleast_1d(array))
+
+
 def main(shared, out):
     out.mkdir(parents=True, exist_ok=True)
+    unpack_losses(np.load(shared / "vectors" / "losses.npz"), out)
     for model in sorted((shared / "models").glob("*.onnx")):
         vectors = np.load(shared / "vectors" / f"{model.stem}.npz")
         frame = Image.open(shared / str(vectors["frame"])).convert("RGB")

@@ -1,4 +1,5 @@
-/* bytes of an ONNX file -> flat, read-only records. protobuf and libonnx stay behind this header.
+/* bytes of an ONNX file -> flat, read-only records, and back with other weights. protobuf and
+ * libonnx stay behind this header.
  *
  * Every function returns a d3o_status and, on failure, writes one line into `message`
  * (`capacity` bytes, always ended by NUL). Records live as long as their model. Nothing here
@@ -19,7 +20,7 @@ typedef enum d3o_status {
   D3O_E_FORMAT = 1,      /* not ONNX, truncated, or inconsistent                            */
   D3O_E_LIMIT = 2,       /* larger than the declared limits                                 */
   D3O_E_UNSUPPORTED = 3, /* valid ONNX of a kind that is not read here                      */
-  D3O_E_IO = 4,          /* a file cannot be opened or read                                 */
+  D3O_E_IO = 4,          /* a file cannot be opened, read or written                        */
   D3O_E_MEMORY = 5
 } d3o_status;
 
@@ -132,6 +133,43 @@ void d3o_free_bytes(void *bytes);
  *  symbolic link anywhere on the way, no file with a second hard link, no device or pipe. */
 d3o_status d3o_open_directory(int *out, const char *path, char *message, size_t capacity);
 void d3o_close_directory(int directory);
+
+/* What a file says besides its weights: its bytes with gaps where the weights stood, so that it can
+ * be written again with others. Immutable; any number of threads may use it at the same time. */
+typedef struct d3o_source d3o_source;
+
+/* A tensor whose values are weights: they start at value `offset` of the flat weights. */
+typedef struct d3o_parameter { int64_t tensor, offset; } d3o_parameter;
+
+/** Takes the `size` bytes that `model` was parsed from apart. Neither is needed afterwards.
+ *  Data in files of `directory` (or -1) becomes part of it, apart from weights. A file that cannot
+ *  be written again makes a source too: d3o_source_save says why it refuses.
+ *  `weight_count` is the number of all parameters' values. */
+d3o_status d3o_source_create(d3o_source **out, const d3o_model *model, const void *bytes,
+                             size_t size, int directory, const d3o_parameter *parameters,
+                             int64_t count, int64_t weight_count, char *message, size_t capacity);
+
+void d3o_source_free(d3o_source *source);
+
+/** The SHA-256 of the bytes the source was made from, 32 bytes. Only the first call computes it:
+ *  it must get the weights of those bytes; later calls may get any. */
+d3o_status d3o_source_hash(const d3o_source *source, const float *weights, int64_t weight_count,
+                           uint8_t *out, char *message, size_t capacity);
+
+/** Writes the file with these weights, in the encoding of each tensor; a value that is what the
+ *  file said keeps its bytes. Data from other files comes in. `metadata` replaces entries of the
+ *  same keys and stands last. As d3o_write_file. */
+d3o_status d3o_source_save(const d3o_source *source, const float *weights, int64_t weight_count,
+                           const d3o_pair *metadata, int64_t metadata_count, const char *path,
+                           char *message, size_t capacity);
+
+typedef struct d3o_part { const void *bytes; size_t size; } d3o_part;
+
+/** Writes the parts, one after the other, as the file `path`: whole and on disk, or not at all.
+ *  What was there keeps its permissions; a link is followed to an existing regular file; anything
+ *  else than a regular file is refused. */
+d3o_status d3o_write_file(const char *path, const d3o_part *parts, int64_t count, char *message,
+                          size_t capacity);
 
 #ifdef __cplusplus
 }

@@ -11,7 +11,7 @@ import Das3Graph
   private let channelCount: Int
   private let hasBias: Bool
   private let foldEpsilon: Float?
-  private let foldsBias: Bool
+  private let packsPerRun: Bool
   private let isDynamic: Bool
   private var chain: Chain
   private var fold: NormalizationFold?
@@ -28,27 +28,12 @@ import Das3Graph
     let scratch: UnsafeMutableRawPointer
   }
 
-  convenience init(
-    _ step: Plan.Step, _ plan: Plan, _ conv: Conv, _ options: ExecutionOptions
-  ) throws(Das3Error) {
-    try self.init(
-      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups),
-      transposed: false, options)
-  }
-
-  convenience init(
-    _ step: Plan.Step, _ plan: Plan, _ conv: ConvTranspose, _ options: ExecutionOptions
-  ) throws(Das3Error) {
-    try self.init(
-      step, plan, d3k_window(step.inputs[0], step.output, conv.window, groups: conv.groups),
-      transposed: true, options)
-  }
-
-  private init(
-    _ step: Plan.Step, _ plan: Plan, _ window: d3k_window, transposed: Bool,
+  init(
+    _ step: Plan.Step, _ plan: Plan, _ window: Window, _ groups: Int, transposed: Bool,
     _ options: ExecutionOptions
   ) throws(Das3Error) {
     self.step = step
+    packsPerRun = options.packsPerRun
     channelCount = step.output.shape[1]
     hasBias = step.inputs.count > 2
     var stages = step.chain[...]
@@ -59,16 +44,12 @@ import Das3Graph
     } else {
       foldEpsilon = nil
     }
-    foldsBias = foldEpsilon != nil
     chain = try Chain(stages, plan)
     isDynamic = chain.isDynamic || !weightInputs.allSatisfy(plan.isStatic)
-    var request = d3k_conv_options()
-    request.window = window
-    request.transposed = transposed ? 1 : 0
-    request.backend = options.kernelBackend
-    request.precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
-    request.threads = Int32(options.threads)
-    request.has_bias = hasBias || foldsBias ? 1 : 0
+    var request = d3k_conv_options(
+      d3k_window(step.inputs[0], step.output, window, groups: groups), transposed: transposed,
+      options)
+    request.has_bias = hasBias || foldEpsilon != nil ? 1 : 0
     request.chain = chain.kernelChain
     guard let conv = unsafe d3k_conv_create(&request) else {
       throw .memory("the convolution could not be set up")
@@ -83,14 +64,21 @@ import Das3Graph
   }
   private var biasByteCount: Int { 4 * Plan.aligned(channelCount) }
 
+  private var keptByteCount: Int { packsPerRun ? 0 : packedByteCount }
+  private var ownScratchByteCount: Int {
+    4 * Plan.aligned((unsafe d3k_conv_scratch_bytes(conv) + 3) / 4)
+  }
+
   override var preparedByteCount: Int {
-    packedByteCount + biasByteCount + NormalizationFold.byteCount(channelCount)
+    keptByteCount + biasByteCount + NormalizationFold.byteCount(channelCount)
       + chain.preparedByteCount
   }
-  override var scratchByteCount: Int { unsafe d3k_conv_scratch_bytes(conv) }
+  override var scratchByteCount: Int {
+    ownScratchByteCount + (packsPerRun ? packedByteCount : 0)
+  }
 
   override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    let foldedBias = unsafe prepared + packedByteCount
+    let foldedBias = unsafe prepared + keptByteCount
     let folds = unsafe foldedBias + biasByteCount
     if let foldEpsilon {
       fold = unsafe NormalizationFold(step.chain[0].operands, foldEpsilon, memory, result: folds)
@@ -99,7 +87,8 @@ import Das3Graph
     unsafe pointers = Pointers(
       x: memory.pointer(step.inputs[0]), weights: memory.pointer(step.inputs[1]),
       bias: hasBias ? UnsafePointer(memory.pointer(step.inputs[2])) : nil,
-      y: memory.pointer(step.output), packed: prepared,
+      y: memory.pointer(step.output),
+      packed: packsPerRun ? memory.scratchPointer + ownScratchByteCount : prepared,
       foldedBias: foldedBias.assumingMemoryBound(to: Float.self), scratch: memory.scratchPointer)
   }
 
@@ -107,7 +96,7 @@ import Das3Graph
     chain.prepare()
     fold?.compute()
     guard let p = unsafe pointers else { return }
-    unsafe d3k_conv_pack(conv, p.weights, fold?.factor, p.packed, p.scratch)
+    if !packsPerRun { pack() }
     guard let fold else { return }
     for channel in 0..<channelCount {
       let bias = unsafe p.bias.map { unsafe $0[channel] } ?? 0
@@ -115,13 +104,63 @@ import Das3Graph
     }
   }
 
+  private func pack() {
+    guard let p = unsafe pointers else { return }
+    unsafe d3k_conv_pack(conv, p.weights, fold?.factor, p.packed, p.scratch)
+  }
+
   override func run() {
     if isDynamic { prepare() }
+    if packsPerRun { pack() }
     guard let p = unsafe pointers else { return }
     var kernelChain = chain.kernelChain
     unsafe d3k_conv_run(
       conv, p.x, p.packed, fold == nil ? p.bias : UnsafePointer(p.foldedBias), &kernelChain, p.y,
       p.scratch)
+  }
+}
+
+/// The derivative by weights and bias:
+///
+///     dw[o,c,k,l] += Σ_{n,i,j} dy[n,i,j,o] · x[n, i·s+k·d−p, j·s+l·d−p, c];   db[o] += Σ dy[n,i,j,o]
+///
+/// That by the input is a convolution too, and a step of its own.
+@safe final class ConvGradientKernel: GradientKernel {
+  private let conv: OpaquePointer
+
+  init(
+    _ gradient: Plan.Gradient, _ window: Window, _ groups: Int, transposed: Bool,
+    _ options: ExecutionOptions
+  ) throws(Das3Error) {
+    var request = d3k_conv_options(
+      d3k_window(gradient.step.inputs[0], gradient.outputGradient, window, groups: groups),
+      transposed: transposed, options)
+    guard let conv = unsafe d3k_conv_gradient_create(&request) else {
+      throw .memory("the convolution's gradient could not be set up")
+    }
+    unsafe self.conv = conv
+    super.init(gradient, options)
+  }
+
+  deinit { unsafe d3k_conv_gradient_free(conv) }
+
+  override var scratchByteCount: Int { unsafe d3k_conv_gradient_scratch_bytes(conv) }
+
+  override func run() {
+    unsafe d3k_conv_gradient_run(
+      conv, x[0], dy, dx[1], dx.count > 2 ? dx[2] : nil, scratch)
+  }
+}
+
+extension d3k_conv_options {
+  /// Without bias and chain.
+  init(_ window: d3k_window, transposed: Bool, _ options: ExecutionOptions) {
+    self.init()
+    self.window = window
+    self.transposed = transposed ? 1 : 0
+    backend = options.kernelBackend
+    precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
+    threads = Int32(options.threads)
   }
 }
 
@@ -146,22 +185,20 @@ extension Planner.Traits {
     Planner.Traits { node, graph in
       let y = graph.values[node.output].shape
       let x = graph.values[node.inputs[0]].shape
-      var request = d3k_conv_options()
       let window: Window
       let groups: Int
+      var transposed = false
       switch node.operation {
       case .conv(let conv): (window, groups) = (conv.window, conv.groups)
       case .convTranspose(let conv):
-        (window, groups) = (conv.window, conv.groups)
-        request.transposed = 1
+        (window, groups, transposed) = (conv.window, conv.groups, true)
       default: return false
       }
-      request.window = d3k_window(
-        Plan.View(image: x, buffer: 0), Plan.View(image: y, buffer: 0), window, groups: groups)
+      var request = d3k_conv_options(
+        d3k_window(
+          Plan.View(image: x, buffer: 0), Plan.View(image: y, buffer: 0), window, groups: groups),
+        transposed: transposed, options)
       request.window.y_stride = Int64(2 * y[1])
-      request.backend = options.kernelBackend
-      request.precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
-      request.threads = Int32(options.threads)
       return unsafe d3k_conv_writes_strided(&request) != 0
     }
   }

@@ -18,7 +18,7 @@ import Das3Graph
   ) throws(Das3Error) {
     self.step = step
     chain = try Chain(step.chain, plan)
-    packsB = plan.isStatic(step.inputs[1]) && !step.isStatic
+    packsB = !options.packsPerRun && plan.isStatic(step.inputs[1]) && !step.isStatic
     let rank = step.output.shape.rank
     let batch = Shape(Array(step.output.shape.dims.dropLast(2)))
     let views = step.inputs.map { view in

@@ -16,25 +16,67 @@ import Das3Graph
   }
 }
 
-/// y[i, j, …] = x[tables[0][i], tables[1][j], …].
-@safe final class IndexKernel: StridedKernel {
-  private let fill: Float
+/// y[i] += x[i]; where y repeats, what belongs to one element is summed.
+@safe final class AccumulateKernel: Kernel {
+  private let step: Plan.Step
+  private let threads: Int32
+  private let dims, inputStrides, outputStrides: [Int64]
+  private var x: UnsafePointer<Float>?
+  private var y: UnsafeMutablePointer<Float>?
+
+  init(_ step: Plan.Step, _ options: ExecutionOptions) {
+    self.step = step
+    threads = Int32(options.threads)
+    let order = Planner.completed(step.inputs[0].memoryOrder, rank: step.output.shape.rank)
+    dims = order.map { Int64(step.output.shape[$0]) }
+    inputStrides = order.map { Int64(step.inputs[0].strides[$0]) }
+    outputStrides = order.map { Int64(step.output.strides[$0]) }
+  }
+
+  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
+    unsafe y = memory.pointer(step.output)
+  }
+
+  override func run() {
+    unsafe d3k_accumulate(threads, Int32(dims.count), dims, x, inputStrides, y, outputStrides)
+  }
+}
+
+/// y = 0.
+@safe final class ClearKernel: Kernel {
+  private let output: Plan.View
+  private let threads: Int32
+  private var y: UnsafeMutablePointer<Float>?
+
+  init(_ step: Plan.Step, _ options: ExecutionOptions) {
+    output = step.output
+    threads = Int32(options.threads)
+  }
+
+  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+    unsafe y = memory.pointer(output)
+  }
+
+  override func run() { unsafe d3k_fill(threads, y, Int64(output.shape.elementCount), 0) }
+}
+
+/// Index tables of all axes in a given order, as kernels take them.
+struct IndexTables {
   private let tables: [Int32]
   /// Start of each axis's table in `tables`, −1 = identity.
   private let starts: [Int]
 
-  init(_ step: Plan.Step, _ index: Index, _ options: ExecutionOptions) {
-    fill = index.fill
+  init(_ index: Index, order: [Int]) {
     var (tables, starts) = ([Int32](), [Int]())
-    for axis in Planner.completed(step.output.memoryOrder, rank: step.output.shape.rank) {
+    for axis in order {
       starts.append(index.tables[axis] == nil ? -1 : tables.count)
       tables += index.tables[axis] ?? []
     }
     (self.tables, self.starts) = (tables, starts)
-    super.init(step, options)
   }
 
-  override func run() {
+  func withPointers(_ body: (UnsafePointer<UnsafePointer<Int32>?>?) -> Void) {
     unsafe tables.withUnsafeBufferPointer { table in
       unsafe withUnsafeTemporaryAllocation(
         of: UnsafePointer<Int32>?.self, capacity: max(1, starts.count)
@@ -42,9 +84,47 @@ import Das3Graph
         for (axis, start) in starts.enumerated() {
           unsafe pointers[axis] = start < 0 ? nil : table.baseAddress.map { unsafe $0 + start }
         }
-        unsafe d3k_index(
-          threads, Int32(dims.count), dims, x[0], strides[0], pointers.baseAddress, fill, y)
+        unsafe body(UnsafePointer(pointers.baseAddress))
       }
+    }
+  }
+}
+
+/// y[i, j, …] = x[tables[0][i], tables[1][j], …].
+@safe final class IndexKernel: StridedKernel {
+  private let fill: Float
+  private let tables: IndexTables
+
+  init(_ step: Plan.Step, _ index: Index, _ options: ExecutionOptions) {
+    fill = index.fill
+    tables = IndexTables(
+      index, order: Planner.completed(step.output.memoryOrder, rank: step.output.shape.rank))
+    super.init(step, options)
+  }
+
+  override func run() {
+    unsafe tables.withPointers { pointers in
+      unsafe d3k_index(threads, Int32(dims.count), dims, x[0], strides[0], pointers, fill, y)
+    }
+  }
+}
+
+/// dx[tables[0][i], tables[1][j], …] += dy[i, j, …].
+@safe final class IndexGradientKernel: StridedGradientKernel {
+  private let tables: IndexTables
+  private let inputDims: [Int64]
+
+  init(_ gradient: Plan.Gradient, _ index: Index, _ options: ExecutionOptions) {
+    let order = Self.order(gradient)
+    tables = IndexTables(index, order: order)
+    inputDims = order.map { Int64(gradient.step.inputs[0].shape[$0]) }
+    super.init(gradient, options)
+  }
+
+  override func run() {
+    unsafe tables.withPointers { pointers in
+      unsafe d3k_index_backward(
+        threads, Int32(dims.count), dims, dy, pointers, inputDims, strides[0], dx[0], accumulates)
     }
   }
 }

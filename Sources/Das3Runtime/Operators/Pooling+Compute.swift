@@ -1,33 +1,32 @@
 internal import CKernels
 import Das3Graph
 
-/// Largest or mean value under a window, NHWC, with the chain at the end.
-@safe final class PoolKernel: ChainedKernel {
-  private enum Kind { case max, average(countsPadding: Bool, pads: [Int32]) }
+/// What pooling takes of the cells under a window.
+struct Pooling {
+  enum Kind { case max, average(countsPadding: Bool, pads: [Int32]) }
 
-  private let kind: Kind
-  private var window: d3k_window
+  let kind: Kind
+  let window: Window
 
-  convenience init(
-    _ step: Plan.Step, _ plan: Plan, _ pool: MaxPool, _ options: ExecutionOptions
-  ) throws(Das3Error) {
-    try self.init(step, plan, .max, pool.window, options)
-  }
+  init(_ pool: MaxPool) { (kind, window) = (.max, pool.window) }
 
-  convenience init(
-    _ step: Plan.Step, _ plan: Plan, _ pool: AveragePool, _ options: ExecutionOptions
-  ) throws(Das3Error) {
+  init(_ pool: AveragePool) {
     let w = pool.window
     let pads = [w.padTop, w.padLeft, w.padBottom, w.padRight].map(Int32.init)
-    try self.init(
-      step, plan, .average(countsPadding: pool.countsPadding, pads: pads), w, options)
+    (kind, window) = (.average(countsPadding: pool.countsPadding, pads: pads), w)
   }
+}
 
-  private init(
-    _ step: Plan.Step, _ plan: Plan, _ kind: Kind, _ window: Window, _ options: ExecutionOptions
+/// Largest or mean value under a window, NHWC, with the chain at the end.
+@safe final class PoolKernel: ChainedKernel {
+  private let kind: Pooling.Kind
+  private var window: d3k_window
+
+  init(
+    _ step: Plan.Step, _ plan: Plan, _ pooling: Pooling, _ options: ExecutionOptions
   ) throws(Das3Error) {
-    self.kind = kind
-    self.window = d3k_window(step.inputs[0], step.output, window, groups: 1)
+    kind = pooling.kind
+    window = d3k_window(step.inputs[0], step.output, pooling.window, groups: 1)
     try super.init(step, plan, options)
   }
 
@@ -36,6 +35,28 @@ import Das3Graph
     case .max: unsafe d3k_max_pool(threads, &window, chain, x, y)
     case .average(let countsPadding, let pads):
       unsafe d3k_average_pool(threads, &window, countsPadding ? 1 : 0, pads, chain, x, y)
+    }
+  }
+}
+
+/// The first maximum of each window takes all of its derivative; a mean gives each cell its share.
+@safe final class PoolGradientKernel: GradientKernel {
+  private let kind: Pooling.Kind
+  private var window: d3k_window
+
+  init(_ gradient: Plan.Gradient, _ pooling: Pooling, _ options: ExecutionOptions) {
+    kind = pooling.kind
+    window = d3k_window(
+      gradient.step.inputs[0], gradient.outputGradient, pooling.window, groups: 1)
+    super.init(gradient, options)
+  }
+
+  override func run() {
+    switch kind {
+    case .max: unsafe d3k_max_pool_backward(threads, &window, x[0], dy, dx[0], accumulates)
+    case .average(let countsPadding, let pads):
+      unsafe d3k_average_pool_backward(
+        threads, &window, countsPadding ? 1 : 0, pads, dy, dx[0], accumulates)
     }
   }
 }

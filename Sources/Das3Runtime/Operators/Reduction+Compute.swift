@@ -1,18 +1,11 @@
 internal import CKernels
 import Das3Graph
 
-/// A step along one run of neighbouring axes: x as outer × count × inner in memory order.
-@safe class AxisKernel: Kernel {
-  let step: Plan.Step
-  let threads: Int32
+/// One run of neighbouring axes of a dense tensor: outer × count × inner in memory order.
+struct AxisSplit {
   let outer, count, inner: Int64
-  private(set) var x: UnsafePointer<Float>?
-  private(set) var y: UnsafeMutablePointer<Float>?
 
-  init(_ step: Plan.Step, axes: [Int], _ options: ExecutionOptions) {
-    self.step = step
-    threads = Int32(options.threads)
-    let view = step.inputs[0]
+  init(_ view: Plan.View, axes: [Int]) {
     let order = view.memoryOrder
     let places = order.indices.filter { axes.contains(order[$0]) }
     let product = { (range: ArraySlice<Int>) in Int64(range.reduce(1) { $0 * view.shape[$1] }) }
@@ -26,6 +19,21 @@ import Das3Graph
       (outer, count, inner) = (product(order[...]), reduced, 1)
     }
   }
+}
+
+/// A step along one run of neighbouring axes.
+@safe class AxisKernel: Kernel {
+  let step: Plan.Step
+  let threads: Int32
+  let split: AxisSplit
+  private(set) var x: UnsafePointer<Float>?
+  private(set) var y: UnsafeMutablePointer<Float>?
+
+  init(_ step: Plan.Step, axes: [Int], _ options: ExecutionOptions) {
+    self.step = step
+    threads = Int32(options.threads)
+    split = AxisSplit(step.inputs[0], axes: axes)
+  }
 
   override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
     unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
@@ -38,24 +46,11 @@ import Das3Graph
   private let kind: Int32
 
   init(_ step: Plan.Step, _ reduce: Reduce, _ options: ExecutionOptions) {
-    let reduction: d3k_reduction =
-      switch reduce.kind {
-      case .sum: D3K_REDUCE_SUM
-      case .mean: D3K_REDUCE_MEAN
-      case .max: D3K_REDUCE_MAX
-      case .min: D3K_REDUCE_MIN
-      case .l1: D3K_REDUCE_L1
-      case .l2: D3K_REDUCE_L2
-      case .product: D3K_REDUCE_PROD
-      case .sumSquare: D3K_REDUCE_SUM_SQUARE
-      case .logSum: D3K_REDUCE_LOG_SUM
-      case .logSumExp: D3K_REDUCE_LOG_SUM_EXP
-      }
-    kind = Int32(reduction.rawValue)
+    kind = reduce.kind.kernelKind
     super.init(step, axes: reduce.axes, options)
   }
 
-  override func run() { unsafe d3k_reduce(threads, kind, x, y, outer, count, inner) }
+  override func run() { unsafe d3k_reduce(threads, kind, x, y, split.outer, split.count, split.inner) }
 }
 
 /// Index of the largest value.
@@ -68,7 +63,7 @@ import Das3Graph
   }
 
   override func run() {
-    unsafe d3k_arg_max(threads, selectsLast ? 1 : 0, x, y, outer, count, inner)
+    unsafe d3k_arg_max(threads, selectsLast ? 1 : 0, x, y, split.outer, split.count, split.inner)
   }
 }
 
@@ -81,5 +76,58 @@ import Das3Graph
     super.init(step, axes: [softmax.axis], options)
   }
 
-  override func run() { unsafe d3k_softmax(threads, isLog ? 1 : 0, x, y, outer, count, inner) }
+  override func run() { unsafe d3k_softmax(threads, isLog ? 1 : 0, x, y, split.outer, split.count, split.inner) }
+}
+
+/// dx of a reduction; extrema share it among all elements that are it.
+@safe final class ReduceGradientKernel: GradientKernel {
+  private let kind: Int32
+  private let split: AxisSplit
+
+  init(_ gradient: Plan.Gradient, _ reduce: Reduce, _ options: ExecutionOptions) {
+    kind = reduce.kind.kernelKind
+    split = AxisSplit(gradient.step.inputs[0], axes: reduce.axes)
+    super.init(gradient, options)
+  }
+
+  override func run() {
+    unsafe d3k_reduce_backward(
+      threads, kind, x[0], y, dy, dx[0], split.outer, split.count, split.inner, accumulates)
+  }
+}
+
+/// dx = y · (dy − Σ dy·y), or dy − exp(y) · Σ dy for the logarithm.
+@safe final class SoftmaxGradientKernel: GradientKernel {
+  private let isLog: Bool
+  private let split: AxisSplit
+
+  init(_ gradient: Plan.Gradient, _ softmax: Softmax, _ options: ExecutionOptions) {
+    isLog = softmax.isLog
+    split = AxisSplit(gradient.step.inputs[0], axes: [softmax.axis])
+    super.init(gradient, options)
+  }
+
+  override func run() {
+    unsafe d3k_softmax_backward(
+      threads, isLog ? 1 : 0, y, dy, dx[0], split.outer, split.count, split.inner, accumulates)
+  }
+}
+
+extension Reduce.Kind {
+  fileprivate var kernelKind: Int32 {
+    let reduction: d3k_reduction =
+      switch self {
+      case .sum: D3K_REDUCE_SUM
+      case .mean: D3K_REDUCE_MEAN
+      case .max: D3K_REDUCE_MAX
+      case .min: D3K_REDUCE_MIN
+      case .l1: D3K_REDUCE_L1
+      case .l2: D3K_REDUCE_L2
+      case .product: D3K_REDUCE_PROD
+      case .sumSquare: D3K_REDUCE_SUM_SQUARE
+      case .logSum: D3K_REDUCE_LOG_SUM
+      case .logSumExp: D3K_REDUCE_LOG_SUM_EXP
+      }
+    return Int32(reduction.rawValue)
+  }
 }

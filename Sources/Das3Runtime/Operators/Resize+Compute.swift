@@ -38,6 +38,40 @@ import Das3Graph
   }
 }
 
+/// The transposed interpolation: dx[low] += (1 − weight) · dy[i], dx[high] += weight · dy[i].
+@safe final class ResizeGradientKernel: GradientKernel {
+  private let rows, columns: AxisTable
+
+  init(_ gradient: Plan.Gradient, _ resize: Resize, _ options: ExecutionOptions) {
+    let shape = gradient.step.inputs[0].shape
+    rows = AxisTable(resize.axes[2] ?? .identity(shape[2]))
+    columns = AxisTable(resize.axes[3] ?? .identity(shape[3]))
+    super.init(gradient, options)
+  }
+
+  override var scratchByteCount: Int {
+    let shape = gradient.step.inputs[0].shape
+    return unsafe rows.withAxis { rows in
+      unsafe columns.withAxis { columns in
+        unsafe d3k_resize_backward_scratch_bytes(
+          threads, Int64(shape[3]), Int64(shape[1]), rows, columns)
+      }
+    }
+  }
+
+  override func run() {
+    let (source, target) = (gradient.step.inputs[0], gradient.outputGradient)
+    unsafe rows.withAxis { rows in
+      unsafe columns.withAxis { columns in
+        unsafe d3k_resize_linear_backward(
+          threads, dy, Int64(target.pixelStride ?? target.shape[1]), Int64(source.shape[0]),
+          Int64(source.shape[2]), Int64(source.shape[3]), Int64(source.shape[1]), rows, columns,
+          dx[0], Int64(source.pixelStride ?? source.shape[1]), accumulates, scratch)
+      }
+    }
+  }
+}
+
 /// The tables of one resized axis as kernels take them.
 struct AxisTable {
   let count: Int

@@ -1,0 +1,165 @@
+/* Backward passes of the kernels in d3k.h.
+ *
+ * x, y: the forward pass's input and output; dx, dy: the loss's derivatives by them, laid out like
+ * them. dx is overwritten, or with `accumulates` added to. Gradients of parameters (scales, slopes,
+ * weights) are always added to. `threads` never changes a bit unless a function says so: sums over
+ * pixels are cut into bands that depend on the sizes alone and are added in one order, each of at
+ * most some hundred values in float32, the bands in double.
+ * scratch: 64-byte aligned; its size is what the function's _scratch_bytes says. Nothing allocates
+ * after _create.
+ */
+#ifndef D3K_GRADIENT_H
+#define D3K_GRADIENT_H
+
+#include "d3k.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* chain_gradient.c --------------------------------------------------------------------------- */
+
+/** Where the gradients of one stage's operands go; NULL = not wanted. */
+typedef struct d3k_stage_gradient {
+  float *operand;        /* one value, one per channel, or (D3K_FULL) one per element            */
+  float *operand2;       /* D3K_AFFINE: of the addend                                            */
+  int64_t stride;        /* D3K_FULL: floats from one row to the next                            */
+  int32_t accumulates;   /* D3K_FULL: add; scalars and channels always add                       */
+  int32_t reserved;
+  /* D3K_AFFINE but D3K_FULL, one per channel (or one value), NULL = 0 and 1:
+   * operand[c] += factor[c] * sum of g * (v - center[c]): the scale of a normalisation.          */
+  const float *center, *factor;
+} d3k_stage_gradient;
+
+typedef struct d3k_chain_gradient {
+  d3k_stage_gradient stages[D3K_MAX_STAGES];
+} d3k_chain_gradient;
+
+/** 0 where d3k_chain_backward can do without x: all stages are linear with operands that want no
+ *  gradient of their own but sums of dy (add, sub, rsub, neg; mul, div, affine by operands without
+ *  gradients) or have no derivative (floor, comparisons, ...); the last may instead be one whose
+ *  derivative follows from its result (relu, leaky relu with a > 0, sigmoid, tanh, clip, exp, sqrt,
+ *  elu with a > 0). So [add, relu] at the end of a residual block needs y alone. */
+int32_t d3k_chain_needs_x(const d3k_chain *chain, const d3k_chain_gradient *gradients);
+
+size_t d3k_chain_backward_scratch_bytes(int32_t threads, const d3k_chain *chain, int64_t rows,
+                                        int64_t channels);
+
+/** y = chain(x) was computed; the stages between are computed again, block by block in the cache.
+ *  x may be NULL where d3k_chain_needs_x is 0, y where it is 1; operands that were
+ *  only added (add, sub, rsub, affine's addend) are not read, and may be NULL, where it is 0. dx may
+ *  be dy (with equal strides
+ *  and without `accumulates`), or NULL where only operands want gradients. No dx and no full
+ *  gradient may overlap x, y or an operand.
+ *  At a kink: relu'(0) = 0, clip'(bound) = 0 (as relu6 in PyTorch; from y the bound cannot be told
+ *  from what is beyond), abs'(0) = 0, leaky relu'(0) = prelu'(0) = slope; a tie of minimum and
+ *  maximum gives half to each; floor, ceil, round, sign, integer division, comparisons and logic
+ *  give 0; mod and fmod give 1 and minus the whole quotient. */
+void d3k_chain_backward(int32_t threads, const d3k_chain *chain,
+                        const d3k_chain_gradient *gradients, const float *x, int64_t x_stride,
+                        const float *y, int64_t y_stride, const float *dy, int64_t dy_stride,
+                        float *dx, int64_t dx_stride, int32_t accumulates, int64_t rows,
+                        int64_t channels, void *scratch);
+
+/* broadcast_gradient.c ------------------------------------------------------------------------ */
+
+/** dx = dy * df/da (`operand` 0) or df/db (1) of d3k_broadcast, over the full `dims`; dx dense in
+ *  the order of dims, dy with strides. Kinks as above. */
+void d3k_broadcast_backward(int32_t threads, int32_t kind, int32_t operand, int32_t rank,
+                            const int64_t *dims, const float *a, const int64_t *a_strides,
+                            const float *b, const int64_t *b_strides, const float *dy,
+                            const int64_t *dy_strides, float *dx);
+
+/** dx = (condition != 0) == is_first ? dy : 0 over the full `dims`; dx dense. */
+void d3k_where_backward(int32_t threads, int32_t is_first, int32_t rank, const int64_t *dims,
+                        const float *condition, const int64_t *condition_strides, const float *dy,
+                        const int64_t *dy_strides, float *dx);
+
+/* accumulate.c ------------------------------------------------------------------------------- */
+
+/** y[i] += x[i] over `rank` dims with any strides; where a y stride is 0 the values are summed
+ *  (in bands, as above): the gradient of copies, slices, transposition, broadcasting. */
+void d3k_accumulate(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
+                    const int64_t *x_strides, float *y, const int64_t *y_strides);
+
+/** y[0..<count] = value. */
+void d3k_fill(int32_t threads, float *y, int64_t count, float value);
+
+/** dx of d3k_index: dx[t0[i0], t1[i1], …] += dy[i0, i1, …]; `dims` are those of dy (dense);
+ *  in_dims and x_strides describe dx. Without `accumulates` every element of dx is written. What
+ *  repeats is added in the order of dy, in float32. */
+void d3k_index_backward(int32_t threads, int32_t rank, const int64_t *dims, const float *dy,
+                        const int32_t *const *tables, const int64_t *in_dims,
+                        const int64_t *x_strides, float *dx, int32_t accumulates);
+
+/* reduce_gradient.c: outer x count x inner, as in d3k.h --------------------------------------- */
+
+/** dx of d3k_reduce. max and min: shared equally by all elements that are it (PyTorch's amax);
+ *  L1, L2 at 0: 0; products also where elements are 0. */
+void d3k_reduce_backward(int32_t threads, int32_t reduction, const float *x, const float *y,
+                         const float *dy, float *dx, int64_t outer, int64_t count, int64_t inner,
+                         int32_t accumulates);
+
+/** dx of d3k_softmax from y alone. */
+void d3k_softmax_backward(int32_t threads, int32_t is_log, const float *y, const float *dy,
+                          float *dx, int64_t outer, int64_t count, int64_t inner,
+                          int32_t accumulates);
+
+/* norm_gradient.c ----------------------------------------------------------------------------- */
+
+size_t d3k_norm_backward_scratch_bytes(int32_t threads, int64_t rows, int64_t channels);
+
+/** dx, dscale and dshift (each may be NULL) of d3k_layer_norm; statistics are computed again.
+ *  scratch: d3k_norm_backward_scratch_bytes(threads, rows, count). */
+void d3k_layer_norm_backward(int32_t threads, const float *x, const float *dy, float *dx,
+                             int64_t rows, int64_t count, float epsilon, const float *scale,
+                             float *dscale, float *dshift, int32_t accumulates, void *scratch);
+
+/** The same of d3k_group_norm. scratch: d3k_norm_backward_scratch_bytes(threads, batch * pixels,
+ *  channels). */
+void d3k_group_norm_backward(int32_t threads, const float *x, const float *dy, float *dx,
+                             int64_t batch, int64_t pixels, int64_t channels, int64_t groups,
+                             float epsilon, const float *scale, float *dscale, float *dshift,
+                             int32_t accumulates, void *scratch);
+
+/** Mean and biased variance of each channel over `rows` pixels x_stride apart, two passes, bands as
+ *  above. scratch: d3k_norm_backward_scratch_bytes. */
+void d3k_channel_statistics(int32_t threads, const float *x, int64_t x_stride, int64_t rows,
+                            int64_t channels, float *mean, float *variance, void *scratch);
+
+/** BatchNormalization with the batch's statistics, backward (Ioffe and Szegedy, 2015):
+ *  xh = (x - mean) / sqrt(variance + epsilon); dscale += sum dy * xh; dshift += sum dy;
+ *  dx = scale / sqrt(variance + epsilon) * (dy - mean(dy) - xh * mean(dy * xh)).
+ *  dx may be dy (without `accumulates`). scratch: d3k_norm_backward_scratch_bytes. */
+void d3k_batch_norm_backward(int32_t threads, const float *x, int64_t x_stride, const float *dy,
+                             int64_t dy_stride, float *dx, int64_t dx_stride, int64_t rows,
+                             int64_t channels, const float *mean, const float *variance,
+                             float epsilon, const float *scale, float *dscale, float *dshift,
+                             int32_t accumulates, void *scratch);
+
+/* pool_gradient.c, resize_gradient.c ----------------------------------------------------------- */
+
+/** dx of d3k_max_pool (without chain): the first maximum in row-major order takes all. */
+void d3k_max_pool_backward(int32_t threads, const d3k_window *window, const float *x,
+                           const float *dy, float *dx, int32_t accumulates);
+
+/** dx of d3k_average_pool (without chain); divisors as there. */
+void d3k_average_pool_backward(int32_t threads, const d3k_window *window,
+                               int32_t count_include_pad, const int32_t pads[4], const float *dy,
+                               float *dx, int32_t accumulates);
+
+size_t d3k_resize_backward_scratch_bytes(int32_t threads, int64_t in_width, int64_t channels,
+                                         const d3k_axis *rows, const d3k_axis *columns);
+
+/** dx of d3k_resize_linear (without chain): the transposed interpolation. Strides are those of the
+ *  forward pass (x_stride: dx, y_stride: dy). */
+void d3k_resize_linear_backward(int32_t threads, const float *dy, int64_t y_stride, int64_t batch,
+                                int64_t in_height, int64_t in_width, int64_t channels,
+                                const d3k_axis *rows, const d3k_axis *columns, float *dx,
+                                int64_t x_stride, int32_t accumulates, void *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* D3K_GRADIENT_H */

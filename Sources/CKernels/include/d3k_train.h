@@ -1,0 +1,61 @@
+/* Losses over the pixels of an image of class scores, and the step of an optimiser over a flat
+ * vector of parameters.
+ */
+#ifndef D3K_TRAIN_H
+#define D3K_TRAIN_H
+
+#include "d3k.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* loss.c ------------------------------------------------------------------------------------- */
+
+/** Weights of the losses of one image; 0 = off. Formulas beside the code. */
+typedef struct d3k_loss_options {
+  float cross_entropy;      /* with `labels`: -log p of the label, mean over labelled pixels       */
+  float focal_entropy;      /* (1 - h)^gamma * h, mean over pixels                                 */
+  float diversity;          /* sum of q log q / log C, q = mean of exp(-lambda h) p, w held        */
+  float negative;           /* with `negatives`: -log(1 - p), summed over marked classes, mean     */
+  float entropy;            /* h, mean over pixels                                                 */
+  float max_square;         /* -1/2 sum of p^2, mean over pixels                                   */
+  float gamma, lambda;
+} d3k_loss_options;
+
+typedef struct d3k_loss_values {
+  double cross_entropy, focal_entropy, diversity, negative, entropy, max_square; /* unweighted     */
+  double total;             /* the weighted sum                                                    */
+  double mean_entropy;      /* mean of h, whatever is on                                           */
+  int64_t labelled;         /* pixels whose label is a class                                       */
+} d3k_loss_values;
+
+size_t d3k_loss_scratch_bytes(int32_t threads, int64_t pixels, int64_t classes);
+
+/** Value and gradient of all losses that are on. z: pixels x classes, z_stride floats a pixel; dz
+ *  likewise with dz_stride, or NULL; dz is overwritten (scaled by `scale`, for batches).
+ *  labels: one byte a pixel, 255 or >= classes = none; negatives: (classes + 7) / 8 bytes a pixel,
+ *  class c is bit c % 8 of byte c / 8. Both may be NULL where not needed. h is normalised by log C
+ *  (C = 1: h = 0). Natural logarithms. Finite for scores of +-1e4 and for p of exactly 0 or 1.
+ *  dz may be z. The same bits for any number of threads. */
+void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, int64_t z_stride,
+              int64_t pixels, int64_t classes, const uint8_t *labels, const uint8_t *negatives,
+              float scale, float *dz, int64_t dz_stride, d3k_loss_values *values, void *scratch);
+
+/* sgd.c -------------------------------------------------------------------------------------- */
+
+/** Sum of squares in double, in bands that do not depend on threads; NaN or infinite where a value
+ *  is. */
+double d3k_sum_of_squares(int32_t threads, const float *x, int64_t count);
+
+/** One pass: g = gradient * gradient_scale + weight_decay * w; v = momentum * v + g;
+ *  w -= rate * v (PyTorch's SGD). */
+void d3k_sgd_step(int32_t threads, float *weights, const float *gradient, float *velocity,
+                  int64_t count, float rate, float momentum, float weight_decay,
+                  float gradient_scale);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* D3K_TRAIN_H */

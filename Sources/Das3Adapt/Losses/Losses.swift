@@ -1,0 +1,158 @@
+internal import CKernels
+import Das3Graph
+import Das3Runtime
+
+/// Class scores of a batch → values of the losses that are on, and the gradient of their weighted
+/// sum to the scores.
+///
+/// With p = softmax of a pixel's C scores, natural logarithms and h = −Σ_c p_c log p_c / log C, the
+/// entropy in 0…1 (0 where C = 1). Each weight is the factor of one loss; 0 = off. All are means
+/// over the batch, whatever it holds: nats, or parts of log C where h appears.
+package struct Losses: Sendable, Equatable {
+  /// −log p of the label, mean over the labelled pixels; ≥ 0.
+  ///
+  /// A pixel labelled 255, or with no class of this network, does not count; with none left the
+  /// loss and its gradient are 0.
+  package var crossEntropy: Float = 0
+  /// (1 − h)^γ h, mean over pixels; 0…1.
+  ///
+  /// The gradient flows through both h.
+  package var focalEntropy: Float = 0
+  /// Σ_c q_c log q_c / log C with q_c = mean of exp(−λ h) p_c; −1…0 (−1.07…0 for two classes).
+  ///
+  /// No gradient flows through exp(−λ h).
+  package var diversity: Float = 0
+  /// −log(1 − p_c) summed over the marked classes of a pixel, mean over all pixels; ≥ 0.
+  ///
+  /// 1 − p_c is taken as at least 1.2e-38: a single mark costs at most 87.3.
+  package var negative: Float = 0
+  /// The entropy h, mean over pixels; 0…1.
+  package var entropy: Float = 0
+  /// −½ Σ_c p_c², mean over pixels; −½…−1/(2C).
+  package var maxSquare: Float = 0
+  /// The exponent γ ≥ 0 of focal entropy.
+  ///
+  /// Below 1 its slope is infinite at h = 1; there 1 − h is taken as at least 1e-6.
+  package var gamma: Float = 3
+  /// How fast uncertain pixels lose their say in diversity: λ.
+  package var lambda: Float = 3
+
+  /// The most classes a network may have here.
+  package static let maximumClassCount = 256
+
+  package init() {}
+
+  /// What the losses are on one batch, without their weights; a loss that is off is 0.
+  package struct Values: Sendable, Equatable {
+    package var crossEntropy = 0.0
+    package var focalEntropy = 0.0
+    package var diversity = 0.0
+    package var negative = 0.0
+    package var entropy = 0.0
+    package var maxSquare = 0.0
+    /// The weighted sum.
+    package var total = 0.0
+    /// Mean of h, whatever is on.
+    package var meanEntropy = 0.0
+    /// Pixels with a label that is a class.
+    package var labelledCount = 0
+
+    package init() {}
+  }
+
+  /// One batch: what is read, and where the gradient goes.
+  @safe package struct Batch {
+    package let pixelCount: Int
+    package let classCount: Int
+    let scores: UnsafePointer<Float>
+    let scoreStride: Int
+    let labels: UnsafePointer<UInt8>?
+    let negatives: UnsafePointer<UInt8>?
+    let gradient: UnsafeMutablePointer<Float>?
+    let gradientStride: Int
+
+    /// Lends memory; all of it must outlive the batch.
+    ///
+    /// - Parameters:
+    ///   - scores: `pixelCount` × `classCount`, channels last.
+    ///   - scoreStride: floats from one pixel to the next.
+    ///   - pixelCount: of all frames of the batch, one after the other.
+    ///   - classCount: at most `maximumClassCount`.
+    ///   - labels: one byte a pixel; nil turns cross-entropy off.
+    ///   - negatives: ⌈`classCount` / 8⌉ bytes a pixel, class c is bit c mod 8 of byte c / 8; nil
+    ///     turns the negative loss off.
+    ///   - gradient: overwritten; nil = values alone. May be `scores`, with the same stride.
+    ///   - gradientStride: floats from one pixel to the next.
+    /// - Throws: `.shape` for no pixels, or for no or too many classes.
+    package init(
+      scores: UnsafePointer<Float>, scoreStride: Int, pixelCount: Int, classCount: Int,
+      labels: UnsafePointer<UInt8>? = nil, negatives: UnsafePointer<UInt8>? = nil,
+      gradient: UnsafeMutablePointer<Float>?, gradientStride: Int
+    ) throws(Das3Error) {
+      guard pixelCount > 0, (1...maximumClassCount).contains(classCount) else {
+        throw .shape(
+          "\(pixelCount) pixels of \(classCount) classes; expected 1 to \(maximumClassCount) classes"
+        )
+      }
+      guard scoreStride >= classCount, gradientStride >= classCount else {
+        throw .shape("pixels \(min(scoreStride, gradientStride)) apart hold \(classCount) classes")
+      }
+      self.pixelCount = pixelCount
+      self.classCount = classCount
+      unsafe self.scores = scores
+      self.scoreStride = scoreStride
+      unsafe self.labels = labels
+      unsafe self.negatives = negatives
+      unsafe self.gradient = gradient
+      self.gradientStride = gradientStride
+    }
+
+    /// Elements of the arena that `Losses.evaluate` wants as scratch.
+    package var scratchElementCount: Int {
+      (d3k_loss_scratch_bytes(1, Int64(pixelCount), Int64(classCount)) + 3) / 4
+    }
+  }
+
+  /// Values of the losses that are on; the gradient of their weighted sum goes where `batch` says.
+  ///
+  /// - Cost: one exponential a score, two with diversity; splits over pixels; same bits for any
+  ///   thread count. Finite for scores of ±1e4 and for p of exactly 0 or 1.
+  /// - Parameters:
+  ///   - batch: scores, labels and gradient.
+  ///   - scale: a further factor of the gradient, not of the values: 1 / n for n accumulated steps.
+  ///   - scratch: at least `batch.scratchElementCount` elements.
+  ///   - threads: of the one pool.
+  /// - Returns: the values, without `scale`.
+  /// - Throws: `.argument` where the scratch is too small.
+  package func evaluate(
+    _ batch: Batch, scale: Float = 1, scratch: Arena, threads: Int
+  ) throws(Das3Error) -> Values {
+    guard scratch.elementCount >= batch.scratchElementCount else {
+      throw .argument(
+        "scratch of \(scratch.elementCount) elements; expected \(batch.scratchElementCount)")
+    }
+    var options = d3k_loss_options(
+      cross_entropy: crossEntropy, focal_entropy: focalEntropy, diversity: diversity,
+      negative: negative, entropy: entropy, max_square: maxSquare, gamma: gamma, lambda: lambda)
+    var result = d3k_loss_values()
+    unsafe d3k_loss(
+      Int32(threads), &options, batch.scores, Int64(batch.scoreStride), Int64(batch.pixelCount),
+      Int64(batch.classCount), batch.labels, batch.negatives, scale, batch.gradient,
+      Int64(batch.gradientStride), &result, scratch.pointer(at: 0))
+    return Values(result)
+  }
+}
+
+extension Losses.Values {
+  fileprivate init(_ values: d3k_loss_values) {
+    crossEntropy = values.cross_entropy
+    focalEntropy = values.focal_entropy
+    diversity = values.diversity
+    negative = values.negative
+    entropy = values.entropy
+    maxSquare = values.max_square
+    total = values.total
+    meanEntropy = values.mean_entropy
+    labelledCount = Int(values.labelled)
+  }
+}

@@ -1,0 +1,81 @@
+/// Models of one graph to one model: the weighted mean of their weights.
+extension OnnxModel {
+  /// The mean of all parameters, statistics included, added up in double.
+  ///
+  /// - Parameters:
+  ///   - models: at least one; the result is saved from the file of the first.
+  ///   - shares: one for each, finite, not negative, not all 0; only their ratios count.
+  /// - Returns: a model of the first one's file.
+  /// - Throws: `.argument` for shares that are not so, `.shape` naming what differs.
+  package static func merge(_ models: [OnnxModel], shares: [Double]) throws(Das3Error) -> OnnxModel
+  {
+    guard let first = models.first, models.count == shares.count else {
+      throw .argument("\(models.count) models and \(shares.count) weights; expected as many")
+    }
+    for (index, share) in shares.enumerated() where !share.isFinite || share < 0 {
+      throw .argument("weight \(index) is \(share); expected a finite number from 0")
+    }
+    guard let largest = shares.max(), largest > 0 else {
+      throw .argument("all \(shares.count) weights are 0; expected one above")
+    }
+    for (index, model) in models.enumerated() {
+      guard let difference = first.difference(from: model) else { continue }
+      throw .shape("model \(index) differs from model 0: \(difference)")
+    }
+    // Against the largest no sum overflows. A model without a share is left out, infinities and all.
+    let parts = zip(models, shares).filter { $0.1 > 0 }.map {
+      (weights: $0.0.weights, share: $0.1 / largest)
+    }
+    let total = parts.reduce(0) { $0 + $1.share }
+    var mean: [Float] = []
+    mean.reserveCapacity(first.weights.count)
+    var sums = [Double](repeating: 0, count: 4096)
+    for start in stride(from: 0, to: first.weights.count, by: sums.count) {
+      let count = min(sums.count, first.weights.count - start)
+      for index in 0..<count { sums[index] = 0 }
+      for part in parts {
+        for index in 0..<count {
+          sums[index] += part.share * Double(part.weights[start + index])
+        }
+      }
+      for index in 0..<count { mean.append(Float(sums[index] / total)) }
+    }
+    return try first.with(weights: mean, provenance: Provenance(method: "merge"))
+  }
+
+  /// In what `other` is another network, nil where only weights may differ.
+  package func difference(from other: OnnxModel) -> String? {
+    guard source !== other.source else { return nil }
+    guard nodes.count == other.nodes.count else {
+      return "it has \(other.nodes.count) nodes; expected \(nodes.count)"
+    }
+    for (mine, node) in zip(nodes, other.nodes) where !mine.isSame(as: node) {
+      return "\(node.place) is not the same node as \(mine.place)"
+    }
+    guard parameters.count == other.parameters.count else {
+      return "it has \(other.parameters.count) parameters; expected \(parameters.count)"
+    }
+    for (mine, parameter) in zip(parameters, other.parameters) {
+      guard mine.name == parameter.name, mine.shape == parameter.shape else {
+        return
+          "parameter '\(parameter.name)' is \(parameter.shape); expected '\(mine.name)' of \(mine.shape)"
+      }
+    }
+    for (name, tensor) in constants.sorted(by: { $0.key < $1.key })
+    where other.constants[name] != tensor {
+      return "constant '\(name)' has another value"
+    }
+    guard constants.count == other.constants.count else {
+      return "it has \(other.constants.count) constants; expected \(constants.count)"
+    }
+    return nil
+  }
+}
+
+extension OnnxModel.Node {
+  /// The same computation on values of the same names.
+  fileprivate func isSame(as other: Self) -> Bool {
+    opType == other.opType && domain == other.domain && inputs == other.inputs
+      && outputs == other.outputs && attributes == other.attributes
+  }
+}

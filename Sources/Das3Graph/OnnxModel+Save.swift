@@ -1,0 +1,39 @@
+/// A model with other weights, and its way back to a file.
+extension OnnxModel {
+  /// The same graph with other weights; everything but the weights is shared.
+  ///
+  /// The first time it costs one pass over the file, for its hash.
+  ///
+  /// - Throws: `.argument` where the count is not that of the model's own weights.
+  package func with(weights: [Float], provenance: Provenance) throws(Das3Error) -> OnnxModel {
+    guard weights.count == self.weights.count else {
+      throw .argument(
+        "\(weights.count) parameter values are given; the model has \(self.weights.count)")
+    }
+    // The first model of a source is the file itself, so its weights are what the hash needs.
+    return OnnxModel(self, weights: weights, provenance: provenance, sourceHash: sourceHash())
+  }
+
+  /// The SHA-256 of the file it came from, nil where that cannot be written again.
+  private func sourceHash() -> String? {
+    provenance == nil ? source.hash(weights: weights) : sourceHashIfDerived
+  }
+
+  /// Writes the file it came from with its own weights, whole or not at all.
+  ///
+  /// - Parameters:
+  ///   - path: a file beside which another can be made; what was there is replaced.
+  ///   - metadata: entries that the file does not have, or says otherwise.
+  ///   - version: of the library that writes, for the provenance of changed weights.
+  /// - Throws: `.io` naming path and reason, `.limit` where one file cannot hold the model.
+  package func save(
+    to path: String, metadata: [(key: String, value: String)] = [], version: String
+  ) throws(Das3Error) {
+    var entries = metadata
+    if let provenance {
+      let text = provenance.json(version: version, source: sourceHashIfDerived ?? "unknown")
+      entries.append((key: Provenance.key, value: text))
+    }
+    try source.save(weights: weights, metadata: entries, to: path)
+  }
+}

@@ -1,0 +1,86 @@
+internal import COnnx
+
+/// What a file says besides its weights, so that it can be written again with others.
+///
+/// Immutable and shared by every model that differs from the file only in its weights.
+@safe final class OnnxSource: @unchecked Sendable {
+  private let source: OpaquePointer
+
+  /// Takes apart the bytes that `model` was parsed from.
+  ///
+  /// A file that cannot be written again makes a source too; `save` says why it refuses.
+  init(
+    bytes: UnsafeRawBufferPointer, model: OpaquePointer, directory: Int32,
+    parameters: [(tensor: Int, offset: Int)], weightCount: Int
+  ) throws(Das3Error) {
+    let records = parameters.map {
+      d3o_parameter(tensor: Int64($0.tensor), offset: Int64($0.offset))
+    }
+    var source: OpaquePointer?
+    try unsafe OnnxImport.call { message, capacity in
+      unsafe records.withUnsafeBufferPointer {
+        unsafe d3o_source_create(
+          &source, model, bytes.baseAddress, bytes.count, directory, $0.baseAddress,
+          Int64($0.count), Int64(weightCount), message, capacity)
+      }
+    }
+    guard let source = unsafe source else {
+      throw Das3Error(.internal, "the ONNX reader gave no source")
+    }
+    unsafe self.source = source
+  }
+
+  deinit { unsafe d3o_source_free(source) }
+
+  /// The file's SHA-256 in hexadecimal, nil where the file cannot be written again.
+  ///
+  /// Only the first call computes it: `weights` must then be those of the file.
+  func hash(weights: [Float]) -> String? {
+    var digest = [UInt8](repeating: 0, count: 32)
+    do {
+      try unsafe OnnxImport.call { message, capacity in
+        unsafe weights.withUnsafeBufferPointer { weights in
+          unsafe digest.withUnsafeMutableBufferPointer {
+            unsafe d3o_source_hash(
+              source, weights.baseAddress, Int64(weights.count), $0.baseAddress, message, capacity)
+          }
+        }
+      }
+    } catch {
+      return nil
+    }
+    let digits = Array("0123456789abcdef")
+    return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+
+  /// Writes the file with these weights; `metadata` replaces entries of the same keys.
+  func save(weights: [Float], metadata: [(key: String, value: String)], to path: String)
+    throws(Das3Error)
+  {
+    // One block of NUL-terminated texts, and where each begins.
+    var texts: [CChar] = []
+    var starts: [(key: Int, value: Int)] = []
+    for entry in metadata {
+      let key = texts.count
+      texts += entry.key.utf8CString
+      starts.append((key, texts.count))
+      texts += entry.value.utf8CString
+    }
+    try unsafe OnnxImport.call { message, capacity in
+      unsafe texts.withUnsafeBufferPointer { texts in
+        let pairs = unsafe starts.map { start in
+          unsafe d3o_pair(
+            key: texts.baseAddress.map { unsafe $0 + start.key },
+            value: texts.baseAddress.map { unsafe $0 + start.value })
+        }
+        return unsafe pairs.withUnsafeBufferPointer { pairs in
+          unsafe weights.withUnsafeBufferPointer {
+            unsafe d3o_source_save(
+              source, $0.baseAddress, Int64($0.count), pairs.baseAddress, Int64(pairs.count), path,
+              message, capacity)
+          }
+        }
+      }
+    }
+  }
+}

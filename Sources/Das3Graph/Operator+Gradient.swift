@@ -1,0 +1,134 @@
+/// What of a step's inputs and result its derivative depends on.
+extension Operator {
+  /// Whether the result changes smoothly with this input.
+  func isDifferentiable(at input: Int) -> Bool {
+    switch self {
+    case .argMax: false
+    case .select: input > 0
+    case .unary(let unary): unary.isDifferentiable
+    case .binary(let binary): binary.kind.isDifferentiable(at: input)
+    case .batchNorm: input < 3
+    case .conv, .convTranspose, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax,
+      .resize, .concat, .slice, .index, .transpose, .reshape, .expand, .matMul:
+      true
+    }
+  }
+
+  /// Which inputs, and whether the result, the step's derivative by `wanted` inputs reads.
+  func readsBackward(wanted: [Bool]) -> (inputs: [Bool], output: Bool) {
+    let count = wanted.count
+    let none = [Bool](repeating: false, count: count)
+    func only(_ index: Int) -> [Bool] { (0..<count).map { $0 == index } }
+    switch self {
+    // The derivative by the data is a step of its own.
+    case .conv, .convTranspose: return (only(0), false)
+    case .layerNorm, .groupNorm: return ((0..<count).map { $0 < 2 }, false)
+    case .batchNorm: return ((0..<count).map { $0 != 2 }, false)
+    case .binary: return ([Bool](repeating: true, count: count), false)
+    case .select: return (only(0), false)
+    case .maxPool: return (only(0), false)
+    case .reduce(let reduce):
+      switch reduce.kind {
+      case .sum, .mean: return (none, false)
+      case .sumSquare, .l1: return (only(0), false)
+      case .logSum: return (none, true)
+      case .max, .min, .l2, .product, .logSumExp: return (only(0), true)
+      }
+    case .softmax: return (none, true)
+    case .unary, .argMax, .averagePool, .resize, .concat, .slice, .index, .transpose, .reshape,
+      .expand, .matMul:
+      return (none, false)
+    }
+  }
+}
+
+extension Unary {
+  var isDifferentiable: Bool {
+    switch kind {
+    case .floor, .ceil, .round, .sign, .not, .truncate, .toBool: false
+    case .relu, .leakyRelu, .elu, .selu, .clip, .hardSigmoid, .hardSwish, .sigmoid, .tanh,
+      .softplus, .softsign, .mish, .erf, .gelu, .geluTanh, .exp, .log, .sqrt, .abs, .negate,
+      .reciprocal:
+      true
+    }
+  }
+
+  /// f′(x) follows from f(x).
+  var isDerivedFromOutput: Bool {
+    switch kind {
+    case .relu, .clip, .sigmoid, .tanh, .exp, .sqrt: true
+    case .leakyRelu, .elu: a > 0
+    default: false
+    }
+  }
+}
+
+extension Binary.Kind {
+  func isDifferentiable(at input: Int) -> Bool {
+    switch self {
+    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .power, .prelu: true
+    case .modulo, .remainder: input == 0
+    case .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor:
+      false
+    }
+  }
+}
+
+/// What a chain's derivative needs of the forward pass.
+enum ChainNeeds { case nothing, output, input }
+
+extension Plan.Stage {
+  /// Whether the derivative depends on the running value before the stage, where `wanted` operands
+  /// want theirs too.
+  func needsInput(wanted: [Bool]) -> Bool {
+    switch function {
+    case .unary(let unary): unary.isDifferentiable && unary.kind != .negate
+    case .binary(let kind, let isReversed):
+      switch kind {
+      case .add, .subtract, .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual,
+        .and, .or, .xor:
+        false
+      case .multiply: wanted[0]
+      case .divide, .modulo, .remainder: isReversed || wanted[0]
+      case .minimum, .maximum, .power, .prelu: true
+      }
+    case .normalize: wanted[0]
+    }
+  }
+
+  /// The derivative follows from the result of the stage.
+  var isDerivedFromOutput: Bool {
+    if case .unary(let unary) = function { unary.isDerivedFromOutput } else { false }
+  }
+
+  /// The operands must be there to compute derivatives.
+  var usesOperands: Bool {
+    if case .binary(let kind, _) = function, kind == .add || kind == .subtract { return false }
+    return !operands.isEmpty
+  }
+}
+
+extension Plan.Step {
+  /// Whether trained parameters reach the result.
+  func isTracked(_ plan: Plan) -> Bool {
+    func isTracked(_ view: Plan.View) -> Bool { plan.buffers[view.buffer].isTracked }
+    switch work {
+    case .operation(let operation):
+      for (index, input) in inputs.enumerated()
+      where isTracked(input) && operation.isDifferentiable(at: index) {
+        return true
+      }
+    case .copy, .elementwise: if isTracked(inputs[0]) { return true }
+    case .statistics, .gradient, .accumulate, .clear: return false
+    }
+    return chain.contains { $0.operands.contains(where: isTracked) }
+  }
+
+  /// What the chain's derivative needs where `wanted` operands want theirs.
+  func chainNeeds(wanted: [[Bool]]) -> ChainNeeds {
+    for (index, stage) in chain.enumerated() where stage.needsInput(wanted: wanted[index]) {
+      return index == chain.count - 1 && stage.isDerivedFromOutput ? .output : .input
+    }
+    return .nothing
+  }
+}

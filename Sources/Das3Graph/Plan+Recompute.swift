@@ -1,0 +1,137 @@
+/// Less memory for more time: activations that the backward pass needs are dropped after the forward
+/// pass and computed again (Chen et al., 2016), those that cost least first.
+extension Plan {
+  /// Drops activations until the frame's arena has at most `limit` elements, or none is left whose
+  /// loss would make it smaller.
+  ///
+  /// The same kernels run on the same numbers, so no bit of the result changes.
+  mutating func recompute(within limit: Int) {
+    guard frameElementCount > limit else { return }
+    let original = self
+    let costs = recomputeCosts
+    var dropped: Set<Int> = []
+    var kept: Set<Int> = []
+    var best = self
+    var current = self
+    while best.frameElementCount > limit {
+      let peak = current.peak
+      let candidates = original.droppable(at: peak.step, of: current).subtracting(dropped)
+        .subtracting(kept)
+      guard let choice = candidates.min(by: {
+        (costs[$0], $0) < (costs[$1], $1)
+      }) else { break }
+      let trial = original.dropping(dropped.union([choice]))
+      // What moves the peak elsewhere without lowering it is worth keeping.
+      if trial.peak.elementCount > peak.elementCount {
+        kept.insert(choice)
+        continue
+      }
+      dropped.insert(choice)
+      current = trial
+      if trial.peak.elementCount <= limit || candidates.count == 1 {
+        current.assignMemory()
+        if current.frameElementCount < best.frameElementCount { best = current }
+      }
+    }
+    current.assignMemory()
+    if current.frameElementCount < best.frameElementCount { best = current }
+    self = best
+  }
+
+  /// Where most elements are alive, and how many.
+  private var peak: (step: Int, elementCount: Int) {
+    var changes = [Int](repeating: 0, count: steps.count + 1)
+    for buffer in buffers where buffer.region == .frame && buffer.firstStep <= buffer.lastStep {
+      let size = Self.aligned(buffer.elementCount)
+      changes[buffer.firstStep] += size
+      if buffer.lastStep < steps.count { changes[buffer.lastStep + 1] -= size }
+    }
+    var (step, most, alive) = (0, 0, 0)
+    for (index, change) in changes.enumerated() {
+      alive += change
+      if alive > most { (step, most) = (index, alive) }
+    }
+    return (step, most)
+  }
+
+  /// Activations of this plan that `current`, made from it, holds over a step for the backward pass.
+  private func droppable(at step: Int, of current: Plan) -> Set<Int> {
+    var result: Set<Int> = []
+    let fromOutside = Set((inputs + outputGradients).map(\.buffer))
+    for (index, buffer) in buffers.enumerated()
+    where buffer.region == .frame && !fromOutside.contains(index) {
+      let life = current.buffers[index]
+      guard life.firstStep < step, life.lastStep > step, buffer.firstStep < forwardCount,
+        buffer.lastStep >= forwardCount
+      else { continue }
+      result.insert(index)
+    }
+    return result
+  }
+
+  /// By buffer: operations to compute it again, per element that it frees.
+  private var recomputeCosts: [Double] {
+    var costs = [Double](repeating: 0, count: buffers.count)
+    for step in steps.prefix(forwardCount) {
+      let count = Double(step.output.shape.elementCount)
+      let perElement: Int
+      switch step.work {
+      case .operation(.conv), .operation(.convTranspose):
+        perElement = step.inputs[1].shape.elementCount / max(1, step.inputs[1].shape[0])
+      case .operation(.matMul): perElement = step.inputs[0].shape.dims.last ?? 1
+      case .operation(.maxPool(let pool)): perElement = pool.window.cellCount
+      case .operation(.averagePool(let pool)): perElement = pool.window.cellCount
+      default: perElement = 1 + step.chain.count
+      }
+      costs[step.output.buffer] +=
+        count * Double(perElement) / Double(max(1, buffers[step.output.buffer].elementCount))
+    }
+    return costs
+  }
+
+  /// The plan with these activations made anew where the backward pass first needs them.
+  private func dropping(_ dropped: Set<Int>) -> Plan {
+    var plan = self
+    plan.steps = Array(steps.prefix(forwardCount))
+    var producers: [Int: [Int]] = [:]
+    for (index, step) in plan.steps.enumerated() where dropped.contains(step.output.buffer) {
+      producers[step.output.buffer, default: []].append(index)
+    }
+    var renewed: [Int: Int] = [:]
+    func moved(_ view: View) -> View {
+      var view = view
+      view.buffer = renewed[view.buffer] ?? view.buffer
+      return view
+    }
+    func renew(_ views: [View]) {
+      // Everything dropped that these depend on, made in the order of the forward pass.
+      var open = views
+      var again: Set<Int> = []
+      while let buffer = open.popLast()?.buffer {
+        guard dropped.contains(buffer), renewed[buffer] == nil else { continue }
+        plan.buffers.append(buffers[buffer])
+        renewed[buffer] = plan.buffers.count - 1
+        for index in producers[buffer] ?? [] {
+          again.insert(index)
+          open += steps[index].reads
+        }
+      }
+      for index in again.sorted() {
+        var step = steps[index].mapped(moved)
+        // Running statistics have moved already.
+        if case .statistics = step.work { step.work = .statistics(momentum: 0) }
+        plan.steps.append(step)
+      }
+    }
+    for step in steps.dropFirst(forwardCount) {
+      renew(step.reads)
+      plan.steps.append(step.mapped(moved))
+    }
+    plan.assignLifetimes()
+    return plan
+  }
+}
+
+extension Window {
+  fileprivate var cellCount: Int { kernelHeight * kernelWidth }
+}

@@ -1,0 +1,313 @@
+/// Reverse-mode differentiation: the steps of the forward pass backwards, each turned into steps
+/// that add its share to the derivatives of what it read (Griewank and Walther, 2008, chapter 3).
+///
+/// Only steps between the outputs and a trained parameter take part: nothing else is computed.
+extension Planner {
+  mutating func appendBackward() {
+    var apart: [(gradient: View, output: View)] = []
+    for output in plan.outputs {
+      let view = isTracked([output]) ? gradientView(of: output) : nil
+      if let view, gradients.isFresh(view) {
+        // The caller writes it between the passes, before any step.
+        gradients.record(
+          .init(
+            step: plan.forwardCount, slot: .fresh, footprint: Footprint(view), alwaysAdds: false),
+          to: view.buffer)
+        plan.outputGradients.append(view)
+      } else {
+        let own = allocate(like: output)
+        plan.outputGradients.append(own)
+        if view != nil { apart.append((own, output)) }
+      }
+    }
+    for (gradient, output) in apart { deposit(gradient, to: output, "output") }
+    for step in plan.steps.prefix(plan.forwardCount).reversed() { differentiate(step) }
+    plan.initialiseGradients(gradients)
+  }
+
+  private mutating func differentiate(_ step: Plan.Step) {
+    guard step.isTracked(plan), let buffer = gradients.buffers[step.output.buffer],
+      gradients.isWritten(buffer)
+    else { return }
+    var dy = step.output
+    dy.buffer = buffer
+    switch step.work {
+    case .copy: deposit(dy, to: step.inputs[0], step.name)
+    case .elementwise: differentiateChain(step, dy)
+    case .operation(let operation):
+      var step = step
+      if !step.chain.isEmpty {
+        differentiateFused(step, dy)
+        step.chain = []
+      }
+      if isTracked(step.inputs) { differentiate(step, operation, dy) }
+    case .statistics, .gradient, .accumulate, .clear: break
+    }
+  }
+
+  private mutating func differentiate(_ step: Plan.Step, _ operation: Operator, _ dy: View) {
+    switch operation {
+    case .conv(let conv): differentiateConv(step, dy, adjoint: conv.adjoint(step.inputs[0].shape))
+    case .convTranspose(let conv): differentiateConv(step, dy, adjoint: conv.adjoint)
+    case .matMul(let product): differentiateProduct(step, product, dy)
+    case .binary, .select: differentiateBroadcast(step, operation, dy)
+    case .batchNorm, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax, .resize,
+      .index:
+      emitGradient(of: step, dy, operation)
+    case .unary, .argMax, .concat, .slice, .transpose, .reshape, .expand: break
+    }
+  }
+
+  // MARK: Element-wise
+
+  private mutating func differentiateChain(_ step: Plan.Step, _ dy: View) {
+    let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
+    let needs = step.chainNeeds(wanted: wanted)
+    emitGradient(of: step, dy, operands: wanted, needs)
+  }
+
+  /// A chain at the end of an operation: its derivative replaces that of the result.
+  private mutating func differentiateFused(_ step: Plan.Step, _ dy: View) {
+    let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
+    var chain = step
+    chain.work = .elementwise
+    chain.inputs = [step.output]
+    var gradient = Plan.Gradient(
+      step: chain, outputGradient: dy, inputs: [.init(view: dy, accumulates: false)],
+      operands: [], readsInput: [false])
+    gradient.readsOutput = chain.chainNeeds(wanted: wanted) == .output
+    gradient.readsOperands = chain.chain.contains(where: \.usesOperands)
+    emitWithOperands(gradient, wanted)
+  }
+
+  private mutating func emitGradient(
+    of step: Plan.Step, _ dy: View, operands wanted: [[Bool]], _ needs: ChainNeeds
+  ) {
+    let index = plan.steps.count
+    var gradient = Plan.Gradient(
+      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [needs == .input])
+    gradient.readsOutput = needs == .output
+    gradient.readsOperands = needs == .input || step.chain.contains(where: \.usesOperands)
+    if isTracked([step.inputs[0]]) {
+      gradient.inputs[0] = target(step.inputs[0], .input(0), at: index)
+    }
+    emitWithOperands(gradient, wanted)
+  }
+
+  /// Adds the targets of a chain's operands. Those that share a buffer with another target get one
+  /// of their own first: the kernel writes all in one pass.
+  private mutating func emitWithOperands(_ gradient: Plan.Gradient, _ wanted: [[Bool]]) {
+    var gradient = gradient
+    var taken = Set([gradient.step.inputs[0].buffer])
+    var parts: [(part: View, operand: View)] = []
+    for (number, stage) in gradient.step.chain.enumerated() {
+      var row: [Plan.Gradient.Target?] = []
+      for (position, operand) in stage.operands.enumerated() {
+        guard wanted[number][position] else {
+          row.append(nil)
+          continue
+        }
+        if stage.extent == .full, !taken.insert(operand.buffer).inserted {
+          let part = allocate(like: operand)
+          parts.append((part, operand))
+          row.append(Plan.Gradient.Target(view: part, accumulates: false))
+        } else {
+          // Sums over pixels are always added; whole images may be the first to be there.
+          row.append(
+            target(
+              operand, .operand(stage: number, index: position), at: plan.steps.count,
+              alwaysAdds: stage.extent != .full))
+        }
+      }
+      gradient.operands.append(row)
+    }
+    emit(gradient, gradient.outputGradient)
+    for (part, operand) in parts { deposit(part, to: operand, gradient.step.name) }
+  }
+
+  /// y = f(a, b) with broadcasting: the derivative at full size, then summed where it repeats.
+  private mutating func differentiateBroadcast(
+    _ step: Plan.Step, _ operation: Operator, _ dy: View
+  ) {
+    for (index, input) in step.inputs.enumerated()
+    where isTracked([input]) && operation.isDifferentiable(at: index) {
+      if case .binary(let binary) = operation, binary.kind == .add || index == 0,
+        binary.kind == .add || binary.kind == .subtract
+      {
+        deposit(dy, to: input, step.name)
+        continue
+      }
+      let full = allocate(like: step.output)
+      var gradient = Plan.Gradient(
+        step: step, outputGradient: dy, inputs: [nil, nil, nil], operands: [],
+        readsInput: operation.readsBackward(wanted: step.inputs.map { _ in true }).inputs)
+      gradient.inputs = step.inputs.indices.map {
+        $0 == index ? Plan.Gradient.Target(view: full, accumulates: false) : nil
+      }
+      emit(gradient, full)
+      deposit(full, to: input, step.name)
+    }
+  }
+
+  // MARK: Products
+
+  private mutating func differentiateConv(_ step: Plan.Step, _ dy: View, adjoint: Operator) {
+    let wanted = step.inputs.map { isTracked([$0]) }
+    if wanted.dropFirst().contains(true) {
+      let index = plan.steps.count
+      var gradient = Plan.Gradient(
+        step: step, outputGradient: dy, inputs: step.inputs.map { _ in nil }, operands: [],
+        readsInput: step.inputs.indices.map { $0 == 0 && wanted[1] })
+      for position in step.inputs.indices.dropFirst() where wanted[position] {
+        gradient.inputs[position] = target(
+          step.inputs[position], .input(position), at: index, alwaysAdds: true)
+      }
+      emit(gradient, dy)
+    }
+    if wanted[0] { emitAdjoint(adjoint, step.name, [dy, step.inputs[1]], to: step.inputs[0]) }
+  }
+
+  /// dx = adjoint(dy, weights), added to what is there while it is in the cache.
+  private mutating func emitAdjoint(
+    _ operation: Operator, _ name: String, _ inputs: [View], to x: View
+  ) {
+    let target = gradientView(of: x)
+    let covers = Footprint(x).elementCount == plan.buffers[x.buffer].elementCount
+    if gradients.isFresh(target) {
+      emitFresh(operation, name, inputs, target)
+    } else if covers, gradients.isWritten(target.buffer), x.shape[1] > 1 {
+      // The sum is a buffer of its own: kernels do not read what they write.
+      let sum = allocate(like: x)
+      gradients.setBuffer(sum.buffer, of: x.buffer)
+      let stage = Plan.Stage(
+        function: .binary(.add, isReversed: false), extent: .full, operands: [target])
+      emitFresh(operation, name, inputs, sum, chain: [stage])
+    } else {
+      let part = allocate(image: x.shape)
+      emit(.operation(operation), name, inputs, part)
+      deposit(part, to: x, name)
+    }
+  }
+
+  private mutating func differentiateProduct(_ step: Plan.Step, _ product: MatMul, _ dy: View) {
+    func transposed(_ view: View) -> View {
+      let rank = view.shape.rank
+      return view.transposed(Array(0..<rank - 2) + [rank - 1, rank - 2])
+    }
+    let (a, b) = (step.inputs[0], step.inputs[1])
+    for (input, factors) in [(a, [dy, transposed(b)]), (b, [transposed(a), dy])]
+    where isTracked([input]) {
+      // Over all batches; repeated ones are summed afterwards.
+      let shape = Shape(
+        Array(step.output.shape.dims.dropLast(2)) + Array(input.shape.dims.suffix(2)))
+      let target = gradientView(of: input)
+      if shape == input.shape, target.strides == shape.contiguousStrides,
+        plan.buffers[target.buffer].region == .frame, gradients.isFresh(target)
+      {
+        emitFresh(.matMul(product), step.name, factors, target)
+        continue
+      }
+      let full = allocate(shape, order: Array(0..<shape.rank), isStatic: false)
+      emit(.operation(.matMul(product)), step.name, factors, full)
+      deposit(full, to: input, step.name)
+    }
+  }
+
+  // MARK: Everything else
+
+  private mutating func emitGradient(of step: Plan.Step, _ dy: View, _ operation: Operator) {
+    let index = plan.steps.count
+    let wanted = step.inputs.enumerated().map {
+      isTracked([$1]) && operation.isDifferentiable(at: $0)
+    }
+    let reads = operation.readsBackward(wanted: wanted)
+    var gradient = Plan.Gradient(
+      step: step, outputGradient: dy, inputs: [], operands: [], readsInput: reads.inputs)
+    gradient.readsOutput = reads.output
+    for (position, input) in step.inputs.enumerated() {
+      gradient.inputs.append(
+        wanted[position]
+          ? target(input, .input(position), at: index, alwaysAdds: position > 0) : nil)
+    }
+    emit(gradient, dy)
+  }
+
+  private mutating func emit(_ gradient: Plan.Gradient, _ output: View) {
+    emit(
+      .gradient(gradient), gradient.step.name, [], gradient.targets.first?.view ?? output)
+  }
+
+  private mutating func emitFresh(
+    _ operation: Operator, _ name: String, _ inputs: [View], _ target: View,
+    chain: [Plan.Stage] = []
+  ) {
+    gradients.record(
+      .init(
+        step: plan.steps.count, slot: .fresh, footprint: Footprint(target), alwaysAdds: false),
+      to: target.buffer)
+    emit(.operation(operation), name, inputs, target, chain: chain)
+  }
+
+  /// Adds `gradient`, of the shape of `view`, to the derivative by `view`.
+  private mutating func deposit(_ gradient: View, to view: View, _ name: String) {
+    let target = gradientView(of: view.expanded(to: gradient.shape))
+    let footprint = Footprint(target)
+    gradients.record(
+      .init(
+        step: plan.steps.count, slot: .output, footprint: footprint,
+        alwaysAdds: !footprint.isInjective), to: target.buffer)
+    emit(.accumulate, name, [gradient], target)
+  }
+
+  private mutating func target(
+    _ view: View, _ slot: GradientBuffers.Write.Slot, at step: Int, alwaysAdds: Bool = false
+  ) -> Plan.Gradient.Target {
+    let target = gradientView(of: view)
+    gradients.record(
+      .init(step: step, slot: slot, footprint: Footprint(target), alwaysAdds: alwaysAdds),
+      to: target.buffer)
+    return Plan.Gradient.Target(view: target, accumulates: true)
+  }
+
+  // MARK: Buffers
+
+  /// The derivative by a view: the same view of the derivative's buffer.
+  private mutating func gradientView(of view: View) -> View {
+    var result = view
+    if let buffer = gradients.buffers[view.buffer] {
+      result.buffer = buffer
+      return result
+    }
+    let source = plan.buffers[view.buffer]
+    var buffer = Plan.Buffer(
+      region: source.region == .parameter ? .gradient : .frame, elementCount: source.elementCount)
+    buffer.offset = source.offset
+    plan.buffers.append(buffer)
+    result.buffer = plan.buffers.count - 1
+    gradients.setBuffer(result.buffer, of: view.buffer)
+    return result
+  }
+
+  /// A dense buffer of a view's own, with its axes in the same order.
+  private mutating func allocate(like view: View) -> View {
+    allocate(
+      view.shape, order: Self.completed(view.memoryOrder, rank: view.shape.rank), isStatic: false)
+  }
+
+  private mutating func allocate(image shape: Shape) -> View {
+    allocate(shape, order: Self.channelsLastOrder(shape.rank), isStatic: false)
+  }
+}
+
+extension Conv {
+  /// The transposed convolution back to an input of this shape.
+  func adjoint(_ input: Shape) -> Operator {
+    .convTranspose(
+      ConvTranspose(
+        window: window, groups: groups, outputHeight: input[2], outputWidth: input[3]))
+  }
+}
+
+extension ConvTranspose {
+  var adjoint: Operator { .conv(Conv(window: window, groups: groups)) }
+}

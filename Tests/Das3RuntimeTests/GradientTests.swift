@@ -1,0 +1,103 @@
+import Das3Graph
+import Das3Runtime
+import Das3TestSupport
+import Testing
+
+/// Every case of the table: derivatives by data and parameters against finite differences of the
+/// reference in double.
+@Suite("Gradient")
+struct GradientTests {
+  /// Coordinates tried per parameter, besides one direction through all of them.
+  static let coordinateCount = 4
+  /// Steps of 1e-6 in double leave about 1e-9 of the value; float32 sums of some thousand terms and
+  /// functions computed again leave 1e-4 of the largest derivative.
+  static let tolerance = 3e-4
+
+  @Test("derivatives are those of the definition", arguments: OperatorCase.table)
+  func matchesDifferences(_ test: OperatorCase) throws {
+    let test = test.trainable
+    for backend in ForwardTests.backends {
+      let options = ExecutionOptions(threads: 1, backend: backend, packsPerRun: true)
+      guard let trainer = try OperatorCase.Trainer(test, options) else { return }
+      try expectDifferences(test, trainer, "\(backend)")
+    }
+  }
+
+  @Test("threads, repetition and accumulation", arguments: OperatorCase.table)
+  func isDeterministic(_ test: OperatorCase) throws {
+    let test = test.trainable
+    for backend in ForwardTests.backends {
+      let one = ExecutionOptions(threads: 1, backend: backend, packsPerRun: true)
+      guard let trainer = try OperatorCase.Trainer(test, one) else { return }
+      let first = trainer.gradients()
+      let again = trainer.gradients()
+      let isRepeatable = bits(first) == bits(again)
+      #expect(isRepeatable, "\(backend): a second run differs")
+      let twice = trainer.gradients(times: 2)
+      for (name, values) in first {
+        let worst = zip(values, twice[name] ?? []).reduce(0) { max($0, abs(2 * $1.0 - $1.1)) }
+        let scale = values.reduce(0) { max($0, abs($1)) }
+        #expect(!(worst > 1e-5 * scale), "\(backend): two runs give not twice '\(name)'")
+      }
+      let three = ExecutionOptions(threads: 3, backend: backend, packsPerRun: true)
+      guard let parallel = try OperatorCase.Trainer(test, three)?.gradients() else { continue }
+      for (name, values) in first {
+        let others = parallel[name] ?? []
+        let worst = zip(values, others).reduce(0) { max($0, abs($1.0 - $1.1)) }
+        let scale = values.reduce(0) { max($0, abs($1)) }
+        let bound = backend == .oneDNN ? ForwardTests.threadTolerance * scale : 0
+        #expect(!(worst > bound), "\(backend): 3 threads differ in '\(name)' by \(worst)")
+      }
+    }
+  }
+
+  private func bits(_ gradients: [String: [Float]]) -> [String: [UInt32]] {
+    gradients.mapValues { $0.map(\.bitPattern) }
+  }
+
+  private func expectDifferences(
+    _ test: OperatorCase, _ trainer: OperatorCase.Trainer, _ place: String
+  ) throws {
+    let values = test.inputValues
+    let seeds = trainer.seeds.flatMap { $0 }.map { Double($0) }
+    func loss(_ values: [[Double]]) throws -> Double {
+      zip(try test.reference(values), seeds).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+    let centre = try loss(values)
+    guard centre.isFinite else { return }
+    let gradients = trainer.gradients()
+    var random = SplitMix64(seed: 11)
+    for (index, input) in test.inputs.enumerated() where input.role == .weight {
+      guard let gradient = gradients[input.name] else { continue }
+      let count = gradient.count
+      var directions = (0..<min(count, Self.coordinateCount)).map { _ in
+        let chosen = Int.random(in: 0..<count, using: &random)
+        return (0..<count).map { $0 == chosen ? 1.0 : 0 }
+      }
+      directions.append((0..<count).map { _ in Double.random(in: -1...1, using: &random) })
+      let scale = gradient.reduce(0.0) { max($0, abs(Double($1))) }
+      for direction in directions {
+        func moved(_ step: Double) throws -> Double {
+          var values = values
+          for i in 0..<count { values[index][i] += step * direction[i] }
+          return try loss(values)
+        }
+        let step = 1e-6
+        let (right, left) = try (
+          (moved(step) - centre) / step, (centre - moved(-step)) / step
+        )
+        let norm = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        // The two sides of a kink have derivatives of their own.
+        guard abs(right - left) <= 1e-3 * max(abs(right), abs(left), scale), right.isFinite else {
+          continue
+        }
+        let expected = (right + left) / 2
+        let actual = zip(gradient, direction).reduce(0) { $0 + Double($1.0) * $1.1 }
+        let allowed = Self.tolerance * max(scale * norm, abs(expected)) + 1e-7 * abs(centre)
+        #expect(
+          abs(actual - expected) <= allowed,
+          "\(place): '\(input.name)' gives \(actual), differences \(expected)")
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import Das3Graph
+import Das3Runtime
+
+extension OperatorCase {
+  /// The same case in which a parameter of zeros is added to every float that comes at run time:
+  /// its derivative is that of the data. nil where nothing is differentiable.
+  package var trainable: OperatorCase {
+    var result = self
+    result.inputs = []
+    var front: [OnnxWriter.Node] = []
+    for input in inputs {
+      guard input.role == .frame, case .uniform = input.values, !input.dims.contains(0) else {
+        result.inputs.append(input)
+        continue
+      }
+      let data = input.named(input.name + ".data")
+      let shift = Input(
+        dims: input.dims, role: .weight,
+        values: .floats([Float](repeating: 0, count: input.dims.reduce(1, *)))
+      ).named(input.name + ".shift")
+      result.inputs += [data, shift]
+      front.append(OnnxWriter.Node("Add", [data.name, shift.name], [input.name]))
+    }
+    result.nodes = front + nodes
+    return result
+  }
+
+  /// A case prepared for training: L = Σ s·y over all outputs, with fixed s.
+  package final class Trainer {
+    private let executor: Executor
+    private let model: OnnxModel
+    private let frames: [[Float]]
+    /// dL/dy of each output, row-major.
+    package let seeds: [[Float]]
+    package var plan: Plan { executor.plan }
+    package var byteCount: Int { executor.byteCount }
+
+    /// nil where no parameter reaches an output smoothly.
+    package init?(
+      _ test: OperatorCase, _ options: ExecutionOptions, frameElementLimit: Int? = nil
+    ) throws(Das3Error) {
+      model = try test.imported()
+      let graph = try test.graph(model)
+      var training = Planner.Training(isTrained: model.parameters.map { !$0.isStatistic })
+      training.frameElementLimit = frameElementLimit
+      let plan = Planner.plan(
+        graph, of: model, traits: .kernels(options), putsChannelsLast: false, training: training)
+      guard plan.steps.count > plan.forwardCount else { return nil }
+      executor = try Executor(Schedule(plan, options), parameterCount: model.weights.count)
+      executor.setWeights(model.weights)
+      frames = zip(test.inputs, test.inputValues).filter { $0.0.role == .frame }
+        .map { $0.1.map { Float($0) } }
+      var random = SplitMix64(seed: 7)
+      seeds = plan.outputs.map { view in
+        (0..<view.shape.elementCount).map { _ in Float.random(in: -1...1, using: &random) }
+      }
+    }
+
+    /// dL/dp of every parameter but running statistics, by name; `times` runs are added.
+    package func gradients(times: Int = 1) -> [String: [Float]] {
+      executor.clearGradients()
+      for _ in 0..<times {
+        for (index, frame) in frames.enumerated() { executor.write(frame, to: index) }
+        executor.run()
+        for (index, seed) in seeds.enumerated() {
+          executor.write(seed, toGradientOfOutput: index)
+        }
+        executor.runBackward()
+      }
+      let all = executor.gradients
+      return Dictionary(
+        uniqueKeysWithValues: model.parameters.filter { !$0.isStatistic }.map {
+          ($0.name, Array(all[$0.offset..<$0.offset + $0.shape.elementCount]))
+        })
+    }
+  }
+}

@@ -37,7 +37,7 @@ let package = Package(
       name: "Das3Adapt", dependencies: ["CKernels", "Das3Graph", "Das3Runtime"],
       swiftSettings: swiftSettings),
     .target(
-      name: "Das3", dependencies: ["CDas3", "Das3Graph", "Das3Runtime"],
+      name: "Das3", dependencies: ["CDas3", "Das3Adapt", "Das3Graph", "Das3Runtime"],
       exclude: ["exports.map"], swiftSettings: swiftSettings),
     .systemLibrary(
       name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",

@@ -344,6 +344,103 @@ DAS3_API das3_status das3_segmenter_get_info(const das3_segmenter *segmenter,
 /** Ends a segmenter. NULL is harmless.                                               Since 0.1 */
 DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
 
+/* Adapters -------------------------------------------------------------------------------
+ * A trainable copy of a model's weights and the frames it learns from. A step takes the next
+ * frames, computes the losses and their gradient by backpropagation through the whole network, and
+ * moves the weights by stochastic gradient descent. So far there is one loss, that of the alignment
+ * stage of DAS3: alpha * focal entropy + beta * diversity.
+ *
+ * Owner        you, from das3_adapter_create to das3_adapter_free. It keeps its model alive; what
+ *              das3_adapter_snapshot gives is yours and independent of it.
+ * Threads      one thread at a time per adapter; different adapters and segmenters run side by side.
+ * Errors       a negative das3_status leaves the weights as they were.
+ * Determinism  the same model, frames, options and machine give the same bits, whatever the memory
+ *              limit. Another thread count may change sums inside oneDNN: the gradient of one frame
+ *              then differs by at most 1e-4 of the largest value of each parameter's gradient.
+ */
+typedef struct das3_adapter das3_adapter;
+
+typedef enum das3_batch_norm {
+  DAS3_BATCH_NORM_FROZEN = 0,    /* running statistics are used and kept; scale and shift train */
+  DAS3_BATCH_NORM_BATCH = 1,     /* each frame's own statistics; the running ones follow        */
+  DAS3_BATCH_NORM_STATISTICS = 2 /* the running statistics follow the frames; nothing is trained */
+} das3_batch_norm;
+
+typedef struct das3_adapter_options {
+  uint32_t struct_size;
+  uint32_t threads;       /* worker threads; 0 = one per core                               */
+  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size; a model of
+                             any size needs them                                            */
+  int32_t precision;      /* das3_precision; weights, losses and sums stay float32           */
+  int32_t batch_norm;     /* das3_batch_norm                                                */
+  int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
+  int32_t max_steps;      /* rates fall to 0 at this step (1 - step/max_steps)^0.9; 0 = constant */
+  uint64_t memory_limit;  /* bytes for everything but the frames; activations are then computed
+                             again instead of kept, as far as needed; 0 = no limit          */
+  double learning_rate;   /* from 0                                                         */
+  double momentum, weight_decay;
+  double clip_norm;       /* largest Euclidean norm of the gradient; 0 = any                */
+  double statistics_momentum; /* how far running statistics move with each frame, 0 to 1     */
+  double alpha, beta, gamma, lambda; /* of the losses                                       */
+  const char *trained;    /* names of parameters, separated by spaces; * and ? stand for any
+                             characters; NULL = all                                         */
+  const char *frozen;     /* likewise: not trained after all; NULL = none                   */
+} das3_adapter_options;   /* later fields go at the end; missing ones take the default      */
+
+typedef struct das3_adapter_report {
+  uint32_t struct_size;
+  int32_t skipped;        /* 1: the gradient was not finite, and no weight was moved          */
+  int64_t step;           /* steps taken so far                                             */
+  double loss;            /* alpha * focal_entropy + beta * diversity, mean over the batch   */
+  double focal_entropy;   /* mean of (1 - h)^gamma h, h = entropy / log(classes)             */
+  double diversity;       /* sum of q log q / log(classes), q = mean of exp(-lambda h) p     */
+  double entropy;         /* mean of h, 0 to 1                                              */
+  double gradient_norm;   /* before clipping                                                */
+  double learning_rate;   /* of this step                                                   */
+  double seconds;         /* the step took                                                  */
+} das3_adapter_report;
+
+typedef struct das3_adapter_info {
+  uint32_t struct_size;
+  int32_t height, width;  /* pixels the network works on                                    */
+  int32_t threads;
+  int32_t precision;
+  int32_t frame_count;
+  uint64_t peak_bytes;    /* of everything but the frames; known before the first step       */
+  double multiply_adds;   /* of one frame's convolutions and matrix products, both passes    */
+  const char *backend;    /* "onednn" or "openblas"                                         */
+} das3_adapter_info;
+
+/** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
+DAS3_API void das3_adapter_options_init(das3_adapter_options *options);
+
+/** Prepares a model for training: gradients of every operator on the way to a trained parameter,
+ *  one plan for both passes, all memory. Nothing above the first trained parameter is computed.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_MEMORY (the message
+ *           names the smallest limit that would do).                                 Since 0.1 */
+DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *model,
+                                         const das3_adapter_options *options);
+
+/** Adds a frame to learn from; it is copied. Frames may differ in size and format.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
+DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
+
+/** One optimiser step on the next batch_size frames, in the order they were added, from the start
+ *  again after the last. report may be NULL; else set report->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames).                                     Since 0.1 */
+DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
+
+/** Makes a model of the weights as they are now: for das3_segmenter_set_model and das3_model_save.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
+DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
+
+/** Describes an adapter. Set info->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_adapter_get_info(const das3_adapter *adapter, das3_adapter_info *info);
+
+/** Ends an adapter. NULL is harmless.                                                Since 0.1 */
+DAS3_API void das3_adapter_free(das3_adapter *adapter);
+
 /* Evaluators ---------------------------------------------------------------------------
  * One confusion matrix over any number of frames.
  *

@@ -36,7 +36,8 @@ public func das3_segmenter_create(
         throw .argument("format is \(request.format); expected a das3_format or 0")
       }
       let segmenter = try Segmenter(
-        object.model, size: requestedSize(request), options: executionOptions(request),
+        object.model, size: networkSize(height: request.height, width: request.width),
+        options: executionOptions(threads: request.threads, precision: request.precision),
         memoryLimit: request.memory_limit)
       return SegmenterObject(segmenter, format: request.format)
     }
@@ -50,18 +51,14 @@ public func das3_segmenter_run(
 ) -> das3_status {
   status { () throws(Das3Error) in
     let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
-    guard let image = unsafe image?.pointee else { throw .argument("image is NULL") }
-    guard let data = unsafe image.data else { throw .argument("image.data is NULL") }
+    let frame = try unsafe Frame(image)
     guard let result = unsafe result else { throw .argument("result is NULL") }
     let wanted = try unsafe VersionedStruct.read(
       UnsafePointer(result), defaults: das3_segmentation(), "result")
-    let format = unsafe image.format
-    guard object.format == 0 || object.format == format else {
-      throw .argument("image format is \(format); the segmenter takes only \(object.format)")
+    guard object.format == 0 || object.format == frame.format.rawValue else {
+      throw .argument(
+        "image format is \(frame.format.rawValue); the segmenter takes only \(object.format)")
     }
-    let frame = try unsafe Frame(
-      data: data, height: Int(image.height), width: Int(image.width),
-      strideBytes: image.stride_bytes, format: format)
     try object.segmenter.segment(
       frame,
       into: unsafe Segmenter.Results(
@@ -107,45 +104,4 @@ private func defaultSegmenterOptions() -> das3_segmenter_options {
   das3_segmenter_options(
     struct_size: UInt32(MemoryLayout<das3_segmenter_options>.size), threads: 0, height: 0,
     width: 0, format: 0, precision: 0, memory_limit: 0)
-}
-
-private func requestedSize(_ options: das3_segmenter_options) throws(Das3Error)
-  -> (height: Int, width: Int)?
-{
-  let (height, width) = (Int(options.height), Int(options.width))
-  if height == 0, width == 0 { return nil }
-  guard (1...Frame.maximumSize).contains(height), (1...Frame.maximumSize).contains(width) else {
-    throw .argument(
-      "size is \(width)x\(height); expected both 0 or both from 1 to \(Frame.maximumSize)")
-  }
-  return (height, width)
-}
-
-private func executionOptions(_ options: das3_segmenter_options) throws(Das3Error)
-  -> ExecutionOptions
-{
-  guard options.threads <= 1024 else {
-    throw .argument("threads is \(options.threads); expected 0 to 1024")
-  }
-  let threads = options.threads == 0 ? ExecutionOptions.processorCount : Int(options.threads)
-  var result = ExecutionOptions(threads: threads)
-  switch unsafe getenv("DAS3_BACKEND").map({ unsafe String(cString: $0) }) {
-  case nil, "": break
-  case "onednn":
-    guard result.backend == .oneDNN else {
-      throw .unsupported("DAS3_BACKEND is onednn, which this build lacks")
-    }
-  case "openblas": result.backend = .openBLAS
-  case let other?: throw .argument("DAS3_BACKEND is '\(other)'; expected onednn or openblas")
-  }
-  switch options.precision {
-  case 0: break
-  case 1:
-    guard ExecutionOptions.supportsBFloat16, result.backend == .oneDNN else {
-      throw .unsupported("bf16 needs oneDNN and a CPU that multiplies bfloat16")
-    }
-    result.usesBFloat16 = true
-  default: throw .argument("precision is \(options.precision); expected a das3_precision")
-  }
-  return result
 }

@@ -32,7 +32,9 @@ struct GradientBuffers {
     writes[gradient] = writes[gradient] ?? []
   }
 
-  mutating func record(_ write: Write, to gradient: Int) { writes[gradient, default: []].append(write) }
+  mutating func record(_ write: Write, to gradient: Int) {
+    writes[gradient, default: []].append(write)
+  }
 
   func isWritten(_ gradient: Int) -> Bool { !(writes[gradient] ?? []).isEmpty }
 
@@ -40,7 +42,9 @@ struct GradientBuffers {
   func isFresh(_ view: Plan.View) -> Bool {
     let footprint = Footprint(view)
     return footprint.isInjective
-      && (writes[view.buffer] ?? []).allSatisfy { $0.footprint.relation(to: footprint) == .disjoint }
+      && (writes[view.buffer] ?? []).allSatisfy {
+        $0.footprint.relation(to: footprint) == .disjoint
+      }
   }
 }
 

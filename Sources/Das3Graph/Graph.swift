@@ -38,6 +38,16 @@ package struct Graph: Sendable {
     if case .constant(let tensor) = values[id].source { tensor } else { nil }
   }
 
+  /// Output 0 becomes f(output 0).
+  mutating func appendToOutput(_ unary: Unary) {
+    let info = values[outputs[0]].info
+    values.append(Value(name: "", info: info, source: .node(nodes.count)))
+    nodes.append(
+      Node(
+        name: "output", operation: .unary(unary), inputs: [outputs[0]], output: values.count - 1))
+    outputs[0] = values.count - 1
+  }
+
   /// Nodes that `outputs` do not need are dropped.
   package mutating func prune() {
     var needed = Set(outputs)

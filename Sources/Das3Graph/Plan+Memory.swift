@@ -55,7 +55,9 @@ extension Plan {
 
   /// From when to when the content of each frame buffer is needed.
   mutating func assignLifetimes() {
-    for index in buffers.indices { (buffers[index].firstStep, buffers[index].lastStep) = (.max, -1) }
+    for index in buffers.indices {
+      (buffers[index].firstStep, buffers[index].lastStep) = (.max, -1)
+    }
     func isFrame(_ view: View) -> Bool { buffers[view.buffer].region == .frame }
     func live(_ view: View, at step: Int, _ buffers: inout [Buffer]) {
       guard isFrame(view) else { return }

@@ -17,9 +17,11 @@ extension Plan {
       let peak = current.peak
       let candidates = original.droppable(at: peak.step, of: current).subtracting(dropped)
         .subtracting(kept)
-      guard let choice = candidates.min(by: {
-        (costs[$0], $0) < (costs[$1], $1)
-      }) else { break }
+      guard
+        let choice = candidates.min(by: {
+          (costs[$0], $0) < (costs[$1], $1)
+        })
+      else { break }
       let trial = original.dropping(dropped.union([choice]))
       // What moves the peak elsewhere without lowering it is worth keeping.
       if trial.peak.elementCount > peak.elementCount {
@@ -73,18 +75,9 @@ extension Plan {
   private var recomputeCosts: [Double] {
     var costs = [Double](repeating: 0, count: buffers.count)
     for step in steps.prefix(forwardCount) {
-      let count = Double(step.output.shape.elementCount)
-      let perElement: Int
-      switch step.work {
-      case .operation(.conv), .operation(.convTranspose):
-        perElement = step.inputs[1].shape.elementCount / max(1, step.inputs[1].shape[0])
-      case .operation(.matMul): perElement = step.inputs[0].shape.dims.last ?? 1
-      case .operation(.maxPool(let pool)): perElement = pool.window.cellCount
-      case .operation(.averagePool(let pool)): perElement = pool.window.cellCount
-      default: perElement = 1 + step.chain.count
-      }
+      let moved = Double(step.output.shape.elementCount * (1 + step.chain.count))
       costs[step.output.buffer] +=
-        count * Double(perElement) / Double(max(1, buffers[step.output.buffer].elementCount))
+        (moved + step.multiplyAdds) / Double(max(1, buffers[step.output.buffer].elementCount))
     }
     return costs
   }
@@ -130,8 +123,4 @@ extension Plan {
     plan.assignLifetimes()
     return plan
   }
-}
-
-extension Window {
-  fileprivate var cellCount: Int { kernelHeight * kernelWidth }
 }

@@ -94,8 +94,10 @@ extension Planner {
     emitWithOperands(gradient, wanted)
   }
 
-  /// Adds the targets of a chain's operands. Those that share a buffer with another target get one
-  /// of their own first: the kernel writes all in one pass.
+  /// Adds the targets of a chain's operands.
+  ///
+  /// Those that share a buffer with another target get one of their own first: the kernel writes all
+  /// in one pass.
   private mutating func emitWithOperands(_ gradient: Plan.Gradient, _ wanted: [[Bool]]) {
     var gradient = gradient
     var taken = Set([gradient.step.inputs[0].buffer])

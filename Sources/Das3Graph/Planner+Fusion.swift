@@ -57,7 +57,8 @@ extension Planner {
     case .unary(let unary):
       return Plan.Stage(function: .unary(unary), extent: .none, operands: [])
     case .batchNorm(let norm):
-      guard training?.batchNorm != .batch, node.inputs[0] == value, isAvailable(node.inputs.dropFirst()),
+      guard training?.batchNorm != .batch, node.inputs[0] == value,
+        isAvailable(node.inputs.dropFirst()),
         rows.channelAxis == 1 || layout.shape[1] == 1
       else { return nil }
       let operands = node.inputs.dropFirst().map { view(of: $0) }

@@ -136,6 +136,20 @@ package final class SegmentationModel: Sendable {
   }
 }
 
+extension SegmentationModel {
+  /// The graph that is trained: as `graph`, but to scores before a softmax.
+  ///
+  /// Probabilities are put through a logarithm, whose softmax gives them back.
+  package func trainingGraph(height: Int, width: Int) throws(Das3Error) -> Graph {
+    var graph = try graph(height: height, width: width)
+    guard isProbability else { return graph }
+    // Far below what float32 tells apart from 0 in a sum of probabilities.
+    graph.appendToOutput(Unary(kind: .clip, a: 1e-30, b: 1))
+    graph.appendToOutput(Unary(kind: .log))
+    return graph
+  }
+}
+
 /// Walks from a graph output back over what only presents the scores: arg max, softmax, casts.
 private struct ScoreSearch {
   private(set) var name: String

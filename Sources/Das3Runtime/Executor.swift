@@ -69,7 +69,8 @@ package final class Executor {
   ///   - parameterCount: elements of the weight vector.
   ///   - memoryLimit: bytes, 0 = none.
   /// - Throws: `.memory` where the limit or the machine does not suffice.
-  package init(_ schedule: Schedule, parameterCount: Int, memoryLimit: UInt64 = 0) throws(Das3Error) {
+  package init(_ schedule: Schedule, parameterCount: Int, memoryLimit: UInt64 = 0) throws(Das3Error)
+  {
     plan = schedule.plan
     options = schedule.options
     kernels = schedule.kernels
@@ -121,8 +122,9 @@ package final class Executor {
   /// Inputs are used up: their memory may serve later steps.
   package func run() { run(forwardKernels) }
 
-  /// Adds the loss's derivative by every trained parameter to `gradients`, from its derivatives by
-  /// the outputs, which stand in `outputGradient`. `run` comes before, once for each call.
+  /// Adds the loss's derivative by every trained parameter to `gradients`.
+  ///
+  /// Its derivatives by the outputs stand in `outputGradient`; `run` comes before each call.
   package func runBackward() { run(backwardKernels) }
 
   private func run(_ kernels: [Kernel]) {

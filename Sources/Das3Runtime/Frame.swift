@@ -25,6 +25,15 @@ import Das3Graph
       case .yuyv: 2 * width
       }
     }
+
+    /// Rows that lie one after the other, of all planes; float32 has one per channel.
+    func rowCount(_ height: Int, channelCount: Int) -> Int {
+      switch self {
+      case .rgb8, .bgr8, .rgba8, .bgra8, .gray8, .yuyv: height
+      case .nv12: height + (height + 1) / 2
+      case .float32: channelCount * height
+      }
+    }
   }
 
   /// Larger frames are refused.
@@ -84,5 +93,43 @@ import Das3Graph
       channels: Int32(model.channelCount),
       factor: (scale / deviation[0], scale / deviation[1], scale / deviation[2]),
       offset: (-mean[0] / deviation[0], -mean[1] / deviation[1], -mean[2] / deviation[2]))
+  }
+}
+
+/// A frame's own copy of a picture.
+package struct StoredFrame: Sendable {
+  private let bytes: [UInt8]
+  private let height, width, strideBytes: Int
+  private let format: Frame.Format
+
+  /// Copies the rows for a network of so many input channels, without what lies between them.
+  package init(_ frame: Frame, channelCount: Int) {
+    (height, width, format) = (frame.height, frame.width, frame.format)
+    strideBytes = format.rowByteCount(width)
+    let rowCount = format.rowCount(height, channelCount: channelCount)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(rowCount * strideBytes)
+    for row in 0..<rowCount {
+      unsafe bytes += UnsafeRawBufferPointer(
+        start: frame.data + row * frame.strideBytes, count: strideBytes)
+    }
+    self.bytes = bytes
+  }
+
+  /// Lends the picture; valid within `body`.
+  package func withFrame(_ body: (Frame) -> Void) throws(Das3Error) {
+    let result: Result<Void, Das3Error> = unsafe bytes.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return .success(()) }
+      do throws(Das3Error) {
+        body(
+          try unsafe Frame(
+            data: start, height: height, width: width, strideBytes: Int64(strideBytes),
+            format: format.rawValue))
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
   }
 }

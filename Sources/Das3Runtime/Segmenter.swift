@@ -29,13 +29,11 @@ import Das3Graph
     let height: Int
     let width: Int
     let executor: Executor
-    let multiplyAdds: Double
   }
 
   /// Everything that depends on the size of the frames.
   private struct Resampling {
-    let frameHeight, frameWidth: Int
-    let inputRows, inputColumns: AxisTable
+    let input: FrameInput
     /// nil where the scores have the frame's size.
     let output: (rows: AxisTable, columns: AxisTable)?
     let scratch: Arena
@@ -78,19 +76,14 @@ import Das3Graph
   package var byteCount: Int {
     (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.scratch.elementCount ?? 0)
   }
-  package var multiplyAdds: Double { prepared?.multiplyAdds ?? 0 }
+  package var multiplyAdds: Double { prepared?.executor.plan.multiplyAdds ?? 0 }
 
   /// Labels one frame.
   package func segment(_ frame: Frame, into results: Results) throws(Das3Error) {
     let prepared = try prepared(for: frame)
     let resampling = try resampling(for: frame, prepared)
     let threads = Int32(options.threads)
-    var kernelFrame = unsafe frame.kernelFrame(model)
-    unsafe resampling.inputRows.withAxis { rows in
-      unsafe resampling.inputColumns.withAxis { columns in
-        unsafe d3k_frame_read(threads, &kernelFrame, rows, columns, prepared.executor.input(0))
-      }
-    }
+    resampling.input.read(frame, model, into: prepared.executor)
     prepared.executor.run()
     let scores = prepared.executor.plan.outputs[0]
     func label(_ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?) {
@@ -125,11 +118,7 @@ import Das3Graph
       guard let prepared else { throw Das3Error(.internal, "a segmenter without a plan") }
       return prepared
     }
-    if let prepared, let resampling, resampling.frameHeight == frame.height,
-      resampling.frameWidth == frame.width
-    {
-      return prepared
-    }
+    if let prepared, let resampling, resampling.input.fits(frame) { return prepared }
     let new: Prepared
     do throws(Das3Error) {
       new = try prepare(
@@ -156,23 +145,18 @@ import Das3Graph
     let executor = try Executor(
       Schedule(plan, options), parameterCount: model.onnx.weights.count, memoryLimit: memoryLimit)
     executor.setWeights(model.onnx.weights)
-    return Prepared(
-      height: height, width: width, executor: executor, multiplyAdds: graph.multiplyAdds)
+    return Prepared(height: height, width: width, executor: executor)
   }
 
   private func resampling(for frame: Frame, _ prepared: Prepared) throws(Das3Error) -> Resampling {
-    if let resampling, resampling.frameHeight == frame.height,
-      resampling.frameWidth == frame.width
-    {
-      return resampling
-    }
+    if let resampling, resampling.input.fits(frame) { return resampling }
     let scores = prepared.executor.plan.outputs[0].shape
     let scratch = try Arena(elementCount: options.threads * 3 * frame.width * scores[1])
     let isSameSize = scores[2] == frame.height && scores[3] == frame.width
     let new = Resampling(
-      frameHeight: frame.height, frameWidth: frame.width,
-      inputRows: AxisTable(.halfPixel(from: frame.height, to: prepared.height)),
-      inputColumns: AxisTable(.halfPixel(from: frame.width, to: prepared.width)),
+      input: FrameInput(
+        frameHeight: frame.height, frameWidth: frame.width, height: prepared.height,
+        width: prepared.width),
       output: isSameSize
         ? nil
         : (
@@ -199,25 +183,5 @@ extension OnnxModel {
       && zip(parameters, other.parameters).allSatisfy {
         $0.name == $1.name && $0.shape == $1.shape
       }
-  }
-}
-
-extension Graph {
-  /// Of all convolutions and matrix products, for one run.
-  package var multiplyAdds: Double {
-    nodes.reduce(0) { sum, node in
-      let y = Double(values[node.output].shape.elementCount)
-      let shapes = node.inputs.map { values[$0].shape }
-      switch node.operation {
-      case .conv: return sum + y * Double(shapes[1].elementCount / max(1, shapes[1][0]))
-      case .convTranspose:
-        let x = Double(shapes[0].elementCount)
-        return sum + x * Double(shapes[1].elementCount / max(1, shapes[1][0]))
-      case .matMul: return sum + y * Double(shapes[0].dims.last ?? 1)
-      case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
-        .reduce, .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand:
-        return sum
-      }
-    }
   }
 }

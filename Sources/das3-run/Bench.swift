@@ -1,20 +1,25 @@
-// `das3-run bench`: a model and a size in, times and memory of a frame out.
+// `das3-run bench`: a model and a size in, times and memory of a frame or a training step out.
 import ArgumentParser
 
 struct Bench: ParsableCommand {
+  enum Mode: String, ExpressibleByArgument, CaseIterable {
+    case segment, adapt
+  }
+
   static let configuration = CommandConfiguration(
-    abstract: "Measure time, memory and arithmetic rate of one frame.",
+    abstract: "Measure time, memory and arithmetic rate.",
     discussion: """
       Frames are random pixels of the given size; three of them warm up and are
-      not counted. gflops counts a multiply-add of convolutions and matrix
-      products as two operations, over the median time. --mode has one value,
-      segment.
+      not counted. --mode segment measures a frame from pixels to labels, --mode
+      adapt a whole training step on one frame: forward, loss, backward and the
+      new weights, everything trained. gflops counts a multiply-add of
+      convolutions and matrix products as two operations, over the median time.
 
       With --json: {"median_ms", "min_ms", "p95_ms", "peak_bytes", "gflops",
       "precision", "threads"}.
 
       Example:
-        das3-run bench --model net.onnx --size 480x360 --iterations 50 --json
+        das3-run bench --model net.onnx --size 480x360 --mode adapt --json
       """)
 
   @OptionGroup var modelOption: ModelOption
@@ -25,9 +30,9 @@ struct Bench: ParsableCommand {
   var size: PixelSize
 
   @Option(help: ArgumentHelp("What to measure.", valueName: "mode"))
-  var mode = "segment"
+  var mode = Mode.segment
 
-  @Option(help: ArgumentHelp("Frames to measure.", valueName: "N"))
+  @Option(help: ArgumentHelp("Frames or steps to measure.", valueName: "N"))
   var iterations = 30
 
   @OptionGroup var shared: SharedOptions
@@ -35,9 +40,6 @@ struct Bench: ParsableCommand {
   private static let warmUpCount = 3
 
   func validate() throws {
-    guard mode == "segment" else {
-      throw ValidationError("'--mode \(mode)': this version measures only segment")
-    }
     guard (1...1_000_000).contains(iterations) else {
       throw ValidationError("'--iterations \(iterations)': expected 1 to 1000000")
     }
@@ -45,19 +47,38 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     let model = try ModelHandle(path: modelOption.model)
-    let segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
-    var result = Segmentation([.labels], classCount: model.classes.count)
     let frame = Self.randomFrame(size)
+    let milliseconds: Samples
+    let description: Workload
+    switch mode {
+    case .segment:
+      let segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
+      var result = Segmentation([.labels], classCount: model.classes.count)
+      milliseconds = try measure { try segmenter.segment(frame, into: &result) }
+      description = try segmenter.describe()
+    case .adapt:
+      let adapter = try AdapterHandle(model: model, size: size, shared: shared)
+      try adapter.add(frame)
+      milliseconds = try measure { try adapter.step() }
+      description = try adapter.describe()
+    }
+    try report(milliseconds, description)
+  }
+
+  private func measure(_ body: () throws -> Void) throws -> Samples {
     var milliseconds = Samples()
     var progress = ProgressBar(title: "bench", frameCount: Self.warmUpCount + iterations)
     let clock = ContinuousClock()
     for index in 0..<(Self.warmUpCount + iterations) {
-      let elapsed = try clock.measure { try segmenter.segment(frame, into: &result) }
+      let elapsed = try clock.measure { try body() }
       if index >= Self.warmUpCount { milliseconds.add(elapsed.seconds * 1000) }
       progress.update(finished: index + 1)
     }
     progress.clear()
-    let description = try segmenter.describe()
+    return milliseconds
+  }
+
+  private func report(_ milliseconds: Samples, _ description: Workload) throws {
     let median = milliseconds.median
     let gflops = median > 0 ? 2 * description.multiplyAdds / (median * 1e6) : 0
     if shared.json {
@@ -72,12 +93,13 @@ struct Bench: ParsableCommand {
       ])
       return try object.printLine()
     }
+    let unit = mode == .segment ? "frames" : "steps"
     var table = Table([.left, .left])
     let times =
       "\(fixed(median, 2)) ms median, \(fixed(milliseconds.minimum, 2)) ms least, "
-      + "\(fixed(milliseconds.percentile(95), 2)) ms for 95 % of \(iterations) frames"
+      + "\(fixed(milliseconds.percentile(95), 2)) ms for 95 % of \(iterations) \(unit)"
     table.add("time", times)
-    table.add("rate", "\(fixed(median > 0 ? 1000 / median : 0, 1)) frames/s")
+    table.add("rate", "\(fixed(median > 0 ? 1000 / median : 0, 1)) \(unit)/s")
     table.add(
       "arithmetic",
       "\(fixed(gflops, 1)) GFLOPS, \(fixed(description.multiplyAdds * 1e-9, 2)) G multiply-adds")

@@ -1,18 +1,18 @@
 // A model and the shared options in, frames to labels out.
 import CDas3
 
+/// What was prepared for a model: size, threads, memory, arithmetic of one frame.
+struct Workload {
+  let size: PixelSize
+  let threadCount: Int
+  let precision: Precision
+  let peakBytes: UInt64
+  let multiplyAdds: Double
+}
+
 /// Owns a `das3_segmenter`.
 @safe
 final class SegmenterHandle {
-  struct Description {
-    let size: PixelSize
-    let threadCount: Int
-    let precision: Precision
-    let peakBytes: UInt64
-    /// Of one frame.
-    let multiplyAdds: Double
-  }
-
   private let pointer: OpaquePointer
   private let modelPath: String
 
@@ -47,12 +47,7 @@ final class SegmenterHandle {
         unsafe result.confidence.withUnsafeMutableBufferPointer { confidence in
           unsafe result.entropy.withUnsafeMutableBufferPointer { entropy in
             unsafe result.probabilities.withUnsafeMutableBufferPointer { probabilities in
-              var image = unsafe das3_image()
-              unsafe image.data = UnsafeRawPointer(pixels.baseAddress)
-              unsafe image.width = Int32(frame.size.width)
-              unsafe image.height = Int32(frame.size.height)
-              unsafe image.stride_bytes = Int64(frame.strideBytes)
-              unsafe image.format = Int32(DAS3_FORMAT_RGB8.rawValue)
+              var image = unsafe das3_image(frame, pixels: pixels.baseAddress)
               var buffers = unsafe das3_segmentation()
               unsafe buffers.struct_size = UInt32(MemoryLayout<das3_segmentation>.stride)
               unsafe buffers.labels = labels.isEmpty ? nil : labels.baseAddress
@@ -70,13 +65,25 @@ final class SegmenterHandle {
   }
 
   /// What was prepared; sizes are known once the first frame has run.
-  func describe() throws(Failure) -> Description {
+  func describe() throws(Failure) -> Workload {
     var info = unsafe das3_segmenter_info()
     unsafe info.struct_size = UInt32(MemoryLayout<das3_segmenter_info>.stride)
     try Failure.check(unsafe das3_segmenter_get_info(pointer, &info), modelPath)
-    return unsafe Description(
+    return unsafe Workload(
       size: PixelSize(width: Int(info.width), height: Int(info.height)),
       threadCount: Int(info.threads), precision: Precision(code: info.precision) ?? .f32,
       peakBytes: info.peak_bytes, multiplyAdds: info.multiply_adds)
+  }
+}
+
+extension das3_image {
+  /// A frame as the library takes it; `pixels` are its own, lent.
+  init(_ frame: Frame, pixels: UnsafePointer<UInt8>?) {
+    unsafe self.init()
+    unsafe data = UnsafeRawPointer(pixels)
+    unsafe width = Int32(frame.size.width)
+    unsafe height = Int32(frame.size.height)
+    unsafe stride_bytes = Int64(frame.strideBytes)
+    unsafe format = Int32(DAS3_FORMAT_RGB8.rawValue)
   }
 }

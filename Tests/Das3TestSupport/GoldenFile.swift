@@ -13,9 +13,14 @@ package struct GoldenFile: Sendable {
 
   package enum Failure: Error { case malformed(String) }
 
+  /// A file or folder among the golden ones.
+  package static func url(_ name: String) throws -> URL {
+    guard let folder else { throw Failure.malformed("DAS3_GOLDEN is not set") }
+    return folder.appending(path: name)
+  }
+
   package init(_ name: String) throws {
-    guard let folder = Self.folder else { throw Failure.malformed("DAS3_GOLDEN is not set") }
-    let data = try Data(contentsOf: folder.appending(path: name))
+    let data = try Data(contentsOf: Self.url(name))
     guard let end = data.firstIndex(of: 10) else { throw Failure.malformed(name) }
     let words = String(decoding: data[..<end], as: UTF8.self).split(separator: " ")
     guard words.count == 4, words[0] == "das3-golden", words[1] == "1" else {

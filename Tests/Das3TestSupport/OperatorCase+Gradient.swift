@@ -3,7 +3,7 @@ import Das3Runtime
 
 extension OperatorCase {
   /// The same case in which a parameter of zeros is added to every float that comes at run time:
-  /// its derivative is that of the data. nil where nothing is differentiable.
+  /// its derivative is that of the data.
   package var trainable: OperatorCase {
     var result = self
     result.inputs = []
@@ -23,6 +23,19 @@ extension OperatorCase {
     }
     result.nodes = front + nodes
     return result
+  }
+
+  /// The parameter of `trainable` whose derivative is that of an input.
+  package static func trainableName(of input: Input) -> String {
+    input.role == .frame ? input.name + ".shift" : input.name
+  }
+
+  /// Values of `inputs` as they are in `trainable`.
+  package var valuesOfTrainable: [[Double]] {
+    let changed = trainable
+    let values = Dictionary(
+      uniqueKeysWithValues: zip(changed.inputs.map(\.name), changed.inputValues))
+    return inputs.map { values[$0.name + ".data"] ?? values[$0.name] ?? [] }
   }
 
   /// A case prepared for training: L = Σ s·y over all outputs, with fixed s.

@@ -7,7 +7,8 @@ CxHxW) and NAME.labels (arg max). For networks that take any size, at two more s
 (1x3xHxW), .scores (all logits) and .labels. losses.NAME is an array of losses.npz, images turned to
 channels last, numbers as float32, and marks of negative labels as one byte a pixel. Every file
 starts with one line of text: `das3-golden 1 <type> <dims>`, then the values, little endian,
-row-major.
+row-major. adaptation/ holds what PyTorch made of one frame in training: vectors.json with losses and
+gradient norms, grad_* and after3_* with full arrays.
 """
 
 import json
@@ -51,8 +52,26 @@ def unpack_losses(vectors, out):
         write(out / f"losses.{name}", np.atleast_1d(array))
 
 
+def unpack_adaptation(vectors, out):
+    out.mkdir(exist_ok=True)
+    write(out / "frame.rgb", vectors["frame"])
+    numbers = {}
+    for name in vectors.files:
+        array = vectors[name]
+        if ".onnx" in name or name in ("frame", "frame_file", "logits_every_4th"):
+            continue
+        if "_grad." in name or name.startswith("after3."):
+            write(out / name.replace("_grad.", ".grad.", 1), np.atleast_1d(array))
+        else:
+            numbers[name] = array.tolist()
+    (out / "vectors.json").write_text(json.dumps(numbers))
+
+
 def main(shared, out):
     out.mkdir(parents=True, exist_ok=True)
+    unpack_adaptation(
+        np.load(shared / "vectors" / "espnetv2_s0.5_frame0.npz"), out / "adaptation"
+    )
     unpack_losses(np.load(shared / "vectors" / "losses.npz"), out)
     for model in sorted((shared / "models").glob("*.onnx")):
         vectors = np.load(shared / "vectors" / f"{model.stem}.npz")

@@ -109,8 +109,13 @@ package struct Losses: Sendable, Equatable {
 
     /// Elements of the arena that `Losses.evaluate` wants as scratch.
     package var scratchElementCount: Int {
-      (d3k_loss_scratch_bytes(1, Int64(pixelCount), Int64(classCount)) + 3) / 4
+      Losses.scratchElementCount(pixelCount: pixelCount, classCount: classCount)
     }
+  }
+
+  /// Elements of scratch for a batch.
+  package static func scratchElementCount(pixelCount: Int, classCount: Int) -> Int {
+    (d3k_loss_scratch_bytes(1, Int64(pixelCount), Int64(classCount)) + 3) / 4
   }
 
   /// Values of the losses that are on; the gradient of their weighted sum goes where `batch` says.

@@ -120,7 +120,7 @@ import Das3Graph
   }
 }
 
-/// The derivative by weights and bias:
+/// The derivative by weights and bias.
 ///
 ///     dw[o,c,k,l] += Σ_{n,i,j} dy[n,i,j,o] · x[n, i·s+k·d−p, j·s+l·d−p, c];   db[o] += Σ dy[n,i,j,o]
 ///

@@ -50,7 +50,9 @@ struct AxisSplit {
     super.init(step, axes: reduce.axes, options)
   }
 
-  override func run() { unsafe d3k_reduce(threads, kind, x, y, split.outer, split.count, split.inner) }
+  override func run() {
+    unsafe d3k_reduce(threads, kind, x, y, split.outer, split.count, split.inner)
+  }
 }
 
 /// Index of the largest value.
@@ -76,7 +78,9 @@ struct AxisSplit {
     super.init(step, axes: [softmax.axis], options)
   }
 
-  override func run() { unsafe d3k_softmax(threads, isLog ? 1 : 0, x, y, split.outer, split.count, split.inner) }
+  override func run() {
+    unsafe d3k_softmax(threads, isLog ? 1 : 0, x, y, split.outer, split.count, split.inner)
+  }
 }
 
 /// dx of a reduction; extrema share it among all elements that are it.

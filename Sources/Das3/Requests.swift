@@ -1,0 +1,54 @@
+import CDas3
+import Das3Graph
+import Das3Runtime
+import Glibc
+
+/// What several objects are asked with: images, sizes, threads and precision of the C header.
+extension Frame {
+  /// The caller's image, checked and lent for the call.
+  init(_ image: UnsafePointer<das3_image>?) throws(Das3Error) {
+    guard let image = unsafe image?.pointee else { throw .argument("image is NULL") }
+    guard let data = unsafe image.data else { throw .argument("image.data is NULL") }
+    try unsafe self.init(
+      data: data, height: Int(image.height), width: Int(image.width),
+      strideBytes: image.stride_bytes, format: image.format)
+  }
+}
+
+/// The network's input size, nil = not said.
+func networkSize(height: Int32, width: Int32) throws(Das3Error) -> (height: Int, width: Int)? {
+  let (height, width) = (Int(height), Int(width))
+  if height == 0, width == 0 { return nil }
+  guard (1...Frame.maximumSize).contains(height), (1...Frame.maximumSize).contains(width) else {
+    throw .argument(
+      "size is \(width)x\(height); expected both 0 or both from 1 to \(Frame.maximumSize)")
+  }
+  return (height, width)
+}
+
+func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> ExecutionOptions {
+  guard threads <= 1024 else {
+    throw .argument("threads is \(threads); expected 0 to 1024")
+  }
+  var result = ExecutionOptions(
+    threads: threads == 0 ? ExecutionOptions.processorCount : Int(threads))
+  switch unsafe getenv("DAS3_BACKEND").map({ unsafe String(cString: $0) }) {
+  case nil, "": break
+  case "onednn":
+    guard result.backend == .oneDNN else {
+      throw .unsupported("DAS3_BACKEND is onednn, which this build lacks")
+    }
+  case "openblas": result.backend = .openBLAS
+  case let other?: throw .argument("DAS3_BACKEND is '\(other)'; expected onednn or openblas")
+  }
+  switch precision {
+  case 0: break
+  case 1:
+    guard ExecutionOptions.supportsBFloat16, result.backend == .oneDNN else {
+      throw .unsupported("bf16 needs oneDNN and a CPU that multiplies bfloat16")
+    }
+    result.usesBFloat16 = true
+  default: throw .argument("precision is \(precision); expected a das3_precision")
+  }
+  return result
+}

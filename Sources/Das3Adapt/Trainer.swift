@@ -1,0 +1,190 @@
+import Das3Graph
+import Das3Runtime
+
+/// A network in training at one input size: frame → scores → losses → gradient → new weights.
+///
+/// One thread at a time. All memory is taken at the start; a step takes none.
+package final class Trainer {
+  package struct Options: Sendable {
+    package var execution: ExecutionOptions
+    package var batchNorm = Planner.Training.BatchNormMode.frozen
+    /// How far running statistics move per frame in `batch` mode.
+    package var statisticsMomentum: Float = 0.1
+    /// What is trained, and how fast; nil = nothing: only statistics move.
+    package var selection: ParameterSelection?
+    package var sgd = SGD()
+    /// Bytes of everything the trainer takes; 0 = no limit.
+    package var memoryLimit: UInt64 = 0
+
+    package init(execution: ExecutionOptions, selection: ParameterSelection?) {
+      self.execution = execution
+      self.execution.packsPerRun = true
+      self.selection = selection
+    }
+  }
+
+  package let model: SegmentationModel
+  package var losses: Losses
+  package var sgd: SGD
+  private let executor: Executor
+  private let groups: [ParameterGroup]
+  private let velocity: Arena
+  private let scratch: Arena
+  private var input: FrameInput?
+  private let height, width: Int
+  /// Optimiser steps so far.
+  package private(set) var stepCount = 0
+
+  /// Plans both passes.
+  ///
+  /// - Parameters:
+  ///   - model: where the weights start.
+  ///   - height: of the network's input.
+  ///   - width: of the network's input.
+  ///   - losses: what is minimised.
+  ///   - options: precision, threads, what is trained and how.
+  /// - Throws: `.memory` where the limit cannot be kept, naming the smallest possible one.
+  package init(
+    _ model: SegmentationModel, height: Int, width: Int, losses: Losses, options: Options
+  ) throws(Das3Error) {
+    self.model = model
+    self.losses = losses
+    (self.height, self.width) = (height, width)
+    sgd = options.sgd
+    let groups = try options.selection?.groups(of: model.onnx.parameters) ?? []
+    self.groups = groups
+    let count = model.onnx.weights.count
+    try sgd.check(groups, weightCount: count)
+    var training = Planner.Training(
+      isTrained: model.onnx.parameters.map { parameter in
+        groups.contains { $0.ranges.contains { $0.contains(parameter.offset) } }
+          && parameter.shape.elementCount > 0
+      })
+    training.batchNorm = options.batchNorm
+    training.statisticsMomentum = options.statisticsMomentum
+    let graph = try model.trainingGraph(height: height, width: width)
+    func makeSchedule(_ training: Planner.Training) throws(Das3Error) -> Schedule {
+      try Schedule(
+        Planner.plan(
+          graph, of: model.onnx, traits: .kernels(options.execution), putsChannelsLast: true,
+          training: training), options.execution)
+    }
+    var schedule = try makeSchedule(training)
+    let scores = schedule.plan.outputs[0].shape
+    let scratchCount = Losses.scratchElementCount(
+      pixelCount: scores[2] * scores[3], classCount: scores[1])
+    func byteCount(_ schedule: Schedule) -> Int {
+      schedule.byteCount(parameterCount: count) + 4 * (count + scratchCount)
+    }
+    if options.memoryLimit > 0, byteCount(schedule) > Int(clamping: options.memoryLimit) {
+      // What does not belong to the frame stays as it is.
+      let fixed = byteCount(schedule) - 4 * schedule.plan.frameElementCount
+      training.frameElementLimit = max(0, (Int(clamping: options.memoryLimit) - fixed) / 4)
+      schedule = try makeSchedule(training)
+      let least = byteCount(schedule)
+      guard least <= Int(clamping: options.memoryLimit) else {
+        throw .memory(
+          "training at \(width)x\(height) needs at least \(least) bytes; the memory limit is \(options.memoryLimit)"
+        )
+      }
+    }
+    executor = try Executor(schedule, parameterCount: count)
+    executor.setWeights(model.onnx.weights)
+    velocity = try Arena(elementCount: count)
+    scratch = try Arena(elementCount: scratchCount)
+  }
+
+  /// Bytes of activations, weights, their derivatives, momentum and scratch: known before anything
+  /// runs, and not exceeded.
+  package var byteCount: Int {
+    executor.byteCount + 4 * (velocity.elementCount + scratch.elementCount)
+  }
+
+  /// Of both passes of one frame.
+  package var multiplyAdds: Double { executor.plan.multiplyAdds }
+
+  /// Scores of the network on one frame: 1×C×h×w.
+  package var scoreShape: Shape { executor.plan.outputs[0].shape }
+
+  /// The weights as they are now.
+  package var weights: [Float] { executor.weights }
+
+  /// The gradient since the last step.
+  package var gradients: [Float] { executor.gradients }
+
+  /// Puts a frame before the network.
+  package func load(_ frame: Frame) {
+    if input?.fits(frame) != true {
+      input = FrameInput(
+        frameHeight: frame.height, frameWidth: frame.width, height: height, width: width)
+    }
+    input?.read(frame, model, into: executor)
+  }
+
+  /// Puts an image before the network that is prepared already: channels × height × width.
+  package func load(_ image: [Float]) { executor.write(image, to: 0) }
+
+  /// Adds the gradient of the losses on the loaded frame, times `scale`, to what is there.
+  ///
+  /// - Parameters:
+  ///   - labels: one a score pixel, 255 = none; for cross-entropy.
+  ///   - negatives: marked classes of each pixel; for the negative loss.
+  ///   - scale: 1 / n where n frames make a step.
+  /// - Returns: the losses on this frame, without `scale`.
+  /// - Throws: `.shape` where labels or marks are not as many as the scores' pixels.
+  package func addGradient(labels: [UInt8]? = nil, negatives: [UInt8]? = nil, scale: Float = 1)
+    throws(Das3Error) -> Losses.Values
+  {
+    executor.run()
+    let pixelCount = scoreShape[2] * scoreShape[3]
+    guard labels.map({ $0.count == pixelCount }) ?? true,
+      negatives.map({ $0.count == pixelCount * ((scoreShape[1] + 7) / 8) }) ?? true
+    else { throw .shape("labels do not fit scores of \(scoreShape)") }
+    let result = unsafe labels.withOptionalPointer { labels in
+      unsafe negatives.withOptionalPointer { negatives -> Result<Losses.Values, Das3Error> in
+        do throws(Das3Error) {
+          return .success(try unsafe evaluate(labels, negatives, scale))
+        } catch {
+          return .failure(error)
+        }
+      }
+    }
+    let values = try result.get()
+    executor.runBackward()
+    return values
+  }
+
+  private func evaluate(
+    _ labels: UnsafePointer<UInt8>?, _ negatives: UnsafePointer<UInt8>?, _ scale: Float
+  ) throws(Das3Error) -> Losses.Values {
+    let (scores, gradient) = (executor.plan.outputs[0], executor.plan.outputGradients[0])
+    let batch = try unsafe Losses.Batch(
+      scores: executor.output(0), scoreStride: scores.pixelStride ?? scores.shape[1],
+      pixelCount: scores.shape[2] * scores.shape[3], classCount: scores.shape[1], labels: labels,
+      negatives: negatives, gradient: executor.outputGradient(0),
+      gradientStride: gradient.pixelStride ?? scores.shape[1])
+    return try losses.evaluate(
+      batch, scale: scale, scratch: scratch, threads: executor.options.threads)
+  }
+
+  /// Moves the weights by the gradient gathered since the last step, which starts again at 0.
+  ///
+  /// A gradient that is not finite moves nothing and is reported.
+  package func step() -> SGD.Report {
+    let report = unsafe sgd.step(
+      stepCount, groups, weights: executor.weightsPointer, gradient: executor.gradientsPointer,
+      velocity: velocity.pointer(at: 0), threads: executor.options.threads)
+    stepCount += 1
+    executor.clearGradients()
+    executor.weightsChanged()
+    return report
+  }
+}
+
+extension [UInt8]? {
+  fileprivate func withOptionalPointer<Result>(_ body: (UnsafePointer<UInt8>?) -> Result) -> Result
+  {
+    guard let self else { return body(nil) }
+    return unsafe self.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
+  }
+}

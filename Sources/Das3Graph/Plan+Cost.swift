@@ -1,0 +1,36 @@
+/// What a plan costs: arithmetic per step.
+extension Plan {
+  /// Of all convolutions and matrix products that run for each frame.
+  package var multiplyAdds: Double {
+    steps.lazy.filter { !$0.isStatic }.reduce(0) { $0 + $1.multiplyAdds }
+  }
+}
+
+extension Plan.Step {
+  /// Of a convolution, a matrix product or the derivative of one by its weights; else 0.
+  var multiplyAdds: Double {
+    let operation: Operator
+    var (inputs, output) = (inputs, output)
+    switch work {
+    case .operation(let own): operation = own
+    case .gradient(let gradient):
+      guard case .operation(let earlier) = gradient.step.work else { return 0 }
+      operation = earlier
+      // By the bias alone there is nothing to multiply.
+      guard gradient.inputs.count > 1, gradient.inputs[1] != nil else { return 0 }
+      (inputs, output) = (gradient.step.inputs, gradient.step.output)
+    case .copy, .elementwise, .statistics, .accumulate, .clear: return 0
+    }
+    let y = Double(output.shape.elementCount)
+    switch operation {
+    case .conv: return y * Double(inputs[1].shape.elementCount / max(1, inputs[1].shape[0]))
+    case .convTranspose:
+      let x = Double(inputs[0].shape.elementCount)
+      return x * Double(inputs[1].shape.elementCount / max(1, inputs[1].shape[0]))
+    case .matMul: return y * Double(inputs[0].shape.dims.last ?? 1)
+    case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
+      .reduce, .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand:
+      return 0
+    }
+  }
+}

@@ -20,10 +20,11 @@ step packages
 
 step python
 venv=$PWD/.build/venv
-if ! cmp -s Tests/requirements.txt "$venv/installed.txt"; then
+if ! cat Tests/requirements*.txt | cmp -s - "$venv/installed.txt"; then
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet -r Tests/requirements.txt
-  cp Tests/requirements.txt "$venv/installed.txt"
+  "$venv/bin/pip" install --quiet --no-deps -r Tests/requirements-no-deps.txt
+  cat Tests/requirements*.txt >"$venv/installed.txt"
 fi
 PATH=$venv/bin:$PATH
 export PATH
@@ -75,16 +76,22 @@ build/das3-run evaluate --model examples/street/street.onnx --input examples/str
 step reference vectors
 DAS3_ONNX_DATA=$(python -c 'import onnx, os; print(os.path.dirname(onnx.__file__))')/backend/test/data
 export DAS3_ONNX_DATA
+DAS3_GOLDEN=$PWD/.build/golden
+export DAS3_GOLDEN
 if [ -d ../shared/vectors ]; then
   python Tests/Golden/unpack.py ../shared .build/golden
-  DAS3_GOLDEN=$PWD/.build/golden
-  export DAS3_GOLDEN
+  python Tests/Golden/networks.py .build/golden/networks ../shared
 else
   echo "no shared data beside the checkout: tests that need them are skipped"
+  python Tests/Golden/networks.py .build/golden/networks
 fi
+python Tests/Golden/curve.py .build/golden/curve
 
 step swift tests
 swift test -c release --no-parallel --scratch-path .build/check $STRICT
+
+step saved files in ONNX Runtime
+python Tests/save.py build/libdas3.so ../shared
 
 step mIoU on real frames
 python Tests/miou.py build/das3-run ../shared

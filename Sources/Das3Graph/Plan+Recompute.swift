@@ -11,6 +11,8 @@ extension Plan {
     let costs = recomputeCosts
     var dropped: Set<Int> = []
     var kept: Set<Int> = []
+    // Whether anything was dropped since what had to be kept was last tried.
+    var isWorthRetrying = false
     var best = self
     var current = self
     while best.frameElementCount > limit {
@@ -21,7 +23,12 @@ extension Plan {
         let choice = candidates.min(by: {
           (costs[$0], $0) < (costs[$1], $1)
         })
-      else { break }
+      else {
+        guard isWorthRetrying else { break }
+        kept = []
+        isWorthRetrying = false
+        continue
+      }
       let trial = original.dropping(dropped.union([choice]))
       // What moves the peak elsewhere without lowering it is worth keeping.
       if trial.peak.elementCount > peak.elementCount {
@@ -29,6 +36,7 @@ extension Plan {
         continue
       }
       dropped.insert(choice)
+      isWorthRetrying = true
       current = trial
       if trial.peak.elementCount <= limit || candidates.count == 1 {
         current.assignMemory()
@@ -90,20 +98,35 @@ extension Plan {
     for (index, step) in plan.steps.enumerated() where dropped.contains(step.output.buffer) {
       producers[step.output.buffer, default: []].append(index)
     }
+    var firstUses: [Int: Int] = [:]
+    for (index, step) in steps.enumerated().dropFirst(forwardCount) {
+      for view in step.reads where firstUses[view.buffer] == nil { firstUses[view.buffer] = index }
+    }
+    // What is made again on the way to something else, but is itself needed much later, is not
+    // kept until then.
+    let patience = (steps.count - forwardCount) / 8
     var renewed: [Int: Int] = [:]
+    var passing: [Int: Int] = [:]
     func moved(_ view: View) -> View {
       var view = view
-      view.buffer = renewed[view.buffer] ?? view.buffer
+      view.buffer = renewed[view.buffer] ?? passing[view.buffer] ?? view.buffer
       return view
     }
-    func renew(_ views: [View]) {
+    func renew(_ views: [View], at position: Int) {
       // Everything dropped that these depend on, made in the order of the forward pass.
       var open = views
       var again: Set<Int> = []
+      passing = [:]
       while let buffer = open.popLast()?.buffer {
-        guard dropped.contains(buffer), renewed[buffer] == nil else { continue }
+        guard dropped.contains(buffer), renewed[buffer] == nil, passing[buffer] == nil else {
+          continue
+        }
         plan.buffers.append(buffers[buffer])
-        renewed[buffer] = plan.buffers.count - 1
+        if (firstUses[buffer] ?? .max) - position <= patience {
+          renewed[buffer] = plan.buffers.count - 1
+        } else {
+          passing[buffer] = plan.buffers.count - 1
+        }
         for index in producers[buffer] ?? [] {
           again.insert(index)
           open += steps[index].reads
@@ -116,8 +139,8 @@ extension Plan {
         plan.steps.append(step)
       }
     }
-    for step in steps.dropFirst(forwardCount) {
-      renew(step.reads)
+    for (index, step) in steps.enumerated().dropFirst(forwardCount) {
+      renew(step.reads, at: index)
       plan.steps.append(step.mapped(moved))
     }
     plan.assignLifetimes()

@@ -7,7 +7,7 @@ extension Planner {
     var apart: [(gradient: View, output: View)] = []
     for output in plan.outputs {
       let view = isTracked([output]) ? gradientView(of: output) : nil
-      if let view, gradients.isFresh(view) {
+      if let view, plan.buffers[view.buffer].region == .frame, gradients.isFresh(view) {
         // The caller writes it between the passes, before any step.
         gradients.record(
           .init(

@@ -5,7 +5,7 @@ import Testing
 /// Every loss of the method against PyTorch's value and gradient (losses.npz).
 @Suite(
   "Golden losses",
-  .enabled(if: GoldenFile.folder != nil, "DAS3_GOLDEN is not set: no reference vectors"))
+  .enabled(if: (try? GoldenFile("losses.logits")) != nil, "DAS3_GOLDEN holds no reference vectors"))
 struct GoldenLossTests {
   /// One value and gradient of the file, and what it was made from.
   struct Case: CustomTestStringConvertible, Sendable {

@@ -12,9 +12,9 @@ struct NetworkGradientTests {
   static let backends: [ExecutionOptions.Backend] =
     ExecutionOptions.bestBackend == .oneDNN ? [.oneDNN, .openBLAS] : [.openBLAS]
 
-  /// ESPNetv2 at full size has kinks near which float32 decides: PyTorch's own float32 is off by
-  /// 1.2e-3 there.
-  static func tolerance(_ name: String) -> Double { name.hasPrefix("espnetv2_s1.0") ? 1e-2 : 1e-4 }
+  /// Some PReLU inputs of the real ESPNetv2 lie so close to 0 that float32 decides their sign, and
+  /// with it a part of the gradients before them: PyTorch's own float32 is off by 1.2e-3 there.
+  static func tolerance(_ name: String) -> Double { name.hasPrefix("espnetv2") ? 1e-2 : 1e-4 }
 
   @Test("loss and gradients are PyTorch's", arguments: GoldenNetwork.all)
   func gradients(_ name: String) throws {
@@ -58,9 +58,10 @@ struct NetworkGradientTests {
     do throws(Das3Error) {
       tight = try trainer(golden, image.dims, Self.backends[0], limit: free.byteCount / 2)
     } catch {
-      // The smallest networks are mostly weights and scratch; the message names what would do.
+      // Weights, their derivatives and scratch cannot be computed again.
       #expect(error.code == .memory && error.message.contains("needs at least"))
-      #expect(free.byteCount < 16 << 20, "\(error.message)")
+      let weights = 3 * 4 * golden.model.onnx.weights.count
+      #expect(free.byteCount < 16 << 20 || weights > free.byteCount / 3, "\(error.message)")
       return
     }
     #expect(tight.byteCount <= free.byteCount / 2)

@@ -14,7 +14,14 @@ import Testing
     if: (try? GoldenFile("curve/losses")) != nil, "DAS3_GOLDEN holds no curve of PyTorch"))
 struct TrainingCurveTests {
   struct Recipe: Decodable {
+    struct Parameter: Decodable {
+      var name, file: String
+      /// How far it went from where it started.
+      var moved: Double
+    }
+
     var steps: Int
+    var parameters: [Parameter]
     var rate, momentum, weight_decay, power: Double
   }
 
@@ -56,6 +63,12 @@ struct TrainingCurveTests {
       _ = trainer.step()
       let wanted = Double(expected[step])
       #expect(abs(loss - wanted) <= 0.01 * wanted, "step \(step): \(loss), expected \(wanted)")
+    }
+    for wanted in recipe.parameters {
+      let parameter = try #require(golden.model.onnx.parameters.first { $0.name == wanted.name })
+      let error = trainer.weights.slice(parameter)
+        .distance(to: try golden.file(wanted.file).floats)
+      #expect(error <= 0.02 * wanted.moved, "'\(wanted.name)' is off by \(error / wanted.moved)")
     }
     // It has learned something.
     #expect(Double(expected[recipe.steps - 1]) < 0.5 * Double(expected[0]))

@@ -46,7 +46,6 @@ extension OperatorCase {
     /// dL/dy of each output, row-major.
     package let seeds: [[Float]]
     package var plan: Plan { executor.plan }
-    package var byteCount: Int { executor.byteCount }
 
     /// nil where no parameter reaches an output smoothly.
     package init?(

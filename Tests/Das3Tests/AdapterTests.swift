@@ -1,0 +1,170 @@
+import CDas3
+import Das3
+import Das3TestSupport
+import Testing
+
+/// Training through the C API: steps, snapshots, limits and what is refused.
+@Suite("Adapter")
+struct AdapterTests {
+  static let model = TestModel(SampleModels.convolutional().serialized())
+  static let picture = PictureContent(width: 48, height: 32, blockSize: 8).rgb8()
+
+  /// An adapter that ends itself.
+  final class Handle {
+    let pointer: OpaquePointer?
+    let status: das3_status
+
+    init(_ change: (inout das3_adapter_options) -> Void = { _ in }) {
+      var options = das3_adapter_options()
+      das3_adapter_options_init(&options)
+      (options.height, options.width, options.threads) = (32, 48, 2)
+      options.learning_rate = 0.05
+      options.alpha = 1
+      options.beta = 0.1
+      change(&options)
+      var pointer = OpaquePointer(bitPattern: 8)
+      status = das3_adapter_create(&pointer, AdapterTests.model.handle, &options)
+      self.pointer = pointer
+    }
+
+    deinit { das3_adapter_free(pointer) }
+
+    func add(_ picture: TestPicture = AdapterTests.picture) -> das3_status {
+      picture.withImage { image in
+        var image = image
+        return das3_adapter_add_frame(pointer, &image)
+      }
+    }
+
+    func step() -> das3_adapter_report {
+      var report = das3_adapter_report()
+      report.struct_size = UInt32(MemoryLayout<das3_adapter_report>.size)
+      #expect(das3_adapter_step(pointer, &report) == DAS3_OK)
+      return report
+    }
+
+    var info: das3_adapter_info {
+      var info = das3_adapter_info()
+      info.struct_size = UInt32(MemoryLayout<das3_adapter_info>.size)
+      #expect(das3_adapter_get_info(pointer, &info) == DAS3_OK)
+      return info
+    }
+
+    var snapshot: TestModel { TestModel { das3_adapter_snapshot($0, pointer) } }
+  }
+
+  private func bits(_ model: TestModel) -> [UInt32] { model.parameters.map(\.bitPattern) }
+
+  @Test("steps lower the loss, move weights but no statistics, and report what they did")
+  func learns() {
+    let adapter = Handle()
+    #expect(adapter.add() == DAS3_OK)
+    let first = adapter.step()
+    var last = first
+    for _ in 0..<30 { last = adapter.step() }
+    #expect(last.loss < first.loss && last.step == 31 && last.skipped == 0)
+    #expect(abs(first.loss - (first.focal_entropy + 0.1 * first.diversity)) < 1e-6)
+    #expect(
+      first.gradient_norm > 0 && first.seconds > 0 && first.learning_rate == Double(Float(0.05)))
+    let (before, after) = (Self.model.parameters, adapter.snapshot.parameters)
+    var entry = das3_parameter()
+    for index in 0..<Self.model.info.parameter_tensor_count {
+      entry.struct_size = UInt32(MemoryLayout<das3_parameter>.size)
+      #expect(das3_model_get_parameter(Self.model.handle, index, &entry) == DAS3_OK)
+      let range = Int(entry.offset)..<Int(entry.offset + entry.count)
+      let isMoved = before[range] != after[range]
+      #expect(isMoved == (entry.is_statistic == 0), "\(String(cString: entry.name))")
+    }
+    #expect(adapter.info.frame_count == 1 && adapter.info.multiply_adds > 0)
+  }
+
+  @Test("the same run gives the same bits, also with the least memory that does")
+  func isDeterministic() {
+    func run(_ limit: UInt64) -> (bits: [UInt32], bytes: UInt64) {
+      let adapter = Handle { $0.memory_limit = limit }
+      #expect(adapter.status == DAS3_OK && adapter.add() == DAS3_OK)
+      for _ in 0..<3 { _ = adapter.step() }
+      return (bits(adapter.snapshot), adapter.info.peak_bytes)
+    }
+    let free = run(0)
+    let isRepeatable = run(0).bits == free.bits
+    #expect(isRepeatable)
+    let refused = Handle { $0.memory_limit = 1 }
+    #expect(refused.status == DAS3_E_MEMORY && refused.pointer == nil)
+    let words = lastError().split(separator: " ")
+    let least = words.firstIndex(of: "least").flatMap { UInt64(words[$0 + 1]) } ?? 0
+    #expect(least > 0 && least < free.bytes, "\(lastError())")
+    let tight = run(least)
+    let isSame = tight.bits == free.bits
+    #expect(isSame && tight.bytes <= least)
+  }
+
+  @Test("two frames a step are the mean of their gradients")
+  func accumulates() {
+    let other = PictureContent(width: 48, height: 32, blockSize: 4, seed: 9).rgb8()
+    let adapter = Handle { $0.batch_size = 2 }
+    #expect(adapter.add() == DAS3_OK && adapter.add(other) == DAS3_OK)
+    let both = adapter.step()
+    let losses = [Self.picture, other].map { picture in
+      let single = Handle()
+      #expect(single.add(picture) == DAS3_OK)
+      return single.step().loss
+    }
+    #expect(abs(both.loss - (losses[0] + losses[1]) / 2) < 1e-6)
+  }
+
+  @Test("re-estimating statistics moves nothing else")
+  func statisticsAlone() {
+    let adapter = Handle { $0.batch_norm = Int32(DAS3_BATCH_NORM_STATISTICS.rawValue) }
+    #expect(adapter.add() == DAS3_OK)
+    _ = adapter.step()
+    let (before, after) = (Self.model.parameters, adapter.snapshot.parameters)
+    let moved = zip(before, after).filter { $0 != $1 }.count
+    #expect(moved > 0 && moved <= 16)
+  }
+
+  @Test("a gradient that is not finite moves nothing")
+  func skips() {
+    let adapter = Handle { $0.alpha = 1e38 }
+    #expect(adapter.add() == DAS3_OK)
+    let report = adapter.step()
+    if report.skipped == 1 {
+      let isUnmoved = bits(adapter.snapshot) == bits(Self.model)
+      #expect(isUnmoved)
+    }
+    #expect(adapter.snapshot.parameters.allSatisfy(\.isFinite))
+  }
+
+  @Test("bad options and calls are refused with a message")
+  func refused() {
+    let changes: [(inout das3_adapter_options) -> Void] = [
+      { $0.learning_rate = -1 }, { $0.momentum = .nan }, { $0.batch_size = 0 },
+      { $0.batch_norm = 7 }, { $0.precision = 9 }, { $0.max_steps = -1 }, { $0.height = 0 },
+      { ($0.height, $0.width) = (0, 0) }, { $0.statistics_momentum = 2 }, { $0.threads = 5000 },
+      { $0.struct_size = 1 },
+    ]
+    for (index, change) in changes.enumerated() {
+      let adapter = Handle(change)
+      #expect(adapter.status == DAS3_E_ARGUMENT && adapter.pointer == nil, "change \(index)")
+      #expect(!lastError().isEmpty)
+    }
+    "no.such.*".withCString { pattern in
+      #expect(Handle { $0.trained = pattern }.status == DAS3_E_ARGUMENT)
+    }
+    #expect(Handle { ($0.height, $0.width) = (31, 48) }.status == DAS3_E_SHAPE)
+    var pointer: OpaquePointer?
+    #expect(das3_adapter_create(nil, Self.model.handle, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_create(&pointer, nil, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_add_frame(nil, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_step(nil, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_get_info(nil, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_snapshot(&pointer, nil) == DAS3_E_ARGUMENT)
+    let adapter = Handle()
+    #expect(das3_adapter_add_frame(adapter.pointer, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_step(adapter.pointer, nil) == DAS3_E_ARGUMENT)
+    #expect(lastError().contains("no frames"))
+    #expect(das3_adapter_snapshot(nil, adapter.pointer) == DAS3_E_ARGUMENT)
+    das3_adapter_options_init(nil)
+    das3_adapter_free(nil)
+  }
+}

@@ -15,6 +15,11 @@ final class AdapterHandle {
     unsafe options.width = Int32(size.width)
     unsafe options.precision = shared.precision.code
     unsafe options.memory_limit = shared.memoryLimit.bytes
+    // A plain step: the frame as it is, nothing looked at between steps.
+    unsafe options.method = Int32(DAS3_METHOD_ENTROPY.rawValue)
+    unsafe options.optimizer = Int32(DAS3_OPTIMIZER_SGD.rawValue)
+    unsafe options.steps_a = .max
+    unsafe options.flip = 0
     var created: OpaquePointer?
     try Failure.check(unsafe das3_adapter_create(&created, model.pointer, &options), model.path)
     guard let adapter = unsafe created else {

@@ -9,7 +9,6 @@ final class AdaptReport {
   private var stageStart = ContinuousClock.now
   private var progress: ProgressBar?
   private var labelProgress: ProgressBar?
-  private var stepsBefore = 0
   /// The report of the last step, or of none where nothing was left to do.
   private var last: das3_adapter_report?
 
@@ -28,14 +27,12 @@ final class AdaptReport {
     guard report.labelling == 0 else { return try followLabels(report) }
     labelProgress = nil
     guard report.total_step != last?.total_step else { return }
-    if last == nil { stepsBefore = Int(report.total_step) - 1 }
     last = report
     if isJson { try report.json.printLine() }
     var bar =
       progress ?? ProgressBar(title: "adapt", count: Int(report.total_step_count), unit: "steps")
     bar.update(
-      finished: Int(report.total_step), earlier: stepsBefore,
-      detail: "\(report.place)  loss \(fixed(report.loss, 4))")
+      finished: Int(report.total_step), detail: "\(report.place)  loss \(fixed(report.loss, 4))")
     progress = bar
     guard report.stage_done != 0 else { return }
     let seconds = (ContinuousClock.now - stageStart).seconds
@@ -59,13 +56,15 @@ final class AdaptReport {
   /// Takes the measurement at the end.
   func finish(after result: EvaluatorHandle.Result) throws(Failure) {
     after = result
-    try printMeasurement(result, step: Int(last?.total_step ?? 0), stage: nil)
+    try printMeasurement(result, step: Int(last?.total_step ?? 0), stage: last?.stageName)
     guard let before else { return }
     var table = Table([.left, .right, .right, .right])
     func add(_ name: String, _ old: Double?, _ new: Double?) {
-      var change = ""
-      if let old, let new { change = (new < old ? "" : "+") + fixed((new - old) * 100, 2) }
       let cells = [old, new].map { value in value.map { fixed($0 * 100, 2) } ?? "–" }
+      var change = ""
+      if let old = Double(cells[0]), let new = Double(cells[1]) {
+        change = (new < old ? "" : "+") + fixed(new - old, 2)
+      }
       table.add(name, cells[0], cells[1], change)
     }
     table.add("", "before", "after", "change")

@@ -9,7 +9,7 @@ struct ProgressBar {
   private let count: Int?
   private let unit: String
   private let isVisible: Bool
-  private let start = ContinuousClock.now
+  private var first: (finished: Int, time: ContinuousClock.Instant)?
   private var lastDrawn: ContinuousClock.Instant?
 
   /// - Parameters:
@@ -23,17 +23,19 @@ struct ProgressBar {
     isVisible = Terminal.errorIsTerminal
   }
 
+  /// Draws the line, with the rate since the first update.
   /// - Parameters:
   ///   - finished: how many there are by now.
-  ///   - earlier: how many of them there were before this bar.
   ///   - detail: what else to say, at the end of the line.
-  mutating func update(finished: Int, earlier: Int = 0, detail: String = "") {
+  mutating func update(finished: Int, detail: String = "") {
     guard isVisible else { return }
     let now = ContinuousClock.now
+    let first = first ?? (finished, now)
+    self.first = first
     if let lastDrawn, now - lastDrawn < .milliseconds(100) { return }
     lastDrawn = now
-    let seconds = (now - start).seconds
-    let rate = seconds > 0 ? Double(finished - earlier) / seconds : 0
+    let seconds = (now - first.time).seconds
+    let rate = seconds > 0 ? Double(finished - first.finished) / seconds : nil
     Terminal.eraseErrorLine()
     Terminal.writeError(line(finished: finished, rate: rate, detail: detail))
   }
@@ -45,18 +47,18 @@ struct ProgressBar {
     lastDrawn = nil
   }
 
-  private func line(finished: Int, rate: Double, detail: String) -> String {
-    let rateText = fixed(rate, rate < 10 ? 1 : 0) + " \(unit)/s"
-    let end = detail.isEmpty ? "" : "  " + detail
+  private func line(finished: Int, rate: Double?, detail: String) -> String {
+    let room = Terminal.columnCount - 1
+    var tail = ""
+    if let rate { tail += "  \(fixed(rate, rate < 10 ? 1 : 0)) \(unit)/s" }
     guard let count, count > 0 else {
-      let text = "\(title)  \(finished) \(unit)  \(rateText)\(end)"
-      return String(text.prefix(Terminal.columnCount - 1))
+      return String("\(title)  \(finished) \(unit)\(tail)  \(detail)".prefix(room))
     }
-    let left = rate > 0 ? Double(max(0, count - finished)) / rate : 0
-    let tail = "  \(finished)/\(count)  \(rateText)  \(clock(left)) left\(end)"
-    let room = Terminal.columnCount - 1 - title.count - 2 - tail.count
-    guard room >= 6 else { return String((title + tail).prefix(Terminal.columnCount - 1)) }
-    let cells = min(room, 40)
+    if let rate, rate > 0 { tail += "  \(clock(Double(max(0, count - finished)) / rate)) left" }
+    tail = "  \(finished)/\(count)\(tail)" + (detail.isEmpty ? "" : "  " + detail)
+    let barRoom = room - title.count - 2 - tail.count
+    guard barRoom >= 6 else { return String((title + tail).prefix(room)) }
+    let cells = min(barRoom, 40)
     let filled = min(cells, cells * finished / count)
     return title + "  " + String(repeating: "█", count: filled)
       + String(repeating: "░", count: cells - filled) + tail

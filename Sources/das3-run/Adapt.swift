@@ -31,7 +31,7 @@ struct Adapt: ParsableCommand {
       made; {"event": "evaluation", "step", "miou", "iou", …} in percent; and last
       {"event": "summary", …}.
 
-      Settings for --set name=value, with their defaults, as in das3.h:
+      Settings for --set, with their defaults; das3.h says more of each:
       \(settingsTable)
       Examples:
         das3-run adapt --model net.onnx --input drive.mp4 --every 10 \\
@@ -60,7 +60,7 @@ struct Adapt: ParsableCommand {
       "Steps at most: a=N,b=N,c=N, any of them; of other methods N.", valueName: "list"))
   var steps: String?
 
-  @Option(help: ArgumentHelp("Changes a setting; see below.", valueName: "name=value"))
+  @Option(help: ArgumentHelp("Changes a setting; they stand above.", valueName: "name=value"))
   var set: [String] = []
 
   @Option(help: ArgumentHelp("Of orders, masks and augmentation.", valueName: "N"))

@@ -82,7 +82,7 @@ def whole_run(das3, check):
     output = das3.scratch / "whole.onnx"
     strips = das3.scratch / "strips"
     measured = {"val": das3.frames, "truth": das3.truth, "evaluate_every": 10, "strip": strips}
-    events = das3.events(output, steps=STEPS, set="stops_early=0", **measured)
+    events = das3.events(output, steps=STEPS, set="drift_a=0", **measured)
     taken, last = steps(events), events[-1]
     check("one line per step", [e["total_step"] for e in taken] == list(range(1, 41)))
     check("stages in order", "".join(e["stage"] for e in taken) == STAGES)
@@ -102,7 +102,7 @@ def whole_run(das3, check):
 def paused_run(das3, check, events, whole):
     for after in (4, 15, 32):
         output, checkpoint = das3.scratch / f"paused{after}.onnx", das3.scratch / f"{after}.das3"
-        options = {"steps": STEPS, "set": "stops_early=0", "checkpoint": checkpoint}
+        options = {"steps": STEPS, "set": "drift_a=0", "checkpoint": checkpoint}
         first, code = das3.pause(after, output, **options)
         check(f"paused after step {after}: exit code 0", code == 0, code)
         check("a model and a checkpoint are there", output.exists() and checkpoint.exists())

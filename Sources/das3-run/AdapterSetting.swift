@@ -44,7 +44,6 @@ struct AdapterSetting {
     AdapterSetting("batch_size", .whole(\.batch_size), "frames whose gradients make one step"),
     AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (b) and (c)"),
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
-    AdapterSetting("stops_early", .whole(\.stops_early), "0 = every stage takes all its steps"),
     AdapterSetting(
       "optimizer", .word(\.optimizer, ["relative", "sgd", "adamw"]),
       "relative, sgd or adamw"),
@@ -54,6 +53,9 @@ struct AdapterSetting {
     AdapterSetting("rate_a", .real(\.rate_a), "also of other methods; 0 = default"),
     AdapterSetting("rate_b", .real(\.rate_b), "0 = default"),
     AdapterSetting("rate_c", .real(\.rate_c), "0 = default"),
+    AdapterSetting("drift_a", .real(\.drift_a), "pixels that (a) gives another label; 0 = any"),
+    AdapterSetting("drift_b", .real(\.drift_b), "pixels that (b) gives another label; 0 = any"),
+    AdapterSetting("drift_c", .real(\.drift_c), "pixels that (c) gives another label; 0 = any"),
     AdapterSetting(
       "classifier_rate", .real(\.classifier_rate),
       "of the last layers, times the rate"),

@@ -29,8 +29,9 @@ final class AdaptReport {
     defer { lastFollowed = .now }
     guard report.labelling == 0 else { return try followLabels(report) }
     labelProgress = nil
-    guard report.total_step != last?.total_step else { return }
     last = report
+    // Nothing was left to do.
+    guard report.step > 0 else { return }
     if isJson { try report.json.printLine() }
     var bar =
       progress ?? ProgressBar(title: "adapt", count: Int(report.total_step_count), unit: "steps")
@@ -122,7 +123,7 @@ final class AdaptReport {
     if isJson, report.labels_done == report.label_count {
       let event: [JsonValue.Member] = [
         (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
-        (key: "epoch", value: .integer(Int(report.epoch))), (key: "frames", value: .integer(count)),
+        (key: "round", value: .integer(Int(report.round))), (key: "frames", value: .integer(count)),
       ]
       try JsonValue.object(event).printLine()
     }

@@ -67,5 +67,4 @@ final class AdaptationLoop {
     let isTurn = evaluateEvery.map { step.total_step % Int64($0) == 0 } ?? false
     return step.stage_done != 0 || isTurn
   }
-
 }

@@ -33,8 +33,9 @@ final class AdaptReport {
     // Nothing was left to do.
     guard report.step > 0 else { return }
     if isJson { try report.json.printLine() }
-    var bar =
-      progress ?? ProgressBar(title: "adapt", count: Int(report.total_step_count), unit: "steps")
+    var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
+    // A stage that ends early takes its other steps out.
+    bar.count = Int(report.total_step_count)
     bar.update(
       finished: Int(report.total_step), detail: "\(report.place)  loss \(fixed(report.loss, 4))")
     progress = bar

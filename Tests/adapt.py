@@ -86,6 +86,8 @@ def whole_run(das3, check):
     taken, last = steps(events), events[-1]
     check("one line per step", [e["total_step"] for e in taken] == list(range(1, 41)))
     check("stages in order", "".join(e["stage"] for e in taken) == STAGES)
+    made = [(e["stage"], e["round"]) for e in events if e["event"] == "labels"]
+    check("labels of (b) and (c)", made == [("b", 1), ("b", 2), ("b", 3), ("c", 1)], made)
     check("every loss is a number", all(isinstance(e["loss"], float) for e in taken))
     check("then a summary", last["event"] == "summary" and last["done"], last)
     check("of all steps and frames", (last["steps"], last["frames"]) == (40, 8), last)

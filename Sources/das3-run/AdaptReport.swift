@@ -27,7 +27,8 @@ final class AdaptReport {
   /// Takes what the adapter reports while it runs.
   func follow(_ report: das3_adapter_report) throws(Failure) {
     defer { lastFollowed = .now }
-    guard report.labelling == 0 else { return try followLabels(report) }
+    guard report.labelling == 0 else { return followLabels(report) }
+    if labelProgress != nil, isJson { try printLabels(report) }
     labelProgress = nil
     last = report
     // Nothing was left to do.
@@ -88,7 +89,7 @@ final class AdaptReport {
     _ facts: [JsonValue.Member], frameCount: Int, workload: Workload, output: String
   ) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
-    let isDone = last.map { $0.done != 0 } ?? true
+    let isDone = last.map { $0.done != 0 } ?? false
     let stepCount = Int(last?.total_step ?? 0)
     guard isJson else {
       let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
@@ -116,18 +117,19 @@ final class AdaptReport {
     try JsonValue.object(event + facts + own).printLine()
   }
 
-  private func followLabels(_ report: das3_adapter_report) throws(Failure) {
-    let count = Int(report.label_count)
-    var bar = labelProgress ?? ProgressBar(title: "labels", count: count)
+  private func followLabels(_ report: das3_adapter_report) {
+    var bar = labelProgress ?? ProgressBar(title: "labels", count: Int(report.label_count))
     bar.update(finished: Int(report.labels_done))
     labelProgress = bar
-    if isJson, report.labels_done == report.label_count {
-      let event: [JsonValue.Member] = [
-        (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
-        (key: "round", value: .integer(Int(report.round))), (key: "frames", value: .integer(count)),
-      ]
-      try JsonValue.object(event).printLine()
-    }
+  }
+
+  /// Says, with the first step that uses them, that all labels are made.
+  private func printLabels(_ report: das3_adapter_report) throws(Failure) {
+    try JsonValue.object([
+      (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
+      (key: "round", value: .integer(Int(report.round))),
+      (key: "label_coverage", value: .number(report.label_coverage)),
+    ]).printLine()
   }
 
   private func printMeasurement(

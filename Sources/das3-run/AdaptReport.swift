@@ -38,14 +38,14 @@ final class AdaptReport {
     // A stage that ends early takes its other steps out.
     bar.count = Int(report.total_step_count)
     bar.update(
-      finished: Int(report.total_step), detail: "\(report.place)  loss \(fixed(report.loss, 4))")
+      finished: Int(report.total_step), detail: "\(report.place)  loss \(brief(report.loss))")
     progress = bar
     guard report.stage_done != 0 else { return }
     let seconds = (ContinuousClock.now - stageStart).seconds
     stageStart = .now
     try printText(
       "\(report.place) in \(fixed(seconds, 1)) s\(report.stopped_early != 0 ? ", early" : ""): "
-        + "loss \(fixed(report.loss, 4)), entropy \(fixed(report.entropy, 4))")
+        + "loss \(brief(report.loss)), entropy \(brief(report.entropy))")
   }
 
   /// Takes a measurement on the way.

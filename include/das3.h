@@ -183,7 +183,7 @@ typedef struct das3_parameter {
   int64_t count;        /* values: the product of dims, row-major                           */
   int64_t dims[8];      /* the first `rank` are used                                        */
   int32_t rank;
-  int32_t reserved;
+  int32_t is_classifier; /* 1: of the last layers before the scores                         */
   const char *name;     /* of the ONNX value; lent by the model                             */
 } das3_parameter;
 

@@ -32,18 +32,17 @@ struct AdapterSetting {
 
   static let all: [AdapterSetting] = unsafe [
     AdapterSetting("stages", .text(\.stages), "stages, in this order"),
-    AdapterSetting("steps_a", .whole(\.steps_a), "at most; also of other methods; 0 = default"),
-    AdapterSetting("steps_b", .whole(\.steps_b), "at most; 0 = default"),
-    AdapterSetting("steps_c", .whole(\.steps_c), "at most; 0 = default"),
-    AdapterSetting("epochs_a", .whole(\.epochs_a), "passes of (a), and of other methods"),
-    AdapterSetting("epochs_b", .whole(\.epochs_b), "passes of (b)"),
-    AdapterSetting("epochs_c", .whole(\.epochs_c), "passes of (c)"),
+    AdapterSetting("steps_a", .whole(\.steps_a), "at most; also of other methods; 0 = by epochs"),
+    AdapterSetting("steps_b", .whole(\.steps_b), "at most; 0 = by epochs"),
+    AdapterSetting("steps_c", .whole(\.steps_c), "at most; 0 = by epochs"),
+    AdapterSetting("epochs_a", .whole(\.epochs_a), "passes over the frames; 0 = default"),
+    AdapterSetting("epochs_b", .whole(\.epochs_b), "likewise"),
+    AdapterSetting("epochs_c", .whole(\.epochs_c), "likewise"),
     AdapterSetting("label_rounds", .whole(\.label_rounds), "how often (b) makes its labels"),
-    AdapterSetting(
-      "filter_mixed", .whole(\.filter_mixed), "mixed labels only above the class thresholds"),
     AdapterSetting("batch_size", .whole(\.batch_size), "frames whose gradients make one step"),
     AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (b) and (c)"),
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
+    AdapterSetting("filter_mixed", .whole(\.filter_mixed), "1 = (c) mixes only certain labels"),
     AdapterSetting(
       "optimizer", .word(\.optimizer, ["relative", "sgd", "adamw"]),
       "relative, sgd or adamw"),

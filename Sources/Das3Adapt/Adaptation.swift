@@ -268,13 +268,23 @@ package final class Adaptation {
 
 extension AdaptationSettings {
   /// The network in training, with one plan for all stages.
-  package func trainer(of model: SegmentationModel) throws(Das3Error) -> Trainer {
+  ///
+  /// - Parameters:
+  ///   - model: where the weights start.
+  ///   - reserved: bytes of the memory limit that are for something else.
+  /// - Throws: `.memory` where the rest does not suffice.
+  package func trainer(of model: SegmentationModel, beside reserved: Int = 0) throws(Das3Error)
+    -> Trainer
+  {
     var options = Trainer.Options(
       execution: execution,
       selection: effectiveBatchNorm == .statistics ? nil : selection(of: model, rate: 0))
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
-    options.memoryLimit = memoryLimit
+    // With nothing left the plan is asked for the impossible, and names what it needs.
+    if memoryLimit > 0 {
+      options.memoryLimit = max(1, memoryLimit - min(memoryLimit, UInt64(reserved)))
+    }
     options.optimizer = Optimizer(rule)
     return try Trainer(
       model, height: height, width: width, losses: Losses(), options: options)

@@ -151,10 +151,7 @@ package final class Adaptation {
       recipe.drift > 0 && 1 - position.agreement > Self.mostDrift * recipe.drift
       && position.step < recipe.stepCount
     report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
-    if report.isStageDone {
-      stage.finish()
-      leaveStage(recipe)
-    }
+    if report.isStageDone { leaveStage(recipe) }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
     return report
@@ -315,7 +312,7 @@ extension AdaptationSettings {
   fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
     var optimizer = Optimizer(
       rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
-      clipNorm: clipNorm > 0 && rule != .relative ? clipNorm : nil)
+      clipNorm: clipNorm > 0 && rule != .relative && rule != .lars ? clipNorm : nil)
     optimizer.momentum = momentum
     optimizer.weightDecay = weightDecay
     return optimizer

@@ -199,7 +199,7 @@ extension AdaptationSettings {
   private func rate(_ extent: Extent) -> Float {
     if let rate = extent.rate { return rate }
     switch rule {
-    case .relative: return 1e-6
+    case .relative, .lars: return 1e-6
     case .sgd: return 2.5e-4
     case .adamW: return 1e-5
     }

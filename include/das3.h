@@ -473,7 +473,8 @@ typedef struct das3_adapter_report {
   double agreement;       /* pixels labelled as when the stage began, 0 to 1                 */
   double gradient_norm;   /* before clipping                                                */
   double learning_rate;   /* of this step                                                   */
-  double seconds;         /* the step took                                                  */
+  double seconds;         /* the step took, with labels made before it                      */
+  double network_seconds; /* of them, in passes of the network                              */
   uint64_t memory_bytes;  /* in use                                                         */
 } das3_adapter_report;
 

@@ -30,6 +30,8 @@ package final class Adaptation {
     package var gradientNorm = 0.0
     package var learningRate = 0.0
     package var seconds = 0.0
+    /// Of them, in passes of the network.
+    package var networkSeconds = 0.0
     package var byteCount = 0
   }
 
@@ -113,6 +115,7 @@ package final class Adaptation {
     }
     let clock = ContinuousClock()
     let start = clock.now
+    let networkStart = trainer.networkTime
     bench.isCancelled = isCancelled
     let recipe = recipes[position.stage]
     let stage = try enterStage(recipe)
@@ -154,6 +157,7 @@ package final class Adaptation {
     if report.isStageDone { leaveStage(recipe) }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
+    report.networkSeconds = (trainer.networkTime - networkStart).inSeconds
     return report
   }
 

@@ -199,7 +199,8 @@ extension AdaptationSettings {
   private func rate(_ extent: Extent, _ rule: Optimizer.Rule) -> Float {
     if let rate = extent.rate { return rate }
     switch rule {
-    case .relative, .lars, .adamW: return 1e-6
+    case .relative, .lars: return 3e-7
+    case .adamW: return 1e-6
     case .sgd: return 2.5e-4
     }
   }

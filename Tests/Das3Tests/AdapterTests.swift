@@ -72,7 +72,8 @@ struct AdapterTests {
     #expect(last.loss < first.loss && last.step == 31 && last.total_step == 31 && last.skipped == 0)
     #expect(abs(first.loss - (first.focal_entropy + 0.1 * first.diversity)) < 1e-6)
     #expect(
-      first.gradient_norm > 0 && first.seconds > 0 && first.learning_rate == Double(Float(0.05)))
+      first.gradient_norm > 0 && first.learning_rate == Double(Float(0.05)))
+    #expect(first.seconds > first.network_seconds && first.network_seconds > 0)
     let (before, after) = (Self.model.parameters, adapter.snapshot.parameters)
     var entry = das3_parameter()
     for index in 0..<Self.model.info.parameter_tensor_count {

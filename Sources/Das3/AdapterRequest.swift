@@ -100,6 +100,7 @@ struct AdapterRequest {
     case DAS3_OPTIMIZER_RELATIVE: settings.rule = .relative
     case DAS3_OPTIMIZER_SGD: settings.rule = .sgd
     case DAS3_OPTIMIZER_ADAMW: settings.rule = .adamW
+    case DAS3_OPTIMIZER_LARS: settings.rule = .lars
     default:
       throw .argument("optimizer is \(unsafe options.optimizer); expected a das3_optimizer")
     }

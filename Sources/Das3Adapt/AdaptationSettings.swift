@@ -30,7 +30,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   }
 
   /// How long a stage is, and how far it steps.
-  package struct Extent: Sendable, Equatable {
+  package struct Extent: Sendable, Equatable, CustomStringConvertible {
     /// At most; nil = as `epochs` says.
     package var steps: Int?
     /// Passes over the frames, where `steps` is nil.
@@ -46,6 +46,12 @@ package struct AdaptationSettings: Sendable, Equatable {
       self.epochs = epochs
       self.rate = rate
       self.drift = drift
+    }
+
+    package var description: String {
+      let length =
+        steps.map { "\($0) steps" } ?? (epochs > 0 ? "\(epochs) epochs" : "its own length")
+      return "\(length), \(rate.map { "rate \($0)" } ?? "its own rate"), drift \(drift)"
     }
   }
 
@@ -193,10 +199,22 @@ extension AdaptationSettings {
   private func rate(_ extent: Extent) -> Float {
     if let rate = extent.rate { return rate }
     switch rule {
-    case .relative: return 1e-6
+    case .relative, .lars: return 1e-6
     case .sgd: return 2.5e-4
     case .adamW: return 1e-5
     }
+  }
+
+  /// Bytes that a run takes beside the network in training, the frames and their labels.
+  package func byteCount(scoreShape: Shape, model: SegmentationModel) -> Int {
+    let mirrored = mirrors ? 2 * scoreShape.elementCount : 0
+    let image = height * width * model.channelCount
+    let isPropagated = method == .das3 && stages.contains(.c)
+    let propagated = isPropagated ? model.onnx.weights.count + image : 0
+    let perPixel = 5 + Prediction.markByteCount(scoreShape)
+    let pixels = scoreShape[2] * scoreShape[3]
+    return 4 * (mirrored + propagated + (augments ? image : 0))
+      + (2 * perPixel + AgreementGauge.frameCount) * pixels
   }
 
   /// What BatchNormalization does.

@@ -5,7 +5,7 @@ import Das3Graph
 final class AgreementGauge {
   /// Steps from one look to the next.
   static let interval = 10
-  private static let frameCount = 8
+  static let frameCount = 4
 
   private let bench: Workbench
   private let frames: [Int]

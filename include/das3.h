@@ -393,11 +393,12 @@ typedef enum das3_batch_norm {
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_RELATIVE = 0, /* SGD whose gradient is first brought to the length of the trained
+  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE; in (b) and (c) ADAMW                                 */
+  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first brought to the length of the trained
                                   weights: a rate is the part of itself that a network moves      */
-  DAS3_OPTIMIZER_SGD = 1,      /* momentum, weight decay, clipping                               */
-  DAS3_OPTIMIZER_ADAMW = 2,
-  DAS3_OPTIMIZER_LARS = 3 /* as RELATIVE, tensor by tensor                                   */
+  DAS3_OPTIMIZER_SGD = 2,      /* momentum, weight decay, clipping                               */
+  DAS3_OPTIMIZER_ADAMW = 3,
+  DAS3_OPTIMIZER_LARS = 4 /* as RELATIVE, tensor by tensor                                   */
 } das3_optimizer;
 
 typedef struct das3_adapter_options {

@@ -141,7 +141,7 @@ package final class Adaptation {
     stage.follow()
     position.step += 1
     position.total += 1
-    if position.step % AgreementGauge.interval == 0, let gauge {
+    if AgreementGauge.isDue(position.step), let gauge {
       position.agreement = try gauge.measure()
       if recipe.isPaced { keepPace(recipe) }
     }
@@ -286,7 +286,8 @@ extension AdaptationSettings {
     if memoryLimit > 0 {
       options.memoryLimit = max(1, memoryLimit - min(memoryLimit, UInt64(reserved)))
     }
-    options.optimizer = Optimizer(rule)
+    let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
+    options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     return try Trainer(
       model, height: height, width: width, losses: Losses(), options: options)
   }
@@ -315,8 +316,8 @@ extension AdaptationSettings {
 
   fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
     var optimizer = Optimizer(
-      rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
-      clipNorm: clipNorm > 0 && rule != .relative && rule != .lars ? clipNorm : nil)
+      recipe.rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      clipNorm: clipNorm > 0 ? clipNorm : nil)
     optimizer.momentum = momentum
     optimizer.weightDecay = weightDecay
     return optimizer

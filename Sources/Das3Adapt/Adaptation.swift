@@ -154,7 +154,10 @@ package final class Adaptation {
       recipe.drift > 0 && 1 - position.agreement > Self.mostDrift * recipe.drift
       && position.step < recipe.stepCount
     report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
-    if report.isStageDone { leaveStage(recipe) }
+    if report.isStageDone {
+      stage.finish()
+      leaveStage(recipe)
+    }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
     report.networkSeconds = (trainer.networkTime - networkStart).inSeconds
@@ -215,7 +218,10 @@ package final class Adaptation {
     let rest = 1 - Double(position.step) / Double(recipe.stepCount)
     let wanted = recipe.drift * (1 - pow(rest, settings.power + 1))
     let correction = (wanted / max(1 - position.agreement, 1e-4)).squareRoot()
-    position.pace *= min(max(correction, 0.5), 2)
+    // Labels that no longer move are learned, not waiting for larger steps: those would destroy the
+    // network. So the pace is found at the start of the stage, and only slowed down later.
+    let most = 4 * position.step <= recipe.stepCount ? 2.0 : 1
+    position.pace *= min(max(correction, 0.5), most)
     trainer.optimizer.pace = position.pace
   }
 

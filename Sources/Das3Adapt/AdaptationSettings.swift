@@ -72,9 +72,9 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// nil = the last layers before the scores.
   package var classifier: [String]?
 
-  package var a = Extent(drift: 0.12)
-  package var b = Extent(drift: 0.12)
-  package var c = Extent(drift: 0.08)
+  package var a = Extent(drift: 0.15)
+  package var b = Extent(drift: 0.2)
+  package var c = Extent(drift: 0.1)
   /// How often stage (b) makes its labels.
   package var labelRounds = 3
   package var batchSize = 1
@@ -91,7 +91,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var weightDecay: Float = 5e-4
   package var clipNorm = 1.0
   package var statisticsMomentum: Float = 0.1
-  package var teacherMomentum: Float = 0.99
+  package var teacherMomentum: Float = 0.98
 
   package var alpha: Float = 0.002
   package var beta: Float = 0.0002

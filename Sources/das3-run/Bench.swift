@@ -74,12 +74,14 @@ struct Bench: ParsableCommand {
     try report(milliseconds, description, bookkeeping)
   }
 
-  /// Stage (b) that makes its labels once, and does not end for what noise does to them.
+  /// Stage (b) with plain SGD that makes its labels once, and does not end for what noise does to
+  /// them.
   private func stepSettings() throws(Failure) -> AdapterSettings {
     var settings = AdapterSettings()
     let steps = String(Self.warmUpCount + iterations)
     for (name, value) in [
       ("stages", "b"), ("steps_b", steps), ("label_rounds", "1"), ("drift_b", "0"),
+      ("optimizer", "sgd"), ("flip", "0"),
     ] {
       try settings.set(name, to: value)
     }

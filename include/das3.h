@@ -421,7 +421,7 @@ typedef struct das3_adapter_options {
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 too = default           */
   int32_t label_rounds;   /* how often stage (b) makes its labels                           */
   int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
-  int32_t augment;        /* 1: colour jitter and blur in (b) and (c)                       */
+  int32_t augment;        /* 1: colour jitter and blur in (c)                               */
   int32_t flip;           /* 1: mirrored frames too, and predictions for labels from both     */
   int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
 

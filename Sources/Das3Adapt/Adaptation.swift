@@ -218,13 +218,14 @@ package final class Adaptation {
     let rest = 1 - Double(position.step) / Double(recipe.stepCount)
     let wanted = recipe.drift * (1 - pow(rest, settings.power + 1))
     let correction = (wanted / max(1 - position.agreement, 1e-4)).squareRoot()
-    // Labels that no longer move are learned, not waiting for larger steps: those would destroy the
-    // network. So the pace is found at the start of the stage, and only slowed down later.
-    let most = 4 * position.step <= recipe.stepCount ? 2.0 : 1
-    position.pace *= min(max(correction, 0.5), most)
+    // Labels that no longer move may be learned rather than wait for larger steps, which would
+    // destroy the network in the end: hence the bound.
+    position.pace = min(position.pace * min(max(correction, 0.5), 2), Self.mostPace)
     trainer.optimizer.pace = position.pace
   }
 
+  /// Times its first rate that a rate may become.
+  private static let mostPace = 64.0
   /// Times its drift at which a stage ends.
   private static let mostDrift = 1.5
 
@@ -322,7 +323,8 @@ extension AdaptationSettings {
 
   fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
     var optimizer = Optimizer(
-      recipe.rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      recipe.rule,
+      schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
       clipNorm: clipNorm > 0 ? clipNorm : nil)
     optimizer.momentum = momentum
     optimizer.weightDecay = weightDecay

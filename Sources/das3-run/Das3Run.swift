@@ -19,7 +19,7 @@ struct Das3Run: ParsableCommand {
       Exit codes: 0 good, 1 failed with a message, 2 wrong usage.
       """,
     version: version,
-    subcommands: [Info.self, Segment.self, Evaluate.self, Bench.self])
+    subcommands: [Info.self, Segment.self, Evaluate.self, Bench.self, Demo.self])
 
   private static var version: String {
     let library = unsafe String(cString: das3_version())

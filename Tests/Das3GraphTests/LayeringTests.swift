@@ -11,7 +11,7 @@ struct LayeringTests {
     "Das3Runtime": ["CKernels", "Das3Graph", "Glibc"],
     "Das3Adapt": ["CKernels", "Das3Graph", "Das3Runtime", "Glibc"],
     "Das3": ["CDas3", "Das3Graph", "Das3Runtime", "Das3Adapt", "Glibc", "Synchronization"],
-    "das3-run": ["CDas3", "CFFmpeg", "ArgumentParser", "Foundation", "Glibc"],
+    "das3-run": ["CDas3", "CFFmpeg", "CStreet", "ArgumentParser", "Foundation", "Glibc"],
   ]
 
   /// Files beside Sources/Das3 that may open a pointer.

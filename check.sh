@@ -93,5 +93,8 @@ swift test -c release --no-parallel --scratch-path .build/check $STRICT
 step saved files in ONNX Runtime
 python Tests/save.py build/libdas3.so ../shared
 
+step adapting on the street frames
+python Tests/adapt.py build/das3-run examples/street
+
 step mIoU on real frames
 python Tests/miou.py build/das3-run ../shared

@@ -35,6 +35,15 @@ D3K_INLINE int32_t d3k_threads_for(int32_t threads, int64_t work) {
   return (int32_t)d3k_max(1, d3k_min(threads, work / (D3K_GRAIN / 2)));
 }
 
+/* Sums over pixels: most bands they are cut into. */
+#define D3K_MOST_BANDS 256
+
+/** Pixels of a band, a multiple of 16. It depends on their number alone: whichever thread works on
+ *  a band, its sum comes out the same. */
+D3K_INLINE int64_t d3k_pixel_band(int64_t pixels) {
+  return d3k_max(1024, d3k_ceil_div(d3k_ceil_div(pixels, D3K_MOST_BANDS), 16) * 16);
+}
+
 /* stages.c: one stage over one line of contiguous floats; y may be x. --------------------- */
 
 /** y = f(x); kinds below D3K_ADD. */

@@ -4,8 +4,6 @@
  * of at most 256 bands, whose borders depend on the number of pixels alone. */
 #include "loss_block.h"
 
-#define MOST_BANDS 256
-#define LEAST_BAND 1024
 /* Blocks after which float sums of diversity go on in double. */
 #define FLUSH 16
 
@@ -81,13 +79,9 @@ static int64_t count_labels(const uint8_t *labels, int64_t pixels, int64_t class
   return count;
 }
 
-static int64_t band_size(int64_t pixels) {
-  return d3k_max(LEAST_BAND, d3k_ceil_div(d3k_ceil_div(pixels, MOST_BANDS), 16) * 16);
-}
-
 size_t d3k_loss_scratch_bytes(int32_t threads, int64_t pixels, int64_t classes) {
   (void)threads;
-  const size_t bands = (size_t)d3k_ceil_div(pixels, band_size(pixels));
+  const size_t bands = (size_t)d3k_ceil_div(pixels, d3k_pixel_band(pixels));
   return bands * (size_t)(SUMS + classes) * sizeof(double) + (size_t)classes * sizeof(float);
 }
 
@@ -118,14 +112,14 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
               float scale, float *dz, int64_t dz_stride, d3k_loss_values *values, void *scratch) {
   memset(values, 0, sizeof *values);
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return;
-  const int64_t bands = d3k_ceil_div(pixels, band_size(pixels));
+  const int64_t bands = d3k_ceil_div(pixels, d3k_pixel_band(pixels));
   const double labelled = labels ? (double)count_labels(labels, pixels, classes) : 0;
   const double count = (double)pixels;
   job j = {.z = z,
            .z_stride = z_stride,
            .pixels = pixels,
            .classes = classes,
-           .band = band_size(pixels),
+           .band = d3k_pixel_band(pixels),
            .labels = options->cross_entropy != 0.f ? labels : NULL,
            .negatives = options->negative != 0.f ? negatives : NULL,
            .dz_stride = dz_stride,

@@ -76,17 +76,17 @@ package final class Trainer {
     func byteCount(_ schedule: Schedule) -> Int {
       schedule.byteCount(parameterCount: count) + 4 * (count + scratchCount)
     }
-    if options.memoryLimit > 0, byteCount(schedule) > Int(clamping: options.memoryLimit) {
-      // What does not belong to the frame stays as it is.
-      let fixed = byteCount(schedule) - 4 * schedule.plan.frameElementCount
-      training.frameElementLimit = max(0, (Int(clamping: options.memoryLimit) - fixed) / 4)
-      schedule = try makeSchedule(training)
-      let least = byteCount(schedule)
-      guard least <= Int(clamping: options.memoryLimit) else {
+    let limit = options.memoryLimit > 0 ? Int(clamping: options.memoryLimit) : .max
+    // What is computed again prepares its weights a second time, so one turn may not do.
+    while byteCount(schedule) > limit {
+      let count = schedule.plan.frameElementCount
+      guard count <= training.frameElementLimit ?? .max, training.frameElementLimit != 0 else {
         throw .memory(
-          "training at \(width)x\(height) needs at least \(least) bytes; the memory limit is \(options.memoryLimit)"
+          "training at \(width)x\(height) needs at least \(byteCount(schedule)) bytes; the memory limit is \(limit)"
         )
       }
+      training.frameElementLimit = max(0, count - (byteCount(schedule) - limit + 3) / 4)
+      schedule = try makeSchedule(training)
     }
     executor = try Executor(schedule, parameterCount: count)
     executor.setWeights(model.onnx.weights)

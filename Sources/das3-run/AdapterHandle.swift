@@ -1,22 +1,33 @@
-// A model, frames and the shared options in, training steps out.
+// A model, settings and frames in, training steps and better models out.
 import CDas3
 
 /// Owns a `das3_adapter`.
 @safe
 final class AdapterHandle {
+  enum Pace {
+    case goOn
+    case pause
+  }
+
   private let pointer: OpaquePointer
   private let modelPath: String
+  /// What the library calls back, for as long as it may.
+  private var feed: FrameFeed?
+  private var predictions: StoredPredictions?
 
-  init(model: ModelHandle, size: PixelSize, shared: SharedOptions) throws(Failure) {
-    var options = unsafe das3_adapter_options()
-    unsafe das3_adapter_options_init(&options)
-    unsafe options.threads = UInt32(shared.threads)
-    unsafe options.height = Int32(size.height)
-    unsafe options.width = Int32(size.width)
-    unsafe options.precision = shared.precision.code
-    unsafe options.memory_limit = shared.memoryLimit.bytes
+  init(
+    model: ModelHandle, settings: AdapterSettings, size: PixelSize?, shared: SharedOptions
+  ) throws(Failure) {
     var created: OpaquePointer?
-    try Failure.check(unsafe das3_adapter_create(&created, model.pointer, &options), model.path)
+    let status = unsafe settings.withOptions { options in
+      unsafe options.threads = UInt32(shared.threads)
+      unsafe options.height = Int32(size?.height ?? 0)
+      unsafe options.width = Int32(size?.width ?? 0)
+      unsafe options.precision = shared.precision.code
+      unsafe options.memory_limit = shared.memoryLimit.bytes
+      return unsafe das3_adapter_create(&created, model.pointer, &options)
+    }
+    try Failure.check(status, model.path)
     guard let adapter = unsafe created else {
       throw Failure("\(model.path): no adapter was created")
     }
@@ -28,21 +39,87 @@ final class AdapterHandle {
     unsafe das3_adapter_free(pointer)
   }
 
-  /// Copies a frame to learn from.
-  func add(_ frame: Frame) throws(Failure) {
+  /// Copies a frame to learn from, with its truth for a method that wants it.
+  ///
+  /// Returns false where the memory limit has no room for it.
+  func add(_ frame: Frame, truth: [UInt8]? = nil) throws(Failure) -> Bool {
+    if let truth, truth.count != frame.size.pixelCount {
+      throw Failure("\(truth.count) truth values do not fit \(frame.name), which is \(frame.size)")
+    }
     let status = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
       var image = unsafe das3_image(frame, pixels: pixels.baseAddress)
-      return unsafe das3_adapter_add_frame(pointer, &image)
+      guard let truth else { return unsafe das3_adapter_add_frame(pointer, &image) }
+      return unsafe truth.withUnsafeBufferPointer { truth in
+        unsafe das3_adapter_add_labelled_frame(pointer, &image, truth.baseAddress)
+      }
     }
+    guard status != DAS3_E_MEMORY else { return false }
     try Failure.check(status, frame.name)
+    return true
   }
 
-  /// One optimiser step.
+  /// Takes the frames from a reader instead, as they are needed.
+  func setSource(_ feed: FrameFeed) throws(Failure) {
+    self.feed = feed
+    var source = unsafe feed.source
+    try Failure.check(unsafe das3_adapter_set_source(pointer, &source), modelPath)
+  }
+
+  /// Takes the first labels from another network.
+  func setTeacher(_ model: ModelHandle) throws(Failure) {
+    var teacher = unsafe das3_teacher()
+    unsafe teacher.struct_size = UInt32(MemoryLayout<das3_teacher>.stride)
+    unsafe teacher.model = model.pointer
+    try Failure.check(unsafe das3_adapter_set_teacher(pointer, &teacher), model.path)
+  }
+
+  /// Takes the first labels from files.
+  func setTeacher(_ predictions: StoredPredictions) throws(Failure) {
+    self.predictions = predictions
+    var teacher = unsafe predictions.teacher
+    try Failure.check(unsafe das3_adapter_set_teacher(pointer, &teacher), modelPath)
+  }
+
+  /// One optimiser step, and before it whatever labels it needs.
   func step() throws(Failure) {
-    try Failure.check(unsafe das3_adapter_step(pointer, nil), modelPath)
+    try check(unsafe das3_adapter_step(pointer, nil))
   }
 
-  /// What was prepared.
+  /// Steps to the end of the schedule, or until `follow` pauses.
+  /// - Parameter follow: is told of every step, and of labels while they are made.
+  /// - Throws: `Failure`, also what `follow` throws.
+  func run(_ follow: @escaping (das3_adapter_report) throws(Failure) -> Pace) throws(Failure) {
+    let follower = Follower(follow)
+    let status = unsafe das3_adapter_run(
+      pointer,
+      { report, payload in
+        guard let report = unsafe report, let payload = unsafe payload else { return 1 }
+        let follower = unsafe Unmanaged<Follower>.fromOpaque(payload).takeUnretainedValue()
+        return follower.take(unsafe report.pointee) == .pause ? 1 : 0
+      }, Unmanaged.passUnretained(follower).toOpaque())
+    if let failure = follower.failure { throw failure }
+    try check(status)
+  }
+
+  /// A model of the weights as they are now.
+  func snapshot() throws(Failure) -> ModelHandle {
+    var created: OpaquePointer?
+    try Failure.check(unsafe das3_adapter_snapshot(&created, pointer), modelPath)
+    guard let model = unsafe created else { throw Failure("\(modelPath): no model was made") }
+    return try unsafe ModelHandle(owning: model, path: modelPath)
+  }
+
+  /// Writes a checkpoint; one that is there is replaced when the new one is complete.
+  func save(to path: String) throws(Failure) {
+    try Failure.check(unsafe das3_adapter_save(pointer, path), path)
+  }
+
+  /// Goes on where a checkpoint was written.
+  func resume(from path: String) throws(Failure) {
+    try Failure.check(unsafe das3_adapter_resume(pointer, path), path)
+  }
+
+  /// What was prepared; sizes are known once the first frame has come.
   func describe() throws(Failure) -> Workload {
     var info = unsafe das3_adapter_info()
     unsafe info.struct_size = UInt32(MemoryLayout<das3_adapter_info>.stride)
@@ -51,5 +128,31 @@ final class AdapterHandle {
       size: PixelSize(width: Int(info.width), height: Int(info.height)),
       threadCount: Int(info.threads), precision: Precision(code: info.precision) ?? .f32,
       peakBytes: info.peak_bytes, multiplyAdds: info.multiply_adds)
+  }
+
+  /// Prefers our own words where a callback of ours has failed.
+  private func check(_ status: das3_status) throws(Failure) {
+    guard status != DAS3_OK else { return }
+    if let failure = feed?.failure ?? predictions?.failure { throw failure }
+    try Failure.check(status, modelPath)
+  }
+
+  /// Carries a closure, and what it throws, through the library.
+  private final class Follower {
+    private let follow: (das3_adapter_report) throws(Failure) -> Pace
+    private(set) var failure: Failure?
+
+    init(_ follow: @escaping (das3_adapter_report) throws(Failure) -> Pace) {
+      self.follow = follow
+    }
+
+    func take(_ report: das3_adapter_report) -> Pace {
+      do throws(Failure) {
+        return try follow(report)
+      } catch {
+        failure = error
+        return .pause
+      }
+    }
   }
 }

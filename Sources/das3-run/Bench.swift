@@ -57,17 +57,24 @@ struct Bench: ParsableCommand {
       milliseconds = try measure { try segmenter.segment(frame, into: &result) }
       description = try segmenter.describe()
     case .adapt:
-      let adapter = try AdapterHandle(model: model, size: size, shared: shared)
-      try adapter.add(frame)
+      var settings = AdapterSettings()
+      settings.method = .entropy
+      try settings.set("steps_a", to: String(Self.warmUpCount + iterations))
+      try settings.set("stops_early", to: "0")
+      let adapter = try AdapterHandle(
+        model: model, settings: settings, size: size, shared: shared)
+      _ = try adapter.add(frame)
       milliseconds = try measure { try adapter.step() }
       description = try adapter.describe()
     }
     try report(milliseconds, description)
   }
 
+  private var unit: String { mode == .segment ? "frames" : "steps" }
+
   private func measure(_ body: () throws -> Void) throws -> Samples {
     var milliseconds = Samples()
-    var progress = ProgressBar(title: "bench", frameCount: Self.warmUpCount + iterations)
+    var progress = ProgressBar(title: "bench", count: Self.warmUpCount + iterations, unit: unit)
     let clock = ContinuousClock()
     for index in 0..<(Self.warmUpCount + iterations) {
       let elapsed = try clock.measure { try body() }
@@ -93,7 +100,6 @@ struct Bench: ParsableCommand {
       ])
       return try object.printLine()
     }
-    let unit = mode == .segment ? "frames" : "steps"
     var table = Table([.left, .left])
     let times =
       "\(fixed(median, 2)) ms median, \(fixed(milliseconds.minimum, 2)) ms least, "

@@ -49,6 +49,13 @@ struct ClassMap {
     }
   }
 
+  /// The classes of the truth, in the colours of what becomes them.
+  func truthClasses(of modelClasses: [ModelClass]) -> [ModelClass] {
+    zip(classes, sources).map { name, sources in
+      ModelClass(name: name, colour: sources.first.map { modelClasses[$0].colour } ?? .dim)
+    }
+  }
+
   /// Sums the probabilities of each truth class and takes the largest; the first of equal ones.
   /// - Parameters:
   ///   - probabilities: model classes × pixels.

@@ -5,6 +5,13 @@ struct Colour: Equatable {
   var green: UInt8
   var blue: UInt8
 
+  /// Behind legends and captions.
+  static let background = Colour(red: 22, green: 24, blue: 29)
+  /// Of text, from what matters to what does not.
+  static let bright = Colour(red: 236, green: 238, blue: 242)
+  static let quiet = Colour(red: 146, green: 151, blue: 162)
+  static let dim = Colour(red: 84, green: 88, blue: 97)
+
   var hexadecimal: String {
     "#"
       + [red, green, blue].map { byte in

@@ -7,19 +7,22 @@ import Foundation
 struct Das3Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "das3-run",
-    abstract: "Semantic segmentation of dashcam frames with ONNX networks, on the CPU.",
+    abstract: "Semantic segmentation that adapts to where it is used, on the CPU.",
     discussion: """
       Examples:
         das3-run info --model net.onnx
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
         das3-run evaluate --model net.onnx --input val --truth val_labels --json
+        das3-run adapt --model net.onnx --input drive.mp4 --output better.onnx
         das3-run bench --model net.onnx --size 480x360
 
       Results go to stdout, progress (only on a terminal) and messages to stderr.
       Exit codes: 0 good, 1 failed with a message, 2 wrong usage.
       """,
     version: version,
-    subcommands: [Info.self, Segment.self, Evaluate.self, Bench.self, Demo.self])
+    subcommands: [
+      Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Bench.self,
+    ])
 
   private static var version: String {
     let library = unsafe String(cString: das3_version())
@@ -43,7 +46,7 @@ struct Das3Run: ParsableCommand {
   }
 
   mutating func run() throws {
-    throw ValidationError("a command is missing: info, segment, evaluate or bench")
+    throw ValidationError("a command is missing: info, segment, evaluate, adapt or bench")
   }
 
   private static func finish(code: Int32, message: String) -> Never {

@@ -43,69 +43,31 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let model = try ModelHandle(path: modelOption.model)
-    let map = try classMap.map {
-      try ClassMap(path: $0, modelClasses: model.classNames)
-    }
-    let reader = try FrameReader(path: input, threadCount: shared.threads)
-    guard reader.kind != .video else {
-      throw Failure("\(input) is a video; evaluate compares images with the truth of each")
-    }
-    let truthReader = try TruthReader(directory: truth)
-    let names = map?.classes ?? model.classNames
-    let evaluator = try EvaluatorHandle(
-      classCount: names.count, ignoreLabel: map?.ignoreLabel ?? model.ignoreLabel)
-    let segmenter = try SegmenterHandle(model: model, size: sizeOption.size, shared: shared)
-    var result = Segmentation(
-      map == nil ? [.labels] : [.labels, .probabilities], classCount: model.classes.count)
-    var frame = Frame()
-    var finished = 0
-    var progress = ProgressBar(title: "evaluate", frameCount: reader.frameCount)
-    while try reader.read(into: &frame) {
-      try truthReader.read(for: frame)
-      try segmenter.segment(frame, into: &result)
-      map?.label(result.probabilities, into: &result.labels)
-      try evaluator.add(labels: result.labels, truth: truthReader.labels)
-      finished += 1
-      progress.update(finished: finished)
-    }
-    progress.clear()
-    let evaluation = try evaluator.result()
-    guard evaluation.pixelCount > 0 else {
-      throw Failure("no pixel counts: all truth in \(truth) is ignored or above the classes")
-    }
+    let labeller = try Labeller(
+      model: model, classMap: classMap, size: sizeOption.size, shared: shared)
+    let validation = try Validation(input: input, truth: truth, keptByteLimit: 0)
+    let result = try validation.evaluate(labeller)
     if shared.json {
-      try json(evaluation, names: names, frameCount: finished).printLine()
+      let counts = [
+        (key: "frames", value: JsonValue.integer(validation.frameCount)),
+        (key: "classes", value: .integer(result.seenClassCount)),
+      ]
+      try JsonValue.object(result.json + counts).printLine()
     } else {
-      print(text(evaluation, names: names, frameCount: finished))
+      print(text(result, frameCount: validation.frameCount))
     }
   }
 
-  private func json(
-    _ result: EvaluatorHandle.Result, names: [String], frameCount: Int
-  ) -> JsonValue {
-    let iou = zip(names, result.iou).map { name, value in
-      (key: name, value: value.map { JsonValue.rounded($0 * 100, 2) } ?? .null)
-    }
-    return .object([
-      (key: "miou", value: .rounded(result.miou * 100, 2)),
-      (key: "iou", value: .object(iou)),
-      (key: "pixel_accuracy", value: .rounded(result.pixelAccuracy * 100, 2)),
-      (key: "frames", value: .integer(frameCount)),
-      (key: "classes", value: .integer(result.seenClassCount)),
-    ])
-  }
-
-  private func text(
-    _ result: EvaluatorHandle.Result, names: [String], frameCount: Int
-  ) -> String {
+  private func text(_ result: EvaluatorHandle.Result, frameCount: Int) -> String {
     var table = Table([.left, .right])
-    for (name, value) in zip(names, result.iou) {
-      table.add(name, value.map { fixed($0 * 100, 2) } ?? "–")
+    for (entry, value) in zip(result.classes, result.iou) {
+      table.add(entry.name, value.map { fixed($0 * 100, 2) } ?? "–")
     }
     table.add("")
     table.add("mIoU", fixed(result.miou * 100, 2))
     table.add("pixel accuracy", fixed(result.pixelAccuracy * 100, 2))
     let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
-    return table.text + "\n\(frames), \(result.seenClassCount) of \(names.count) classes, percent"
+    return table.text
+      + "\n\(frames), \(result.seenClassCount) of \(result.classes.count) classes, percent"
   }
 }

@@ -5,6 +5,8 @@ import CDas3
 @safe
 final class EvaluatorHandle {
   struct Result {
+    /// Of the truth.
+    let classes: [ModelClass]
     /// 0 to 1; nil for a class that is in neither truth nor prediction.
     let iou: [Double?]
     let miou: Double
@@ -13,19 +15,31 @@ final class EvaluatorHandle {
 
     /// Classes that count in the mean.
     var seenClassCount: Int { iou.count { $0 != nil } }
+
+    /// In percent; null = class left out.
+    var json: [JsonValue.Member] {
+      let values = zip(classes, iou).map { entry, value in
+        (key: entry.name, value: value.map { JsonValue.rounded($0 * 100, 2) } ?? .null)
+      }
+      return [
+        (key: "miou", value: .rounded(miou * 100, 2)),
+        (key: "iou", value: .object(values)),
+        (key: "pixel_accuracy", value: .rounded(pixelAccuracy * 100, 2)),
+      ]
+    }
   }
 
   private let pointer: OpaquePointer
-  private let classCount: Int
+  private let classes: [ModelClass]
 
-  init(classCount: Int, ignoreLabel: Int) throws(Failure) {
+  init(classes: [ModelClass], ignoreLabel: Int) throws(Failure) {
     var created: OpaquePointer?
     try Failure.check(
       unsafe das3_evaluator_create(
-        &created, Int32(clamping: classCount), Int32(clamping: ignoreLabel)), "evaluator")
+        &created, Int32(clamping: classes.count), Int32(clamping: ignoreLabel)), "evaluator")
     guard let evaluator = unsafe created else { throw Failure("no evaluator was created") }
     unsafe pointer = evaluator
-    self.classCount = classCount
+    self.classes = classes
   }
 
   deinit {
@@ -45,7 +59,7 @@ final class EvaluatorHandle {
   }
 
   func result() throws(Failure) -> Result {
-    var iou = [Double](repeating: -1, count: classCount)
+    var iou = [Double](repeating: -1, count: classes.count)
     var evaluation = unsafe das3_evaluation()
     unsafe evaluation.struct_size = UInt32(MemoryLayout<das3_evaluation>.stride)
     let status = unsafe iou.withUnsafeMutableBufferPointer { values in
@@ -56,7 +70,7 @@ final class EvaluatorHandle {
     }
     try Failure.check(status, "evaluator")
     return unsafe Result(
-      iou: iou.map { $0 < 0 ? nil : $0 }, miou: evaluation.miou,
+      classes: classes, iou: iou.map { $0 < 0 ? nil : $0 }, miou: evaluation.miou,
       pixelAccuracy: evaluation.pixel_accuracy, pixelCount: evaluation.pixel_count)
   }
 }

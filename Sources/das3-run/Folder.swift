@@ -31,6 +31,22 @@ enum Folder {
     }
   }
 
+  /// Throws where a file could not be written, or is something other than a file.
+  static func checkCanReplace(_ path: String) throws(Failure) {
+    let folder = (path as NSString).deletingLastPathComponent
+    let place = folder.isEmpty ? "." : folder
+    guard exists(place) else { throw Failure("cannot write \(path): no directory \(place)") }
+    let manager = FileManager.default
+    if manager.fileExists(atPath: path) {
+      let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+      let type = try? manager.attributesOfItem(atPath: target)[.type] as? FileAttributeType
+      guard type == .typeRegular else { throw Failure("cannot write \(path): it is no file") }
+    }
+    guard manager.isWritableFile(atPath: place) else {
+      throw Failure("cannot write \(path): the directory \(place) is not writable")
+    }
+  }
+
   /// The name without its ending: "0001.left.png" → "0001.left".
   static func stem(of name: String) -> String {
     (name as NSString).deletingPathExtension

@@ -16,11 +16,14 @@ final class FrameReader {
   let frameRate: FrameRate
 
   private let converter = PixelConverter()
+  private let choice: FrameChoice
   private let threadCount: Int
   /// File names inside the directory.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
-  private var readCount = 0
+  /// Pictures that the decoder of a video has given.
+  private var decodedCount = 0
+  private var nextIndex = 0
 
   static let imageEndings: Set<String> = [
     "png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pnm", "tif", "tiff", "webp",
@@ -28,15 +31,17 @@ final class FrameReader {
 
   /// - Parameters:
   ///   - path: what `--input` says.
+  ///   - choice: which of the frames.
   ///   - threadCount: for decoding a video; 0 = one per core.
   /// - Throws: `Failure` where there is nothing to read.
-  init(path: String, threadCount: Int) throws(Failure) {
+  init(path: String, choice: FrameChoice = .all, threadCount: Int) throws(Failure) {
     self.path = path
+    self.choice = choice
     self.threadCount = threadCount
     if Folder.exists(path) {
       kind = .directory
       fileNames = try Folder.files(in: path, endings: Self.imageEndings)
-      frameCount = fileNames.count
+      frameCount = choice.count(of: fileNames.count)
       frameRate = .standard
       guard !fileNames.isEmpty else {
         let endings = Self.imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
@@ -47,7 +52,7 @@ final class FrameReader {
       self.decoder = decoder
       kind = decoder.isStill ? .image : .video
       fileNames = []
-      frameCount = decoder.isStill ? 1 : decoder.frameCount
+      frameCount = decoder.isStill ? 1 : decoder.frameCount.map(choice.count(of:))
       frameRate = decoder.frameRate
     }
   }
@@ -62,22 +67,32 @@ final class FrameReader {
   ///
   /// Returns false behind the last one.
   func read(into frame: inout Frame) throws(Failure) -> Bool {
-    let index = readCount
+    defer { nextIndex += 1 }
+    return try read(nextIndex, into: &frame)
+  }
+
+  /// Reads frame `index` of the chosen ones.
+  ///
+  /// A video is decoded from where it stands, or from its beginning to go back. Returns false
+  /// behind the last frame.
+  func read(_ index: Int, into frame: inout Frame) throws(Failure) -> Bool {
+    guard let place = choice.place(of: index) else { return false }
     switch kind {
     case .image:
-      guard index == 0 else { return false }
+      guard place == 0 else { return false }
       frame.name = (path as NSString).lastPathComponent
+      decoder = try PictureDecoder(path: path, threadCount: threadCount)
     case .directory:
-      guard index < fileNames.count else { return false }
-      frame.name = fileNames[index]
+      guard place < fileNames.count else { return false }
+      frame.name = fileNames[place]
       let file = (path as NSString).appendingPathComponent(frame.name)
       decoder = try PictureDecoder(path: file, threadCount: threadCount)
     case .video:
-      let digits = String(index)
+      guard try skip(to: place) else { return false }
+      let digits = String(place)
       frame.name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
     frame.stem = kind == .video ? frame.name : Folder.stem(of: frame.name)
-    readCount += 1
     let converted: Void? = try decoder?.withNextPicture { picture throws(Failure) in
       do throws(Failure) {
         try converter.convert(picture, into: &frame)
@@ -85,7 +100,21 @@ final class FrameReader {
         throw Failure("cannot read \(path): \(error.message)")
       }
     }
+    decodedCount += 1
     return converted != nil
+  }
+
+  /// Decodes a video up to the picture before `place`; false where it ends earlier.
+  private func skip(to place: Int) throws(Failure) -> Bool {
+    if place < decodedCount {
+      decoder = try PictureDecoder(path: path, threadCount: threadCount)
+      decodedCount = 0
+    }
+    while decodedCount < place {
+      guard try decoder?.withNextPicture({ _ in true }) == true else { return false }
+      decodedCount += 1
+    }
+    return true
   }
 }
 

@@ -7,7 +7,9 @@ indirect enum JsonValue {
   case number(Double)
   case string(String)
   case array([JsonValue])
-  case object([(key: String, value: JsonValue)])
+  case object([Member])
+
+  typealias Member = (key: String, value: JsonValue)
 
   /// A number rounded to `decimals` places; null where it is not finite.
   static func rounded(_ value: Double, _ decimals: Int) -> JsonValue {

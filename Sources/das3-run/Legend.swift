@@ -1,42 +1,47 @@
-// The width of a picture and the classes in, the place of each legend entry out.
+// The width of a picture and the classes in, columns of colours and names below the picture out.
 
 /// A strip of columns below a picture; lengths without "scale" in their formula are font pixels.
 struct Legend {
-  static let swatchSide = 9
-  static let nameOffset = 13
-
   /// Picture pixels per font pixel.
-  let scale: Int
+  private let scale: Int
+  private let classes: [ModelClass]
   /// Characters that fit a name.
-  let nameLength: Int
-  let showsShares: Bool
+  private let nameLength: Int
+  private let showsShares: Bool
   private let columnWidth: Int
   private let rowCount: Int
 
+  /// A class is shown as present from this share of the picture on.
+  private static let smallestShare = 0.0005
+
+  private static let swatchSide = 9
+  private static let nameOffset = 13
   private static let margin = 8
   private static let rowHeight = 13
   private static let columnGap = 12
   private static let shareLength = 4
 
   /// The largest letters, within reason, whose strip stays small beside the picture.
-  static func fitting(_ size: PixelSize, classes: [ModelClass]) -> Legend {
+  static func fitting(
+    _ size: PixelSize, classes: [ModelClass], showsShares: Bool = true
+  ) -> Legend {
     let largest = max(1, min(6, (size.width + 380) / 640))
-    let legends = (1...largest).reversed().map {
-      Legend(width: size.width, classes: classes, scale: $0)
+    let legends = (1...largest).map {
+      Legend(width: size.width, classes: classes, scale: $0, showsShares: showsShares)
     }
-    let smallest = Legend(width: size.width, classes: classes, scale: 1)
-    return legends.first { $0.stripHeight * 4 <= size.height } ?? smallest
+    return legends.last { $0.stripHeight * 4 <= size.height } ?? legends[0]
   }
 
-  private init(width: Int, classes: [ModelClass], scale: Int) {
+  private init(width: Int, classes: [ModelClass], scale: Int, showsShares: Bool) {
     self.scale = scale
+    self.classes = classes
     let room = max(1, width - 2 * Self.margin * scale)
     let longest = max(1, classes.map(\.name.count).max() ?? 1)
     let shareWidth = (Self.shareLength * BitmapFont.advance + 4) * scale
     let fixedWidth = (Self.nameOffset + Self.columnGap) * scale
     let letterWidth = BitmapFont.advance * scale
-    showsShares = room >= fixedWidth + letterWidth * 8 + shareWidth
-    let entryWidth = fixedWidth + (showsShares ? shareWidth : 0)
+    self.showsShares = showsShares && room >= fixedWidth + letterWidth * 8 + shareWidth
+    let entryWidth = fixedWidth + (self.showsShares ? shareWidth : 0)
     let columnCount = max(1, (room + Self.columnGap * scale) / (entryWidth + longest * letterWidth))
     columnWidth = (room + Self.columnGap * scale) / columnCount
     nameLength = max(1, min(longest, (columnWidth - entryWidth) / letterWidth))
@@ -52,14 +57,33 @@ struct Legend {
     (rowCount * Self.rowHeight + 2 * Self.margin - 4) * scale
   }
 
-  /// The upper left corner of the swatch of a class, from the strip's upper left corner.
-  func place(of index: Int) -> (x: Int, y: Int) {
-    (
-      x: Self.margin * scale + index / rowCount * columnWidth,
-      y: (Self.margin + index % rowCount * Self.rowHeight) * scale
-    )
+  /// Draws the classes from row `top` of `canvas` to its end.
+  ///
+  /// Every class keeps its place: one that the picture lacks is only dimmed.
+  func draw(_ shares: [Double], top: Int, into canvas: inout Frame) {
+    canvas.fill(
+      x: 0, y: top, width: canvas.size.width, height: canvas.size.height - top, with: .background)
+    for (index, entry) in classes.enumerated() {
+      let share = index < shares.count ? shares[index] : 0
+      let isPresent = share >= Self.smallestShare
+      let x = Self.margin * scale + index / rowCount * columnWidth
+      let y = top + (Self.margin + index % rowCount * Self.rowHeight) * scale
+      let side = Self.swatchSide * scale
+      canvas.fill(x: x, y: y, width: side, height: side, with: isPresent ? .quiet : .dim)
+      canvas.fill(
+        x: x + scale, y: y + scale, width: side - 2 * scale, height: side - 2 * scale,
+        with: isPresent ? entry.colour : entry.colour.mixed(with: .background))
+      let textY = y + (Self.swatchSide - BitmapFont.capitalHeight) / 2 * scale
+      canvas.draw(
+        String(entry.name.prefix(nameLength)), x: x + Self.nameOffset * scale, y: textY,
+        scale: scale, colour: isPresent ? .bright : .dim)
+      if isPresent, showsShares {
+        let percent = share < 0.01 ? "<1%" : "\(Int((share * 100).rounded()))%"
+        let end = x + columnWidth - Self.columnGap * scale
+        canvas.draw(
+          percent, x: end - percent.count * BitmapFont.advance * scale, y: textY, scale: scale,
+          colour: .quiet)
+      }
+    }
   }
-
-  /// Where the shares end, from the left edge of the swatch.
-  var shareEnd: Int { columnWidth - Self.columnGap * scale }
 }

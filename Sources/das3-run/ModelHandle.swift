@@ -1,4 +1,4 @@
-// A path to an ONNX file in, a loaded model and its description out.
+// A path to an ONNX file in, a loaded model and its description out, and back to a file.
 import CDas3
 
 /// One class that a model tells apart.
@@ -15,10 +15,15 @@ final class ModelHandle {
   let classes: [ModelClass]
   private let storedInfo: das3_model_info
 
-  init(path: String) throws(Failure) {
+  convenience init(path: String) throws(Failure) {
     var created: OpaquePointer?
     try Failure.check(unsafe das3_model_load(&created, path, nil), path)
     guard let model = unsafe created else { throw Failure("\(path): no model was loaded") }
+    try unsafe self.init(owning: model, path: path)
+  }
+
+  /// Takes a model over; `path` is what messages call it.
+  init(owning model: OpaquePointer, path: String) throws(Failure) {
     var info = unsafe das3_model_info()
     unsafe info.struct_size = UInt32(MemoryLayout<das3_model_info>.stride)
     do throws(Failure) {
@@ -35,6 +40,11 @@ final class ModelHandle {
 
   deinit {
     unsafe das3_model_free(pointer)
+  }
+
+  /// Writes an ONNX file; one that is there is replaced when the new one is complete.
+  func save(to file: String) throws(Failure) {
+    try Failure.check(unsafe das3_model_save(pointer, file), file)
   }
 
   var classNames: [String] { classes.map(\.name) }

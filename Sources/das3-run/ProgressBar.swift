@@ -1,4 +1,4 @@
-// Counts of finished frames in, a line on stderr out, if that is a terminal.
+// Counts of what is finished in, a line on stderr out, if that is a terminal.
 import Foundation
 
 /// A bar with rate and time left.
@@ -6,27 +6,38 @@ import Foundation
 /// Redraws at most ten times a second; silent without a terminal.
 struct ProgressBar {
   private let title: String
-  private let frameCount: Int?
+  private let count: Int?
+  private let unit: String
   private let isVisible: Bool
-  private let start = ContinuousClock.now
+  private var first: (finished: Int, time: ContinuousClock.Instant)?
   private var lastDrawn: ContinuousClock.Instant?
 
   /// - Parameters:
   ///   - title: what is being done.
-  ///   - frameCount: how many frames will come; nil where nobody knows.
-  init(title: String, frameCount: Int?) {
+  ///   - count: how many `unit` will come; nil where nobody knows.
+  ///   - unit: what is counted, in the plural.
+  init(title: String, count: Int?, unit: String = "frames") {
     self.title = title
-    self.frameCount = frameCount
+    self.count = count
+    self.unit = unit
     isVisible = Terminal.errorIsTerminal
   }
 
-  mutating func update(finished: Int) {
+  /// Draws the line, with the rate since the first update.
+  /// - Parameters:
+  ///   - finished: how many there are by now.
+  ///   - detail: what else to say, at the end of the line.
+  mutating func update(finished: Int, detail: String = "") {
     guard isVisible else { return }
     let now = ContinuousClock.now
+    let first = first ?? (finished, now)
+    self.first = first
     if let lastDrawn, now - lastDrawn < .milliseconds(100) { return }
     lastDrawn = now
+    let seconds = (now - first.time).seconds
+    let rate = seconds > 0 ? Double(finished - first.finished) / seconds : nil
     Terminal.eraseErrorLine()
-    Terminal.writeError(line(finished: finished, seconds: (now - start).seconds))
+    Terminal.writeError(line(finished: finished, rate: rate, detail: detail))
   }
 
   /// Wipes the bar, so that results start on a clean line.
@@ -36,18 +47,19 @@ struct ProgressBar {
     lastDrawn = nil
   }
 
-  private func line(finished: Int, seconds: Double) -> String {
-    let rate = seconds > 0 ? Double(finished) / seconds : 0
-    let rateText = fixed(rate, rate < 10 ? 1 : 0) + " frames/s"
-    guard let frameCount, frameCount > 0 else {
-      return String("\(title)  \(finished) frames  \(rateText)".prefix(Terminal.columnCount - 1))
+  private func line(finished: Int, rate: Double?, detail: String) -> String {
+    let room = Terminal.columnCount - 1
+    var tail = ""
+    if let rate { tail += "  \(fixed(rate, rate < 10 ? 1 : 0)) \(unit)/s" }
+    guard let count, count > 0 else {
+      return String("\(title)  \(finished) \(unit)\(tail)  \(detail)".prefix(room))
     }
-    let left = rate > 0 ? Double(max(0, frameCount - finished)) / rate : 0
-    let tail = "  \(finished)/\(frameCount)  \(rateText)  \(clock(left)) left"
-    let room = Terminal.columnCount - 1 - title.count - 2 - tail.count
-    guard room >= 6 else { return String((title + tail).prefix(Terminal.columnCount - 1)) }
-    let cells = min(room, 40)
-    let filled = min(cells, cells * finished / frameCount)
+    if let rate, rate > 0 { tail += "  \(clock(Double(max(0, count - finished)) / rate)) left" }
+    tail = "  \(finished)/\(count)\(tail)" + (detail.isEmpty ? "" : "  " + detail)
+    let barRoom = room - title.count - 2 - tail.count
+    guard barRoom >= 6 else { return String((title + tail).prefix(room)) }
+    let cells = min(barRoom, 40)
+    let filled = min(cells, cells * finished / count)
     return title + "  " + String(repeating: "█", count: filled)
       + String(repeating: "░", count: cells - filled) + tail
   }

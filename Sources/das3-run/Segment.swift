@@ -42,9 +42,7 @@ struct Segment: ParsableCommand {
     transform: SavedOutput.list(argument:))
   var save: [SavedOutput]?
 
-  @Option(help: ArgumentHelp("Stop after so many frames.", valueName: "N"))
-  var limit: Int?
-
+  @OptionGroup var choice: FrameChoice
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
 
@@ -52,14 +50,11 @@ struct Segment: ParsableCommand {
     if output == nil, overlay || save != nil {
       throw ValidationError("'\(overlay ? "--overlay" : "--save")' needs '--output DIR'")
     }
-    if let limit, limit < 1 {
-      throw ValidationError("'--limit \(limit)': expected 1 or more")
-    }
   }
 
   func run() throws {
     let model = try ModelHandle(path: modelOption.model)
-    let reader = try FrameReader(path: input, threadCount: shared.threads)
+    let reader = try FrameReader(path: input, choice: choice, threadCount: shared.threads)
     if reader.kind == .directory { try reader.checkStemsDiffer() }
     let segmenter = try SegmenterHandle(model: model, size: sizeOption.size, shared: shared)
     let saved = save ?? [.labels]
@@ -74,12 +69,10 @@ struct Segment: ParsableCommand {
       Set(wanted).union([.labels]), classCount: model.classes.count)
     var frame = Frame()
     var report = SegmentReport(classes: model.classes, isJson: shared.json)
-    var progress = ProgressBar(
-      title: "segment",
-      frameCount: reader.frameCount.map { min($0, limit ?? $0) } ?? limit)
+    var progress = ProgressBar(title: "segment", count: reader.frameCount ?? choice.limit)
 
     let clock = ContinuousClock()
-    while report.frameCount < limit ?? .max, try reader.read(into: &frame) {
+    while try reader.read(into: &frame) {
       let elapsed = try clock.measure { try segmenter.segment(frame, into: &result) }
       let shares = try report.add(
         frame, labels: result.labels, milliseconds: elapsed.seconds * 1000)

@@ -64,6 +64,11 @@ final class SegmenterHandle {
     try Failure.check(status, frame.name)
   }
 
+  /// Takes the weights of a model of the same graph from the next frame on.
+  func setModel(_ model: ModelHandle) throws(Failure) {
+    try Failure.check(unsafe das3_segmenter_set_model(pointer, model.pointer), model.path)
+  }
+
   /// What was prepared; sizes are known once the first frame has run.
   func describe() throws(Failure) -> Workload {
     var info = unsafe das3_segmenter_info()

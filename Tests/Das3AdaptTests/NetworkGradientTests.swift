@@ -48,6 +48,25 @@ struct NetworkGradientTests {
     }
   }
 
+  @Test("another thread count stays within the header's bound", arguments: GoldenNetwork.all)
+  func threads(_ name: String) throws {
+    let golden = try GoldenNetwork("networks/\(name)")
+    let image = try golden.file("image")
+    let labels = try golden.file("labels").bytes
+    let gradients = try [1, 2].map { threads in
+      let trainer = try trainer(golden, image.dims, Self.backends[0], threads: threads)
+      trainer.load(image.floats)
+      _ = try trainer.addGradient(labels: labels)
+      return trainer.gradients
+    }
+    for parameter in golden.model.onnx.parameters {
+      let (one, two) = (gradients[0].slice(parameter), gradients[1].slice(parameter))
+      // What is zero by symmetry is rounding alone.
+      let norm = max(one.norm, 1e-6)
+      #expect(one.distance(to: two) <= 1e-2 * norm, "'\(parameter.name)'")
+    }
+  }
+
   @Test("half the memory gives the same bits", arguments: GoldenNetwork.all)
   func halfTheMemory(_ name: String) throws {
     let golden = try GoldenNetwork("networks/\(name)")
@@ -74,10 +93,11 @@ struct NetworkGradientTests {
   }
 
   private func trainer(
-    _ golden: GoldenNetwork, _ dims: [Int], _ backend: ExecutionOptions.Backend, limit: Int = 0
+    _ golden: GoldenNetwork, _ dims: [Int], _ backend: ExecutionOptions.Backend, limit: Int = 0,
+    threads: Int = 2
   ) throws(Das3Error) -> Trainer {
     var options = Trainer.Options(
-      execution: ExecutionOptions(threads: 2, backend: backend),
+      execution: ExecutionOptions(threads: threads, backend: backend),
       selection: ParameterSelection(rate: 0.01))
     if golden.record.batch_norm == "batch" { options.batchNorm = .batch }
     options.memoryLimit = UInt64(limit)

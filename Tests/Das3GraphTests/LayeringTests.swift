@@ -11,7 +11,9 @@ struct LayeringTests {
     "Das3Runtime": ["CKernels", "Das3Graph", "Glibc"],
     "Das3Adapt": ["CKernels", "Das3Graph", "Das3Runtime", "Glibc"],
     "Das3": ["CDas3", "Das3Graph", "Das3Runtime", "Das3Adapt", "Glibc", "Synchronization"],
-    "das3-run": ["CDas3", "CFFmpeg", "CStreet", "ArgumentParser", "Foundation", "Glibc"],
+    "das3-run": [
+      "CDas3", "CFFmpeg", "CStreet", "ArgumentParser", "Foundation", "Synchronization",
+    ],
   ]
 
   /// Files beside Sources/Das3 that may open a pointer.
@@ -23,9 +25,9 @@ struct LayeringTests {
     ],
     "Das3Adapt": ["Losses", "SGD", "Trainer"],
     "das3-run": [
-      "AdapterHandle", "Das3Run", "EvaluatorHandle", "Failure", "Folder", "ModelHandle",
-      "SegmenterHandle",
-      "Terminal",
+      "AdapterHandle", "AdapterSetting", "AdapterSettings", "Das3Run", "EvaluatorHandle",
+      "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
+      "SegmenterHandle", "StoredPredictions", "Terminal",
       "DecodedPicture", "ImageWriter", "MediaError", "PictureDecoder", "PixelConverter",
       "VideoWriter",
     ],

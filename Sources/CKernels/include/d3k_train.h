@@ -1,5 +1,5 @@
-/* Losses over the pixels of an image of class scores, and the step of an optimiser over a flat
- * vector of parameters.
+/* Losses over the pixels of an image of class scores; the step of an optimiser, and a teacher's
+ * average, over a flat vector of parameters.
  */
 #ifndef D3K_TRAIN_H
 #define D3K_TRAIN_H
@@ -53,6 +53,24 @@ double d3k_sum_of_squares(int32_t threads, const float *x, int64_t count);
 void d3k_sgd_step(int32_t threads, float *weights, const float *gradient, float *velocity,
                   int64_t count, float rate, float momentum, float weight_decay,
                   float gradient_scale);
+
+/* adamw.c ------------------------------------------------------------------------------------ */
+
+/** One pass: g = gradient * gradient_scale; mean = beta1 * mean + (1 - beta1) g;
+ *  square = beta2 * square + (1 - beta2) g^2;
+ *  w = (1 - rate * weight_decay) w - rate * (mean / bias1) / (sqrt(square / bias2) + epsilon)
+ *  (PyTorch's AdamW). bias1 and bias2: 1 - beta^t at step t, counted from 1. */
+void d3k_adamw_step(int32_t threads, float *weights, const float *gradient, float *mean,
+                    float *square, int64_t count, double rate, double beta1, double beta2,
+                    double epsilon, double weight_decay, double gradient_scale, double bias1,
+                    double bias2);
+
+/* average.c ---------------------------------------------------------------------------------- */
+
+/** teacher = momentum * teacher + (1 - momentum) * weights; exact for a momentum of 0 or 1, and
+ *  where both are equal. */
+void d3k_average(int32_t threads, float *teacher, const float *weights, int64_t count,
+                 double momentum);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,52 @@
+/* Class scores -> predictions, and predictions -> pseudo labels.
+ *
+ * Predictions of one image: a label (255 = none), its probability as float32, and marks of the
+ * classes that a pixel is certainly not: (classes + 7) / 8 bytes a pixel, class c is bit c % 8 of
+ * byte c / 8.
+ */
+#ifndef D3K_LABELS_H
+#define D3K_LABELS_H
+
+#include "d3k.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* predict.c ---------------------------------------------------------------------------------- */
+
+/** Predictions of pixels x classes scores, z_stride floats a pixel. is_probability: z sums to about
+ *  1 already and is taken as it is. labels: the first class with the largest score; confidence: its
+ *  probability; negatives: marks of the classes below negative_threshold; probabilities: pixels x
+ *  classes, dense, may be z. Each output may be NULL. A pixel with a score that is not a number has
+ *  no label, no marks, confidence 0 and h = 1; its probabilities are not numbers. At most 256
+ *  classes (with more nothing is written).
+ *  Returns the mean over pixels of h, the entropy normalised by log C (C = 1: 0). */
+double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
+                   int64_t classes, int32_t is_probability, float negative_threshold,
+                   uint8_t *labels, float *confidence, uint8_t *negatives, float *probabilities);
+
+/** p = (p + q mirrored along the width) / 2; both height x width x classes, dense. */
+void d3k_blend_flipped(int32_t threads, float *p, const float *q, int64_t height, int64_t width,
+                       int64_t classes);
+
+/* thresholds.c ------------------------------------------------------------------------------- */
+
+/** Bins of a class: confidence from b / D3K_BINS on, 1 in the last one. */
+#define D3K_BINS 65536
+
+/** Adds the pixels of one image to counts, classes x D3K_BINS, so that a set that memory does not
+ *  hold has ranks all the same. Labels that are no class do not count. One thread. */
+void d3k_histogram(const uint8_t *labels, const float *confidence, int64_t pixels, int64_t classes,
+                   uint64_t *counts);
+
+/** out = the label where its confidence is above thresholds[label], else 255; thresholds: one a
+ *  class. out may be labels. */
+void d3k_threshold_labels(int32_t threads, const uint8_t *labels, const float *confidence,
+                          int64_t pixels, int64_t classes, const float *thresholds, uint8_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* D3K_LABELS_H */

@@ -1,0 +1,164 @@
+/* Class scores of pixels -> what labels are made of: classes, their probabilities, certain misses.
+ *
+ * Cost: one exponential a score; of probabilities one logarithm. Memory: the sums of at most 256
+ * bands, whose borders depend on the number of pixels alone. */
+#include "d3k_labels.h"
+#include "loss_block.h"
+
+typedef struct prediction {
+  const float *z;
+  int64_t z_stride, pixels, classes, band;
+  int32_t is_probability;
+  float negative_threshold, inverse_log;
+  uint8_t *labels, *negatives;
+  float *confidence, *probabilities;
+  double *sums; /* of h, one a band */
+} prediction;
+
+/* Probabilities in b->e as they are -> the largest, its first class, the entropy. */
+D3K_INLINE void weigh(block *b, int64_t classes, float inverse_log) {
+  float h[16] = {0};
+  d3k_f16 best = d3k_load16(b->e);
+  d3k_i16 index = (d3k_i16)(0);
+  for (int64_t c = 0; c < classes; c++) {
+    const float *e = b->e + c * 16;
+    const d3k_f16 p = d3k_load16(e);
+    const d3k_i16 wins = p > best;
+    best = wins ? p : best;
+    index = wins ? (d3k_i16)((int32_t)c) : index;
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) h[i] -= e[i] * d3k_log(e[i] < FLOOR ? FLOOR : e[i]);
+  }
+  d3k_store16(b->largest, best);
+  memcpy(b->top, &index, sizeof index);
+  D3K_VECTOR
+  for (int64_t i = 0; i < 16; i++) {
+    const float bounded = h[i] < 0.f ? 0.f : h[i] * inverse_log; /* not-a-number stays */
+    b->h[i] = bounded > 1.f ? 1.f : bounded;
+  }
+}
+
+/* The same from scores in b->d; probabilities end in b->e. */
+D3K_INLINE void soften_all(block *b, int64_t classes, float inverse_log) {
+  soften(b, classes, inverse_log);
+  memcpy(b->largest, b->inverse, sizeof b->largest); /* e of the top class is 1 */
+  for (int64_t c = 0; c < classes; c++) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) b->e[c * 16 + i] *= b->inverse[i];
+  }
+}
+
+/* Marks the classes below the threshold, of pixels that are numbers. */
+D3K_INLINE void write_negatives(const block *b, int64_t count, int64_t classes, float threshold,
+                                uint8_t *out) {
+  const int64_t bytes = (classes + 7) / 8;
+  for (int64_t byte = 0; byte < bytes; byte++) {
+    uint32_t marks[16] = {0};
+    const int64_t end = d3k_min(classes, byte * 8 + 8);
+    for (int64_t c = byte * 8; c < end; c++) {
+      D3K_VECTOR
+      for (int64_t i = 0; i < 16; i++) {
+        marks[i] |= (uint32_t)(b->e[c * 16 + i] < threshold) << (c - byte * 8);
+      }
+    }
+    for (int64_t i = 0; i < count; i++) {
+      out[i * bytes + byte] = b->h[i] >= 0.f ? (uint8_t)marks[i] : 0;
+    }
+  }
+}
+
+D3K_CLONES
+static void run_bands(void *context, int64_t begin, int64_t end) {
+  const prediction *j = context;
+  const int64_t classes = j->classes, bytes = (classes + 7) / 8;
+  block b;
+  for (int64_t band = begin; band < end; band++) {
+    const int64_t last = d3k_min(j->pixels, (band + 1) * j->band);
+    double sums[16] = {0}, sum = 0;
+    for (int64_t n = band * j->band; n < last; n += 16) {
+      const int64_t count = d3k_min(16, last - n);
+      const float *z = j->z + n * j->z_stride;
+      if (j->is_probability) {
+        d3k_gather16(z, j->z_stride, count, classes, b.e, 16);
+        weigh(&b, classes, j->inverse_log);
+      } else {
+        d3k_gather16(z, j->z_stride, count, classes, b.d, 16);
+        soften_all(&b, classes, j->inverse_log);
+      }
+      for (int64_t i = 0; i < count; i++) {
+        const int32_t is_number = b.h[i] >= 0.f;
+        sums[i] += is_number ? (double)b.h[i] : 1.;
+        if (j->labels) j->labels[n + i] = is_number ? (uint8_t)b.top[i] : 255;
+        if (j->confidence) j->confidence[n + i] = is_number ? b.largest[i] : 0.f;
+      }
+      if (j->negatives) {
+        write_negatives(&b, count, classes, j->negative_threshold, j->negatives + n * bytes);
+      }
+      if (j->probabilities) {
+        d3k_scatter16(b.e, 16, j->probabilities + n * classes, classes, count, classes);
+      }
+    }
+    for (int64_t i = 0; i < 16; i++) sum += sums[i];
+    j->sums[band] = sum;
+  }
+}
+
+double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
+                   int64_t classes, int32_t is_probability, float negative_threshold,
+                   uint8_t *labels, float *confidence, uint8_t *negatives, float *probabilities) {
+  if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return 0;
+  double sums[D3K_MOST_BANDS], sum = 0;
+  prediction j = {.z = z,
+                  .z_stride = z_stride,
+                  .pixels = pixels,
+                  .classes = classes,
+                  .band = d3k_pixel_band(pixels),
+                  .is_probability = is_probability,
+                  .negative_threshold = negative_threshold,
+                  .inverse_log = classes > 1 ? (float)(1 / log((double)classes)) : 0.f,
+                  .labels = labels,
+                  .negatives = negatives,
+                  .confidence = confidence,
+                  .probabilities = probabilities,
+                  .sums = sums};
+  const int64_t bands = d3k_ceil_div(pixels, j.band);
+  d3k_parallel(d3k_threads_for(threads, pixels * classes * 8), bands, run_bands, &j);
+  for (int64_t band = 0; band < bands; band++) sum += sums[band];
+  return sum / (double)pixels;
+}
+
+typedef struct blend {
+  float *p;
+  const float *q;
+  int64_t width, classes;
+} blend;
+
+/* p = (p + q) / 2. */
+D3K_INLINE void average_line(float *p, const float *q, int64_t count) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    d3k_store16(p + i, (d3k_load16(p + i) + d3k_load16(q + i)) * 0.5f);
+  }
+  for (; i + 4 <= count; i += 4) {
+    d3k_store4(p + i, (d3k_load4(p + i) + d3k_load4(q + i)) * 0.5f);
+  }
+  for (; i < count; i++) p[i] = (p[i] + q[i]) * 0.5f;
+}
+
+D3K_CLONES
+static void blend_rows(void *context, int64_t begin, int64_t end) {
+  const blend *j = context;
+  for (int64_t row = begin; row < end; row++) {
+    float *p = j->p + row * j->width * j->classes;
+    const float *q = j->q + (row + 1) * j->width * j->classes;
+    for (int64_t x = 0; x < j->width; x++) {
+      average_line(p + x * j->classes, q - (x + 1) * j->classes, j->classes);
+    }
+  }
+}
+
+void d3k_blend_flipped(int32_t threads, float *p, const float *q, int64_t height, int64_t width,
+                       int64_t classes) {
+  blend j = {p, q, width, classes};
+  d3k_parallel(d3k_threads_for(threads, height * width * classes), height, blend_rows, &j);
+}

@@ -1,0 +1,237 @@
+// `das3-run adapt`: a model and frames without labels in, a model that knows their place out.
+import ArgumentParser
+import Foundation
+
+struct Adapt: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Adapt a model to frames without labels, and save it.",
+    discussion: """
+      Methods: das3 in its stages a (alignment), b (self-training), c (propagation);
+      tent, bn, entropy, maxsquare and selftrain for comparison.
+
+      With --val and --truth, mIoU is measured before, after, and at the end of
+      each stage, just as evaluate does it. --strip draws frame, before, after and
+      truth side by side into NAME_strip.png, for a few frames of --val or else of
+      --input.
+
+      --teacher starts from what another network predicts (black box; stage a is
+      left out). It is an ONNX file, or a directory of predictions called after the
+      frames: labels/NAME.png and confidence/NAME.png as segment writes them, or
+      NAME.npy with classes x height x width probabilities, float32 or float16.
+
+      Ctrl-C ends the run after the step: the checkpoint, if one is named, and the
+      model so far are written. --resume then goes on as if nothing had happened.
+
+      Frames stay in memory while they fit (into --memory-limit, or else into half
+      of the machine); if not, each is read again whenever it is wanted.
+
+      With --json: for each step a line {"event": "step", "stage", "step",
+      "step_count", "total_step", …, losses, …} whose keys are the fields of
+      das3_adapter_report in das3.h; {"event": "labels", …} when labels have been
+      made; {"event": "evaluation", "step", "miou", "iou", …} in percent; and last
+      {"event": "summary", …}.
+
+      Settings for --set, with their defaults; das3.h says more of each:
+      \(settingsTable)
+      Examples:
+        das3-run adapt --model net.onnx --input drive.mp4 --every 10 \\
+          --output better.onnx --checkpoint drive.das3 --resume
+        das3-run adapt --model net.onnx --input train --output better.onnx \\
+          --val val --truth val_labels --class-map cityscapes_to_camvid.json \\
+          --size 480x360 --steps a=120,b=240,c=60 --strip strips --json
+      """)
+
+  @OptionGroup var modelOption: ModelOption
+
+  @Option(help: ArgumentHelp("An image, a directory of images, or a video.", valueName: "path"))
+  var input: String
+
+  @Option(help: ArgumentHelp("The adapted network, an ONNX file.", valueName: "file"))
+  var output: String
+
+  @Option(help: "How to adapt.")
+  var method = AdaptationMethod.das3
+
+  @Option(help: ArgumentHelp("Of das3: any of a, b, c, in this order.", valueName: "abc"))
+  var stages: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Steps at most: a=N,b=N,c=N, any of them; of other methods N.", valueName: "list"))
+  var steps: String?
+
+  @Option(help: ArgumentHelp("Changes a setting; they stand above.", valueName: "name=value"))
+  var set: [String] = []
+
+  @Option(help: ArgumentHelp("Of orders, masks and augmentation.", valueName: "N"))
+  var seed: UInt64?
+
+  @OptionGroup var choice: FrameChoice
+
+  @Option(help: ArgumentHelp("A network, or stored predictions of the frames.", valueName: "path"))
+  var teacher: String?
+
+  @Option(
+    help: ArgumentHelp("Frames to measure mIoU on: a directory of images.", valueName: "dir"))
+  var val: String?
+
+  @Option(help: ArgumentHelp("The directory of their truth PNGs.", valueName: "dir"))
+  var truth: String?
+
+  @Option(help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
+  var classMap: String?
+
+  @Option(help: ArgumentHelp("Measure mIoU after every N steps, too.", valueName: "N"))
+  var evaluateEvery: Int?
+
+  @Option(help: ArgumentHelp("Directory for pictures before and after.", valueName: "dir"))
+  var strip: String?
+
+  @Option(
+    help: ArgumentHelp("Where to write how far the run has come.", valueName: "file"))
+  var checkpoint: String?
+
+  @Option(help: ArgumentHelp("How often to write it.", valueName: "seconds"))
+  var checkpointEvery = 60
+
+  @Flag(help: "Go on from the checkpoint, if there is one.")
+  var resume = false
+
+  @OptionGroup var sizeOption: SizeOption
+  @OptionGroup var shared: SharedOptions
+
+  /// Name, default and meaning of each.
+  private static var settingsTable: String {
+    let defaults = AdapterSettings()
+    var table = Table([.left, .left, .left])
+    for setting in AdapterSetting.all {
+      table.add("  " + setting.name, defaults[setting.name], setting.meaning)
+    }
+    return table.text
+  }
+
+  func validate() throws {
+    let pairs = [
+      ("--truth", truth, "--val DIR", val), ("--val", val, "--truth DIR", truth),
+      ("--class-map", classMap, "--truth DIR", truth),
+      ("--evaluate-every", evaluateEvery?.description, "--val DIR", val),
+      ("--resume", resume ? "" : nil, "--checkpoint FILE", checkpoint),
+    ]
+    for (option, given, needed, other) in pairs where given != nil && other == nil {
+      throw ValidationError("'\(option)' needs '\(needed)'")
+    }
+    if let evaluateEvery, evaluateEvery < 1 {
+      throw ValidationError("'--evaluate-every \(evaluateEvery)': expected 1 or more")
+    }
+    guard (0...1_000_000).contains(checkpointEvery) else {
+      throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
+    }
+    _ = try settings()
+  }
+
+  func run() throws {
+    try checkTargets()
+    let model = try ModelHandle(path: modelOption.model)
+    let measurement = try measurement(of: model)
+    let target = try AdaptationTarget(
+      input: input, choice: choice, teacher: teacher, model: model, settings: try settings(),
+      size: sizeOption.size, shared: shared)
+    let adapter = target.adapter
+    if resume, let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
+      try adapter.resume(from: checkpoint)
+    }
+    let report = try AdaptReport(isJson: shared.json, before: measurement?.measure(model))
+    let loop = AdaptationLoop(
+      adapter: adapter, report: report, measurement: measurement, evaluateEvery: evaluateEvery,
+      checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery))
+    let isPaused = try loop.run()
+    let adapted = try adapter.snapshot()
+    try adapted.save(to: output)
+    if !isPaused {
+      if let measurement { try report.finish(after: try measurement.measure(adapted)) }
+      try drawStrips(before: model, after: adapted, measurement, target)
+    }
+    let facts: [JsonValue.Member] = [
+      (key: "method", value: .string(method.rawValue)), (key: "stages", value: .text(stages)),
+      (key: "seed", value: .integer(Int(clamping: try settings().seed))),
+      (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
+    ]
+    try report.finish(
+      facts, frameCount: target.frameCount, workload: try adapter.describe(), output: output)
+  }
+
+  private func settings() throws -> AdapterSettings {
+    var settings = AdapterSettings()
+    settings.method = method
+    if let seed { settings.seed = seed }
+    do throws(Failure) {
+      if let stages {
+        guard method == .das3, stages.contains(/^a?b?c?$/), !stages.isEmpty else {
+          throw Failure("'--stages \(stages)': expected a, b, c in this order, of method das3")
+        }
+        try settings.set("stages", to: stages)
+      }
+      for part in steps?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
+        let isStaged = method == .das3
+        guard let match = part.wholeMatch(of: isStaged ? /([abc])=([0-9]+)/ : /()([0-9]+)/) else {
+          let expected = isStaged ? "such as a=100,b=200,c=100" : "a number"
+          throw Failure("'--steps \(steps ?? "")': expected \(expected) for \(method.rawValue)")
+        }
+        try settings.set("steps_\(isStaged ? match.1 : "a")", to: String(match.2))
+      }
+      for text in set {
+        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard sides.count == 2 else { throw Failure("'--set \(text)': expected name=value") }
+        try settings.set(String(sides[0]), to: String(sides[1]))
+      }
+    } catch {
+      throw ValidationError(error.message)
+    }
+    return settings
+  }
+
+  /// What would fail after hours must fail at once.
+  private func checkTargets() throws(Failure) {
+    for (option, path) in [("--output", output), ("--checkpoint", checkpoint)] {
+      guard let path else { continue }
+      try Folder.checkCanReplace(path)
+      for (other, taken) in [("--model", modelOption.model), ("--input", input)]
+      where Folder.isSame(path, taken) {
+        throw Failure("'\(option)' and '\(other)' are both \(path)")
+      }
+    }
+    if let checkpoint, Folder.isSame(checkpoint, output) {
+      throw Failure("'--output' and '--checkpoint' are both \(output)")
+    }
+    if let strip { try Folder.create(strip) }
+  }
+
+  private func measurement(of model: ModelHandle) throws(Failure) -> Measurement? {
+    guard let val, let truth else { return nil }
+    return Measurement(
+      validation: try Validation(
+        input: val, truth: truth, keptByteLimit: Measurement.keptByteLimit),
+      labeller: try Labeller(
+        model: model, classMap: classMap, size: sizeOption.size, shared: shared))
+  }
+
+  private func drawStrips(
+    before: ModelHandle, after: ModelHandle, _ measurement: Measurement?,
+    _ target: AdaptationTarget
+  ) throws(Failure) {
+    guard let strip else { return }
+    guard let measurement else {
+      let labeller = try Labeller(
+        model: before, classMap: nil, size: sizeOption.size, shared: shared)
+      return try StripWriter(directory: strip, labeller: labeller).write(
+        before: before, after: after, frameCount: target.frameCount
+      ) { index throws(Failure) in (try target.read(index), nil) }
+    }
+    try StripWriter(directory: strip, labeller: measurement.labeller).write(
+      before: before, after: after, frameCount: measurement.validation.frameCount
+    ) { index throws(Failure) in
+      let (frame, truth) = try measurement.validation.read(index)
+      return (frame, truth)
+    }
+  }
+}

@@ -1,0 +1,145 @@
+// Steps and measurements in, what `adapt` prints out.
+import CDas3
+
+final class AdaptReport {
+  private let isJson: Bool
+  private let before: EvaluatorHandle.Result?
+  private var after: EvaluatorHandle.Result?
+  private let start = ContinuousClock.now
+  private var stageStart = ContinuousClock.now
+  private var progress: ProgressBar?
+  private var labelProgress: ProgressBar?
+  /// The report of the last step, or of none where nothing was left to do.
+  private var last: das3_adapter_report?
+
+  /// - Parameters:
+  ///   - isJson: whether lines are JSON.
+  ///   - before: how good the model was.
+  /// - Throws: `Failure` where stdout cannot be written.
+  init(isJson: Bool, before: EvaluatorHandle.Result?) throws(Failure) {
+    self.isJson = isJson
+    self.before = before
+    if let before { try printMeasurement(before, step: 0, stage: nil) }
+  }
+
+  /// Takes what the adapter reports while it runs.
+  func follow(_ report: das3_adapter_report) throws(Failure) {
+    guard report.labelling == 0 else { return try followLabels(report) }
+    labelProgress = nil
+    guard report.total_step != last?.total_step else { return }
+    last = report
+    if isJson { try report.json.printLine() }
+    var bar =
+      progress ?? ProgressBar(title: "adapt", count: Int(report.total_step_count), unit: "steps")
+    bar.update(
+      finished: Int(report.total_step), detail: "\(report.place)  loss \(fixed(report.loss, 4))")
+    progress = bar
+    guard report.stage_done != 0 else { return }
+    let seconds = (ContinuousClock.now - stageStart).seconds
+    stageStart = .now
+    try printText(
+      "\(report.place) in \(fixed(seconds, 1)) s\(report.stopped_early != 0 ? ", early" : ""): "
+        + "loss \(fixed(report.loss, 4)), entropy \(fixed(report.entropy, 4))")
+  }
+
+  /// Takes a measurement on the way.
+  func add(_ result: EvaluatorHandle.Result, at report: das3_adapter_report) throws(Failure) {
+    try printMeasurement(result, step: Int(report.total_step), stage: report.stageName)
+  }
+
+  /// Wipes the progress bars, so that other lines start on a clean one.
+  func clearProgress() {
+    progress?.clear()
+    labelProgress?.clear()
+  }
+
+  /// Takes the measurement at the end.
+  func finish(after result: EvaluatorHandle.Result) throws(Failure) {
+    after = result
+    try printMeasurement(result, step: Int(last?.total_step ?? 0), stage: last?.stageName)
+    guard let before else { return }
+    var table = Table([.left, .right, .right, .right])
+    func add(_ name: String, _ old: Double?, _ new: Double?) {
+      let cells = [old, new].map { value in value.map { fixed($0 * 100, 2) } ?? "–" }
+      var change = ""
+      if let old = Double(cells[0]), let new = Double(cells[1]) {
+        change = (new < old ? "" : "+") + fixed(new - old, 2)
+      }
+      table.add(name, cells[0], cells[1], change)
+    }
+    table.add("", "before", "after", "change")
+    for (entry, values) in zip(result.classes, zip(before.iou, result.iou)) {
+      add(entry.name, values.0, values.1)
+    }
+    table.add("")
+    add("mIoU", before.miou, result.miou)
+    add("pixel accuracy", before.pixelAccuracy, result.pixelAccuracy)
+    try printText("\n" + table.text)
+  }
+
+  /// Prints the summary; `facts` are what the command knows.
+  func finish(
+    _ facts: [JsonValue.Member], frameCount: Int, workload: Workload, output: String
+  ) throws(Failure) {
+    let seconds = (ContinuousClock.now - start).seconds
+    let isDone = last.map { $0.done != 0 } ?? true
+    let stepCount = Int(last?.total_step ?? 0)
+    guard isJson else {
+      let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
+      let pause = isDone ? "" : ", paused"
+      let memory = ByteCount(bytes: workload.peakBytes).text
+      return try printText(
+        "\(output): \(stepCount) steps on \(frames) in \(fixed(seconds, 1)) s\(pause); "
+          + "network \(workload.size), \(memory)")
+    }
+    let own: [JsonValue.Member] = [
+      (key: "frames", value: .integer(frameCount)),
+      (key: "steps", value: .integer(stepCount)),
+      (key: "done", value: .bool(isDone)),
+      (key: "seconds", value: .rounded(seconds, 3)),
+      (key: "width", value: .integer(workload.size.width)),
+      (key: "height", value: .integer(workload.size.height)),
+      (key: "threads", value: .integer(workload.threadCount)),
+      (key: "precision", value: .string(workload.precision.rawValue)),
+      (key: "peak_bytes", value: .integer(Int(clamping: workload.peakBytes))),
+      (key: "miou_before", value: before.map { .rounded($0.miou * 100, 2) } ?? .null),
+      (key: "miou_after", value: after.map { .rounded($0.miou * 100, 2) } ?? .null),
+      (key: "output", value: .string(output)),
+    ]
+    let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
+    try JsonValue.object(event + facts + own).printLine()
+  }
+
+  private func followLabels(_ report: das3_adapter_report) throws(Failure) {
+    let count = Int(report.label_count)
+    var bar = labelProgress ?? ProgressBar(title: "labels", count: count)
+    bar.update(finished: Int(report.labels_done))
+    labelProgress = bar
+    if isJson, report.labels_done == report.label_count {
+      let event: [JsonValue.Member] = [
+        (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
+        (key: "epoch", value: .integer(Int(report.epoch))), (key: "frames", value: .integer(count)),
+      ]
+      try JsonValue.object(event).printLine()
+    }
+  }
+
+  private func printMeasurement(
+    _ result: EvaluatorHandle.Result, step: Int, stage: String?
+  ) throws(Failure) {
+    guard isJson else { return try printText("step \(step): mIoU \(fixed(result.miou * 100, 2))") }
+    let place: [JsonValue.Member] = [
+      (key: "event", value: .string("evaluation")), (key: "step", value: .integer(step)),
+      (key: "stage", value: .text(stage)),
+    ]
+    try JsonValue.object(place + result.json).printLine()
+  }
+
+  /// Prints at once unless lines are JSON.
+  private func printText(_ text: String) throws(Failure) {
+    guard !isJson else { return }
+    clearProgress()
+    print(text)
+    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+  }
+}

@@ -1,0 +1,45 @@
+// What the adapter says of a step in, a line of JSON or a few words out.
+import CDas3
+
+extension das3_adapter_report {
+  /// "a", "b" or "c"; nil in methods without stages.
+  var stageName: String? {
+    stage == 0 ? nil : String(UnicodeScalar(UInt8(clamping: stage)))
+  }
+
+  /// Such as "stage a 12/120".
+  var place: String {
+    (stageName.map { "stage \($0) " } ?? "") + "\(step)/\(step_count)"
+  }
+
+  /// Every field under its own name.
+  var json: JsonValue {
+    .object([
+      (key: "event", value: .string("step")),
+      (key: "stage", value: .text(stageName)),
+      (key: "step", value: .integer(Int(step))),
+      (key: "step_count", value: .integer(Int(step_count))),
+      (key: "total_step", value: .integer(Int(total_step))),
+      (key: "total_step_count", value: .integer(Int(total_step_count))),
+      (key: "epoch", value: .integer(Int(epoch))),
+      (key: "skipped", value: .bool(skipped != 0)),
+      (key: "stage_done", value: .bool(stage_done != 0)),
+      (key: "stopped_early", value: .bool(stopped_early != 0)),
+      (key: "done", value: .bool(done != 0)),
+      (key: "loss", value: .number(loss)),
+      (key: "focal_entropy", value: .number(focal_entropy)),
+      (key: "diversity", value: .number(diversity)),
+      (key: "positive", value: .number(positive)),
+      (key: "negative", value: .number(negative)),
+      (key: "mixed", value: .number(mixed)),
+      (key: "entropy", value: .number(entropy)),
+      (key: "max_square", value: .number(max_square)),
+      (key: "label_coverage", value: .number(label_coverage)),
+      (key: "agreement", value: .number(agreement)),
+      (key: "gradient_norm", value: .number(gradient_norm)),
+      (key: "learning_rate", value: .number(learning_rate)),
+      (key: "seconds", value: .rounded(seconds, 6)),
+      (key: "memory_bytes", value: .integer(Int(clamping: memory_bytes))),
+    ])
+  }
+}

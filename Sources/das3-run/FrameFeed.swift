@@ -1,0 +1,47 @@
+// Frames of a reader in, the callback through which an adapter asks for them out.
+import CDas3
+
+/// Reads frames again whenever they are wanted, one at a time.
+@safe
+final class FrameFeed {
+  /// Why the last read failed.
+  private(set) var failure: Failure?
+
+  private let reader: FrameReader
+  private let frameCount: Int
+  private var frame = Frame()
+  private let pixels = LentBytes()
+
+  init(_ reader: FrameReader, frameCount: Int) {
+    self.reader = reader
+    self.frameCount = frameCount
+  }
+
+  /// What the library calls; only for as long as this object lives.
+  var source: das3_frame_source {
+    var source = unsafe das3_frame_source()
+    unsafe source.struct_size = UInt32(MemoryLayout<das3_frame_source>.stride)
+    unsafe source.count = Int64(frameCount)
+    unsafe source.payload = Unmanaged.passUnretained(self).toOpaque()
+    unsafe source.read = { index, image, payload in
+      guard let image = unsafe image, let payload = unsafe payload else { return 1 }
+      let feed = unsafe Unmanaged<FrameFeed>.fromOpaque(payload).takeUnretainedValue()
+      return unsafe feed.read(Int(index), into: image) ? 0 : 1
+    }
+    return unsafe source
+  }
+
+  private func read(_ index: Int, into image: UnsafeMutablePointer<das3_image>) -> Bool {
+    do throws(Failure) {
+      guard try reader.read(index, into: &frame) else {
+        throw Failure("\(reader.path): frame \(index) is gone")
+      }
+    } catch {
+      failure = error
+      return false
+    }
+    pixels.fill(frame.pixels)
+    unsafe image.pointee = das3_image(frame, pixels: pixels.pointer(to: UInt8.self))
+    return true
+  }
+}

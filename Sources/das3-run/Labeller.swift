@@ -1,0 +1,39 @@
+// Frames in, the labels that a model gives them out, in the classes of the truth.
+
+/// A segmenter, and the class map where the truth has other classes than the model.
+final class Labeller {
+  /// What the labels count.
+  let classes: [ModelClass]
+  let ignoreLabel: Int
+
+  private let segmenter: SegmenterHandle
+  private let map: ClassMap?
+  private var result: Segmentation
+
+  init(model: ModelHandle, classMap path: String?, size: PixelSize?, shared: SharedOptions)
+    throws(Failure)
+  {
+    if let path {
+      map = try ClassMap(path: path, modelClasses: model.classNames)
+    } else {
+      map = nil
+    }
+    classes = map?.truthClasses(of: model.classes) ?? model.classes
+    ignoreLabel = map?.ignoreLabel ?? model.ignoreLabel
+    segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
+    result = Segmentation(
+      map == nil ? [.labels] : [.labels, .probabilities], classCount: model.classes.count)
+  }
+
+  /// Takes the weights of a model of the same graph.
+  func setModel(_ model: ModelHandle) throws(Failure) {
+    try segmenter.setModel(model)
+  }
+
+  /// Height × width class numbers.
+  func label(_ frame: Frame) throws(Failure) -> [UInt8] {
+    try segmenter.segment(frame, into: &result)
+    map?.label(result.probabilities, into: &result.labels)
+    return result.labels
+  }
+}

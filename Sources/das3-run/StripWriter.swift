@@ -1,0 +1,41 @@
+// A model before and after, some frames in, one picture of each out: frame, before, after, truth.
+import Foundation
+
+/// Writes `NAME_strip.png` for a few frames, evenly spread over all of them.
+struct StripWriter {
+  let directory: String
+  let labeller: Labeller
+
+  private static let largestCount = 4
+
+  /// - Parameters:
+  ///   - before: the model as it was.
+  ///   - after: the model as it is.
+  ///   - frameCount: how many frames there are.
+  ///   - read: gives frame `index`, with its truth where there is one.
+  /// - Throws: `Failure` where a frame cannot be read or a picture not be written.
+  func write(
+    before: ModelHandle, after: ModelHandle, frameCount: Int,
+    read: (Int) throws(Failure) -> (frame: Frame, truth: [UInt8]?)
+  ) throws(Failure) {
+    let count = min(frameCount, Self.largestCount)
+    let writer = ImageWriter(format: .rgb)
+    let strip = PictureStrip(classes: labeller.classes)
+    var canvas = Frame()
+    for position in 0..<count {
+      let (frame, truth) = try read((2 * position + 1) * frameCount / (2 * count))
+      var panels = [PictureStrip.Panel(caption: frame.name, picture: .frame(frame))]
+      for (caption, model) in [("before", before), ("after", after)] {
+        try labeller.setModel(model)
+        let labels = try labeller.label(frame)
+        panels.append(PictureStrip.Panel(caption: caption, picture: .labels(labels)))
+      }
+      if let truth {
+        panels.append(PictureStrip.Panel(caption: "truth", picture: .labels(truth)))
+      }
+      strip.draw(panels, size: frame.size, into: &canvas)
+      let path = (directory as NSString).appendingPathComponent(frame.stem + "_strip.png")
+      try writer.write(canvas.pixels, size: canvas.size, to: path)
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import CKernels
+import Das3TestSupport
+import Foundation
+import Testing
+
+@Suite("Predictions")
+struct PredictionTests {
+  /// Scores in, every output out.
+  struct Prediction: Equatable {
+    var labels: [UInt8]
+    var confidence: [Float]
+    var negatives: [UInt8]
+    var probabilities: [Float]
+    var entropy: Double
+
+    init(
+      _ scores: [Float], classes: Int, padding: Int = 0, isProbability: Bool = false,
+      threshold: Float = 0.05, threads: Int32 = 1
+    ) {
+      let pixels = scores.count / classes
+      labels = [UInt8](repeating: 77, count: pixels)
+      confidence = [Float](repeating: 77, count: pixels)
+      negatives = [UInt8](repeating: 77, count: pixels * ((classes + 7) / 8))
+      probabilities = [Float](repeating: 77, count: scores.count)
+      let padded = (0..<pixels).flatMap {
+        scores[$0 * classes..<($0 + 1) * classes] + [Float](repeating: .nan, count: padding)
+      }
+      entropy = d3k_predict(
+        threads, padded, Int64(classes + padding), Int64(pixels), Int64(classes),
+        isProbability ? 1 : 0, threshold, &labels, &confidence, &negatives, &probabilities)
+    }
+  }
+
+  static func softmax(_ scores: ArraySlice<Float>) -> [Double] {
+    let largest = Double(scores.max() ?? 0)
+    let exponentials = scores.map { exp(Double($0) - largest) }
+    let sum = exponentials.reduce(0, +)
+    return exponentials.map { $0 / sum }
+  }
+
+  static let sizes = [(1, 40), (2, 17), (3, 1), (5, 1025), (8, 64), (19, 999), (21, 33), (256, 18)]
+
+  @Test(
+    "labels, confidence, marks, probabilities and entropy are those of the formulas",
+    arguments: sizes, [false, true])
+  func reference(_ size: (classes: Int, pixels: Int), isProbability: Bool) {
+    let (classes, pixels) = size
+    var random = SplitMix64(seed: 1)
+    var scores = random.floats(pixels * classes, bound: 6)
+    if isProbability {
+      scores = (0..<pixels).flatMap { n in
+        Self.softmax(scores[n * classes..<(n + 1) * classes]).map(Float.init)
+      }
+    }
+    let actual = Prediction(
+      scores, classes: classes, padding: 3, isProbability: isProbability)
+    var entropy = 0.0
+    for n in 0..<pixels {
+      let pixel = scores[n * classes..<(n + 1) * classes]
+      let p = isProbability ? pixel.map(Double.init) : Self.softmax(pixel)
+      let top = pixel.firstIndex(of: pixel.max() ?? 0).map { $0 - n * classes } ?? 0
+      #expect(Int(actual.labels[n]) == top)
+      #expect(abs(Double(actual.confidence[n]) - p[top]) <= 1e-6)
+      for c in 0..<classes {
+        #expect(abs(Double(actual.probabilities[n * classes + c]) - p[c]) <= 1e-6 * p[c] + 1e-30)
+        let byte = actual.negatives[n * ((classes + 7) / 8) + c / 8]
+        guard abs(p[c] - 0.05) > 1e-7 else { continue }
+        #expect((byte >> (c % 8) & 1 == 1) == (p[c] < 0.05), "pixel \(n), class \(c)")
+      }
+      for c in classes..<(classes + 7) / 8 * 8 {
+        #expect(actual.negatives[n * ((classes + 7) / 8) + c / 8] >> (c % 8) & 1 == 0)
+      }
+      entropy -= p.reduce(0) { $0 + ($1 > 0 ? $1 * log($1) : 0) }
+    }
+    let scale = classes > 1 ? log(Double(classes)) : .infinity
+    #expect(abs(actual.entropy - entropy / scale / Double(pixels)) <= 1e-6)
+  }
+
+  @Test("outputs that are not wanted change nothing", arguments: [false, true])
+  func optional(_ isProbability: Bool) {
+    var random = SplitMix64(seed: 2)
+    let scores = random.floats(50 * 7).map { abs($0) / 4 }
+    let all = Prediction(scores, classes: 7, isProbability: isProbability)
+    var labels = [UInt8](repeating: 0, count: 50)
+    let entropy = d3k_predict(
+      1, scores, 7, 50, 7, isProbability ? 1 : 0, 0.05, &labels, nil, nil, nil)
+    #expect(labels == all.labels && entropy == all.entropy)
+    #expect(
+      d3k_predict(1, scores, 7, 50, 7, isProbability ? 1 : 0, 0.05, nil, nil, nil, nil)
+        == all.entropy)
+  }
+
+  @Test("the first of equal scores wins; probabilities need not sum to 1")
+  func ties() {
+    let scores: [Float] = [0.25, 0.5, 0.5, 0, 0, 0, 1, 1, 1]
+    for isProbability in [false, true] {
+      let result = Prediction(scores, classes: 3, isProbability: isProbability)
+      #expect(result.labels == [1, 0, 0])
+      if isProbability {
+        #expect(result.confidence == [0.5, 0, 1] && result.probabilities == scores)
+        #expect(result.negatives == [0, 0b111, 0])
+      }
+    }
+  }
+
+  @Test(
+    "a pixel that is not a number has no label and no marks, and is as uncertain as can be",
+    arguments: [1, 3, 19], [false, true])
+  func notANumber(_ classes: Int, isProbability: Bool) {
+    for place in 0..<classes {
+      var scores = [Float](repeating: 0, count: 33 * classes)
+      for n in 0..<33 { scores[n * classes] = isProbability ? 1 : 1e4 }
+      scores[5 * classes + place] = .nan
+      let result = Prediction(scores, classes: classes, isProbability: isProbability)
+      for n in 0..<33 {
+        #expect(result.labels[n] == (n == 5 ? 255 : 0))
+        #expect(result.confidence[n] == (n == 5 ? 0 : 1))
+      }
+      let bytes = (classes + 7) / 8
+      #expect(result.negatives[5 * bytes..<6 * bytes].allSatisfy { $0 == 0 })
+      #expect(result.probabilities[5 * classes + place].isNaN)
+      #expect(abs(result.entropy - 1.0 / 33) < 1e-9)
+    }
+  }
+
+  @Test("scores of ±1e4 and minus infinity have probabilities of 0 and 1")
+  func extremes() {
+    let result = Prediction([1e4, -1e4, 0, -.infinity, 3, -.infinity], classes: 3)
+    #expect(result.labels == [0, 1] && result.confidence == [1, 1])
+    #expect(result.probabilities == [1, 0, 0, 0, 1, 0])
+    #expect(result.negatives == [0b110, 0b101] && result.entropy == 0)
+  }
+
+  @Test("any number of threads gives the same bits", arguments: [5, 19])
+  func threads(_ classes: Int) {
+    var random = SplitMix64(seed: 3)
+    let scores = random.floats(300 * 71 * classes, bound: 5)
+    let one = Prediction(scores, classes: classes)
+    for threads: Int32 in [2, 3] {
+      let isEqual = Prediction(scores, classes: classes, threads: threads) == one
+      #expect(isEqual, "\(threads) threads")
+    }
+  }
+
+  @Test("blending takes the other image from right to left", arguments: [1, 3, 19, 22])
+  func blend(_ classes: Int) {
+    let (height, width) = (40, 37)
+    var random = SplitMix64(seed: 4)
+    let before = random.floats(height * width * classes)
+    let mirrored = random.floats(height * width * classes)
+    for threads: Int32 in [1, 2] {
+      var p = before
+      d3k_blend_flipped(threads, &p, mirrored, Int64(height), Int64(width), Int64(classes))
+      let isEqual = p.indices.allSatisfy { index in
+        let (pixel, c) = (index / classes, index % classes)
+        let other = pixel / width * width + width - 1 - pixel % width
+        return p[index] == (before[index] + mirrored[other * classes + c]) * 0.5
+      }
+      #expect(isEqual, "\(threads) threads")
+    }
+  }
+}

@@ -1,0 +1,230 @@
+"""Runs das3-run adapt on the street frames: whole, paused and resumed, with teachers, and on rubbish.
+
+    python Tests/adapt.py DAS3_RUN STREET
+
+STREET is examples/street. A run that was paused and resumed must give the same bytes as one that was
+not; mIoU must be what evaluate says; rubbish must end with one line and the right exit code.
+Prints what it checks and, last, how many checks passed.
+"""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+STEPS = "a=3,b=4,c=3"
+STEP_COUNT = 10
+
+
+class Checks:
+    def __init__(self):
+        self.counts = {True: 0, False: 0}
+
+    def __call__(self, what, good, found=""):
+        self.counts[bool(good)] += 1
+        print(f"{'ok    ' if good else 'FAILED'}  {what}{'' if good else f': {found}'}", flush=True)
+
+
+class Program:
+    def __init__(self, program, street, scratch):
+        self.program, self.street, self.scratch = program, street, scratch
+        self.frames, self.truth = street / "frames", street / "truth"
+        self.model = street / "street.onnx"
+
+    def command(self, output, *arguments, command="adapt", **options):
+        options = {"model": self.model, "input": self.frames, "output": output} | options
+        words = [self.program, command]
+        for name, value in options.items():
+            if value is not None:
+                words += [f"--{name.replace('_', '-')}", value]
+        return [str(word) for word in [*words, *arguments]]
+
+    def run(self, *arguments, **options):
+        return subprocess.run(
+            self.command(*arguments, **options), capture_output=True, text=True, timeout=600
+        )
+
+    def events(self, *arguments, **options):
+        """The JSON lines of a run that must succeed."""
+        result = self.run(*arguments, "--json", **options)
+        if result.returncode:
+            raise SystemExit(f"{options}: {result.stderr.strip()}")
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def pause(self, after, *arguments, **options):
+        """Sends SIGINT once `after` steps are done; the events and the exit code."""
+        words = self.command(*arguments, "--json", **options)
+        events = []
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(words, text=True, **pipes) as process:
+            for line in process.stdout:
+                events.append(json.loads(line))
+                if events[-1].get("total_step") == after and events[-1]["event"] == "step":
+                    process.send_signal(signal.SIGINT)
+            return events, process.wait()
+
+
+def steps(events):
+    return [event for event in events if event["event"] == "step"]
+
+
+def without_times(events):
+    timed = ("seconds", "memory_bytes")
+    return [{k: v for k, v in event.items() if k not in timed} for event in steps(events)]
+
+
+def whole_run(das3, check):
+    """Returns its events and its bytes."""
+    output = das3.scratch / "whole.onnx"
+    strips = das3.scratch / "strips"
+    measured = {"val": das3.frames, "truth": das3.truth, "evaluate_every": 2, "strip": strips}
+    events = das3.events(output, steps=STEPS, set="stops_early=0", **measured)
+    taken, last = steps(events), events[-1]
+    check("one line per step", [e["total_step"] for e in taken] == list(range(1, STEP_COUNT + 1)))
+    check("stages in order", "".join(e["stage"] for e in taken) == "aaabbbbccc")
+    check("every loss is a number", all(isinstance(e["loss"], float) for e in taken))
+    check("then a summary", last["event"] == "summary" and last["done"], last)
+    check("of all steps and frames", (last["steps"], last["frames"]) == (STEP_COUNT, 8), last)
+    curve = [e["step"] for e in events if e["event"] == "evaluation"]
+    check("mIoU on the way", curve == [0, 2, 3, 4, 6, 7, 8, 10], curve)
+    for model, name in ((das3.model, "miou_before"), (output, "miou_after")):
+        words = das3.command(None, "--json", command="evaluate", model=model, truth=das3.truth)
+        found = json.loads(subprocess.run(words, capture_output=True, text=True).stdout)["miou"]
+        check(f"{name} is what evaluate says", found == last[name], f"{found}, {last[name]}")
+    check("four strips", len(list(strips.glob("*_strip.png"))) == 4)
+    return events, output.read_bytes()
+
+
+def paused_run(das3, check, events, whole):
+    for after in (2, 5, 9):
+        output, checkpoint = das3.scratch / f"paused{after}.onnx", das3.scratch / f"{after}.das3"
+        options = {"steps": STEPS, "set": "stops_early=0", "checkpoint": checkpoint}
+        first, code = das3.pause(after, output, **options)
+        check(f"paused at step {after}: exit code 0", code == 0, code)
+        check("a model and a checkpoint are there", output.exists() and checkpoint.exists())
+        check("the summary says so", first[-1]["done"] is False, first[-1])
+        second = das3.events(output, "--resume", **options)
+        joined = without_times(first) + without_times(second)
+        check("the steps of both are those of the whole run", joined == without_times(events))
+        check("and so are the bytes", output.read_bytes() == whole)
+        third = das3.events(output, "--resume", **options)
+        check("resumed at the end: nothing to do", steps(third) == [] and third[-1]["done"], third)
+        check("same bytes", output.read_bytes() == whole)
+
+
+def teachers(das3, check):
+    output = das3.scratch / "student.onnx"
+    stored, arrays = das3.scratch / "stored", das3.scratch / "arrays"
+    subprocess.run(
+        das3.command(stored, command="segment", save="labels,confidence"), capture_output=True
+    )
+    arrays.mkdir()
+    random = np.random.default_rng(3)
+    class_count = len(json.loads(das3.run(None, "--json", command="info", input=None).stdout)["classes"])
+    for number, path in enumerate(sorted(das3.frames.glob("*.png"))):
+        scores = random.random((class_count, 30, 40))
+        scores /= scores.sum(axis=0)
+        np.save(arrays / f"{path.stem}.npy", scores.astype(np.float16 if number % 2 else np.float32))
+    for name, teacher in (("network", das3.model), ("labels", stored), ("arrays", arrays)):
+        events = das3.events(output, teacher=teacher, steps="b=2,c=2")
+        found = "".join(event["stage"] for event in steps(events))
+        check(f"teacher of {name}: no stage a", found and "a" not in found, found)
+    (stored / "confidence" / "street3.png").unlink()
+    (arrays / "street5.npy").write_bytes((arrays / "street5.npy").read_bytes()[:-9])
+    (arrays / "street6.npy").unlink()
+    lost = {"street3 has no confidence": stored, "prediction of frame street6": arrays}
+    for words, teacher in lost.items():
+        rubbish(das3, check, 1, words, teacher=teacher)
+    np.save(arrays / "street6.npy", np.zeros((class_count + 1, 4, 4), np.float32))
+    rubbish(das3, check, 1, "do not fit its shape", teacher=arrays, steps="b=1")
+    np.save(arrays / "street5.npy", np.zeros((2, 2), np.float64))
+    rubbish(das3, check, 1, "expected classes x height x width", teacher=arrays, steps="b=1")
+    np.save(arrays / "street5.npy", np.zeros((class_count, 4, 4), np.float32))
+    rubbish(das3, check, 1, f"{class_count + 1} classes", teacher=arrays, steps="b=1")
+
+
+def rubbish(das3, check, code, words, *arguments, **options):
+    output = das3.scratch / "rubbish.onnx"
+    result = das3.run(options.pop("output", output), *arguments, **options)
+    lines = result.stderr.strip().splitlines()
+    good = result.returncode == code and lines and words in lines[0] and not output.exists()
+    # Wrong usage is followed by how it should be.
+    good = good and (code == 2 or len(lines) == 1) and not result.stdout
+    check(f"exit code {code}, \"… {words} …\"", good, f"{result.returncode}, {result.stderr.strip()}")
+
+
+def all_rubbish(das3, check):
+    def bad(*arguments, **options):
+        rubbish(das3, check, *arguments, **options)
+
+    scratch = das3.scratch
+    empty = scratch / "empty"
+    empty.mkdir()
+    damaged = scratch / "damaged.das3"
+    damaged.write_bytes(b"not a checkpoint")
+    larger = scratch / "larger"
+    subprocess.run(["ffmpeg", "-version"], capture_output=True, check=False)
+    bad(1, "cannot read", input=scratch / "nothing")
+    bad(1, "no images", input=empty)
+    bad(1, "cannot read", model=scratch / "nothing.onnx")
+    bad(1, str(das3.frames / "street0.png"), model=das3.frames / "street0.png")
+    bad(1, "no directory", output=scratch / "no" / "where.onnx")
+    bad(1, "it is no file", output=empty)
+    bad(1, "both", output=das3.model)
+    bad(1, "no directory", checkpoint=scratch / "no" / "where.das3")
+    bad(1, "damaged.das3", "--resume", checkpoint=damaged)
+    bad(1, "no such directory of truth", val=das3.frames, truth=scratch / "nothing")
+    bad(1, "no images", val=empty, truth=das3.truth)
+    bad(1, "has no truth", val=das3.frames, truth=empty)
+    bad(1, "nothing.json", val=das3.frames, truth=das3.truth, class_map=scratch / "nothing.json")
+    bad(1, "alpha is -1", set="alpha=-1")
+    bad(1, "memory", memory_limit="10K")
+    bad(2, "'--truth' needs '--val DIR'", truth=das3.truth)
+    bad(2, "'--val' needs '--truth DIR'", val=das3.frames)
+    bad(2, "'--resume' needs '--checkpoint FILE'", "--resume")
+    bad(2, "'--evaluate-every' needs", evaluate_every=3)
+    bad(2, '"omega" is not a setting; known are stages, steps_a', set="omega=1")
+    bad(2, "expected name=value", set="alpha")
+    bad(2, "alpha is \"x\"; expected a number", set="alpha=x")
+    bad(2, "expected relative, sgd, adamw", set="optimizer=newton")
+    bad(2, "such as a=100", steps="100")
+    bad(2, "such as a=100", steps="a=1,d=2")
+    bad(2, "expected a number for tent", method="tent", steps="a=1")
+    bad(2, "of method das3", stages="ba")
+    bad(2, "of method das3", method="bn", stages="a")
+    bad(2, "--every 0", every=0)
+    bad(2, "magic", method="magic")
+    bad(2, "WIDTHxHEIGHT", size="large")
+
+
+def other_runs(das3, check):
+    output = das3.scratch / "other.onnx"
+    for method in ("tent", "bn", "entropy", "maxsquare", "selftrain"):
+        events = das3.events(output, method=method, steps="3")
+        found = [(event["stage"], event["step"]) for event in steps(events)]
+        check(f"method {method}: three steps", found == [(None, n) for n in (1, 2, 3)], found)
+    events = das3.events(output, steps="a=2", stages="a", every=3, limit=2)
+    check("every third frame, two of them", events[-1]["frames"] == 2, events[-1])
+    events = das3.events(output, steps="a=1", stages="a", input=das3.frames / "street0.png")
+    check("one image", events[-1]["frames"] == 1, events[-1])
+
+
+def main(program, street):
+    check = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        das3 = Program(program, street, pathlib.Path(scratch))
+        events, whole = whole_run(das3, check)
+        paused_run(das3, check, events, whole)
+        other_runs(das3, check)
+        teachers(das3, check)
+        all_rubbish(das3, check)
+    print(f"{check.counts[True]} passed, {check.counts[False]} failed")
+    return 1 if check.counts[False] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

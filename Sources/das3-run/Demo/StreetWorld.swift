@@ -1,4 +1,5 @@
-// A look and a seed in, a frame and its truth out.
+// A look and seeds in, frames and their truth out.
+import ArgumentParser
 
 /// A frame whose every pixel is known.
 struct LabelledFrame {
@@ -8,12 +9,15 @@ struct LabelledFrame {
 }
 
 /// The streets of one look.
-struct StreetWorld {
-  let look: Look
+enum StreetWorld: String, ExpressibleByArgument, CaseIterable {
+  case day, dusk
 
   static let size = PixelSize(width: 320, height: 240)
 
-  /// Draws a street; the same seed gives the same bytes on every machine.
+  var look: Look { self == .day ? .day : .dusk }
+
+  /// Draws a street; the same seed gives the same bytes on every machine, and the same street in
+  /// both looks.
   func frame(seed: UInt64) -> LabelledFrame {
     var random = SplitMix64(seed: seed)
     let fine = PixelSize(
@@ -21,7 +25,33 @@ struct StreetWorld {
     let scene = StreetScene(look, size: fine, &random)
     let lens = Lens(look, &random)
     var frame = Frame()
+    frame.stem = "\(rawValue)\(seed)"
+    frame.name = frame.stem
     let truth = lens.develop(scene.painted(), size: Self.size, &random, into: &frame)
     return LabelledFrame(frame: frame, truth: truth)
+  }
+
+  /// Draws a street for each seed.
+  func frames(seeds: Range<UInt64>) -> [LabelledFrame] {
+    var progress = ProgressBar(title: "draw", count: seeds.count)
+    defer { progress.clear() }
+    return seeds.enumerated().map { index, seed in
+      defer { progress.update(finished: index + 1) }
+      return frame(seed: seed)
+    }
+  }
+}
+
+extension Labeller {
+  /// Compares what a model says of frames with their truth.
+  func evaluate(
+    _ model: ModelHandle, on frames: [LabelledFrame]
+  ) throws(Failure) -> EvaluatorHandle.Result {
+    try setModel(model)
+    let evaluator = try EvaluatorHandle(classes: classes, ignoreLabel: ignoreLabel)
+    for labelled in frames {
+      try evaluator.add(labels: try label(labelled.frame), truth: labelled.truth)
+    }
+    return try evaluator.result()
   }
 }

@@ -345,95 +345,254 @@ DAS3_API das3_status das3_segmenter_get_info(const das3_segmenter *segmenter,
 DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
 
 /* Adapters -------------------------------------------------------------------------------
- * A trainable copy of a model's weights and the frames it learns from. A step takes the next
- * frames, computes the losses and their gradient by backpropagation through the whole network, and
- * moves the weights by stochastic gradient descent. So far there is one loss, that of the alignment
- * stage of DAS3: alpha * focal entropy + beta * diversity.
+ * A trainable copy of a model's weights, and the frames of the place it is to become good at. The
+ * stages of DAS3 (Wang, Liang, Zhang: "Give Me Your Trained Model", 2021) need neither labels nor
+ * the data that the model was trained with:
+ *
+ *     (a) alignment        makes predictions certain and diverse; the classifier stays as it is
+ *     (b) self-training    learns what it predicts with certainty, and what it certainly does not
+ *     (c) propagation      learns from its easy frames, and from pairs of hard ones cut together
+ *
+ *     das3_adapter *adapter = NULL;
+ *     das3_model *better = NULL;
+ *     das3_adapter_create(&adapter, model, NULL);
+ *     while (camera_gives(&frame)) das3_adapter_add_frame(adapter, &frame);
+ *     das3_adapter_run(adapter, NULL, NULL);
+ *     das3_adapter_snapshot(&better, adapter);
+ *     das3_model_save(better, "better.onnx");
  *
  * Owner        you, from das3_adapter_create to das3_adapter_free. It keeps its model alive; what
  *              das3_adapter_snapshot gives is yours and independent of it.
- * Threads      one thread at a time per adapter; different adapters and segmenters run side by side.
- * Errors       a negative das3_status leaves the weights as they were.
- * Determinism  the same model, frames, options and machine give the same bits, whatever the memory
- *              limit. Another thread count may change sums inside oneDNN; the gradient of one frame
- *              by a parameter then differs by at most 1e-2 of its norm, and mostly by 1e-5: more only
- *              where an activation's input is so near to 0 that rounding decides its sign.
+ * Threads      one thread at a time per adapter, but das3_adapter_cancel from any; different
+ *              adapters and segmenters run side by side.
+ * Errors       a negative das3_status leaves the weights as they were before the call; of
+ *              das3_adapter_run, as they were after its last whole step.
+ * Determinism  the same model, frames, options, seed and machine give the same bits, whatever the
+ *              memory limit, and however often it was paused, or saved and resumed. Another thread
+ *              count may change sums inside oneDNN; the gradient of one frame by a parameter then
+ *              differs by at most 1e-2 of its norm, and mostly by 1e-5: more only where an
+ *              activation's input is so near to 0 that rounding decides its sign.
  */
 typedef struct das3_adapter das3_adapter;
 
+typedef enum das3_method {
+  DAS3_METHOD_DAS3 = 0,
+  DAS3_METHOD_BN = 1,        /* BatchNormalization statistics re-estimated, nothing trained     */
+  DAS3_METHOD_TENT = 2,      /* entropy; scale and shift of BatchNormalization (Wang 2021)      */
+  DAS3_METHOD_ENTROPY = 3,   /* entropy; everything (Vu 2019)                                   */
+  DAS3_METHOD_MAXSQUARE = 4, /* -1/2 sum of p^2; everything (Chen 2019)                         */
+  DAS3_METHOD_SELFTRAIN = 5, /* positive labels of every class alone (Zou 2018)                 */
+  DAS3_METHOD_SUPERVISED = 6 /* cross-entropy with the labels that come with the frames         */
+} das3_method;
+
 typedef enum das3_batch_norm {
-  DAS3_BATCH_NORM_FROZEN = 0,    /* running statistics are used and kept; scale and shift train */
-  DAS3_BATCH_NORM_BATCH = 1,     /* each frame's own statistics; the running ones follow        */
-  DAS3_BATCH_NORM_STATISTICS = 2 /* the running statistics follow the frames; nothing is trained */
+  DAS3_BATCH_NORM_DEFAULT = 0,   /* as the method wants it: BN statistics, TENT batch, else frozen */
+  DAS3_BATCH_NORM_FROZEN = 1,    /* running statistics are used and kept; scale and shift train */
+  DAS3_BATCH_NORM_BATCH = 2,     /* each frame's own statistics; the running ones follow        */
+  DAS3_BATCH_NORM_STATISTICS = 3 /* the running statistics follow the frames; nothing is trained */
 } das3_batch_norm;
+
+typedef enum das3_optimizer {
+  DAS3_OPTIMIZER_RELATIVE = 0, /* SGD whose rates are fractions of each tensor's own norm: the
+                                  gradient of every tensor is brought to that length first       */
+  DAS3_OPTIMIZER_SGD = 1,      /* momentum, weight decay, clipping                               */
+  DAS3_OPTIMIZER_ADAMW = 2
+} das3_optimizer;
 
 typedef struct das3_adapter_options {
   uint32_t struct_size;
+  int32_t method;         /* das3_method                                                    */
+  const char *stages;     /* of DAS3, in this order: any of "a", "b", "c"; NULL = "abc"      */
+  uint64_t seed;          /* of orders, masks and augmentation                              */
   uint32_t threads;       /* worker threads; 0 = one per core                               */
-  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size; a model of
-                             any size needs them                                            */
   int32_t precision;      /* das3_precision; weights, losses and sums stay float32           */
-  int32_t batch_norm;     /* das3_batch_norm                                                */
+  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, else that of
+                             the first frame, rounded to the model's stride multiple         */
+  uint64_t memory_limit;  /* bytes of everything: beyond it activations are computed again
+                             instead of kept, labels go to disk, frames are refused; 0 = none */
+  const char *scratch_directory; /* for labels beyond the limit; NULL = $TMPDIR or /var/tmp    */
+  const char *trained;    /* names of parameters, separated by spaces; * and ? stand for any
+                             characters; NULL = as the method says                          */
+  const char *frozen;     /* likewise: not trained after all; NULL = none                   */
+  const char *classifier; /* likewise: frozen in stage (a), at classifier_rate later; NULL = the
+                             last layers before the scores                                  */
+
+  /* Schedule. A stage also ends by itself when going on would do harm. */
+  int32_t steps_a, steps_b, steps_c;    /* at most; other methods: steps_a; 0 = by epochs    */
+  int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 too = default           */
+  int32_t label_rounds;   /* how often stage (b) makes its labels                           */
   int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
-  int32_t max_steps;      /* rates fall to 0 at this step (1 - step/max_steps)^0.9; 0 = constant */
-  uint64_t memory_limit;  /* bytes for everything but the frames; activations are then computed
-                             again instead of kept, as far as needed; 0 = no limit          */
-  double learning_rate;   /* from 0                                                         */
+  int32_t augment;        /* 1: colour jitter and blur in (b) and (c)                       */
+  int32_t flip;           /* 1: mirrored frames too, and predictions for labels from both     */
+  int32_t stops_early;    /* 0: every stage takes all its steps                             */
+  int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
+
+  /* The step. */
+  int32_t optimizer;      /* das3_optimizer                                                 */
+  int32_t batch_norm;     /* das3_batch_norm                                                */
+  double rate_a, rate_b, rate_c; /* at the first step of the stage; other methods: rate_a; 0 =
+                             default of the optimizer. They fall by (1 - step / steps)^power */
+  double classifier_rate; /* times the rate                                                 */
+  double power;           /* 0 = constant                                                   */
   double momentum, weight_decay;
   double clip_norm;       /* largest Euclidean norm of the gradient; 0 = any                */
   double statistics_momentum; /* how far running statistics move with each frame, 0 to 1     */
-  double alpha, beta, gamma, lambda; /* of the losses                                       */
-  const char *trained;    /* names of parameters, separated by spaces; * and ? stand for any
-                             characters; NULL = all                                         */
-  const char *frozen;     /* likewise: not trained after all; NULL = none                   */
-} das3_adapter_options;   /* later fields go at the end; missing ones take the default      */
+  double teacher_momentum; /* how much of itself the teacher of (c) keeps each step, 0 to 1    */
 
+  /* The losses: a factor of 0 turns one off. */
+  double alpha;           /* of focal entropy, in (a)                                       */
+  double beta;            /* of diversity, in (a)                                           */
+  double gamma, lambda;   /* exponent of focal entropy; how little uncertain pixels count    */
+  double positive_weight, negative_weight; /* in (b)                                        */
+  double easy_weight, mixed_weight;        /* in (c)                                        */
+  double positive_share;  /* of each class's pixels that keep their label: K, 0 to 1        */
+  double negative_threshold; /* probability below which a class is certainly not the pixel's   */
+  double easy_share;      /* of the frames, the most certain first                          */
+} das3_adapter_options;    /* later fields go at the end; missing ones take the default      */
+
+/** What the last step did. A loss that is off is 0. */
 typedef struct das3_adapter_report {
   uint32_t struct_size;
+  int32_t stage;          /* 'a', 'b', 'c'; of other methods 0                              */
+  int64_t step, step_count;             /* of the stage: taken, and at most                  */
+  int64_t total_step, total_step_count; /* of the whole schedule, likewise                   */
+  int32_t round;          /* how often the stage has made labels                            */
+  int32_t labelling;      /* 1: no step, but labels_done of label_count frames have theirs    */
+  int64_t labels_done, label_count;
   int32_t skipped;        /* 1: the gradient was not finite, and no weight was moved          */
-  int64_t step;           /* steps taken so far                                             */
-  double loss;            /* alpha * focal_entropy + beta * diversity, mean over the batch   */
+  int32_t stage_done;     /* 1: the last step of its stage                                  */
+  int32_t stopped_early;  /* 1: the stage ended before its last step                        */
+  int32_t done;           /* 1: nothing is left to do                                       */
+  double loss;            /* the weighted sum of those below, mean over the batch            */
   double focal_entropy;   /* mean of (1 - h)^gamma h, h = entropy / log(classes)             */
   double diversity;       /* sum of q log q / log(classes), q = mean of exp(-lambda h) p     */
+  double positive;        /* cross-entropy with positive labels; supervised: with the truth   */
+  double negative;        /* -log(1 - p) of the classes that a pixel is not                   */
+  double mixed;           /* cross-entropy of frames cut together                           */
   double entropy;         /* mean of h, 0 to 1                                              */
+  double max_square;      /* mean of -1/2 sum of p^2                                        */
+  double label_coverage;  /* pixels with a positive label, 0 to 1                           */
+  double agreement;       /* pixels labelled as when the stage began, 0 to 1                 */
   double gradient_norm;   /* before clipping                                                */
   double learning_rate;   /* of this step                                                   */
   double seconds;         /* the step took                                                  */
+  uint64_t memory_bytes;  /* in use                                                         */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
   uint32_t struct_size;
-  int32_t height, width;  /* pixels the network works on                                    */
+  int32_t height, width;  /* pixels the network works on; 0 before the first frame decides     */
   int32_t threads;
   int32_t precision;
-  int32_t frame_count;
-  uint64_t peak_bytes;    /* of everything but the frames; known before the first step       */
+  int32_t reserved;
+  int64_t frame_count;
+  uint64_t peak_bytes;    /* of everything but frames and labels; known before the first step   */
   double multiply_adds;   /* of one frame's convolutions and matrix products, both passes    */
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_adapter_info;
+
+/** Where frames come from that memory does not hold. */
+typedef struct das3_frame_source {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t count;          /* frames, from 1                                                 */
+  /** Describes frame `index`; its pixels stay until the next call. Always the same frame for the
+   *  same index; called by the thread that calls the adapter. Returns 0, else the call that wanted
+   *  the frame fails with DAS3_E_IO.                                                        */
+  int32_t (*read)(int64_t index, das3_image *image, void *payload);
+  void *payload;
+} das3_frame_source;
+
+/** What a teacher says of one frame: either probabilities, or labels and confidence. They may have
+ *  any size and are brought to that of the student's scores. */
+typedef struct das3_prediction {
+  uint32_t struct_size;
+  int32_t class_count;    /* set by the library: of the student                             */
+  int32_t height, width;  /* set by the library: of the frame; change them to those you give  */
+  const float *probabilities;         /* class_count x height x width                       */
+  const uint16_t *half_probabilities; /* the same as IEEE 754 binary16                       */
+  const uint8_t *labels;              /* height x width, 255 = none; and their probabilities,  */
+  const uint8_t *confidence;          /* 0 to 255 as 0 to 1                                  */
+} das3_prediction;
+
+typedef struct das3_teacher {
+  uint32_t struct_size;
+  int32_t reserved;
+  const das3_model *model; /* a network that only predicts, kept alive by the adapter; classes are
+                              matched by their names; or NULL and a callback:                 */
+  /** Predicts frame `index`; what it points to stays until the next call. Returns 0, else the call
+   *  that wanted the prediction fails with DAS3_E_IO.                                       */
+  int32_t (*predict)(int64_t index, const das3_image *image, das3_prediction *prediction,
+                     void *payload);
+  void *payload;
+} das3_teacher;
+
+/** Follows das3_adapter_run; a result other than 0 pauses it. */
+typedef int32_t (*das3_progress)(const das3_adapter_report *report, void *payload);
 
 /** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
 DAS3_API void das3_adapter_options_init(das3_adapter_options *options);
 
 /** Prepares a model for training: gradients of every operator on the way to a trained parameter,
- *  one plan for both passes, all memory. Nothing above the first trained parameter is computed.
+ *  one plan for both passes, all memory (where the size is known; else with the first frame).
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_MEMORY (the message
  *           names the smallest limit that would do).                                 Since 0.1 */
 DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *model,
                                          const das3_adapter_options *options);
 
 /** Adds a frame to learn from; it is copied. Frames may differ in size and format.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source),
+ *          DAS3_E_MEMORY (the memory limit has no room for it).                       Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
-/** One optimiser step on the next batch_size frames, in the order they were added, from the start
- *  again after the last. report may be NULL; else set report->struct_size first.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames).                                     Since 0.1 */
+/** Adds a frame with its truth, height x width class numbers without padding, 255 = ignore: for
+ *  DAS3_METHOD_SUPERVISED. Otherwise as das3_adapter_add_frame.                       Since 0.1 */
+DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter,
+                                                     const das3_image *image,
+                                                     const uint8_t *truth);
+
+/** Takes the frames from a callback instead, one at a time, as they are needed. The struct is
+ *  copied. Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside added frames).
+ *                                                                                    Since 0.1 */
+DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
+                                             const das3_frame_source *source);
+
+/** Black box: the labels of the first epoch of (b) come from this teacher, and stage (a), which
+ *  wants a network trained on the source, is left out. The struct is copied.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step).                      Since 0.1 */
+DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
+                                              const das3_teacher *teacher);
+
+/** One optimiser step, and before it whatever labels it needs. report may be NULL; else set
+ *  report->struct_size first. After the last step it does nothing but report `done`.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO, DAS3_E_SHAPE, DAS3_E_MEMORY,
+ *          DAS3_E_CANCELLED.                                                         Since 0.1 */
 DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
+
+/** Steps to the end of the schedule. progress may be NULL; it is called after every step, and while
+ *  labels are made; when it pauses the run, this returns DAS3_OK, and the next call goes on.
+ *  Returns as das3_adapter_step.                                                     Since 0.1 */
+DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progress,
+                                      void *payload);
+
+/** Ends the running das3_adapter_run or _step, else the next one, with DAS3_E_CANCELLED, at once or
+ *  after the frame in work. A later call goes on. From any thread.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 
 /** Makes a model of the weights as they are now: for das3_segmenter_set_model and das3_model_save.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
+
+/** Writes a checkpoint: everything that das3_adapter_resume needs but the model, the frames and the
+ *  options. path names a file in an existing directory; it is replaced when the new one is complete
+ *  and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_MEMORY.            Since 0.1 */
+DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
+
+/** Goes on where a checkpoint was written: in an adapter of the same model, frames and options, before
+ *  its first step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other options or frames; the
+ *  message says which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).     Since 0.1 */
+DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */

@@ -101,6 +101,9 @@ static void flip_rows(void *context, int64_t begin, int64_t end) {
       case 1:
         flip_row(row, j->width, 1);
         break;
+      case 3: /* marks of 17 to 24 classes */
+        flip_row(row, j->width, 3);
+        break;
       case 4:
         flip_row(row, j->width, 4);
         break;

@@ -77,3 +77,9 @@ void Sha256::finish(uint8_t *digest) {
 }
 
 }  // namespace d3o
+
+extern "C" void d3o_sha256(const d3o_part *parts, int64_t count, uint8_t *out) {
+  d3o::Sha256 hash;
+  for (int64_t i = 0; i < count; i++) hash.put(parts[i].bytes, parts[i].size);
+  hash.finish(out);
+}

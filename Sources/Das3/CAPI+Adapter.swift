@@ -3,48 +3,9 @@ import Das3Adapt
 import Das3Graph
 import Das3Runtime
 
-/// What `das3_adapter` points to: a trainer and the frames it goes round.
-final class AdapterObject {
-  let base: ModelObject
-  let trainer: Trainer
-  let request: AdapterRequest
-  let backendName: CString
-  private(set) var frames: [StoredFrame] = []
-  private var next = 0
-
-  init(_ base: ModelObject, _ request: AdapterRequest) throws(Das3Error) {
-    self.base = base
-    self.request = request
-    trainer = try Trainer(
-      base.model, height: request.height, width: request.width, losses: request.losses,
-      options: request.trainer)
-    backendName = CString(request.trainer.execution.backend == .oneDNN ? "onednn" : "openblas")
-  }
-
-  func add(_ frame: Frame) {
-    frames.append(StoredFrame(frame, channelCount: base.model.channelCount))
-  }
-
-  func step() throws(Das3Error) -> (report: SGD.Report, values: Losses.Values) {
-    guard !frames.isEmpty else { throw .argument("the adapter has no frames to learn from") }
-    var mean = Losses.Values()
-    let share = 1 / Double(request.batchSize)
-    for _ in 0..<request.batchSize {
-      try frames[next].withFrame { trainer.load($0) }
-      next = (next + 1) % frames.count
-      let values = try trainer.addGradient(scale: Float(share))
-      mean.total += share * values.total
-      mean.focalEntropy += share * values.focalEntropy
-      mean.diversity += share * values.diversity
-      mean.meanEntropy += share * values.meanEntropy
-    }
-    return (trainer.step(), mean)
-  }
-}
-
 @c @implementation
 public func das3_adapter_options_init(_ options: UnsafeMutablePointer<das3_adapter_options>?) {
-  unsafe options?.pointee = defaultAdapterOptions()
+  unsafe options?.pointee = AdapterRequest.defaults
 }
 
 @c @implementation
@@ -65,8 +26,54 @@ public func das3_adapter_add_frame(_ adapter: OpaquePointer?, _ image: UnsafePoi
   -> das3_status
 {
   status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
-    object.add(try unsafe Frame(image))
+    let object = try unsafe lendAdapter(adapter)
+    try object.add(try unsafe Frame(image), truth: nil)
+  }
+}
+
+@c @implementation
+public func das3_adapter_add_labelled_frame(
+  _ adapter: OpaquePointer?, _ image: UnsafePointer<das3_image>?, _ truth: UnsafePointer<UInt8>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe lendAdapter(adapter)
+    let frame = try unsafe Frame(image)
+    guard let truth = unsafe truth else { throw .argument("truth is NULL") }
+    let labels = unsafe Array(UnsafeBufferPointer(start: truth, count: frame.height * frame.width))
+    try object.add(
+      frame, truth: FrameSet.Truth(height: frame.height, width: frame.width, labels: labels))
+  }
+}
+
+@c @implementation
+public func das3_adapter_set_source(
+  _ adapter: OpaquePointer?, _ source: UnsafePointer<das3_frame_source>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe lendAdapter(adapter)
+    try object.setSource(try unsafe FrameSet(source))
+  }
+}
+
+@c @implementation
+public func das3_adapter_set_teacher(
+  _ adapter: OpaquePointer?, _ teacher: UnsafePointer<das3_teacher>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe lendAdapter(adapter)
+    guard unsafe teacher != nil else { throw .argument("teacher is NULL") }
+    let request = try unsafe VersionedStruct.read(teacher, defaults: das3_teacher(), "teacher")
+    if unsafe request.model != nil {
+      let model = try unsafe Handle.lend(request.model, as: ModelObject.self, "teacher.model")
+      try object.setTeacher { settings throws(Das3Error) in
+        try ModelTeacher(
+          model.model, student: object.base.model, options: settings.execution,
+          memoryLimit: settings.memoryLimit)
+      }
+    } else {
+      let callback = try unsafe CallbackTeacher(request, classCount: object.base.model.classCount)
+      try object.setTeacher { _ in callback }
+    }
   }
 }
 
@@ -75,20 +82,37 @@ public func das3_adapter_step(
   _ adapter: OpaquePointer?, _ report: UnsafeMutablePointer<das3_adapter_report>?
 ) -> das3_status {
   status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
-    let clock = ContinuousClock()
-    let start = clock.now
-    let (step, values) = try object.step()
-    let duration = (clock.now - start).components
+    let done = try unsafe lendAdapter(adapter).step()
     guard let report = unsafe report else { return }
-    let value = das3_adapter_report(
-      struct_size: 0, skipped: step.isSkipped ? 1 : 0, step: Int64(object.trainer.stepCount),
-      loss: values.total, focal_entropy: values.focalEntropy, diversity: values.diversity,
-      entropy: values.meanEntropy, gradient_norm: step.gradientNorm,
-      learning_rate: Double(step.rates.first ?? 0),
-      seconds: Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
-    try unsafe VersionedStruct.write(value, to: report, "report")
+    try unsafe VersionedStruct.write(das3_adapter_report(done), to: report, "report")
   }
+}
+
+@c @implementation
+public func das3_adapter_run(
+  _ adapter: OpaquePointer?, _ progress: das3_progress?, _ payload: UnsafeMutableRawPointer?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    let object = try unsafe lendAdapter(adapter)
+    var isPaused = false
+    func follow(_ report: Adaptation.Report) {
+      var record = das3_adapter_report(report)
+      record.struct_size = UInt32(MemoryLayout<das3_adapter_report>.size)
+      if let progress = unsafe progress, unsafe progress(&record, payload) != 0 { isPaused = true }
+    }
+    while !isPaused {
+      // While labels are made the run can only be cancelled: what is half done would be lost.
+      let report = try object.step(follow)
+      if report.isDone, report.step == 0 { return }
+      follow(report)
+      if report.isDone { return }
+    }
+  }
+}
+
+@c @implementation
+public func das3_adapter_cancel(_ adapter: OpaquePointer?) -> das3_status {
+  status { () throws(Das3Error) in try unsafe lendAdapter(adapter).cancel() }
 }
 
 @c @implementation
@@ -96,15 +120,27 @@ public func das3_adapter_snapshot(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ adapter: OpaquePointer?
 ) -> das3_status {
   status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      let object = try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
-      var provenance = Provenance(method: "das3")
-      provenance.stages = "a"
-      provenance.steps = object.trainer.stepCount
-      provenance.frames = object.frames.count
-      return try ModelObject(
-        object.base, weights: object.trainer.weights, provenance: provenance)
-    }
+    try unsafe create(out) { () throws(Das3Error) in try unsafe lendAdapter(adapter).snapshot() }
+  }
+}
+
+@c @implementation
+public func das3_adapter_save(_ adapter: OpaquePointer?, _ path: UnsafePointer<CChar>?)
+  -> das3_status
+{
+  status { () throws(Das3Error) in
+    let object = try unsafe lendAdapter(adapter)
+    try object.started().checkpoint.write(to: try unsafe filePath(path))
+  }
+}
+
+@c @implementation
+public func das3_adapter_resume(_ adapter: OpaquePointer?, _ path: UnsafePointer<CChar>?)
+  -> das3_status
+{
+  status { () throws(Das3Error) in
+    let object = try unsafe lendAdapter(adapter)
+    try object.resume(try unsafe filePath(path))
   }
 }
 
@@ -113,13 +149,13 @@ public func das3_adapter_get_info(
   _ adapter: OpaquePointer?, _ info: UnsafeMutablePointer<das3_adapter_info>?
 ) -> das3_status {
   status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
-    let execution = object.request.trainer.execution
+    let object = try unsafe lendAdapter(adapter)
+    let execution = object.settings.execution
     let value = unsafe das3_adapter_info(
-      struct_size: 0, height: Int32(object.request.height), width: Int32(object.request.width),
-      threads: Int32(execution.threads), precision: execution.usesBFloat16 ? 1 : 0,
-      frame_count: Int32(object.frames.count), peak_bytes: UInt64(object.trainer.byteCount),
-      multiply_adds: object.trainer.multiplyAdds, backend: object.backendName.start)
+      struct_size: 0, height: Int32(object.size.height), width: Int32(object.size.width),
+      threads: Int32(execution.threads), precision: execution.usesBFloat16 ? 1 : 0, reserved: 0,
+      frame_count: Int64(object.frameCount), peak_bytes: UInt64(object.peakByteCount),
+      multiply_adds: object.multiplyAdds, backend: object.backendName.start)
     try unsafe VersionedStruct.write(value, to: info, "info")
   }
 }
@@ -129,84 +165,36 @@ public func das3_adapter_free(_ adapter: OpaquePointer?) {
   unsafe Handle.end(adapter, as: AdapterObject.self)
 }
 
-private func defaultAdapterOptions() -> das3_adapter_options {
-  unsafe das3_adapter_options(
-    struct_size: UInt32(MemoryLayout<das3_adapter_options>.size), threads: 0, height: 0, width: 0,
-    precision: 0, batch_norm: Int32(DAS3_BATCH_NORM_FROZEN.rawValue), batch_size: 1, max_steps: 0,
-    memory_limit: 0, learning_rate: 2.5e-4, momentum: 0.9, weight_decay: 5e-4, clip_norm: 1,
-    statistics_momentum: 0.1, alpha: 0.002, beta: 0.0002, gamma: 3, lambda: 3, trained: nil,
-    frozen: nil)
+private func lendAdapter(_ adapter: OpaquePointer?) throws(Das3Error) -> AdapterObject {
+  try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
 }
 
-/// `das3_adapter_options`, checked.
-struct AdapterRequest {
-  let height, width: Int
-  let batchSize: Int
-  let losses: Losses
-  let trainer: Trainer.Options
-
-  init(_ pointer: UnsafePointer<das3_adapter_options>?, _ model: SegmentationModel)
-    throws(Das3Error)
-  {
-    let options = try unsafe VersionedStruct.read(
-      pointer, defaults: defaultAdapterOptions(), "options")
-    let size = try unsafe networkSize(height: options.height, width: options.width)
-    guard let height = size?.height ?? model.fixedHeight,
-      let width = size?.width ?? model.fixedWidth
-    else { throw .argument("height and width are 0; the network takes any size, so say which") }
-    (self.height, self.width) = (height, width)
-    batchSize = Int(unsafe options.batch_size)
-    guard (1...1024).contains(batchSize) else {
-      throw .argument("batch_size is \(batchSize); expected 1 to 1024")
-    }
-    let numbers = unsafe [
-      ("learning_rate", options.learning_rate), ("momentum", options.momentum),
-      ("weight_decay", options.weight_decay), ("clip_norm", options.clip_norm),
-      ("alpha", options.alpha), ("beta", options.beta), ("gamma", options.gamma),
-      ("lambda", options.lambda), ("max_steps", Double(options.max_steps)),
-    ]
-    for (name, value) in numbers
-    where !(value >= 0 && value <= Double(Float.greatestFiniteMagnitude)) {
-      throw .argument("\(name) is \(value); expected a number from 0")
-    }
-    let statisticsMomentum = unsafe options.statistics_momentum
-    guard (0...1).contains(statisticsMomentum) else {
-      throw .argument("statistics_momentum is \(statisticsMomentum); expected 0 to 1")
-    }
-    var losses = Losses()
-    losses.focalEntropy = Float(unsafe options.alpha)
-    losses.diversity = Float(unsafe options.beta)
-    losses.gamma = Float(unsafe options.gamma)
-    losses.lambda = Float(unsafe options.lambda)
-    self.losses = losses
-    var selection: ParameterSelection? = ParameterSelection(
-      rate: Float(unsafe options.learning_rate))
-    if let text = unsafe options.trained { selection?.trained = unsafe Self.patterns(text) }
-    if let text = unsafe options.frozen { selection?.frozen = unsafe Self.patterns(text) }
-    var batchNorm = Planner.Training.BatchNormMode.frozen
-    switch unsafe das3_batch_norm(rawValue: UInt32(bitPattern: options.batch_norm)) {
-    case DAS3_BATCH_NORM_FROZEN: break
-    case DAS3_BATCH_NORM_BATCH: batchNorm = .batch
-    case DAS3_BATCH_NORM_STATISTICS: (batchNorm, selection) = (.batch, nil)
-    case let other: throw .argument("batch_norm is \(other.rawValue); expected a das3_batch_norm")
-    }
-    var trainer = Trainer.Options(
-      execution: try unsafe executionOptions(
-        threads: options.threads, precision: options.precision),
-      selection: selection)
-    trainer.batchNorm = batchNorm
-    trainer.statisticsMomentum = Float(statisticsMomentum)
-    trainer.memoryLimit = unsafe options.memory_limit
-    trainer.sgd.momentum = Float(unsafe options.momentum)
-    trainer.sgd.weightDecay = Float(unsafe options.weight_decay)
-    let clipNorm = unsafe options.clip_norm
-    trainer.sgd.clipNorm = clipNorm > 0 ? clipNorm : nil
-    let maxSteps = Int(unsafe options.max_steps)
-    if maxSteps > 0 { trainer.sgd.schedule = .poly(maxSteps: maxSteps) }
-    self.trainer = trainer
-  }
-
-  private static func patterns(_ text: UnsafePointer<CChar>) -> [String] {
-    unsafe String(cString: text).split(separator: " ").map(String.init)
+extension das3_adapter_report {
+  fileprivate init(_ report: Adaptation.Report) {
+    self.init()
+    stage = Int32(report.letter?.rawValue ?? 0)
+    (step, step_count) = (Int64(report.step), Int64(report.stepCount))
+    (total_step, total_step_count) = (Int64(report.totalStep), Int64(report.totalStepCount))
+    round = Int32(report.round)
+    labelling = report.labelled == nil ? 0 : 1
+    (labels_done, label_count) = (Int64(report.labelled ?? 0), Int64(report.labelCount))
+    skipped = report.isSkipped ? 1 : 0
+    stage_done = report.isStageDone ? 1 : 0
+    stopped_early = report.isStoppedEarly ? 1 : 0
+    done = report.isDone ? 1 : 0
+    loss = report.losses.total
+    focal_entropy = report.losses.focalEntropy
+    diversity = report.losses.diversity
+    positive = report.losses.positive
+    negative = report.losses.negative
+    mixed = report.losses.mixed
+    entropy = report.losses.entropy
+    max_square = report.losses.maxSquare
+    label_coverage = report.labelCoverage
+    agreement = report.agreement
+    gradient_norm = report.gradientNorm
+    learning_rate = report.learningRate
+    seconds = report.seconds
+    memory_bytes = UInt64(report.byteCount)
   }
 }

@@ -89,13 +89,8 @@ public func das3_model_merge(
 public func das3_model_save(_ model: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> das3_status {
   status { () throws(Das3Error) in
     let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-    guard let path = unsafe path else { throw .argument("path is NULL") }
-    guard let file = unsafe String(validatingCString: path) else {
-      throw .argument("path is not UTF-8")
-    }
-    guard !file.isEmpty else { throw .argument("path is empty") }
     try object.model.save(
-      to: file,
+      to: try unsafe filePath(path),
       version: "\(DAS3_VERSION_MAJOR).\(DAS3_VERSION_MINOR).\(DAS3_VERSION_PATCH)")
   }
 }

@@ -52,3 +52,13 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
   }
   return result
 }
+
+/// A path to write to or read from.
+func filePath(_ path: UnsafePointer<CChar>?) throws(Das3Error) -> String {
+  guard let path = unsafe path else { throw .argument("path is NULL") }
+  guard let file = unsafe String(validatingCString: path) else {
+    throw .argument("path is not UTF-8")
+  }
+  guard !file.isEmpty else { throw .argument("path is empty") }
+  return file
+}

@@ -20,7 +20,7 @@ package struct ParameterSelection: Sendable, Equatable {
     self.classifierRate = classifierRate ?? rate
   }
 
-  /// What is trained, as disjoint ranges in rising order; neighbours are joined.
+  /// What is trained, as disjoint ranges in rising order, one a tensor.
   ///
   /// - Parameter parameters: of the model, in the order of the flat weight vector.
   /// - Returns: the groups "body" and "classifier", without one that is empty.
@@ -36,9 +36,9 @@ package struct ParameterSelection: Sendable, Equatable {
     for parameter in parameters where isTrained(parameter) {
       let range = parameter.offset..<parameter.offset + parameter.shape.elementCount
       if Self.matches(parameter.name, anyOf: classifier) {
-        Self.append(range, to: &head)
+        head.append(range)
       } else {
-        Self.append(range, to: &body)
+        body.append(range)
       }
     }
     let groups = [
@@ -53,14 +53,6 @@ package struct ParameterSelection: Sendable, Equatable {
     !parameter.isStatistic && parameter.shape.elementCount > 0
       && Self.matches(parameter.name, anyOf: trained)
       && !Self.matches(parameter.name, anyOf: frozen)
-  }
-
-  private static func append(_ range: Range<Int>, to ranges: inout [Range<Int>]) {
-    if let last = ranges.last, last.upperBound == range.lowerBound {
-      ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
-    } else {
-      ranges.append(range)
-    }
   }
 
   /// Whether one of the patterns matches the whole name.

@@ -12,7 +12,7 @@ package final class Trainer {
     package var statisticsMomentum: Float = 0.1
     /// What is trained, and how fast; nil = nothing: only statistics move.
     package var selection: ParameterSelection?
-    package var sgd = SGD()
+    package var optimizer = Optimizer()
     /// Bytes of everything the trainer takes; 0 = no limit.
     package var memoryLimit: UInt64 = 0
 
@@ -25,14 +25,15 @@ package final class Trainer {
 
   package let model: SegmentationModel
   package var losses: Losses
-  package var sgd: SGD
+  package private(set) var optimizer: Optimizer
   private let executor: Executor
-  private let groups: [ParameterGroup]
+  package private(set) var groups: [ParameterGroup]
   private let velocity: Arena
+  private let squares: Arena?
   private let scratch: Arena
-  private var input: FrameInput?
-  private let height, width: Int
-  /// Optimiser steps so far.
+  private var loader: FrameLoader
+  package let height, width: Int
+  /// Optimiser steps since the last `restart`.
   package private(set) var stepCount = 0
 
   /// Plans both passes.
@@ -50,11 +51,13 @@ package final class Trainer {
     self.model = model
     self.losses = losses
     (self.height, self.width) = (height, width)
-    sgd = options.sgd
+    loader = FrameLoader(model, height: height, width: width)
+    let optimizer = options.optimizer
+    self.optimizer = optimizer
     let groups = try options.selection?.groups(of: model.onnx.parameters) ?? []
     self.groups = groups
     let count = model.onnx.weights.count
-    try sgd.check(groups, weightCount: count)
+    try optimizer.check(groups, weightCount: count)
     var training = Planner.Training(
       isTrained: model.onnx.parameters.map { parameter in
         groups.contains { $0.ranges.contains { $0.contains(parameter.offset) } }
@@ -74,7 +77,8 @@ package final class Trainer {
     let scratchCount = Losses.scratchElementCount(
       pixelCount: scores[2] * scores[3], classCount: scores[1])
     func byteCount(_ schedule: Schedule) -> Int {
-      schedule.byteCount(parameterCount: count) + 4 * (count + scratchCount)
+      schedule.byteCount(parameterCount: count)
+        + 4 * ((optimizer.rule == .adamW ? 2 : 1) * count + scratchCount)
     }
     let limit = options.memoryLimit > 0 ? Int(clamping: options.memoryLimit) : .max
     // What is computed again prepares its weights a second time, so one turn may not do.
@@ -91,13 +95,15 @@ package final class Trainer {
     executor = try Executor(schedule, parameterCount: count)
     executor.setWeights(model.onnx.weights)
     velocity = try Arena(elementCount: count)
+    squares = optimizer.rule == .adamW ? try Arena(elementCount: count) : nil
     scratch = try Arena(elementCount: scratchCount)
   }
 
   /// Bytes of activations, weights, their derivatives, momentum and scratch: known before anything
   /// runs, and not exceeded.
   package var byteCount: Int {
-    executor.byteCount + 4 * (velocity.elementCount + scratch.elementCount)
+    executor.byteCount
+      + 4 * [velocity, squares, scratch].reduce(0) { $0 + ($1?.elementCount ?? 0) }
   }
 
   /// Of both passes of one frame.
@@ -109,20 +115,40 @@ package final class Trainer {
   /// The weights as they are now.
   package var weights: [Float] { executor.weights }
 
+  /// The same, lent.
+  package var weightsPointer: UnsafePointer<Float> { unsafe UnsafePointer(executor.weightsPointer) }
+
+  /// What the optimizer remembers: momentum and, for some rules, mean squares.
+  package var optimizerMemory: [[Float]] { [velocity, squares].compactMap { $0?.values } }
+
+  /// Goes on where another trainer of the same model, groups and optimizer stood.
+  ///
+  /// - Throws: `.argument` where the memory is not of this trainer's kind.
+  package func resume(_ weights: [Float], memory: [[Float]], stepCount: Int) throws(Das3Error) {
+    let arenas = [velocity, squares].compactMap { $0 }
+    guard weights.count == velocity.elementCount, memory.count == arenas.count,
+      memory.allSatisfy({ $0.count == weights.count })
+    else {
+      throw .argument("the optimizer's memory is not that of this model and optimizer")
+    }
+    for (arena, values) in zip(arenas, memory) { arena.fill(values) }
+    executor.setWeights(weights)
+    self.stepCount = stepCount
+  }
+
   /// The gradient since the last step.
   package var gradients: [Float] { executor.gradients }
 
   /// Puts a frame before the network.
-  package func load(_ frame: Frame) {
-    if input?.fits(frame) != true {
-      input = FrameInput(
-        frameHeight: frame.height, frameWidth: frame.width, height: height, width: width)
-    }
-    input?.read(frame, model, into: executor)
-  }
+  package func load(_ frame: Frame) { loader.load(frame, into: executor) }
 
   /// Puts an image before the network that is prepared already: channels × height × width.
   package func load(_ image: [Float]) { executor.write(image, to: 0) }
+
+  /// The loaded image as it lies in memory: height × width × channels, normalised.
+  ///
+  /// Valid until the next pass.
+  package var image: UnsafeMutablePointer<Float> { unsafe executor.input(0) }
 
   /// Adds the gradient of the losses on the loaded frame, times `scale`, to what is there.
   ///
@@ -170,15 +196,65 @@ package final class Trainer {
   /// Moves the weights by the gradient gathered since the last step, which starts again at 0.
   ///
   /// A gradient that is not finite moves nothing and is reported.
-  package func step() -> SGD.Report {
-    let report = unsafe sgd.step(
-      stepCount, groups, weights: executor.weightsPointer, gradient: executor.gradientsPointer,
-      velocity: velocity.pointer(at: 0), threads: executor.options.threads)
+  package func step() -> Optimizer.Report {
+    let report = unsafe optimizer.step(
+      stepCount, groups,
+      Optimizer.Vectors(
+        weights: executor.weightsPointer, gradient: executor.gradientsPointer,
+        velocity: velocity.pointer(at: 0), squares: squares?.pointer(at: 0)),
+      threads: executor.options.threads)
     stepCount += 1
     executor.clearGradients()
     executor.weightsChanged()
     return report
   }
+
+  /// Forgets the gradient gathered since the last step.
+  package func clearGradients() { executor.clearGradients() }
+
+  /// Starts a new schedule: what is trained of that which was selected at first, and how.
+  ///
+  /// - Parameters:
+  ///   - groups: parts of those the trainer was made for.
+  ///   - optimizer: of the same rule as the first.
+  /// - Throws: `.argument` as `Optimizer.check`.
+  package func restart(_ groups: [ParameterGroup], _ optimizer: Optimizer) throws(Das3Error) {
+    try optimizer.check(groups, weightCount: velocity.elementCount)
+    self.groups = groups
+    self.optimizer = optimizer
+    stepCount = 0
+    for arena in [velocity, squares] { arena?.clear() }
+  }
+}
+
+/// The same network, predicting.
+extension Trainer {
+  /// Labels, probabilities and marks of the loaded frame, by the weights as they are now.
+  ///
+  /// - Parameters:
+  ///   - prediction: receives them.
+  ///   - negativeThreshold: probability below which a class is marked.
+  ///   - probabilities: receives those of all classes, channels last; nil = not wanted.
+  package func predict(
+    into prediction: inout Prediction, negativeThreshold: Float,
+    probabilities: UnsafeMutablePointer<Float>? = nil
+  ) {
+    executor.run()
+    let scores = executor.plan.outputs[0]
+    unsafe prediction.fill(
+      scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
+      negativeThreshold: negativeThreshold, probabilities: probabilities,
+      threads: executor.options.threads)
+  }
+
+  /// Swaps the weights with those of `other`, which is as long.
+  package func exchangeWeights(with other: Arena) {
+    unsafe other.exchange(with: executor.weightsPointer)
+    executor.weightsChanged()
+  }
+
+  /// Takes new weights, which are as many.
+  package func setWeights(_ weights: [Float]) { executor.setWeights(weights) }
 }
 
 extension [UInt8]? {

@@ -19,6 +19,12 @@ extension OnnxModel {
     provenance == nil ? source.hash(weights: weights) : sourceHashIfDerived
   }
 
+  /// Hashes of the file it came from and of its weights: equal for the same model on any machine.
+  package var fingerprint: String {
+    let weights = WholeFile.hexadecimal(WholeFile.digest([.floats(weights)]))
+    return "\(sourceHash() ?? "unknown") \(weights)"
+  }
+
   /// Writes the file it came from with its own weights, whole or not at all.
   ///
   /// - Parameters:

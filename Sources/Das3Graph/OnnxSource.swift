@@ -49,8 +49,7 @@ internal import COnnx
     } catch {
       return nil
     }
-    let digits = Array("0123456789abcdef")
-    return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    return WholeFile.hexadecimal(digest)
   }
 
   /// Writes the file with these weights; `metadata` replaces entries of the same keys.

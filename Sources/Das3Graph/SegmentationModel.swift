@@ -15,6 +15,10 @@ package final class SegmentationModel: Sendable {
   package let fixedWidth: Int?
   /// The largest factor by which the network makes its input smaller.
   package let strideMultiple: Int
+  /// Indices of the parameters of the last layers before the scores.
+  package let classifierParameters: Set<Int>
+  /// Indices of scales and shifts of BatchNormalization.
+  package let batchNormParameters: Set<Int>
 
   package var classes: [String] {
     metadata.classes ?? (0..<classCount).map { "class \($0)" }
@@ -83,6 +87,8 @@ package final class SegmentationModel: Sendable {
     }
     classCount = scores[1]
     strideMultiple = probe.strideMultiple
+    classifierParameters = probe.classifierParameters.filter { !onnx.parameters[$0].isStatistic }
+    batchNormParameters = probe.batchNormParameters
     if let classes = metadata.classes, classes.count != scores[1] {
       throw .shape("metadata names \(classes.count) classes; the network scores \(scores[1])")
     }
@@ -107,6 +113,8 @@ package final class SegmentationModel: Sendable {
     fixedHeight = base.fixedHeight
     fixedWidth = base.fixedWidth
     strideMultiple = base.strideMultiple
+    classifierParameters = base.classifierParameters
+    batchNormParameters = base.batchNormParameters
   }
 
   /// Writes the ONNX file it came from with its own weights, and with the metadata that came from

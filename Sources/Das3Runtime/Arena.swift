@@ -31,12 +31,33 @@ import Glibc
   /// Valid as long as the arena.
   package func pointer(at offset: Int) -> UnsafeMutablePointer<Float> { unsafe start + offset }
 
-  /// Copies `values` to the front.
-  func fill(_ values: [Float], at offset: Int = 0) {
+  /// Copies `values`, which must fit.
+  package func fill(_ values: [Float], at offset: Int = 0) {
     unsafe values.withUnsafeBufferPointer { source in
       if let base = source.baseAddress, source.count > 0 {
         unsafe (start + offset).update(from: base, count: source.count)
       }
     }
+  }
+
+  /// Copies as many elements as it has.
+  package func copy(from source: UnsafePointer<Float>) {
+    unsafe start.update(from: source, count: elementCount)
+  }
+
+  /// Zeros everywhere.
+  package func clear() { unsafe start.update(repeating: 0, count: elementCount) }
+
+  /// Swaps the content with that of as many elements elsewhere.
+  package func exchange(with other: UnsafeMutablePointer<Float>) {
+    for index in 0..<elementCount {
+      unsafe (start[index], other[index]) = (other[index], start[index])
+    }
+  }
+
+  /// A copy of the content.
+  package var values: [Float] {
+    get { unsafe Array(UnsafeBufferPointer(start: start, count: elementCount)) }
+    set { fill(newValue) }
   }
 }

@@ -42,8 +42,8 @@ import Das3Graph
   package let height: Int
   package let width: Int
   package let format: Format
-  let data: UnsafeRawPointer
-  let strideBytes: Int
+  package let data: UnsafeRawPointer
+  package let strideBytes: Int
 
   /// Checks what the caller says of the picture; nothing is read yet.
   ///
@@ -117,19 +117,16 @@ package struct StoredFrame: Sendable {
   }
 
   /// Lends the picture; valid within `body`.
-  package func withFrame(_ body: (Frame) -> Void) throws(Das3Error) {
-    let result: Result<Void, Das3Error> = unsafe bytes.withUnsafeBytes { bytes in
-      guard let start = bytes.baseAddress else { return .success(()) }
-      do throws(Das3Error) {
-        body(
-          try unsafe Frame(
-            data: start, height: height, width: width, strideBytes: Int64(strideBytes),
-            format: format.rawValue))
-        return .success(())
-      } catch {
-        return .failure(error)
-      }
+  package func withFrame(_ body: (Frame) throws(Das3Error) -> Void) throws(Das3Error) {
+    try unsafe bytes.withUnsafeBufferPointer { bytes throws(Das3Error) in
+      guard let start = bytes.baseAddress else { return }
+      try body(
+        try unsafe Frame(
+          data: start, height: height, width: width, strideBytes: Int64(strideBytes),
+          format: format.rawValue))
     }
-    try result.get()
   }
+
+  /// Bytes of the copy.
+  package var byteCount: Int { bytes.count }
 }

@@ -6,7 +6,9 @@ final class AdaptReport {
   private let before: EvaluatorHandle.Result?
   private var after: EvaluatorHandle.Result?
   private let start = ContinuousClock.now
+  /// Moved on by the time that measurements take.
   private var stageStart = ContinuousClock.now
+  private var lastFollowed = ContinuousClock.now
   private var progress: ProgressBar?
   private var labelProgress: ProgressBar?
   /// The report of the last step, or of none where nothing was left to do.
@@ -24,6 +26,7 @@ final class AdaptReport {
 
   /// Takes what the adapter reports while it runs.
   func follow(_ report: das3_adapter_report) throws(Failure) {
+    defer { lastFollowed = .now }
     guard report.labelling == 0 else { return try followLabels(report) }
     labelProgress = nil
     guard report.total_step != last?.total_step else { return }
@@ -44,6 +47,7 @@ final class AdaptReport {
 
   /// Takes a measurement on the way.
   func add(_ result: EvaluatorHandle.Result, at report: das3_adapter_report) throws(Failure) {
+    stageStart += ContinuousClock.now - lastFollowed
     try printMeasurement(result, step: Int(report.total_step), stage: report.stageName)
   }
 
@@ -118,7 +122,7 @@ final class AdaptReport {
     if isJson, report.labels_done == report.label_count {
       let event: [JsonValue.Member] = [
         (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
-        (key: "epoch", value: .integer(Int(report.epoch))), (key: "frames", value: .integer(count)),
+        (key: "round", value: .integer(Int(report.round))), (key: "frames", value: .integer(count)),
       ]
       try JsonValue.object(event).printLine()
     }

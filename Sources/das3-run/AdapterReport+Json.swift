@@ -21,7 +21,7 @@ extension das3_adapter_report {
       (key: "step_count", value: .integer(Int(step_count))),
       (key: "total_step", value: .integer(Int(total_step))),
       (key: "total_step_count", value: .integer(Int(total_step_count))),
-      (key: "epoch", value: .integer(Int(epoch))),
+      (key: "round", value: .integer(Int(round))),
       (key: "skipped", value: .bool(skipped != 0)),
       (key: "stage_done", value: .bool(stage_done != 0)),
       (key: "stopped_early", value: .bool(stopped_early != 0)),

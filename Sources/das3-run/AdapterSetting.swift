@@ -35,7 +35,12 @@ struct AdapterSetting {
     AdapterSetting("steps_a", .whole(\.steps_a), "at most; also of other methods; 0 = default"),
     AdapterSetting("steps_b", .whole(\.steps_b), "at most; 0 = default"),
     AdapterSetting("steps_c", .whole(\.steps_c), "at most; 0 = default"),
-    AdapterSetting("epochs_b", .whole(\.epochs_b), "how often (b) renews its labels"),
+    AdapterSetting("epochs_a", .whole(\.epochs_a), "passes of (a), and of other methods"),
+    AdapterSetting("epochs_b", .whole(\.epochs_b), "passes of (b)"),
+    AdapterSetting("epochs_c", .whole(\.epochs_c), "passes of (c)"),
+    AdapterSetting("label_rounds", .whole(\.label_rounds), "how often (b) makes its labels"),
+    AdapterSetting(
+      "filter_mixed", .whole(\.filter_mixed), "mixed labels only above the class thresholds"),
     AdapterSetting("batch_size", .whole(\.batch_size), "frames whose gradients make one step"),
     AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (b) and (c)"),
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),

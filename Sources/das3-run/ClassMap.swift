@@ -8,6 +8,8 @@ struct ClassMap {
   let ignoreLabel: Int
   /// For each truth class the model classes whose probabilities are summed; maybe none.
   private let sources: [[Int]]
+  /// The truth class of each label where that is all: none left out, no two the same.
+  let renumbering: [UInt8]?
 
   private struct File: Decodable {
     let classes: [String]
@@ -47,6 +49,12 @@ struct ClassMap {
     sources = file.classes.map { name in
       modelClasses.indices.filter { file.map[modelClasses[$0]] == name }
     }
+    let targets = modelClasses.compactMap { name in
+      file.classes.firstIndex { $0 == file.map[name] }.map(UInt8.init)
+    }
+    let isOneToOne = Set(targets).count == modelClasses.count
+    let others = [UInt8](repeating: 255, count: 256 - targets.count)
+    renumbering = isOneToOne ? targets + others : nil
   }
 
   /// The classes of the truth, in the colours of what becomes them.

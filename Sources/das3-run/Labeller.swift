@@ -21,8 +21,9 @@ final class Labeller {
     classes = map?.truthClasses(of: model.classes) ?? model.classes
     ignoreLabel = map?.ignoreLabel ?? model.ignoreLabel
     segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
+    let needsSums = map.map { $0.renumbering == nil } ?? false
     result = Segmentation(
-      map == nil ? [.labels] : [.labels, .probabilities], classCount: model.classes.count)
+      needsSums ? [.labels, .probabilities] : [.labels], classCount: model.classes.count)
   }
 
   /// Takes the weights of a model of the same graph.
@@ -33,7 +34,9 @@ final class Labeller {
   /// Height × width class numbers.
   func label(_ frame: Frame) throws(Failure) -> [UInt8] {
     try segmenter.segment(frame, into: &result)
-    map?.label(result.probabilities, into: &result.labels)
+    guard let map else { return result.labels }
+    if let renumbering = map.renumbering { return result.labels.map { renumbering[Int($0)] } }
+    map.label(result.probabilities, into: &result.labels)
     return result.labels
   }
 }

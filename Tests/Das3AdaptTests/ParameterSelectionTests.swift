@@ -13,20 +13,19 @@ struct ParameterSelectionTests {
     }
   }
 
-  /// From the start of one parameter to the end of another.
-  static func range(_ first: String, _ last: String) throws -> Range<Int> {
+  static func ranges(_ names: String...) throws -> [Range<Int>] {
     let parameters = try parameters()
-    let start = try #require(parameters.first { $0.name == first })
-    let end = try #require(parameters.first { $0.name == last })
-    return start.offset..<end.offset + end.shape.elementCount
+    return try names.map { name in
+      let parameter = try #require(parameters.first { $0.name == name })
+      return parameter.offset..<parameter.offset + parameter.shape.elementCount
+    }
   }
 
-  @Test("everything but statistics is trained unless said otherwise, neighbours as one range")
+  @Test("everything but statistics is trained unless said otherwise")
   func all() throws {
     let groups = try ParameterSelection(rate: 0.5).groups(of: Self.parameters())
-    let ranges = [
-      try Self.range("stem.w", "norm.shift"), try Self.range("deep.w", "head.w"),
-    ]
+    let ranges = try Self.ranges(
+      "stem.w", "norm.scale", "norm.shift", "deep.w", "deep.b", "head.w")
     #expect(groups == [ParameterGroup(name: "body", rate: 0.5, ranges: ranges)])
     #expect(groups[0].elementCount == 216 + 8 + 8 + 288 + 8 + 80)
   }
@@ -35,8 +34,8 @@ struct ParameterSelectionTests {
   func classifier() throws {
     var selection = ParameterSelection(rate: 0.5, classifierRate: 5)
     selection.classifier = ["head.*"]
-    let body = [try Self.range("stem.w", "norm.shift"), try Self.range("deep.w", "deep.b")]
-    let head = [try Self.range("head.w", "head.w")]
+    let body = try Self.ranges("stem.w", "norm.scale", "norm.shift", "deep.w", "deep.b")
+    let head = try Self.ranges("head.w")
     let groups = try selection.groups(of: Self.parameters())
     #expect(
       groups == [
@@ -49,12 +48,12 @@ struct ParameterSelectionTests {
   func frozen() throws {
     var selection = ParameterSelection(rate: 1)
     selection.frozen = ["head*", "*ee*", "stem.?"]
-    var wanted = [try Self.range("norm.scale", "norm.shift")]
+    var wanted = try Self.ranges("norm.scale", "norm.shift")
     #expect(try selection.groups(of: Self.parameters()).flatMap(\.ranges) == wanted)
     selection = ParameterSelection(rate: 1)
     selection.trained = ["norm*", "deep.b"]
     selection.frozen = ["*.s?ift"]
-    wanted = [try Self.range("norm.scale", "norm.scale"), try Self.range("deep.b", "deep.b")]
+    wanted = try Self.ranges("norm.scale", "deep.b")
     #expect(try selection.groups(of: Self.parameters()).flatMap(\.ranges) == wanted)
   }
 

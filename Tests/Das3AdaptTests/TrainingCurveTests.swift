@@ -41,9 +41,9 @@ struct TrainingCurveTests {
     var options = Trainer.Options(
       execution: ExecutionOptions(threads: 2),
       selection: ParameterSelection(rate: Float(recipe.rate)))
-    options.sgd = SGD(schedule: .poly(power: recipe.power, maxSteps: recipe.steps))
-    options.sgd.momentum = Float(recipe.momentum)
-    options.sgd.weightDecay = Float(recipe.weight_decay)
+    options.optimizer = Optimizer(schedule: .poly(power: recipe.power, maxSteps: recipe.steps))
+    options.optimizer.momentum = Float(recipe.momentum)
+    options.optimizer.weightDecay = Float(recipe.weight_decay)
     var losses = Losses()
     losses.crossEntropy = 1
     let dims = frames[0].image.dims.suffix(2)

@@ -1,4 +1,4 @@
-/* Class scores -> predictions, and predictions -> pseudo labels.
+/* Class scores -> predictions.
  *
  * Predictions of one image: a label (255 = none), its probability as float32, and marks of the
  * classes that a pixel is certainly not: (classes + 7) / 8 bytes a pixel, class c is bit c % 8 of
@@ -29,21 +29,6 @@ double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pi
 /** p = (p + q mirrored along the width) / 2; both height x width x classes, dense. */
 void d3k_blend_flipped(int32_t threads, float *p, const float *q, int64_t height, int64_t width,
                        int64_t classes);
-
-/* thresholds.c ------------------------------------------------------------------------------- */
-
-/** Bins of a class: confidence from b / D3K_BINS on, 1 in the last one. */
-#define D3K_BINS 65536
-
-/** Adds the pixels of one image to counts, classes x D3K_BINS, so that a set that memory does not
- *  hold has ranks all the same. Labels that are no class do not count. One thread. */
-void d3k_histogram(const uint8_t *labels, const float *confidence, int64_t pixels, int64_t classes,
-                   uint64_t *counts);
-
-/** out = the label where its confidence is above thresholds[label], else 255; thresholds: one a
- *  class. out may be labels. */
-void d3k_threshold_labels(int32_t threads, const uint8_t *labels, const float *confidence,
-                          int64_t pixels, int64_t classes, const float *thresholds, uint8_t *out);
 
 #ifdef __cplusplus
 }

@@ -165,6 +165,9 @@ d3o_status d3o_source_save(const d3o_source *source, const float *weights, int64
 
 typedef struct d3o_part { const void *bytes; size_t size; } d3o_part;
 
+/** The SHA-256 of the parts, one after the other: 32 bytes. */
+void d3o_sha256(const d3o_part *parts, int64_t count, uint8_t *out);
+
 /** Writes the parts, one after the other, as the file `path`: whole and on disk, or not at all.
  *  What was there keeps its permissions; a link is followed to an existing regular file; anything
  *  else than a regular file is refused. */

@@ -4,18 +4,18 @@ import Das3TestSupport
 import Foundation
 import Testing
 
-@Suite("SGD")
-struct SGDTests {
+@Suite("Optimizer")
+struct OptimizerTests {
   /// Weights and velocity in float32, and the same in double by the plain formula.
   struct Pair {
-    var sgd: SGD
+    var sgd: Optimizer
     var groups: [ParameterGroup]
     var weights: [Float]
     var velocity: [Float]
     var wantedWeights: [Double]
     var wantedVelocity: [Double]
 
-    init(_ sgd: SGD, _ groups: [ParameterGroup], _ weights: [Float]) {
+    init(_ sgd: Optimizer, _ groups: [ParameterGroup], _ weights: [Float]) {
       self.sgd = sgd
       self.groups = groups
       self.weights = weights
@@ -24,14 +24,15 @@ struct SGDTests {
       wantedVelocity = weights.map { _ in 0 }
     }
 
-    mutating func step(_ step: Int, _ gradient: [Float], threads: Int = 1) -> SGD.Report {
+    mutating func step(_ step: Int, _ gradient: [Float], threads: Int = 1) -> Optimizer.Report {
       weights.withUnsafeMutableBufferPointer { weights in
         velocity.withUnsafeMutableBufferPointer { velocity in
           gradient.withUnsafeBufferPointer { gradient in
             guard let w = weights.baseAddress, let v = velocity.baseAddress,
               let g = gradient.baseAddress
             else { fatalError("no weights") }
-            return sgd.step(step, groups, weights: w, gradient: g, velocity: v, threads: threads)
+            return sgd.step(
+              step, groups, .init(weights: w, gradient: g, velocity: v), threads: threads)
           }
         }
       }
@@ -63,7 +64,7 @@ struct SGDTests {
   static let count = 42_000
 
   struct Case: CustomTestStringConvertible, Sendable {
-    var schedule: SGD.Schedule
+    var schedule: Optimizer.Schedule
     var clipNorm: Double?
     var testDescription: String { "\(schedule), clip \(clipNorm.map { "\($0)" } ?? "none")" }
   }
@@ -77,7 +78,7 @@ struct SGDTests {
     ])
   func formula(_ test: Case) throws {
     var random = SplitMix64(seed: 7)
-    let sgd = SGD(schedule: test.schedule, clipNorm: test.clipNorm)
+    let sgd = Optimizer(schedule: test.schedule, clipNorm: test.clipNorm)
     try sgd.check(Self.groups, weightCount: Self.count)
     var pair = Pair(sgd, Self.groups, random.floats(Self.count))
     let before = pair.weights
@@ -112,7 +113,7 @@ struct SGDTests {
     for range in Self.groups.flatMap(\.ranges) { for index in range { gradient[index] = 0 } }
     gradient[10] = 3e20
     gradient[41_003] = 4e20
-    var pair = Pair(SGD(clipNorm: 2), Self.groups, gradient.map { _ in 0 })
+    var pair = Pair(Optimizer(clipNorm: 2), Self.groups, gradient.map { _ in 0 })
     let report = pair.step(0, gradient)
     #expect(!report.isSkipped)
     #expect(abs(report.gradientNorm / 5e20 - 1) < 1e-6)
@@ -124,7 +125,7 @@ struct SGDTests {
     arguments: [Float.nan, .infinity, -.infinity])
   func skipped(_ bad: Float) {
     var random = SplitMix64(seed: 8)
-    var pair = Pair(SGD(clipNorm: 1), Self.groups, random.floats(Self.count))
+    var pair = Pair(Optimizer(clipNorm: 1), Self.groups, random.floats(Self.count))
     _ = pair.step(0, random.floats(Self.count))
     let (weights, velocity) = (pair.weights, pair.velocity)
     var gradient = random.floats(Self.count)
@@ -140,7 +141,7 @@ struct SGDTests {
     var random = SplitMix64(seed: 9)
     let count = 1_000_003
     let groups = [ParameterGroup(name: "body", rate: 0.1, ranges: [1..<count])]
-    let first = Pair(SGD(clipNorm: 1), groups, random.floats(count))
+    let first = Pair(Optimizer(clipNorm: 1), groups, random.floats(count))
     let gradient = random.floats(count)
     var one = first
     let report = one.step(0, gradient)
@@ -154,7 +155,7 @@ struct SGDTests {
 
   @Test("poly falls from 1 to 0 and stays there")
   func poly() {
-    let schedule = SGD.Schedule.poly(maxSteps: 4)
+    let schedule = Optimizer.Schedule.poly(maxSteps: 4)
     #expect(schedule.factor(at: 0) == 1)
     #expect(abs(schedule.factor(at: 1) - pow(0.75, 0.9)) < 1e-12)
     #expect(schedule.factor(at: 4) == 0 && schedule.factor(at: 5) == 0)
@@ -165,15 +166,17 @@ struct SGDTests {
     func group(_ ranges: [Range<Int>], rate: Float = 0.1) -> [ParameterGroup] {
       [ParameterGroup(name: "g", rate: rate, ranges: ranges)]
     }
-    let refused: [(SGD, [ParameterGroup])] = [
-      (SGD(), group([0..<11])), (SGD(), group([-1..<2])), (SGD(), group([0..<5, 4..<6])),
-      (SGD(), group([0..<2]) + group([1..<3])), (SGD(), group([0..<2], rate: .nan)),
-      (SGD(), group([0..<2], rate: -1)), (SGD(clipNorm: 0), group([0..<2])),
-      (SGD(clipNorm: .nan), group([0..<2])), (SGD(schedule: .poly(maxSteps: 0)), group([0..<2])),
+    let refused: [(Optimizer, [ParameterGroup])] = [
+      (Optimizer(), group([0..<11])), (Optimizer(), group([-1..<2])),
+      (Optimizer(), group([0..<5, 4..<6])),
+      (Optimizer(), group([0..<2]) + group([1..<3])), (Optimizer(), group([0..<2], rate: .nan)),
+      (Optimizer(), group([0..<2], rate: -1)), (Optimizer(clipNorm: 0), group([0..<2])),
+      (Optimizer(clipNorm: .nan), group([0..<2])),
+      (Optimizer(schedule: .poly(maxSteps: 0)), group([0..<2])),
     ]
     for (sgd, groups) in refused {
       #expect(throws: Das3Error.self) { try sgd.check(groups, weightCount: 10) }
     }
-    #expect(throws: Never.self) { try SGD().check(group([5..<10, 0..<5]), weightCount: 10) }
+    #expect(throws: Never.self) { try Optimizer().check(group([5..<10, 0..<5]), weightCount: 10) }
   }
 }

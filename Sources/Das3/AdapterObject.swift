@@ -1,0 +1,138 @@
+import CDas3
+import Das3Adapt
+import Das3Graph
+import Das3Runtime
+import Synchronization
+
+/// What `das3_adapter` points to: the frames as they come in, then the run over them.
+final class AdapterObject {
+  let base: ModelObject
+  let backendName: CString
+  private(set) var settings: AdaptationSettings
+  /// The size is that of the first frame.
+  private var followsFrame: Bool
+  private var trainer: Trainer?
+  private var stored: [StoredFrame] = []
+  private var truths: [FrameSet.Truth] = []
+  private var source: FrameSet?
+  private var teacher: (any Teacher)?
+  private var run: Adaptation?
+  private let cancellation = Atomic<Bool>(false)
+
+  init(_ base: ModelObject, _ request: AdapterRequest) throws(Das3Error) {
+    self.base = base
+    settings = request.settings
+    followsFrame = request.followsFrame
+    backendName = CString(settings.execution.backend == .oneDNN ? "onednn" : "openblas")
+    if !followsFrame { trainer = try settings.trainer(of: base.model) }
+  }
+
+  // MARK: What is learned from
+
+  func add(_ frame: Frame, truth: FrameSet.Truth?) throws(Das3Error) {
+    try checkNotStarted("frames are added")
+    guard source == nil else { throw .argument("the adapter has a source; expected no frames") }
+    try plan(for: frame)
+    let copy = StoredFrame(frame, channelCount: base.model.channelCount)
+    let limit = settings.memoryLimit
+    if limit > 0, UInt64(byteCount + copy.byteCount) > limit {
+      throw .memory(
+        "frame \(stored.count) needs \(copy.byteCount) bytes beside \(byteCount) in use; the memory limit is \(limit)"
+      )
+    }
+    stored.append(copy)
+    if let truth { truths.append(truth) }
+  }
+
+  func setSource(_ source: FrameSet) throws(Das3Error) {
+    try checkNotStarted("a source is set")
+    guard stored.isEmpty else {
+      throw .argument("the adapter has \(stored.count) frames; expected no source beside them")
+    }
+    self.source = source
+  }
+
+  func setTeacher(_ make: (AdaptationSettings) throws(Das3Error) -> any Teacher)
+    throws(Das3Error)
+  {
+    try checkNotStarted("a teacher is set")
+    teacher = try make(settings)
+  }
+
+  private func checkNotStarted(_ what: String) throws(Das3Error) {
+    guard run == nil else { throw .argument("\(what) after the first step") }
+  }
+
+  /// Makes the plan where the first frame decides the size.
+  private func plan(for frame: Frame) throws(Das3Error) {
+    guard trainer == nil else { return }
+    let multiple = base.model.strideMultiple
+    func fitted(_ size: Int, _ fixed: Int?) -> Int {
+      fixed ?? max(multiple, (size + multiple / 2) / multiple * multiple)
+    }
+    settings.height = fitted(frame.height, base.model.fixedHeight)
+    settings.width = fitted(frame.width, base.model.fixedWidth)
+    trainer = try settings.trainer(of: base.model)
+  }
+
+  // MARK: The run
+
+  /// The run, begun where it is not yet.
+  func started() throws(Das3Error) -> Adaptation {
+    if let run { return run }
+    let frames = source ?? FrameSet(stored, truths: truths)
+    if trainer == nil, frames.count > 0 {
+      try frames.read(0) { frame throws(Das3Error) in try plan(for: frame) }
+    }
+    guard let trainer else { throw .argument("the adapter has no frames to learn from") }
+    let run = try Adaptation(
+      settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher)
+    self.run = run
+    return run
+  }
+
+  func step(_ follow: (Adaptation.Report) -> Void = { _ in }) throws(Das3Error)
+    -> Adaptation.Report
+  {
+    let run = try started()
+    // A cancellation ends one call, whether it came before or during it.
+    let isCancelled: () -> Bool = { [cancellation = self] in cancellation.takeCancellation() }
+    guard !isCancelled() else { throw Das3Error(.cancelled, "the adapter was cancelled") }
+    return try run.step(isCancelled: isCancelled, follow: follow)
+  }
+
+  func cancel() { cancellation.store(true, ordering: .relaxed) }
+
+  private func takeCancellation() -> Bool {
+    cancellation.exchange(false, ordering: .relaxed)
+  }
+
+  func resume(_ path: String) throws(Das3Error) {
+    try started().resume(Checkpoint(contentsOf: path))
+  }
+
+  func snapshot() throws(Das3Error) -> ModelObject {
+    var provenance = Provenance(method: settings.method.name)
+    if settings.method == .das3 {
+      provenance.stages = settings.stages.map { "\($0)" }.joined()
+    }
+    provenance.seed = settings.seed
+    provenance.steps = run?.stepCount ?? 0
+    provenance.frames = frameCount
+    return try ModelObject(
+      base, weights: trainer?.weights ?? base.model.onnx.weights, provenance: provenance)
+  }
+
+  // MARK: What it is
+
+  var frameCount: Int { source?.count ?? stored.count }
+  var size: (height: Int, width: Int) { trainer.map { ($0.height, $0.width) } ?? (0, 0) }
+  var peakByteCount: Int { trainer?.byteCount ?? 0 }
+  var multiplyAdds: Double { trainer?.multiplyAdds ?? 0 }
+
+  private var frameByteCount: Int {
+    stored.reduce(0) { $0 + $1.byteCount } + truths.reduce(0) { $0 + $1.labels.count }
+  }
+
+  private var byteCount: Int { run?.byteCount ?? peakByteCount + frameByteCount }
+}

@@ -1,0 +1,295 @@
+import Das3Graph
+import Das3Runtime
+
+/// A model, frames and settings → a better model, step by step: the stages of a method one after
+/// the other.
+package final class Adaptation {
+  /// What a step did, or how far labels are.
+  package struct Report: Sendable, Equatable {
+    package var letter: AdaptationSettings.Letter?
+    /// Of the stage: taken, and at most.
+    package var step = 0
+    package var stepCount = 0
+    /// Of all stages, likewise.
+    package var totalStep = 0
+    package var totalStepCount = 0
+    /// Times the stage has made labels.
+    package var round = 0
+    /// Frames that have their labels, while they are made; nil = a step was taken.
+    package var labelled: Int?
+    package var labelCount = 0
+    package var isSkipped = false
+    package var isStageDone = false
+    package var isStoppedEarly = false
+    package var isDone = false
+    package var losses = StepLosses()
+    package var labelCoverage = 0.0
+    /// Pixels labelled as when the stage began, 0…1; as last measured.
+    package var agreement = 1.0
+    package var gradientNorm = 0.0
+    package var learningRate = 0.0
+    package var seconds = 0.0
+    package var byteCount = 0
+  }
+
+  /// Where in the schedule a run is.
+  struct Position: Sendable, Equatable {
+    var stage = 0
+    /// Steps taken of the stage.
+    var step = 0
+    /// Steps taken of all stages.
+    var total = 0
+    /// Steps that were left out by stages that ended early.
+    var leftOut = 0
+    var agreement = 1.0
+  }
+
+  package let settings: AdaptationSettings
+  let recipes: [Recipe]
+  let bench: Workbench
+  private(set) var position = Position()
+  private var stage: (any Stage)?
+  private var gauge: AgreementGauge?
+  /// What a checkpoint said of the stage that is yet to be entered.
+  private var restored: StageMemory?
+
+  private var trainer: Trainer { bench.trainer }
+
+  /// - Parameters:
+  ///   - settings: of the run.
+  ///   - trainer: made by `AdaptationSettings.trainer`.
+  ///   - frames: at least one.
+  ///   - frameByteCount: bytes of memory they take.
+  ///   - teacher: of the black box; nil = there is none.
+  /// - Throws: `.argument` where there are no frames, or no truth for a supervised run.
+  package init(
+    _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
+    frameByteCount: Int = 0, teacher: (any Teacher)? = nil
+  ) throws(Das3Error) {
+    guard frames.count > 0 else { throw .argument("the adapter has no frames to learn from") }
+    guard settings.method != .supervised || frames.truths.count == frames.count else {
+      throw .argument(
+        "\(frames.count) frames, \(frames.truths.count) with truth; supervised training needs all")
+    }
+    self.settings = settings
+    recipes = settings.recipes(frameCount: frames.count, hasTeacher: teacher != nil)
+    guard !recipes.isEmpty else { throw .argument("no stage is left to run") }
+    bench = try Workbench(settings, trainer, frames, teacher)
+    bench.frameByteCount = frameByteCount
+  }
+
+  package var isDone: Bool { position.stage == recipes.count }
+  package var stepCount: Int { position.total }
+  package var weights: [Float] { trainer.weights }
+  package var frameCount: Int { bench.frames.count }
+
+  /// Bytes in use: network, optimiser, frames, labels.
+  package var byteCount: Int {
+    trainer.byteCount + bench.byteCount + bench.frameByteCount + (stage?.byteCount ?? 0)
+      + (gauge?.byteCount ?? 0)
+  }
+
+  /// One optimiser step, and before it whatever labels it needs; nothing after the last.
+  ///
+  /// - Parameters:
+  ///   - isCancelled: asked between frames.
+  ///   - follow: told while labels are made.
+  /// - Returns: what was done.
+  /// - Throws: `.cancelled`, or what frames and teacher throw; the weights are then what they were.
+  package func step(
+    isCancelled: @escaping () -> Bool = { false }, follow: (Report) -> Void = { _ in }
+  ) throws(Das3Error) -> Report {
+    guard !isDone else {
+      var report = Report()
+      report.isDone = true
+      report.totalStep = position.total
+      report.totalStepCount = totalStepCount
+      report.byteCount = byteCount
+      return report
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    bench.isCancelled = isCancelled
+    let recipe = recipes[position.stage]
+    let stage = try enterStage(recipe)
+    try withoutActuallyEscaping(follow) { follow throws(Das3Error) in
+      bench.labelled = { [self] done in
+        var report = makeReport(recipe, stage)
+        report.labelled = done
+        follow(report)
+      }
+      defer { bench.labelled = { _ in } }
+      try stage.prepare(position.step)
+    }
+    try bench.checkCancelled()
+    trainer.losses = recipe.losses
+    let losses: StepLosses
+    do throws(Das3Error) {
+      losses = try stage.addGradient(position.step)
+    } catch {
+      trainer.clearGradients()
+      throw error
+    }
+    let step = trainer.step()
+    stage.follow()
+    position.step += 1
+    position.total += 1
+    if position.step % AgreementGauge.interval == 0, let gauge {
+      position.agreement = try gauge.measure()
+    }
+    var report = makeReport(recipe, stage)
+    report.losses = losses
+    report.isSkipped = step.isSkipped
+    report.gradientNorm = step.gradientNorm
+    report.learningRate = Double(step.rates.first ?? 0)
+    report.isStoppedEarly =
+      settings.stopsEarly && position.agreement < recipe.leastAgreement
+      && position.step < recipe.stepCount
+    report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
+    if report.isStageDone { leaveStage(recipe) }
+    report.isDone = isDone
+    report.seconds = (clock.now - start).inSeconds
+    return report
+  }
+
+  private var totalStepCount: Int { recipes.reduce(0) { $0 + $1.stepCount } - position.leftOut }
+
+  private func makeReport(_ recipe: Recipe, _ stage: any Stage) -> Report {
+    var report = Report()
+    report.letter = recipe.letter
+    report.step = position.step
+    report.stepCount = recipe.stepCount
+    report.totalStep = position.total
+    report.totalStepCount = totalStepCount
+    report.round = stage.round
+    report.labelCount = bench.frames.count
+    report.labelCoverage = stage.labelCoverage
+    report.agreement = position.agreement
+    report.byteCount = byteCount
+    return report
+  }
+
+  // MARK: From stage to stage
+
+  /// The stage the position is in, begun or gone on with.
+  private func enterStage(_ recipe: Recipe) throws(Das3Error) -> any Stage {
+    if let stage { return stage }
+    if restored == nil { try restart(recipe) }
+    let memory = restored ?? StageMemory(anchor: trainer.weights)
+    let number = position.stage
+    let stage: any Stage
+    switch recipe.kind {
+    case .alignment, .statistics: stage = Alignment(bench, number: number, memory)
+    case .selfTraining:
+      stage = SelfTraining(
+        bench, number: number, stepCount: recipe.stepCount, step: position.step, memory)
+    case .propagation: stage = try Propagation(bench, number: number, memory)
+    case .supervised: stage = Supervised(bench, number: number, memory)
+    }
+    // Predictions would move statistics that follow the frames.
+    gauge =
+      settings.stopsEarly && recipe.leastAgreement > 0 && settings.effectiveBatchNorm == .frozen
+      ? try AgreementGauge(bench, anchor: memory.anchor) : nil
+    restored = nil
+    self.stage = stage
+    return stage
+  }
+
+  private func restart(_ recipe: Recipe) throws(Das3Error) {
+    try trainer.restart(
+      settings.groups(of: trainer.model, recipe), settings.optimizer(recipe))
+  }
+
+  private func leaveStage(_ recipe: Recipe) {
+    stage = nil
+    gauge = nil
+    position.leftOut += recipe.stepCount - position.step
+    position.stage += 1
+    position.step = 0
+    position.agreement = 1
+  }
+
+  // MARK: Checkpoints
+
+  /// What another process needs to go on.
+  package var checkpoint: Checkpoint {
+    Checkpoint(
+      identity: identity, position: position, weights: trainer.weights,
+      optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored)
+  }
+
+  /// What a checkpoint must agree in.
+  private lazy var identity = Checkpoint.Identity(
+    settings: settings, model: bench.trainer.model.onnx.fingerprint,
+    frameCount: bench.frames.count, hasTeacher: bench.teacher != nil)
+
+  /// Goes on where a checkpoint was made; before the first step.
+  ///
+  /// - Throws: `.argument` where it belongs to another model, other settings or frames.
+  package func resume(_ checkpoint: Checkpoint) throws(Das3Error) {
+    guard position == Position(), stage == nil else {
+      throw .argument("the adapter has taken steps already; resume before the first")
+    }
+    try checkpoint.identity.check(against: identity)
+    guard checkpoint.position.stage <= recipes.count else {
+      throw .format("the checkpoint is in stage \(checkpoint.position.stage) of \(recipes.count)")
+    }
+    if checkpoint.position.stage < recipes.count {
+      try restart(recipes[checkpoint.position.stage])
+    }
+    try trainer.resume(
+      checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
+    position = checkpoint.position
+    restored = checkpoint.stage
+  }
+}
+
+extension AdaptationSettings {
+  /// The network in training, with one plan for all stages.
+  package func trainer(of model: SegmentationModel) throws(Das3Error) -> Trainer {
+    var options = Trainer.Options(
+      execution: execution,
+      selection: effectiveBatchNorm == .statistics ? nil : selection(of: model, rate: 0))
+    options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
+    options.statisticsMomentum = statisticsMomentum
+    options.memoryLimit = memoryLimit
+    options.optimizer = Optimizer(rule)
+    return try Trainer(
+      model, height: height, width: width, losses: Losses(), options: options)
+  }
+
+  private func selection(of model: SegmentationModel, rate: Float) -> ParameterSelection {
+    func names(_ indices: Set<Int>) -> [String] {
+      indices.sorted().map { model.onnx.parameters[$0].name }
+    }
+    var selection = ParameterSelection(rate: rate, classifierRate: rate * classifierRate)
+    selection.trained =
+      trained ?? (method == .tent ? names(model.batchNormParameters) : ["*"])
+    selection.frozen = frozen
+    selection.classifier = classifier ?? names(model.classifierParameters)
+    return selection
+  }
+
+  fileprivate func groups(of model: SegmentationModel, _ recipe: Recipe) throws(Das3Error)
+    -> [ParameterGroup]
+  {
+    guard effectiveBatchNorm != .statistics else { return [] }
+    let groups = try selection(of: model, rate: recipe.rate).groups(of: model.onnx.parameters)
+    let chosen = groups.filter { recipe.trainsClassifier || $0.name != "classifier" }
+    guard !chosen.isEmpty else { throw .argument("everything but the classifier is frozen") }
+    return chosen
+  }
+
+  fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
+    var optimizer = Optimizer(
+      rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      clipNorm: clipNorm > 0 && rule != .relative ? clipNorm : nil)
+    optimizer.momentum = momentum
+    optimizer.weightDecay = weightDecay
+    return optimizer
+  }
+}
+
+extension Duration {
+  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,204 @@
+import Das3Graph
+import Das3Runtime
+
+/// Everything that a user may choose of an adaptation; two runs with equal settings, model and
+/// frames give the same bits.
+package struct AdaptationSettings: Sendable, Equatable {
+  package enum Method: Int32, Sendable {
+    case das3 = 0
+    case bn, tent, entropy, maxSquare, selfTraining, supervised
+
+    /// As metadata and messages call it.
+    package var name: String {
+      switch self {
+      case .das3: "das3"
+      case .bn: "bn"
+      case .tent: "tent"
+      case .entropy: "entropy"
+      case .maxSquare: "maxsquare"
+      case .selfTraining: "selftrain"
+      case .supervised: "supervised"
+      }
+    }
+  }
+
+  /// The stages of DAS3.
+  package enum Letter: UInt8, Sendable {
+    case a = 0x61
+    case b = 0x62
+    case c = 0x63
+  }
+
+  /// How long a stage is, and how far it steps.
+  package struct Extent: Sendable, Equatable {
+    /// At most; nil = as `epochs` says.
+    package var steps: Int?
+    /// Passes over the frames, where `steps` is nil.
+    package var epochs = 0
+    /// At the first step; nil = the optimizer's own.
+    package var rate: Float?
+
+    package init(steps: Int? = nil, epochs: Int = 0, rate: Float? = nil) {
+      self.steps = steps
+      self.epochs = epochs
+      self.rate = rate
+    }
+  }
+
+  package var method = Method.das3
+  package var stages: [Letter] = [.a, .b, .c]
+  package var seed: UInt64 = 0
+  /// Numbers are drawn; false takes frames in the order they came and every second class.
+  package var draws = true
+  package var execution: ExecutionOptions
+  package var height, width: Int
+  /// Bytes of everything; 0 = no limit.
+  package var memoryLimit: UInt64 = 0
+  package var scratchDirectory: String?
+
+  /// nil = as the method says.
+  package var trained: [String]?
+  package var frozen: [String] = []
+  /// nil = the last layers before the scores.
+  package var classifier: [String]?
+
+  package var a = Extent()
+  package var b = Extent()
+  package var c = Extent()
+  /// How often stage (b) makes its labels.
+  package var labelRounds = 3
+  package var batchSize = 1
+  package var augments = false
+  package var mirrors = true
+  package var stopsEarly = true
+
+  package var rule = Optimizer.Rule.relative
+  /// nil = as the method says.
+  package var batchNorm: BatchNorm?
+  package var classifierRate: Float = 1
+  package var power = 0.9
+  package var momentum: Float = 0.9
+  package var weightDecay: Float = 5e-4
+  package var clipNorm = 1.0
+  package var statisticsMomentum: Float = 0.1
+  package var teacherMomentum: Float = 0.99
+
+  package var alpha: Float = 0.002
+  package var beta: Float = 0.0002
+  package var gamma: Float = 3
+  package var lambda: Float = 3
+  package var positiveWeight: Float = 1
+  package var negativeWeight: Float = 1
+  package var easyWeight: Float = 1
+  package var mixedWeight: Float = 1
+  package var positiveShare = 0.65
+  package var negativeThreshold: Float = 0.05
+  package var easyShare = 0.3
+  /// Frames cut together have labels only above the class thresholds.
+  package var filtersMixed = true
+
+  package enum BatchNorm: Sendable { case frozen, batch, statistics }
+
+  package init(execution: ExecutionOptions, height: Int, width: Int) {
+    self.execution = execution
+    self.height = height
+    self.width = width
+  }
+}
+
+/// One stage as it is run.
+struct Recipe {
+  enum Kind { case alignment, selfTraining, propagation, statistics, supervised }
+
+  var kind: Kind
+  var letter: AdaptationSettings.Letter?
+  var losses = Losses()
+  var trainsClassifier = true
+  var stepCount: Int
+  var rate: Float
+  /// The part of the pixels that must keep the label they had when the stage began; below it going
+  /// on does harm.
+  var leastAgreement = 0.0
+}
+
+extension AdaptationSettings {
+  /// The stages in their order.
+  ///
+  /// - Parameters:
+  ///   - frameCount: of the target.
+  ///   - hasTeacher: the black box, in which nothing can be aligned.
+  /// - Returns: none where only stage (a) was wanted of a black box.
+  func recipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
+    var recipe = Recipe(
+      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rate: rate(a, of: .a))
+    switch method {
+    case .das3:
+      return stages.filter { $0 != .a || !hasTeacher }.map { self.recipe($0, frameCount) }
+    case .bn:
+      recipe.kind = .statistics
+      recipe.stepCount = stepCount(a, default: frameCount, frameCount)
+    case .tent, .entropy: recipe.losses.entropy = 1
+    case .maxSquare: recipe.losses.maxSquare = 1
+    case .selfTraining:
+      recipe.kind = .selfTraining
+      recipe.losses.crossEntropy = 1
+    case .supervised:
+      recipe.kind = .supervised
+      recipe.losses.crossEntropy = 1
+    }
+    return [recipe]
+  }
+
+  private func recipe(_ letter: Letter, _ frameCount: Int) -> Recipe {
+    switch letter {
+    case .a:
+      var recipe = Recipe(
+        kind: .alignment, letter: letter, trainsClassifier: false,
+        stepCount: stepCount(a, default: 120, frameCount), rate: rate(a, of: .a),
+        leastAgreement: 0.95)
+      recipe.losses.focalEntropy = alpha
+      recipe.losses.diversity = beta
+      recipe.losses.gamma = gamma
+      recipe.losses.lambda = lambda
+      return recipe
+    case .b:
+      var recipe = Recipe(
+        kind: .selfTraining, letter: letter, stepCount: stepCount(b, default: 240, frameCount),
+        rate: rate(b, of: .b))
+      recipe.losses.crossEntropy = positiveWeight
+      recipe.losses.negative = negativeWeight
+      return recipe
+    case .c:
+      return Recipe(
+        kind: .propagation, letter: letter, stepCount: stepCount(c, default: 150, frameCount),
+        rate: rate(c, of: .c))
+    }
+  }
+
+  private func stepCount(_ extent: Extent, default count: Int, _ frameCount: Int) -> Int {
+    if let steps = extent.steps { return steps }
+    guard extent.epochs > 0 else { return count }
+    return max(1, (extent.epochs * frameCount + batchSize - 1) / batchSize)
+  }
+
+  private func rate(_ extent: Extent, of letter: Letter) -> Float {
+    if let rate = extent.rate { return rate }
+    switch (rule, letter) {
+    case (.relative, .a): return 2e-6
+    case (.relative, .b): return 1e-5
+    case (.relative, .c): return 1e-5
+    case (.sgd, _): return 2.5e-4
+    case (.adamW, _): return 1e-5
+    }
+  }
+
+  /// What BatchNormalization does.
+  var effectiveBatchNorm: BatchNorm {
+    if let batchNorm { return batchNorm }
+    switch method {
+    case .bn: return .statistics
+    case .tent, .supervised: return .batch
+    case .das3, .entropy, .maxSquare, .selfTraining: return .frozen
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import Das3Graph
+
+/// How far a stage has led the network away from where it began: the part of the pixels of a few
+/// frames that have the label they had then.
+final class AgreementGauge {
+  /// Steps from one look to the next.
+  static let interval = 10
+  private static let frameCount = 8
+
+  private let bench: Workbench
+  private let frames: [Int]
+  private var labels: [[UInt8]] = []
+  private var prediction: Prediction
+
+  /// Frames spread over the set; labels by the weights `anchor`.
+  init(_ bench: Workbench, anchor: [Float]) throws(Das3Error) {
+    self.bench = bench
+    let count = min(Self.frameCount, bench.frames.count)
+    frames = (0..<count).map { $0 * bench.frames.count / count }
+    prediction = Prediction(shape: bench.trainer.scoreShape)
+    let current = bench.trainer.weights
+    if current != anchor { bench.trainer.setWeights(anchor) }
+    defer { if anchor != current { bench.trainer.setWeights(current) } }
+    for frame in frames { labels.append(try label(frame)) }
+  }
+
+  var byteCount: Int { labels.reduce(0) { $0 + $1.count } }
+
+  /// 0…1.
+  func measure() throws(Das3Error) -> Double {
+    var same = 0
+    var count = 0
+    for (frame, before) in zip(frames, labels) {
+      let now = try label(frame)
+      for index in now.indices where now[index] == before[index] { same += 1 }
+      count += now.count
+    }
+    return Double(same) / Double(max(1, count))
+  }
+
+  private func label(_ frame: Int) throws(Das3Error) -> [UInt8] {
+    try bench.checkCancelled()
+    try bench.load(frame)
+    unsafe bench.trainer.predict(
+      into: &prediction, negativeThreshold: bench.settings.negativeThreshold)
+    return prediction.labels
+  }
+}

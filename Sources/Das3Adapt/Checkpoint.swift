@@ -1,0 +1,178 @@
+import Das3Graph
+
+/// A run between two steps: what another process needs to go on as if nothing had happened.
+///
+/// A file is a line of magic and version, the length of a JSON header, the header, float32 vectors
+/// in the order it names them, and a SHA-256 of all before it. Numbers are little endian.
+package struct Checkpoint: Sendable, Equatable {
+  /// What it must agree in with the run that goes on.
+  struct Identity: Sendable, Equatable {
+    /// Names and values that a message can show.
+    var fields: [String: String]
+  }
+
+  var identity: Identity
+  var position: Adaptation.Position
+  var weights: [Float]
+  var optimizer: [[Float]]
+  /// Of the stage it is in; nil before its first step.
+  var stage: StageMemory?
+
+  private static let magic = Array("DAS3 checkpoint 1\n".utf8)
+  private static let maximumBytes: UInt64 = 1 << 36
+
+  init(
+    identity: Identity, position: Adaptation.Position, weights: [Float], optimizer: [[Float]],
+    stage: StageMemory?
+  ) {
+    self.identity = identity
+    self.position = position
+    self.weights = weights
+    self.optimizer = optimizer
+    self.stage = stage
+  }
+
+  // MARK: Files
+
+  /// Writes it, whole or not at all.
+  package func write(to path: String) throws(Das3Error) {
+    let vectors = [weights] + optimizer + (stage.map { [$0.anchor, $0.teacher] } ?? [])
+    let header = Json.object([
+      "identity": .object(identity.fields.mapValues { .string($0) }),
+      "position": position.json,
+      "vectors": .array(vectors.map { .number(Double($0.count)) }),
+      "optimizer": .number(Double(optimizer.count)), "stage": .bool(stage != nil),
+    ])
+    let text = Array(header.text.utf8)
+    var parts = [WholeFile.Part.bytes(Self.magic + Self.bytes(of: text.count) + text)]
+    parts += vectors.map { .floats($0) }
+    parts.append(.bytes(WholeFile.digest(parts)))
+    try WholeFile.write(parts, to: path)
+  }
+
+  /// Reads one.
+  ///
+  /// - Throws: `.io` where there is none, `.format` where it is damaged or of another version.
+  package init(contentsOf path: String) throws(Das3Error) {
+    let bytes = try WholeFile.read(path, maximumBytes: Self.maximumBytes)
+    do throws(Das3Error) {
+      try self.init(bytes)
+    } catch {
+      throw error.at(path)
+    }
+  }
+
+  private init(_ bytes: [UInt8]) throws(Das3Error) {
+    let magic = Self.magic
+    guard bytes.starts(with: magic.dropLast(2)) else {
+      throw .format("not a checkpoint of das3")
+    }
+    guard bytes.starts(with: magic) else {
+      let line = bytes.prefix(40).prefix { $0 != UInt8(ascii: "\n") }
+      throw .format(
+        "it begins '\(String(decoding: line, as: UTF8.self))'; this library reads '\(String(decoding: magic.dropLast(), as: UTF8.self))'"
+      )
+    }
+    let end = bytes.count - 32
+    var at = magic.count + 8
+    guard end >= at, WholeFile.digest([.bytes(Array(bytes[..<end]))]) == Array(bytes[end...])
+    else {
+      throw .format("the checkpoint is damaged: its checksum does not fit")
+    }
+    // From here on only a file that was made to deceive can be wrong.
+    let length = bytes[magic.count..<at].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    guard length <= UInt64(end - at) else { throw Self.inconsistent }
+    let text = String(decoding: bytes[at..<at + Int(length)], as: UTF8.self)
+    at += Int(length)
+    guard let header = try Json(parsing: text).object,
+      let fields = header["identity"]?.object,
+      let position = header["position"].flatMap(Adaptation.Position.init),
+      let counts = header["vectors"]?.array?.map({ Int(exactly: $0.number ?? -1) ?? -1 }),
+      let optimizerCount = header["optimizer"]?.number.flatMap({ Int(exactly: $0) }),
+      case .bool(let hasStage)? = header["stage"], optimizerCount >= 0,
+      counts.count == 1 + optimizerCount + (hasStage ? 2 : 0), counts.allSatisfy({ $0 >= 0 }),
+      counts.allSatisfy({ $0 <= end / 4 }), at + 4 * counts.reduce(0, +) == end
+    else { throw Self.inconsistent }
+    var vectors: [[Float]] = []
+    for count in counts {
+      vectors.append(Self.floats(bytes[at..<at + 4 * count]))
+      at += 4 * count
+    }
+    identity = Identity(fields: fields.compactMapValues(\.string))
+    self.position = position
+    weights = vectors[0]
+    optimizer = Array(vectors[1..<1 + optimizerCount])
+    if hasStage {
+      var memory = StageMemory(anchor: vectors[1 + optimizerCount])
+      memory.teacher = vectors[2 + optimizerCount]
+      stage = memory
+    }
+  }
+
+  private static let inconsistent = Das3Error.format("the checkpoint contradicts itself")
+
+  private static func bytes(of count: Int) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+  }
+
+  private static func floats(_ bytes: ArraySlice<UInt8>) -> [Float] {
+    var result: [Float] = []
+    result.reserveCapacity(bytes.count / 4)
+    var at = bytes.startIndex
+    while at < bytes.endIndex {
+      let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) }
+      result.append(Float(bitPattern: bits))
+      at += 4
+    }
+    return result
+  }
+}
+
+extension Checkpoint.Identity {
+  /// The settings that decide which bits come out; not where memory lies or how many threads work.
+  init(settings: AdaptationSettings, model: String, frameCount: Int, hasTeacher: Bool) {
+    let places: Set = ["execution", "memoryLimit", "scratchDirectory"]
+    fields = [
+      "model": model, "frames": "\(frameCount)", "teacher": hasTeacher ? "yes" : "no",
+      "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
+    ]
+    for (name, value) in Mirror(reflecting: settings).children {
+      if let name, !places.contains(name) { fields[name] = "\(value)" }
+    }
+  }
+
+  /// - Throws: `.argument` naming the first thing in which they differ.
+  func check(against other: Self) throws(Das3Error) {
+    guard fields["model"] == other.fields["model"] else {
+      throw .argument("the checkpoint belongs to another model")
+    }
+    for name in Set(fields.keys).union(other.fields.keys).sorted() {
+      guard fields[name] == other.fields[name] else {
+        throw .argument(
+          "the checkpoint belongs to a run with \(name) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
+        )
+      }
+    }
+  }
+}
+
+extension Adaptation.Position {
+  var json: Json {
+    .object([
+      "stage": .number(Double(stage)), "step": .number(Double(step)),
+      "total": .number(Double(total)), "leftOut": .number(Double(leftOut)),
+      "agreement": .number(agreement),
+    ])
+  }
+
+  init?(_ json: Json) {
+    func number(_ name: String) -> Double? { json.object?[name]?.number }
+    func count(_ name: String) -> Int? {
+      number(name).flatMap { Int(exactly: $0) }.flatMap { $0 >= 0 ? $0 : nil }
+    }
+    guard let stage = count("stage"), let step = count("step"), let total = count("total"),
+      let leftOut = count("leftOut"), let agreement = number("agreement")
+    else { return nil }
+    self.init(stage: stage, step: step, total: total, leftOut: leftOut, agreement: agreement)
+  }
+}

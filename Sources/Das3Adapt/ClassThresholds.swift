@@ -1,0 +1,111 @@
+import Das3Graph
+
+/// Probabilities of the winning classes of a whole set of frames → the value of each class above
+/// which a pixel keeps its label (equation 4).
+///
+///     λ_c = the value at descending rank ⌊share · n_c⌋ of the n_c pixels predicted as c
+///
+/// Exact whatever the size of the set: floats from 0 on are ordered like their bits, so a count by
+/// the upper half of the bits finds the upper half of λ_c, and two more passes the rest. Memory:
+/// 16 257 counts a class; nothing per pixel.
+package struct ClassThresholds: Sendable, Equatable {
+  /// Of each class; a class without pixels has 1.
+  package var values: [Float]
+
+  /// Whether the labels of so confident a pixel are kept.
+  func keeps(_ label: UInt8, _ confidence: Float) -> Bool {
+    Int(label) < values.count && confidence > values[Int(label)]
+  }
+
+  /// Takes the labels that are not kept away.
+  ///
+  /// - Returns: how many pixels keep theirs.
+  func filter(_ prediction: inout Prediction) -> Int {
+    var kept = 0
+    for index in prediction.labels.indices {
+      if keeps(prediction.labels[index], prediction.confidence[index]) {
+        kept += 1
+      } else {
+        prediction.labels[index] = 255
+      }
+    }
+    return kept
+  }
+
+  /// The search, digit by digit: 16, 8 and 8 bits of the value.
+  package struct Search {
+    private static let digits: [(shift: Int, count: Int)] = [
+      (16, Int(Float(1).bitPattern >> 16) + 1), (8, 256), (0, 256),
+    ]
+
+    private let classCount: Int
+    private let share: Double
+    private var digit = 0
+    private var counts: [UInt64]
+    /// Of each class: the bits found so far, and the rank among the values that share them.
+    private var found: [UInt32]
+    private var ranks: [UInt64]
+    private var isEmpty: [Bool] = []
+
+    package init(classCount: Int, share: Double) {
+      self.classCount = classCount
+      self.share = share
+      counts = [UInt64](repeating: 0, count: classCount * Self.digits[0].count)
+      found = [UInt32](repeating: 0, count: classCount)
+      ranks = [UInt64](repeating: 0, count: classCount)
+    }
+
+    /// Whether further passes over the same values are needed.
+    package var isDone: Bool { digit == Self.digits.count }
+
+    /// Counts the values of one frame in this pass.
+    package mutating func add(_ labels: [UInt8], _ confidence: [Float]) {
+      guard !isDone else { return }
+      let (shift, width) = Self.digits[digit]
+      // Of what was found already the values must have the same bits above this digit.
+      let above = digit == 0 ? 32 : Self.digits[digit - 1].shift
+      for index in labels.indices {
+        let label = Int(labels[index])
+        guard label < classCount else { continue }
+        let bits = min(max(confidence[index], 0), 1).bitPattern
+        if above < 32, bits >> UInt32(above) != found[label] >> UInt32(above) { continue }
+        let place = Int(bits >> UInt32(shift)) % (digit == 0 ? .max : width)
+        counts[label * width + place] += 1
+      }
+    }
+
+    /// Ends a pass.
+    package mutating func endPass() {
+      guard !isDone else { return }
+      let (shift, width) = Self.digits[digit]
+      for label in 0..<classCount {
+        let row = counts[label * width..<(label + 1) * width]
+        if digit == 0 {
+          let count = row.reduce(0, +)
+          isEmpty.append(count == 0)
+          ranks[label] = UInt64(max(0, share * Double(count)))
+        }
+        // From the largest value down.
+        var place = row.endIndex - 1
+        while place > row.startIndex, ranks[label] >= row[place] {
+          ranks[label] -= row[place]
+          place -= 1
+        }
+        found[label] |= UInt32(place - row.startIndex) << UInt32(shift)
+      }
+      digit += 1
+      if !isDone {
+        counts = [UInt64](repeating: 0, count: classCount * Self.digits[digit].count)
+      }
+    }
+
+    /// What was found, after the last pass.
+    package var thresholds: ClassThresholds {
+      ClassThresholds(
+        values: (0..<classCount).map { label in
+          if isEmpty[label] { return 1 }
+          return share >= 1 ? 0 : Float(bitPattern: found[label])
+        })
+    }
+  }
+}

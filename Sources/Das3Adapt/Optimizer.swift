@@ -1,0 +1,194 @@
+internal import CKernels
+import Das3Graph
+import Glibc
+
+/// Parameters that are trained at one rate.
+package struct ParameterGroup: Sendable, Equatable {
+  package let name: String
+  /// Learning rate at step 0.
+  package var rate: Float
+  /// Elements of the flat weight vector, one range a tensor.
+  package let ranges: [Range<Int>]
+
+  package init(name: String, rate: Float, ranges: [Range<Int>]) {
+    self.name = name
+    self.rate = rate
+    self.ranges = ranges
+  }
+
+  package var elementCount: Int { ranges.reduce(0) { $0 + $1.count } }
+}
+
+/// A gradient → new weights.
+///
+/// Weights outside every group are frozen: neither moved nor decayed.
+package struct Optimizer: Sendable, Equatable {
+  package enum Rule: Sendable, Equatable {
+    /// Stochastic gradient descent with momentum, as PyTorch's.
+    ///
+    ///     g = clip(gradient) + weightDecay · w      v = momentum · v + g      w = w − rate · v
+    case sgd
+    /// The same where the gradient of every tensor is first brought to the length of the tensor.
+    ///
+    ///     g = gradient · |w| / |gradient|           the rest as above, without clipping
+    ///
+    /// So a rate is the part of itself that a tensor moves in a step, whatever the network and the
+    /// loss (You et al., LARS, 2017, without its sum of norms).
+    case relative
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), β₁ = momentum.
+    case adamW
+  }
+
+  /// How the rates of the groups change.
+  package enum Schedule: Sendable, Equatable {
+    case constant
+    /// (1 − step / maxSteps)^power; 0 from `maxSteps` on.
+    case poly(power: Double = 0.9, maxSteps: Int)
+
+    /// The factor of every rate at `step`, counted from 0; 0…1.
+    package func factor(at step: Int) -> Double {
+      switch self {
+      case .constant: 1
+      case .poly(let power, let maxSteps):
+        step < maxSteps ? pow(1 - Double(step) / Double(maxSteps), power) : 0
+      }
+    }
+  }
+
+  package var rule = Rule.sgd
+  package var momentum: Float = 0.9
+  package var weightDecay: Float = 5e-4
+  /// The gradient of all groups together is brought down to this Euclidean norm; nil = it is not.
+  package var clipNorm: Double?
+  package var schedule = Schedule.constant
+
+  /// Root mean square that a tensor counts with at least, where steps are relative to it: biases
+  /// may start at 0.
+  private static let leastRootMeanSquare = 1e-3
+  /// Of AdamW.
+  private static let (beta2, epsilon) = (0.999, 1e-8)
+
+  package init(_ rule: Rule = .sgd, schedule: Schedule = .constant, clipNorm: Double? = nil) {
+    self.rule = rule
+    self.schedule = schedule
+    self.clipNorm = clipNorm
+  }
+
+  /// What one step did.
+  package struct Report: Sendable, Equatable {
+    /// Euclidean norm of the gradient over all groups, before clipping.
+    package let gradientNorm: Double
+    /// The norm was infinite or not a number: nothing was changed.
+    package let isSkipped: Bool
+    /// Of each group.
+    package let rates: [Float]
+  }
+
+  /// The vectors that a step works on, each as long as the flat weight vector; lent.
+  @safe package struct Vectors {
+    let weights: UnsafeMutablePointer<Float>
+    let gradient: UnsafePointer<Float>
+    let velocity: UnsafeMutablePointer<Float>
+    let squares: UnsafeMutablePointer<Float>?
+
+    /// - Parameters:
+    ///   - weights: changed in place.
+    ///   - gradient: of the loss to each weight.
+    ///   - velocity: zeros before the first step.
+    ///   - squares: means of squared gradients, zeros before the first step; only for `adamW`.
+    package init(
+      weights: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
+      velocity: UnsafeMutablePointer<Float>, squares: UnsafeMutablePointer<Float>? = nil
+    ) {
+      unsafe self.weights = weights
+      unsafe self.gradient = gradient
+      unsafe self.velocity = velocity
+      unsafe self.squares = squares
+    }
+  }
+
+  /// Checks once what every step then relies on.
+  ///
+  /// - Throws: `.argument` for a range outside 0..<`weightCount` or an element in two of them, for
+  ///   a rate, momentum or decay that is negative or not finite, and for a clip norm or a number of
+  ///   steps that is not positive.
+  package func check(_ groups: [ParameterGroup], weightCount: Int) throws(Das3Error) {
+    for (name, value) in [("momentum", momentum), ("weight decay", weightDecay)]
+      + groups.map({ ("rate of '\($0.name)'", $0.rate) })
+    {
+      guard value.isFinite, value >= 0 else {
+        throw .argument("\(name) is \(value); expected a number from 0")
+      }
+    }
+    if let clipNorm, !(clipNorm > 0) {
+      throw .argument("clip norm is \(clipNorm); expected a positive number")
+    }
+    if case .poly(let power, let maxSteps) = schedule, maxSteps < 1 || !(power >= 0) {
+      throw .argument(
+        "poly schedule of \(maxSteps) steps, power \(power); expected 1 step, power 0")
+    }
+    var end = 0
+    for range in groups.flatMap(\.ranges).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      guard range.lowerBound >= end, range.upperBound <= weightCount else {
+        throw .argument("range \(range) of \(weightCount) weights is in two groups or outside")
+      }
+      end = range.upperBound
+    }
+  }
+
+  /// One step, in place.
+  ///
+  /// - Cost: reads the gradient once for its norm, then one pass over all; the same bits for any
+  ///   thread count.
+  /// - Parameters:
+  ///   - step: from 0, for the schedule.
+  ///   - groups: as checked by `check`.
+  ///   - vectors: weights, gradient and memory.
+  ///   - threads: of the one pool.
+  /// - Returns: what was done; a gradient that is not finite changes nothing.
+  package func step(_ step: Int, _ groups: [ParameterGroup], _ vectors: Vectors, threads: Int)
+    -> Report
+  {
+    let threads = Int32(threads)
+    let factor = schedule.factor(at: step)
+    let rates = groups.map { Float(Double($0.rate) * factor) }
+    func squares(_ vector: UnsafePointer<Float>, _ range: Range<Int>) -> Double {
+      unsafe d3k_sum_of_squares(threads, vector + range.lowerBound, Int64(range.count))
+    }
+    let sums = groups.map { group in
+      group.ranges.map { unsafe squares(vectors.gradient, $0) }
+    }
+    let norm = sums.joined().reduce(0, +).squareRoot()
+    guard norm.isFinite else { return Report(gradientNorm: norm, isSkipped: true, rates: rates) }
+    // What PyTorch adds to the norm, so that 0 may be divided by.
+    let clip = clipNorm.map { Float(min(1, $0 / (norm + 1e-6))) } ?? 1
+    let beta1 = Double(momentum)
+    let bias1 = 1 - pow(beta1, Double(step + 1))
+    let bias2 = 1 - pow(Self.beta2, Double(step + 1))
+    for (index, group) in groups.enumerated() {
+      for (range, sum) in zip(group.ranges, sums[index]) {
+        let (first, count) = (range.lowerBound, Int64(range.count))
+        let (weights, gradient) = unsafe (vectors.weights + first, vectors.gradient + first)
+        let velocity = unsafe vectors.velocity + first
+        var scale = clip
+        switch rule {
+        case .adamW:
+          guard let squares = unsafe vectors.squares else { continue }
+          unsafe d3k_adamw_step(
+            threads, weights, gradient, velocity, squares + first, count, Double(rates[index]),
+            beta1, Self.beta2, Self.epsilon, Double(weightDecay), Double(scale), bias1, bias2)
+          continue
+        case .relative:
+          let least = Self.leastRootMeanSquare * Double(count).squareRoot()
+          let length = max(unsafe squares(vectors.weights, range).squareRoot(), least)
+          scale = sum > 0 ? Float(length / sum.squareRoot()) : 0
+          guard scale.isFinite else { continue }
+        case .sgd: break
+        }
+        unsafe d3k_sgd_step(
+          threads, weights, gradient, velocity, count, rates[index], momentum, weightDecay, scale)
+      }
+    }
+    return Report(gradientNorm: norm, isSkipped: false, rates: rates)
+  }
+}

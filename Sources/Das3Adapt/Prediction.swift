@@ -1,0 +1,57 @@
+internal import CKernels
+import Das3Graph
+
+/// What a network says of the pixels of one frame, at the size of its scores.
+package struct Prediction: Sendable, Equatable {
+  /// 1×C×h×w, of the scores.
+  package let shape: Shape
+  /// The most probable class of each pixel; 255 = none.
+  package var labels: [UInt8]
+  /// Its probability.
+  package var confidence: [Float]
+  /// Classes that a pixel certainly is not: `markByteCount` bytes a pixel, class c is bit c mod 8 of
+  /// byte c / 8.
+  package var negatives: [UInt8]
+  /// Mean over pixels of the entropy, 0…1.
+  package var meanEntropy = 0.0
+
+  package init(shape: Shape) {
+    self.shape = shape
+    let pixelCount = shape[2] * shape[3]
+    labels = [UInt8](repeating: 255, count: pixelCount)
+    confidence = [Float](repeating: 0, count: pixelCount)
+    negatives = [UInt8](repeating: 0, count: pixelCount * Self.markByteCount(shape))
+  }
+
+  package var classCount: Int { shape[1] }
+  package var pixelCount: Int { labels.count }
+
+  /// Bytes of one pixel's marks.
+  package static func markByteCount(_ shape: Shape) -> Int { (shape[1] + 7) / 8 }
+
+  /// Reads scores or probabilities, channels last.
+  ///
+  /// - Parameters:
+  ///   - scores: one pixel after the other.
+  ///   - stride: floats from one pixel to the next.
+  ///   - isProbability: they are probabilities already.
+  ///   - negativeThreshold: probability below which a class is marked.
+  ///   - probabilities: receives them, densely; nil = not wanted. May be `scores`.
+  ///   - threads: of the one pool.
+  package mutating func fill(
+    scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
+    negativeThreshold: Float, probabilities: UnsafeMutablePointer<Float>? = nil, threads: Int
+  ) {
+    let (pixels, classes) = (Int64(pixelCount), Int64(classCount))
+    meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
+      unsafe confidence.withUnsafeMutableBufferPointer { confidence in
+        unsafe negatives.withUnsafeMutableBufferPointer { negatives in
+          unsafe d3k_predict(
+            Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0,
+            negativeThreshold, labels.baseAddress, confidence.baseAddress, negatives.baseAddress,
+            probabilities)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import Das3Graph
+
+/// Labels that a fixed copy of the network gives the whole target set: positive ones where it is
+/// certain (equation 4), marks of what a pixel certainly is not (equation 6), and how certain each
+/// frame is (equation 9).
+///
+/// One byte and C bits a pixel; on disk where memory does not suffice.
+package final class PseudoLabels {
+  package let thresholds: ClassThresholds
+  /// Pixels of the set with a positive label, 0…1.
+  package let coverage: Double
+  /// Mean entropy of each frame, 0…1.
+  package let entropies: [Double]
+  private let records: RecordStore
+
+  /// Frames, and where their labels may lie.
+  package struct Place: Sendable {
+    package var frameCount: Int
+    /// Of the scores: 1×C×h×w.
+    package var shape: Shape
+    /// Bytes of memory for labels; what is beyond goes to disk.
+    package var memoryLimit: Int
+    package var directory: String?
+
+    package init(frameCount: Int, shape: Shape, memoryLimit: Int = .max, directory: String? = nil) {
+      self.frameCount = frameCount
+      self.shape = shape
+      self.memoryLimit = memoryLimit
+      self.directory = directory
+    }
+  }
+
+  /// Makes the labels of every frame.
+  ///
+  /// - Cost: one prediction a frame, and three passes over 5 bytes a pixel.
+  /// - Parameters:
+  ///   - place: what is labelled, and where the labels lie.
+  ///   - share: of each class's pixels that keep their label (K).
+  ///   - predict: fills in the prediction of a frame.
+  /// - Throws: what `predict` throws; `.io` where the disk is full.
+  package init(
+    _ place: Place, share: Double,
+    predict: (_ frame: Int, _ prediction: inout Prediction) throws(Das3Error) -> Void
+  ) throws(Das3Error) {
+    var prediction = Prediction(shape: place.shape)
+    let pixelCount = prediction.pixelCount
+    records = try RecordStore(
+      recordCount: place.frameCount, byteCount: pixelCount + prediction.negatives.count,
+      memoryLimit: place.memoryLimit, directory: place.directory)
+    // Needed until the thresholds are known.
+    let confidences = try RecordStore(
+      recordCount: place.frameCount, byteCount: pixelCount * MemoryLayout<Float>.stride,
+      memoryLimit: place.memoryLimit - records.memoryByteCount, directory: place.directory)
+    var search = ClassThresholds.Search(classCount: place.shape[1], share: share)
+    var entropies: [Double] = []
+    for frame in 0..<place.frameCount {
+      try predict(frame, &prediction)
+      entropies.append(prediction.meanEntropy)
+      search.add(prediction.labels, prediction.confidence)
+      try records.write(prediction.labels, to: frame)
+      try records.write(prediction.negatives, to: frame, at: pixelCount)
+      try confidences.write(prediction.confidence, to: frame)
+    }
+    search.endPass()
+    while !search.isDone {
+      for frame in 0..<place.frameCount {
+        try records.read(into: &prediction.labels, from: frame)
+        try confidences.read(into: &prediction.confidence, from: frame)
+        search.add(prediction.labels, prediction.confidence)
+      }
+      search.endPass()
+    }
+    thresholds = search.thresholds
+    self.entropies = entropies
+    var kept = 0
+    for frame in 0..<place.frameCount {
+      try records.read(into: &prediction.labels, from: frame)
+      try confidences.read(into: &prediction.confidence, from: frame)
+      kept += thresholds.filter(&prediction)
+      try records.write(prediction.labels, to: frame)
+    }
+    coverage = Double(kept) / Double(max(1, place.frameCount * pixelCount))
+  }
+
+  /// Bytes held in memory.
+  package var memoryByteCount: Int { records.memoryByteCount }
+
+  /// Positive labels of a frame, 255 where it has none.
+  package func readLabels(of frame: Int, into labels: inout [UInt8]) throws(Das3Error) {
+    try records.read(into: &labels, from: frame)
+  }
+
+  /// Marks of a frame.
+  package func readNegatives(of frame: Int, into negatives: inout [UInt8]) throws(Das3Error) {
+    try records.read(into: &negatives, from: frame, at: records.byteCount - negatives.count)
+  }
+
+  /// Frames by rising entropy: the first `share` of them are easy, the rest hard.
+  ///
+  /// At least one is easy.
+  package static func rank(_ entropies: [Double], share: Double) -> (easy: [Int], hard: [Int]) {
+    let order = entropies.indices.sorted { (entropies[$0], $0) < (entropies[$1], $1) }
+    let easyCount = min(order.count, max(1, Int(share * Double(order.count))))
+    return (Array(order[..<easyCount]), Array(order[easyCount...]))
+  }
+}

@@ -1,0 +1,130 @@
+internal import CKernels
+import Das3Graph
+import Das3Runtime
+
+/// Stage (c): easy frames with the labels of the network that stage (b) left, and pairs of hard ones
+/// cut together, labelled by a slow copy of the network (equations 9 and 10).
+final class Propagation: Stage {
+  private let anchor: [Float]
+  private let bench: Workbench
+  private let number: Int
+  /// The slow copy's weights.
+  private let teacher: Arena
+  private let firstImage: Arena
+  private var labels: PseudoLabels?
+  private var easy: [Int] = []
+  private var hard: [Int] = []
+  private var mix = ClassMix()
+  private var first, second: Prediction
+
+  init(_ bench: Workbench, number: Int, _ memory: StageMemory) throws(Das3Error) {
+    self.bench = bench
+    self.number = number
+    anchor = memory.anchor
+    teacher = try Arena(elementCount: anchor.count)
+    teacher.fill(memory.teacher.isEmpty ? anchor : memory.teacher)
+    let trainer = bench.trainer
+    firstImage = try Arena(
+      elementCount: trainer.height * trainer.width * trainer.model.channelCount)
+    first = Prediction(shape: trainer.scoreShape)
+    second = first
+  }
+
+  var memory: StageMemory {
+    var memory = StageMemory(anchor: anchor)
+    memory.teacher = teacher.values
+    return memory
+  }
+
+  var round: Int { labels == nil ? 0 : 1 }
+  var labelCoverage: Double { labels?.coverage ?? 0 }
+  var byteCount: Int {
+    (labels?.memoryByteCount ?? 0) + 4 * (teacher.elementCount + firstImage.elementCount)
+  }
+
+  func prepare(_ step: Int) throws(Das3Error) {
+    guard labels == nil else { return }
+    let made = try bench.makeLabels(anchor)
+    (easy, hard) = PseudoLabels.rank(made.entropies, share: bench.settings.easyShare)
+    easy.sort()
+    hard.sort()
+    labels = made
+  }
+
+  func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
+    var losses = StepLosses()
+    let batchSize = bench.settings.batchSize
+    let share = 1 / Double(batchSize)
+    for position in step * batchSize..<(step + 1) * batchSize {
+      if bench.settings.easyWeight > 0 {
+        losses.add(try addEasy(position, scale: Float(share)), share: share)
+      }
+      if bench.settings.mixedWeight > 0, !hard.isEmpty {
+        losses.add(try addMixed(position, scale: Float(share)), share: share, isMixed: true)
+      }
+    }
+    return losses
+  }
+
+  func follow() {
+    unsafe d3k_average(
+      Int32(bench.threads), teacher.pointer(at: 0), bench.trainer.weightsPointer,
+      Int64(anchor.count), Double(bench.settings.teacherMomentum))
+  }
+
+  private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
+    let frame = bench.pick(position, of: easy, stage: number)
+    let look = bench.look(stage: number, 2 * position)
+    try labels?.readLabels(of: frame, into: &first.labels)
+    try bench.load(frame, look)
+    if look.isMirrored { bench.mirror(&first.labels) }
+    return try addCrossEntropy(first.labels, weight: bench.settings.easyWeight, scale)
+  }
+
+  private func addMixed(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
+    let trainer = bench.trainer
+    let (i, j) = (
+      bench.pick(position, of: hard, stage: number),
+      bench.pick(position + 1, of: hard, stage: number)
+    )
+    try askTeacher(i, j)
+    var random = bench.maskRandom(stage: number, position)
+    mix.cut(
+      ClassMix.choose(from: first.labels, &random), outOf: first.labels, threads: bench.threads)
+    if bench.settings.filtersMixed, let thresholds = labels?.thresholds {
+      _ = thresholds.filter(&first)
+      _ = thresholds.filter(&second)
+    }
+    mix.mix(first.labels, over: &second.labels, threads: bench.threads)
+    try bench.load(i)
+    unsafe firstImage.copy(from: trainer.image)
+    try bench.load(j)
+    let shape = trainer.scoreShape
+    unsafe mix.mix(
+      firstImage.pointer(at: 0), over: trainer.image, channelCount: trainer.model.channelCount,
+      height: trainer.height, width: trainer.width, maskHeight: shape[2], maskWidth: shape[3],
+      threads: bench.threads)
+    let look = bench.look(stage: number, 2 * position + 1)
+    bench.show(look)
+    if look.isMirrored { bench.mirror(&second.labels) }
+    return try addCrossEntropy(second.labels, weight: bench.settings.mixedWeight, scale)
+  }
+
+  private func askTeacher(_ i: Int, _ j: Int) throws(Das3Error) {
+    bench.trainer.exchangeWeights(with: teacher)
+    defer { bench.trainer.exchangeWeights(with: teacher) }
+    let threshold = bench.settings.negativeThreshold
+    try bench.load(i)
+    unsafe bench.trainer.predict(into: &first, negativeThreshold: threshold)
+    try bench.load(j)
+    unsafe bench.trainer.predict(into: &second, negativeThreshold: threshold)
+  }
+
+  private func addCrossEntropy(_ labels: [UInt8], weight: Float, _ scale: Float)
+    throws(Das3Error) -> Losses.Values
+  {
+    bench.trainer.losses = Losses()
+    bench.trainer.losses.crossEntropy = weight
+    return try bench.trainer.addGradient(labels: labels, scale: scale)
+  }
+}

@@ -1,0 +1,65 @@
+import Das3Graph
+
+/// One stage of a schedule: where its gradients come from.
+protocol Stage: AnyObject {
+  /// What is needed, beside the weights, to go on in another process.
+  var memory: StageMemory { get }
+  /// What its labels cover, 0…1.
+  var labelCoverage: Double { get }
+  /// Times it has made labels.
+  var round: Int { get }
+  /// Bytes of its labels.
+  var byteCount: Int { get }
+
+  /// Makes what the step needs and is not there yet: labels, mostly.
+  func prepare(_ step: Int) throws(Das3Error)
+  /// Adds the gradient of a step, counted from 0.
+  func addGradient(_ step: Int) throws(Das3Error) -> StepLosses
+  /// Follows the new weights.
+  func follow()
+}
+
+extension Stage {
+  var labelCoverage: Double { 0 }
+  var round: Int { 0 }
+  var byteCount: Int { 0 }
+  func prepare(_ step: Int) throws(Das3Error) {}
+  func follow() {}
+}
+
+/// Weight vectors that a stage made its labels with.
+package struct StageMemory: Sendable, Equatable {
+  /// What made the labels in use.
+  package var anchor: [Float]
+  /// The slow copy that labels mixed frames; empty where there is none.
+  package var teacher: [Float] = []
+
+  package init(anchor: [Float]) { self.anchor = anchor }
+}
+
+/// Losses of a step without their weights, means over its batch; one that is off is 0.
+package struct StepLosses: Sendable, Equatable {
+  package var total = 0.0
+  package var focalEntropy = 0.0
+  package var diversity = 0.0
+  package var positive = 0.0
+  package var negative = 0.0
+  package var mixed = 0.0
+  package var entropy = 0.0
+  package var maxSquare = 0.0
+
+  /// Adds a frame's share.
+  mutating func add(_ values: Losses.Values, share: Double, isMixed: Bool = false) {
+    total += share * values.total
+    focalEntropy += share * values.focalEntropy
+    diversity += share * values.diversity
+    if isMixed {
+      mixed += share * values.crossEntropy
+    } else {
+      positive += share * values.crossEntropy
+      entropy += share * values.meanEntropy
+    }
+    negative += share * values.negative
+    maxSquare += share * values.maxSquare
+  }
+}

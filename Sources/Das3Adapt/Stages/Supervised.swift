@@ -1,0 +1,32 @@
+import Das3Graph
+
+/// Cross-entropy with the truth (equation 1).
+final class Supervised: Stage {
+  let memory: StageMemory
+  private let bench: Workbench
+  private let number: Int
+  private let frames: [Int]
+
+  init(_ bench: Workbench, number: Int, _ memory: StageMemory) {
+    self.bench = bench
+    self.number = number
+    self.memory = memory
+    frames = Array(0..<bench.frames.count)
+  }
+
+  func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
+    var losses = StepLosses()
+    let batchSize = bench.settings.batchSize
+    let shape = bench.trainer.scoreShape
+    for position in step * batchSize..<(step + 1) * batchSize {
+      let frame = bench.pick(position, of: frames, stage: number)
+      let look = bench.look(stage: number, position)
+      try bench.load(frame, look)
+      var labels = bench.frames.truths[frame].labels(height: shape[2], width: shape[3])
+      if look.isMirrored { bench.mirror(&labels) }
+      let values = try bench.trainer.addGradient(labels: labels, scale: 1 / Float(batchSize))
+      losses.add(values, share: 1 / Double(batchSize))
+    }
+    return losses
+  }
+}

@@ -1,0 +1,171 @@
+internal import CKernels
+import Das3Graph
+import Das3Runtime
+
+/// What the stages of one run share: the network in training, the frames, and who listens.
+final class Workbench {
+  let settings: AdaptationSettings
+  let trainer: Trainer
+  let frames: FrameSet
+  let teacher: (any Teacher)?
+  /// Asked between frames.
+  var isCancelled: () -> Bool = { false }
+  /// Told while labels are made: how many frames have theirs.
+  var labelled: (Int) -> Void = { _ in }
+  private let augmentation: Augmentation?
+  /// Probabilities of a frame and of its mirror image.
+  private let probabilities: [Arena]
+
+  init(
+    _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
+    _ teacher: (any Teacher)?
+  ) throws(Das3Error) {
+    self.settings = settings
+    self.trainer = trainer
+    self.frames = frames
+    self.teacher = teacher
+    augmentation =
+      settings.augments
+      ? try Augmentation(
+        trainer.model, height: trainer.height, width: trainer.width,
+        threads: settings.execution.threads)
+      : nil
+    let count = trainer.scoreShape.elementCount
+    probabilities =
+      settings.mirrors ? [try Arena(elementCount: count), try Arena(elementCount: count)] : []
+  }
+
+  var threads: Int { settings.execution.threads }
+  var classCount: Int { trainer.scoreShape[1] }
+
+  /// Bytes beside the trainer, the frames and their labels.
+  var byteCount: Int {
+    probabilities.reduce(augmentation?.byteCount ?? 0) { $0 + 4 * $1.elementCount }
+  }
+
+  func checkCancelled() throws(Das3Error) {
+    if isCancelled() { throw Das3Error(.cancelled, "the adapter was cancelled") }
+  }
+
+  // MARK: Frames before the network
+
+  /// How a frame is shown: as it is, or changed.
+  struct Look {
+    var isMirrored = false
+    /// Light and focus are drawn from it.
+    var random: Random?
+  }
+
+  /// Puts a frame before the network.
+  func load(_ frame: Int, _ look: Look = Look()) throws(Das3Error) {
+    try frames.read(frame) { trainer.load($0) }
+    show(look)
+  }
+
+  /// Changes the loaded image.
+  func show(_ look: Look) {
+    if look.isMirrored { mirrorImage() }
+    if var random = look.random { unsafe augmentation?.apply(to: trainer.image, &random) }
+  }
+
+  private func mirrorImage() {
+    unsafe d3k_flip(
+      Int32(threads), trainer.image, Int64(trainer.height), Int64(trainer.width),
+      Int64(trainer.model.channelCount * MemoryLayout<Float>.stride))
+  }
+
+  /// Mirrors a map of the scores' size with so many bytes a pixel.
+  func mirror(_ map: inout [UInt8], pixelBytes: Int = 1) {
+    let shape = trainer.scoreShape
+    unsafe map.withUnsafeMutableBufferPointer { map in
+      guard let start = map.baseAddress else { return }
+      unsafe d3k_flip(
+        Int32(threads), start, Int64(shape[2]), Int64(shape[3]), Int64(pixelBytes))
+    }
+  }
+
+  // MARK: Predictions
+
+  /// What the network says of a frame: with `mirrors`, the mean of what it says of it and of its
+  /// mirror image.
+  func predict(_ frame: Int, into prediction: inout Prediction) throws(Das3Error) {
+    try load(frame)
+    let threshold = settings.negativeThreshold
+    guard probabilities.count == 2 else {
+      return unsafe trainer.predict(into: &prediction, negativeThreshold: threshold)
+    }
+    let (straight, mirrored) = unsafe (
+      probabilities[0].pointer(at: 0), probabilities[1].pointer(at: 0)
+    )
+    unsafe trainer.predict(
+      into: &prediction, negativeThreshold: threshold, probabilities: straight)
+    try load(frame, Look(isMirrored: true))
+    unsafe trainer.predict(
+      into: &prediction, negativeThreshold: threshold, probabilities: mirrored)
+    let shape = trainer.scoreShape
+    unsafe d3k_blend_flipped(
+      Int32(threads), straight, mirrored, Int64(shape[2]), Int64(shape[3]), Int64(shape[1]))
+    unsafe prediction.fill(
+      scores: straight, stride: classCount, isProbability: true, negativeThreshold: threshold,
+      threads: threads)
+  }
+
+  /// Labels of all frames by the network with the weights `anchor`, or by the teacher.
+  func makeLabels(_ anchor: [Float], byTeacher: Bool = false) throws(Das3Error) -> PseudoLabels {
+    let current = trainer.weights
+    if current != anchor { trainer.setWeights(anchor) }
+    defer { if trainer.weights != current { trainer.setWeights(current) } }
+    return try PseudoLabels(
+      PseudoLabels.Place(
+        frameCount: frames.count, shape: trainer.scoreShape, memoryLimit: labelMemory,
+        directory: settings.scratchDirectory),
+      share: settings.positiveShare
+    ) { frame, prediction throws(Das3Error) in
+      try checkCancelled()
+      labelled(frame)
+      if byTeacher, let teacher {
+        try frames.read(frame) { picture throws(Das3Error) in
+          let answer = try teacher.answer(frame, picture)
+          try prediction.fill(
+            answer, negativeThreshold: settings.negativeThreshold, threads: threads)
+        }
+      } else {
+        try predict(frame, into: &prediction)
+      }
+    }
+  }
+
+  /// Bytes that frames take; set by their owner.
+  var frameByteCount = 0
+
+  private var labelMemory: Int {
+    guard settings.memoryLimit > 0 else { return .max }
+    return max(
+      0, Int(clamping: settings.memoryLimit) - trainer.byteCount - byteCount - frameByteCount)
+  }
+
+  // MARK: Orders and chance
+
+  private enum Purpose: Int { case order, look, mask }
+
+  /// Element `position` of `elements` gone through again and again, each time in another order.
+  func pick(_ position: Int, of elements: [Int], stage: Int) -> Int {
+    guard settings.draws else { return elements[position % elements.count] }
+    var random = Random(
+      seed: settings.seed, Purpose.order.rawValue, stage, position / elements.count)
+    return random.shuffled(elements)[position % elements.count]
+  }
+
+  /// How the frame at a position of the schedule is shown.
+  func look(stage: Int, _ position: Int) -> Look {
+    var random = Random(seed: settings.seed, Purpose.look.rawValue, stage, position)
+    let isMirrored = settings.mirrors && random.below(2) == 1
+    return Look(isMirrored: isMirrored, random: settings.augments ? random : nil)
+  }
+
+  /// What the mask at a position is drawn with; nil = nothing is drawn.
+  func maskRandom(stage: Int, _ position: Int) -> Random? {
+    settings.draws
+      ? Random(seed: settings.seed, Purpose.mask.rawValue, stage, position) : nil
+  }
+}

@@ -1,0 +1,71 @@
+/// What the parameters of a network are for, told from where they stand in the graph.
+extension Graph {
+  /// Parameters of the last layers: those from which output 0 is reached without passing another
+  /// layer with weights of its own.
+  ///
+  /// Parallel layers whose results are added or joined all count; what only scales or shifts a
+  /// layer's result belongs to it.
+  var classifierParameters: Set<Int> {
+    let isStatic = staticValues
+    var found: Set<Int> = []
+    var seen: Set<ValueID> = []
+    var open = outputs
+    while let value = open.popLast() {
+      guard seen.insert(value).inserted, case .node(let index) = values[value].source else {
+        continue
+      }
+      let node = nodes[index]
+      switch node.operation {
+      case .conv, .convTranspose:
+        found.formUnion(parameters(behind: node.inputs.dropFirst()))
+      case .matMul:
+        // A product of two activations is no layer.
+        let weights = node.inputs.filter { isStatic[$0] }
+        found.formUnion(parameters(behind: weights))
+        if weights.isEmpty { open += node.inputs }
+      case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
+        .reduce, .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand:
+        found.formUnion(parameters(behind: node.inputs.filter { isStatic[$0] }))
+        open += node.inputs.filter { !isStatic[$0] }
+      }
+    }
+    return found
+  }
+
+  /// Scale and shift of every BatchNormalization.
+  var batchNormParameters: Set<Int> {
+    parameters(
+      behind: nodes.flatMap { node -> ArraySlice<ValueID> in
+        guard case .batchNorm = node.operation else { return [] }
+        return node.inputs[1...2]
+      })
+  }
+
+  /// Of each value whether it depends on parameters and constants alone.
+  private var staticValues: [Bool] {
+    var result = values.map { value in
+      switch value.source {
+      case .parameter, .constant: true
+      case .input, .node: false
+      }
+    }
+    for node in nodes { result[node.output] = node.inputs.allSatisfy { result[$0] } }
+    return result
+  }
+
+  /// Parameters that values made of parameters alone depend on.
+  private func parameters(behind values: some Sequence<ValueID>) -> Set<Int> {
+    var found: Set<Int> = []
+    var seen: Set<ValueID> = []
+    var open = Array(values)
+    while let value = open.popLast() {
+      guard seen.insert(value).inserted else { continue }
+      switch self.values[value].source {
+      case .parameter(let index): found.insert(index)
+      case .node(let index): open += nodes[index].inputs
+      case .constant, .input: break
+      }
+    }
+    return found
+  }
+}

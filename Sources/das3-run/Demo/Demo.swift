@@ -10,8 +10,9 @@ struct Demo: ParsableCommand {
       day. It adapts to frames at dusk without labels: other light, other camera,
       other colours. mIoU is measured before and after each stage on streets that
       it has not seen, in less than three minutes on two cores. In --output:
-        duskN_strip.png   frame, labels before and after, truth
+        demo.png          streets by day and at dusk, labels before and after, truth
         adapted.onnx      the adapted network
+        streetN_strip.png the same for one street
 
       --draw writes frames of this world and their truth instead, as PNGs of class
       numbers; the same seed gives the same frame everywhere. --train makes the
@@ -72,7 +73,7 @@ struct Demo: ParsableCommand {
     let (colours, labels) = (ImageWriter(format: .rgb), ImageWriter(format: .gray))
     var progress = ProgressBar(title: "draw", count: count)
     for index in 0..<count {
-      let drawn = look.frame(seed: seed &+ UInt64(index))
+      let drawn = look.frame(seed: seed &+ UInt64(index), name: "street\(index)")
       let (frame, name) = (drawn.frame, "/\(drawn.frame.stem).png")
       try colours.write(frame.pixels, size: frame.size, to: places[0] + name)
       try labels.write(drawn.truth, size: frame.size, to: places[1] + name)

@@ -40,6 +40,8 @@ struct DemoAdaptation {
     let adapted = try adapter.snapshot()
     let path = (directory as NSString).appendingPathComponent("adapted.onnx")
     try adapted.save(to: path)
+    try DemoPicture(labeller: labeller, day: day, dusk: dusk).write(
+      before: model, after: adapted, to: directory)
     try StripWriter(directory: directory, labeller: labeller).write(
       before: model, after: adapted, frameCount: dusk.count
     ) { index in (dusk[index].frame, dusk[index].truth) }

@@ -27,8 +27,8 @@ struct DemoTraining {
     let labeller = try Labeller(model: model, classMap: nil, size: nil, shared: shared)
     for phase in [
       // A frame's own statistics train fast; those that the network is used with come after.
-      Phase(batchNorm: "batch", stepCount: 1400 / scale, rate: "4e-3"),
-      Phase(batchNorm: "frozen", stepCount: 350 / scale, rate: "1e-3"),
+      Phase(batchNorm: "batch", stepCount: 2600 / scale, rate: "4e-3"),
+      Phase(batchNorm: "frozen", stepCount: 600 / scale, rate: "1e-3"),
     ] {
       model = try train(model, frames, phase)
       try report.add(labeller.evaluate(model, on: validation), world: .day, stage: nil)
@@ -44,7 +44,7 @@ struct DemoTraining {
     settings.method = .supervised
     for (name, value) in [
       ("optimizer", "adamw"), ("batch_norm", phase.batchNorm), ("rate_a", phase.rate),
-      ("steps_a", String(phase.stepCount)), ("batch_size", "6"), ("flip", "1"),
+      ("steps_a", String(phase.stepCount)), ("batch_size", "4"), ("flip", "1"),
       ("stops_early", "0"), ("weight_decay", "1e-3"), ("classifier_rate", "1"),
     ] { try settings.set(name, to: value) }
     let adapter = try AdapterHandle(model: model, settings: settings, size: nil, shared: shared)

@@ -23,9 +23,9 @@ struct Lamp: Thing {
     if painter.look.lamps {
       painter.pool(x: x + top.x, z: distance, Point(3.2, 3), Ink(0.8, 0.55, 0.26))
     }
-    painter.limb(Point(0, 0), Point(0, 0.9), widths: Point(0.12, 0.1), at: root, metal, .pole)
-    painter.limb(Point(0, 0.9), Point(0, height), widths: Point(0.08, 0.06), at: root, metal, .pole)
-    painter.limb(Point(0, height), top, widths: Point(0.06, 0.05), at: root, metal, .pole)
+    painter.limb(Point(0, 0), Point(0, 0.9), widths: Point(0.14, 0.12), at: root, metal, .pole)
+    painter.limb(Point(0, 0.9), Point(0, height), widths: Point(0.1, 0.08), at: root, metal, .pole)
+    painter.limb(Point(0, height), top, widths: Point(0.08, 0.07), at: root, metal, .pole)
     let head = [
       top + Point(0, -0.08), top + Point(arm * 0.75, -0.02), top + Point(arm * 0.7, 0.1),
       top + Point(0, 0.12),
@@ -72,7 +72,7 @@ struct Sign: Thing {
     let root = Vector(x, 0, distance)
     painter.shadow(x: x, z: distance, Point(0.25, 0.2))
     painter.limb(
-      Point(0, 0), Point(0, height), widths: Point(0.06, 0.06), at: root,
+      Point(0, 0), Point(0, height), widths: Point(0.07, 0.07), at: root,
       Ink(0.52, 0.53, 0.54), .pole)
     let middle = Point(0, height)
     func plate(_ grow: Float, _ ink: Ink, every: Int = 1) {

@@ -100,27 +100,27 @@ extension Look {
   /// Where it is to become good without labels: dusk, seen from a van.
   static let dusk = Look(
     name: "dusk",
-    sunlight: Ink(0.1, 0.06, 0.06), ambient: Ink(0.5, 0.46, 0.58),
-    zenith: ClosedInks(0x3c3f78, 0x5a5490), haze: ClosedInks(0xc98a78, 0xdb9c86),
-    cloud: Ink(0xa2718c), cloudCover: -0.1...0.4, clearness: 60...120,
+    sunlight: Ink(0.3, 0.18, 0.12), ambient: Ink(0.66, 0.62, 0.74),
+    zenith: ClosedInks(0x4c74bc, 0x648ccc), haze: ClosedInks(0xdcb09c, 0xe8c4b0),
+    cloud: Ink(0xd0a0a8), cloudCover: -0.3...0.2, clearness: 80...160,
     litWindows: 0.4, lamps: true,
     asphalt: ClosedInks(0x54525c, 0x6c6872), paving: ClosedInks(0x8a8078, 0x9c948c),
     marking: Ink(0xd8d0bc), grass: ClosedInks(0x5c6a34, 0x6e7038),
-    leaves: [Ink(0x5c6a30), Ink(0x8a6a30), Ink(0x466038), Ink(0x9a5a2c)], bark: Ink(0x54463e),
+    leaves: [Ink(0x5c8a34), Ink(0x7e8a30), Ink(0x467a3c), Ink(0x947a30)], bark: Ink(0x54463e),
     walls: [
-      Ink(0x9a9aa2), Ink(0x8c7a74), Ink(0xb4aaa0), Ink(0x7c8490), Ink(0x84685c), Ink(0xa49080),
-      Ink(0x6c7078),
+      Ink(0x9a9aa2), Ink(0xa47c6c), Ink(0xc4b4a0), Ink(0x8c8c94), Ink(0x94604c), Ink(0xb49878),
+      Ink(0x9c7060),
     ],
     trim: Ink(0xb0a8a0), roofs: [Ink(0x4c4a54), Ink(0x5a4644), Ink(0x3e444c)],
     glass: Ink(0x2c3448),
     paints: [
-      Ink(0x8a2a30), Ink(0x22305a), Ink(0xc4c4c8), Ink(0x26282e), Ink(0x6a6e74), Ink(0x3c4a44),
-      Ink(0xb08a4a), Ink(0x4a3a54),
+      Ink(0xa42a30), Ink(0x223c7a), Ink(0xd4d4d8), Ink(0x2c2e34), Ink(0x7a7e84), Ink(0x2c5a50),
+      Ink(0xc89a4a), Ink(0x5a3a64),
     ],
     clothes: [
-      Ink(0x2c3450), Ink(0x6a2c34), Ink(0x26282e), Ink(0x8c8478), Ink(0x3a4a3e), Ink(0x7a5a34),
-      Ink(0x4c3c5c), Ink(0xb4b0a0),
+      Ink(0x2c3c68), Ink(0x8a2c34), Ink(0x26282e), Ink(0xa89c8c), Ink(0x3a5a46), Ink(0xa06a34),
+      Ink(0x5c3c74), Ink(0xc4bca8),
     ],
     eye: 2.0...2.3, focal: 0.7...0.8, horizon: 0.38...0.44, distortion: 0.12,
-    exposure: 0.86...1.0, contrast: 0...0.2, noise: 0.014...0.024, bloom: 0.5)
+    exposure: 0.9...1.04, contrast: 0...0.2, noise: 0.008...0.016, bloom: 0.4)
 }

@@ -11,6 +11,9 @@ struct StreetScene {
   private var things: [any Thing] = []
   private var houses: [House] = []
 
+  /// Beyond it a pole is too thin to be seen.
+  private static let farthestPole: Float = 65
+
   init(_ look: Look, size: PixelSize, _ random: inout SplitMix64) {
     self.look = look
     light = Light(look, &random)
@@ -96,6 +99,7 @@ struct StreetScene {
           let place = side * (ground.half + random.within(0.9...1.6))
           things.append(Tree(look, x: place, distance: near, &random))
         }
+        guard near < Self.farthestPole else { continue }
         if random.chance(0.6) {
           things.append(Lamp(x: x, distance: near + 3, arm: -side, &random))
         }

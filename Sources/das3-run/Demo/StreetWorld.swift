@@ -18,15 +18,15 @@ enum StreetWorld: String, ExpressibleByArgument, CaseIterable {
 
   /// Draws a street; the same seed gives the same bytes on every machine, and the same street in
   /// both looks.
-  func frame(seed: UInt64) -> LabelledFrame {
+  func frame(seed: UInt64, name: String) -> LabelledFrame {
     var random = SplitMix64(seed: seed)
     let fine = PixelSize(
       width: Self.size.width * Lens.fineness, height: Self.size.height * Lens.fineness)
     let scene = StreetScene(look, size: fine, &random)
     let lens = Lens(look, &random)
     var frame = Frame()
-    frame.stem = "\(rawValue)\(seed)"
-    frame.name = frame.stem
+    frame.stem = name
+    frame.name = name
     let truth = lens.develop(scene.painted(), size: Self.size, &random, into: &frame)
     return LabelledFrame(frame: frame, truth: truth)
   }
@@ -37,7 +37,7 @@ enum StreetWorld: String, ExpressibleByArgument, CaseIterable {
     defer { progress.clear() }
     return seeds.enumerated().map { index, seed in
       defer { progress.update(finished: index + 1) }
-      return frame(seed: seed)
+      return frame(seed: seed, name: "street\(index)")
     }
   }
 }

@@ -82,10 +82,12 @@ def whole_run(das3, check):
     output = das3.scratch / "whole.onnx"
     strips = das3.scratch / "strips"
     measured = {"val": das3.frames, "truth": das3.truth, "evaluate_every": 10, "strip": strips}
-    events = das3.events(output, steps=STEPS, set="stops_early=0", **measured)
+    events = das3.events(output, steps=STEPS, set="drift_a=0", **measured)
     taken, last = steps(events), events[-1]
     check("one line per step", [e["total_step"] for e in taken] == list(range(1, 41)))
     check("stages in order", "".join(e["stage"] for e in taken) == STAGES)
+    made = [(e["stage"], e["round"]) for e in events if e["event"] == "labels"]
+    check("labels of (b) and (c)", made == [("b", 1), ("b", 2), ("b", 3), ("c", 1)], made)
     check("every loss is a number", all(isinstance(e["loss"], float) for e in taken))
     check("then a summary", last["event"] == "summary" and last["done"], last)
     check("of all steps and frames", (last["steps"], last["frames"]) == (40, 8), last)
@@ -102,7 +104,7 @@ def whole_run(das3, check):
 def paused_run(das3, check, events, whole):
     for after in (4, 15, 32):
         output, checkpoint = das3.scratch / f"paused{after}.onnx", das3.scratch / f"{after}.das3"
-        options = {"steps": STEPS, "set": "stops_early=0", "checkpoint": checkpoint}
+        options = {"steps": STEPS, "set": "drift_a=0", "checkpoint": checkpoint}
         first, code = das3.pause(after, output, **options)
         check(f"paused after step {after}: exit code 0", code == 0, code)
         check("a model and a checkpoint are there", output.exists() and checkpoint.exists())
@@ -199,8 +201,11 @@ def all_rubbish(das3, check):
     bad(2, "WIDTHxHEIGHT", size="large")
 
 
-def other_runs(das3, check):
+def other_runs(das3, check, whole):
     output = das3.scratch / "other.onnx"
+    # Room for the plan, not for the frames: each is read again whenever it is wanted.
+    events = das3.events(output, steps=STEPS, set="drift_a=0", memory_limit="20M")
+    check("in little memory: the same bytes", output.read_bytes() == whole, events[-1])
     for method in ("tent", "bn", "entropy", "maxsquare", "selftrain"):
         events = das3.events(output, method=method, steps="3")
         found = [(event["stage"], event["step"]) for event in steps(events)]
@@ -217,7 +222,7 @@ def main(program, street):
         das3 = Program(program, street, pathlib.Path(scratch))
         events, whole = whole_run(das3, check)
         paused_run(das3, check, events, whole)
-        other_runs(das3, check)
+        other_runs(das3, check, whole)
         teachers(das3, check)
         all_rubbish(das3, check)
     print(f"{check.counts[True]} passed, {check.counts[False]} failed")

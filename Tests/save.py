@@ -25,7 +25,7 @@ class Parameter(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("is_statistic", ctypes.c_int32)]
     _fields_ += [("offset", ctypes.c_int64), ("count", ctypes.c_int64)]
     _fields_ += [("dims", ctypes.c_int64 * 8), ("rank", ctypes.c_int32)]
-    _fields_ += [("reserved", ctypes.c_int32), ("name", ctypes.c_char_p)]
+    _fields_ += [("is_classifier", ctypes.c_int32), ("name", ctypes.c_char_p)]
 
 
 class Library:

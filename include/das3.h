@@ -183,7 +183,7 @@ typedef struct das3_parameter {
   int64_t count;        /* values: the product of dims, row-major                           */
   int64_t dims[8];      /* the first `rank` are used                                        */
   int32_t rank;
-  int32_t reserved;
+  int32_t is_classifier; /* 1: of the last layers before the scores                         */
   const char *name;     /* of the ONNX value; lent by the model                             */
 } das3_parameter;
 
@@ -393,8 +393,8 @@ typedef enum das3_batch_norm {
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_RELATIVE = 0, /* SGD whose rates are fractions of each tensor's own norm: the
-                                  gradient of every tensor is brought to that length first       */
+  DAS3_OPTIMIZER_RELATIVE = 0, /* SGD whose gradient is first brought to the length of the trained
+                                  weights: a rate is the part of itself that a network moves      */
   DAS3_OPTIMIZER_SGD = 1,      /* momentum, weight decay, clipping                               */
   DAS3_OPTIMIZER_ADAMW = 2
 } das3_optimizer;
@@ -417,21 +417,23 @@ typedef struct das3_adapter_options {
   const char *classifier; /* likewise: frozen in stage (a), at classifier_rate later; NULL = the
                              last layers before the scores                                  */
 
-  /* Schedule. A stage also ends by itself when going on would do harm. */
+  /* Schedule. */
   int32_t steps_a, steps_b, steps_c;    /* at most; other methods: steps_a; 0 = by epochs    */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 too = default           */
   int32_t label_rounds;   /* how often stage (b) makes its labels                           */
   int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
   int32_t augment;        /* 1: colour jitter and blur in (b) and (c)                       */
   int32_t flip;           /* 1: mirrored frames too, and predictions for labels from both     */
-  int32_t stops_early;    /* 0: every stage takes all its steps                             */
   int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
 
   /* The step. */
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
-  double rate_a, rate_b, rate_c; /* at the first step of the stage; other methods: rate_a; 0 =
-                             default of the optimizer. They fall by (1 - step / steps)^power */
+  double rate_a, rate_b, rate_c; /* at the first step of the stage; other methods: rate_a. They
+                             fall by (1 - step / steps)^power. 0 = the library's own, in the stages of
+                             DAS3 corrected as they go, so that each has its drift:           */
+  double drift_a, drift_b, drift_c; /* pixels that a stage is to give another label, 0 to 1; at half
+                             as many again it ends, for it would do harm. 0 = as many as come  */
   double classifier_rate; /* times the rate                                                 */
   double power;           /* 0 = constant                                                   */
   double momentum, weight_decay;

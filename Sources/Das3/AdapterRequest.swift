@@ -18,7 +18,9 @@ struct AdapterRequest {
     unsafe options.batch_size = Int32(settings.batchSize)
     unsafe options.augment = settings.augments ? 1 : 0
     unsafe options.flip = settings.mirrors ? 1 : 0
-    unsafe options.stops_early = settings.stopsEarly ? 1 : 0
+    unsafe options.drift_a = settings.a.drift
+    unsafe options.drift_b = settings.b.drift
+    unsafe options.drift_c = settings.c.drift
     unsafe options.filter_mixed = settings.filtersMixed ? 1 : 0
     unsafe options.classifier_rate = decimal(settings.classifierRate)
     unsafe options.power = settings.power
@@ -107,18 +109,22 @@ struct AdapterRequest {
     _ options: das3_adapter_options, into settings: inout AdaptationSettings
   ) throws(Das3Error) {
     func extent(
-      _ name: String, _ steps: Int32, _ epochs: Int32, _ rate: Double
+      _ name: String, _ steps: Int32, _ epochs: Int32, _ rate: Double, _ drift: Double
     ) throws(Das3Error) -> AdaptationSettings.Extent {
       guard steps >= 0, epochs >= 0 else {
         throw .argument("steps_\(name) is \(steps), epochs_\(name) \(epochs); expected 0 or more")
       }
       return AdaptationSettings.Extent(
         steps: steps > 0 ? Int(steps) : nil, epochs: Int(epochs),
-        rate: rate == 0 ? nil : try number("rate_\(name)", rate))
+        rate: rate == 0 ? nil : try number("rate_\(name)", rate),
+        drift: try part("drift_\(name)", drift))
     }
-    settings.a = try unsafe extent("a", options.steps_a, options.epochs_a, options.rate_a)
-    settings.b = try unsafe extent("b", options.steps_b, options.epochs_b, options.rate_b)
-    settings.c = try unsafe extent("c", options.steps_c, options.epochs_c, options.rate_c)
+    settings.a = try unsafe extent(
+      "a", options.steps_a, options.epochs_a, options.rate_a, options.drift_a)
+    settings.b = try unsafe extent(
+      "b", options.steps_b, options.epochs_b, options.rate_b, options.drift_b)
+    settings.c = try unsafe extent(
+      "c", options.steps_c, options.epochs_c, options.rate_c, options.drift_c)
     settings.labelRounds = Int(unsafe options.label_rounds)
     settings.batchSize = Int(unsafe options.batch_size)
     guard (1...1024).contains(settings.batchSize), settings.labelRounds >= 1 else {
@@ -128,7 +134,6 @@ struct AdapterRequest {
     }
     settings.augments = unsafe options.augment != 0
     settings.mirrors = unsafe options.flip != 0
-    settings.stopsEarly = unsafe options.stops_early != 0
     settings.filtersMixed = unsafe options.filter_mixed != 0
   }
 
@@ -140,9 +145,10 @@ struct AdapterRequest {
     settings.momentum = try number("momentum", unsafe options.momentum)
     settings.weightDecay = try number("weight_decay", unsafe options.weight_decay)
     settings.clipNorm = Double(try number("clip_norm", unsafe options.clip_norm))
-    settings.statisticsMomentum = try unsafe part(
-      "statistics_momentum", options.statistics_momentum)
-    settings.teacherMomentum = try part("teacher_momentum", unsafe options.teacher_momentum)
+    settings.statisticsMomentum = Float(
+      try unsafe part("statistics_momentum", options.statistics_momentum))
+    settings.teacherMomentum = Float(
+      try part("teacher_momentum", unsafe options.teacher_momentum))
     if settings.rule == .adamW, settings.momentum >= 1 {
       throw .argument("momentum is \(settings.momentum); expected below 1 with AdamW")
     }
@@ -159,11 +165,10 @@ struct AdapterRequest {
     settings.negativeWeight = try number("negative_weight", unsafe options.negative_weight)
     settings.easyWeight = try number("easy_weight", unsafe options.easy_weight)
     settings.mixedWeight = try number("mixed_weight", unsafe options.mixed_weight)
-    _ = try part("positive_share", unsafe options.positive_share)
-    settings.positiveShare = unsafe options.positive_share
-    settings.negativeThreshold = try part("negative_threshold", unsafe options.negative_threshold)
-    _ = try part("easy_share", unsafe options.easy_share)
-    settings.easyShare = unsafe options.easy_share
+    settings.positiveShare = try part("positive_share", unsafe options.positive_share)
+    settings.negativeThreshold = Float(
+      try part("negative_threshold", unsafe options.negative_threshold))
+    settings.easyShare = try part("easy_share", unsafe options.easy_share)
   }
 
   private static func number(_ name: String, _ value: Double) throws(Das3Error) -> Float {
@@ -173,11 +178,11 @@ struct AdapterRequest {
     return Float(value)
   }
 
-  private static func part(_ name: String, _ value: Double) throws(Das3Error) -> Float {
+  private static func part(_ name: String, _ value: Double) throws(Das3Error) -> Double {
     guard (0...1).contains(value) else {
       throw .argument("\(name) is \(value); expected 0 to 1")
     }
-    return Float(value)
+    return value
   }
 
   private static func patterns(_ text: UnsafePointer<CChar>) -> [String] {

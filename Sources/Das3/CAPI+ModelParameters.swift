@@ -19,6 +19,7 @@ public func das3_model_get_parameter(
     unsafe value.offset = Int64(parameter.offset)
     unsafe value.count = Int64(parameter.shape.elementCount)
     unsafe value.rank = Int32(parameter.shape.rank)
+    unsafe value.is_classifier = object.model.classifierParameters.contains(Int(index)) ? 1 : 0
     unsafe value.name = object.strings.parameterNames[Int(index)].start
     unsafe withUnsafeMutableBytes(of: &value.dims) { bytes in
       for (axis, size) in parameter.shape.dims.enumerated() {

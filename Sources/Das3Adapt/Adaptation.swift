@@ -1,5 +1,6 @@
 import Das3Graph
 import Das3Runtime
+import Glibc
 
 /// A model, frames and settings → a better model, step by step: the stages of a method one after
 /// the other.
@@ -41,7 +42,10 @@ package final class Adaptation {
     var total = 0
     /// Steps that were left out by stages that ended early.
     var leftOut = 0
+    /// As last measured.
     var agreement = 1.0
+    /// The factor of the rates that the drift asks for.
+    var pace = 1.0
   }
 
   package let settings: AdaptationSettings
@@ -136,6 +140,7 @@ package final class Adaptation {
     position.total += 1
     if position.step % AgreementGauge.interval == 0, let gauge {
       position.agreement = try gauge.measure()
+      if recipe.isPaced { keepPace(recipe) }
     }
     var report = makeReport(recipe, stage)
     report.losses = losses
@@ -143,10 +148,13 @@ package final class Adaptation {
     report.gradientNorm = step.gradientNorm
     report.learningRate = Double(step.rates.first ?? 0)
     report.isStoppedEarly =
-      settings.stopsEarly && position.agreement < recipe.leastAgreement
+      recipe.drift > 0 && 1 - position.agreement > Self.mostDrift * recipe.drift
       && position.step < recipe.stepCount
     report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
-    if report.isStageDone { leaveStage(recipe) }
+    if report.isStageDone {
+      stage.finish()
+      leaveStage(recipe)
+    }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
     return report
@@ -188,7 +196,7 @@ package final class Adaptation {
     }
     // Predictions would move statistics that follow the frames.
     gauge =
-      settings.stopsEarly && recipe.leastAgreement > 0 && settings.effectiveBatchNorm == .frozen
+      recipe.drift > 0 && settings.effectiveBatchNorm == .frozen
       ? try AgreementGauge(bench, anchor: memory.anchor) : nil
     restored = nil
     self.stage = stage
@@ -200,13 +208,26 @@ package final class Adaptation {
       settings.groups(of: trainer.model, recipe), settings.optimizer(recipe))
   }
 
+  /// Corrects the rates by how much further the labels should have drifted by now: in proportion to
+  /// the sum of the rates so far.
+  private func keepPace(_ recipe: Recipe) {
+    let rest = 1 - Double(position.step) / Double(recipe.stepCount)
+    let wanted = recipe.drift * (1 - pow(rest, settings.power + 1))
+    let correction = (wanted / max(1 - position.agreement, 1e-4)).squareRoot()
+    position.pace *= min(max(correction, 0.5), 2)
+    trainer.optimizer.pace = position.pace
+  }
+
+  /// Times its drift at which a stage ends.
+  private static let mostDrift = 1.5
+
   private func leaveStage(_ recipe: Recipe) {
     stage = nil
     gauge = nil
     position.leftOut += recipe.stepCount - position.step
     position.stage += 1
     position.step = 0
-    position.agreement = 1
+    (position.agreement, position.pace) = (1, 1)
   }
 
   // MARK: Checkpoints
@@ -240,6 +261,7 @@ package final class Adaptation {
     try trainer.resume(
       checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
     position = checkpoint.position
+    trainer.optimizer.pace = position.pace
     restored = checkpoint.stage
   }
 }

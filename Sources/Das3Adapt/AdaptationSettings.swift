@@ -35,13 +35,17 @@ package struct AdaptationSettings: Sendable, Equatable {
     package var steps: Int?
     /// Passes over the frames, where `steps` is nil.
     package var epochs = 0
-    /// At the first step; nil = the optimizer's own.
+    /// At the first step; nil = set so that the stage has its drift.
     package var rate: Float?
+    /// Pixels that are to have another label at the end of the stage than at its start, 0…1; with a
+    /// multiple of it the stage ends. 0 = whatever comes.
+    package var drift = 0.0
 
-    package init(steps: Int? = nil, epochs: Int = 0, rate: Float? = nil) {
+    package init(steps: Int? = nil, epochs: Int = 0, rate: Float? = nil, drift: Double = 0) {
       self.steps = steps
       self.epochs = epochs
       self.rate = rate
+      self.drift = drift
     }
   }
 
@@ -62,15 +66,14 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// nil = the last layers before the scores.
   package var classifier: [String]?
 
-  package var a = Extent()
-  package var b = Extent()
-  package var c = Extent()
+  package var a = Extent(drift: 0.12)
+  package var b = Extent(drift: 0.12)
+  package var c = Extent(drift: 0.08)
   /// How often stage (b) makes its labels.
   package var labelRounds = 3
   package var batchSize = 1
   package var augments = false
   package var mirrors = true
-  package var stopsEarly = true
 
   package var rule = Optimizer.Rule.relative
   /// nil = as the method says.
@@ -116,9 +119,10 @@ struct Recipe {
   var trainsClassifier = true
   var stepCount: Int
   var rate: Float
-  /// The part of the pixels that must keep the label they had when the stage began; below it going
-  /// on does harm.
-  var leastAgreement = 0.0
+  /// Pixels that are to change their label, 0…1; 0 = whatever comes.
+  var drift = 0.0
+  /// The rate follows the drift.
+  var isPaced = false
 }
 
 extension AdaptationSettings {
@@ -130,10 +134,16 @@ extension AdaptationSettings {
   /// - Returns: none where only stage (a) was wanted of a black box.
   func recipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
     var recipe = Recipe(
-      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rate: rate(a, of: .a))
+      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rate: rate(a))
     switch method {
     case .das3:
-      return stages.filter { $0 != .a || !hasTeacher }.map { self.recipe($0, frameCount) }
+      return stages.filter { $0 != .a || !hasTeacher }.map { letter in
+        var recipe = self.recipe(letter, frameCount)
+        let extent = letter == .a ? a : letter == .b ? b : c
+        recipe.drift = extent.drift
+        recipe.isPaced = extent.rate == nil && extent.drift > 0
+        return recipe
+      }
     case .bn:
       recipe.kind = .statistics
       recipe.stepCount = stepCount(a, default: frameCount, frameCount)
@@ -154,8 +164,7 @@ extension AdaptationSettings {
     case .a:
       var recipe = Recipe(
         kind: .alignment, letter: letter, trainsClassifier: false,
-        stepCount: stepCount(a, default: 120, frameCount), rate: rate(a, of: .a),
-        leastAgreement: 0.95)
+        stepCount: stepCount(a, default: 160, frameCount), rate: rate(a))
       recipe.losses.focalEntropy = alpha
       recipe.losses.diversity = beta
       recipe.losses.gamma = gamma
@@ -164,14 +173,14 @@ extension AdaptationSettings {
     case .b:
       var recipe = Recipe(
         kind: .selfTraining, letter: letter, stepCount: stepCount(b, default: 240, frameCount),
-        rate: rate(b, of: .b))
+        rate: rate(b))
       recipe.losses.crossEntropy = positiveWeight
       recipe.losses.negative = negativeWeight
       return recipe
     case .c:
       return Recipe(
         kind: .propagation, letter: letter, stepCount: stepCount(c, default: 150, frameCount),
-        rate: rate(c, of: .c))
+        rate: rate(c))
     }
   }
 
@@ -181,14 +190,12 @@ extension AdaptationSettings {
     return max(1, (extent.epochs * frameCount + batchSize - 1) / batchSize)
   }
 
-  private func rate(_ extent: Extent, of letter: Letter) -> Float {
+  private func rate(_ extent: Extent) -> Float {
     if let rate = extent.rate { return rate }
-    switch (rule, letter) {
-    case (.relative, .a): return 2e-6
-    case (.relative, .b): return 1e-5
-    case (.relative, .c): return 1e-5
-    case (.sgd, _): return 2.5e-4
-    case (.adamW, _): return 1e-5
+    switch rule {
+    case .relative: return 1e-6
+    case .sgd: return 2.5e-4
+    case .adamW: return 1e-5
     }
   }
 

@@ -161,7 +161,7 @@ extension Adaptation.Position {
     .object([
       "stage": .number(Double(stage)), "step": .number(Double(step)),
       "total": .number(Double(total)), "leftOut": .number(Double(leftOut)),
-      "agreement": .number(agreement),
+      "agreement": .number(agreement), "pace": .number(pace),
     ])
   }
 
@@ -171,8 +171,10 @@ extension Adaptation.Position {
       number(name).flatMap { Int(exactly: $0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
     guard let stage = count("stage"), let step = count("step"), let total = count("total"),
-      let leftOut = count("leftOut"), let agreement = number("agreement")
+      let leftOut = count("leftOut"), let agreement = number("agreement"),
+      let pace = number("pace")
     else { return nil }
-    self.init(stage: stage, step: step, total: total, leftOut: leftOut, agreement: agreement)
+    self.init(
+      stage: stage, step: step, total: total, leftOut: leftOut, agreement: agreement, pace: pace)
   }
 }

@@ -28,12 +28,12 @@ package struct Optimizer: Sendable, Equatable {
     ///
     ///     g = clip(gradient) + weightDecay · w      v = momentum · v + g      w = w − rate · v
     case sgd
-    /// The same where the gradient of every tensor is first brought to the length of the tensor.
+    /// The same where the gradient is first brought to the length of all that is trained.
     ///
     ///     g = gradient · |w| / |gradient|           the rest as above, without clipping
     ///
-    /// So a rate is the part of itself that a tensor moves in a step, whatever the network and the
-    /// loss (You et al., LARS, 2017, without its sum of norms).
+    /// So a rate is the part of itself that the network moves in a step, whatever the network and
+    /// the loss.
     case relative
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), β₁ = momentum.
     case adamW
@@ -61,10 +61,9 @@ package struct Optimizer: Sendable, Equatable {
   /// The gradient of all groups together is brought down to this Euclidean norm; nil = it is not.
   package var clipNorm: Double?
   package var schedule = Schedule.constant
+  /// A further factor of every rate.
+  package var pace = 1.0
 
-  /// Root mean square that a tensor counts with at least, where steps are relative to it: biases
-  /// may start at 0.
-  private static let leastRootMeanSquare = 1e-3
   /// Of AdamW.
   private static let (beta2, epsilon) = (0.999, 1e-8)
 
@@ -150,27 +149,26 @@ package struct Optimizer: Sendable, Equatable {
     -> Report
   {
     let threads = Int32(threads)
-    let factor = schedule.factor(at: step)
+    let factor = schedule.factor(at: step) * pace
     let rates = groups.map { Float(Double($0.rate) * factor) }
-    func squares(_ vector: UnsafePointer<Float>, _ range: Range<Int>) -> Double {
-      unsafe d3k_sum_of_squares(threads, vector + range.lowerBound, Int64(range.count))
-    }
-    let sums = groups.map { group in
-      group.ranges.map { unsafe squares(vectors.gradient, $0) }
-    }
-    let norm = sums.joined().reduce(0, +).squareRoot()
+    let norm = unsafe norm(of: vectors.gradient, groups, threads)
     guard norm.isFinite else { return Report(gradientNorm: norm, isSkipped: true, rates: rates) }
-    // What PyTorch adds to the norm, so that 0 may be divided by.
-    let clip = clipNorm.map { Float(min(1, $0 / (norm + 1e-6))) } ?? 1
+    var scale: Float = 1
+    if rule == .relative {
+      let whole = unsafe self.norm(of: UnsafePointer(vectors.weights), groups, threads)
+      scale = norm > 0 ? Float(min(whole / norm, Double(Float.greatestFiniteMagnitude))) : 0
+    } else if let clipNorm {
+      // What PyTorch adds to the norm, so that 0 may be divided by.
+      scale = Float(min(1, clipNorm / (norm + 1e-6)))
+    }
     let beta1 = Double(momentum)
     let bias1 = 1 - pow(beta1, Double(step + 1))
     let bias2 = 1 - pow(Self.beta2, Double(step + 1))
     for (index, group) in groups.enumerated() {
-      for (range, sum) in zip(group.ranges, sums[index]) {
+      for range in group.ranges {
         let (first, count) = (range.lowerBound, Int64(range.count))
         let (weights, gradient) = unsafe (vectors.weights + first, vectors.gradient + first)
         let velocity = unsafe vectors.velocity + first
-        var scale = clip
         switch rule {
         case .adamW:
           guard let squares = unsafe vectors.squares else { continue }
@@ -178,17 +176,23 @@ package struct Optimizer: Sendable, Equatable {
             threads, weights, gradient, velocity, squares + first, count, Double(rates[index]),
             beta1, Self.beta2, Self.epsilon, Double(weightDecay), Double(scale), bias1, bias2)
           continue
-        case .relative:
-          let least = Self.leastRootMeanSquare * Double(count).squareRoot()
-          let length = max(unsafe squares(vectors.weights, range).squareRoot(), least)
-          scale = sum > 0 ? Float(length / sum.squareRoot()) : 0
-          guard scale.isFinite else { continue }
-        case .sgd: break
+        case .relative, .sgd: break
         }
         unsafe d3k_sgd_step(
           threads, weights, gradient, velocity, count, rates[index], momentum, weightDecay, scale)
       }
     }
     return Report(gradientNorm: norm, isSkipped: false, rates: rates)
+  }
+
+  /// Euclidean norm of a vector over all groups.
+  private func norm(of vector: UnsafePointer<Float>, _ groups: [ParameterGroup], _ threads: Int32)
+    -> Double
+  {
+    var sum = 0.0
+    for range in groups.lazy.flatMap(\.ranges) {
+      unsafe sum += d3k_sum_of_squares(threads, vector + range.lowerBound, Int64(range.count))
+    }
+    return sum.squareRoot()
   }
 }

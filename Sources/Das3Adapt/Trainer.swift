@@ -25,7 +25,7 @@ package final class Trainer {
 
   package let model: SegmentationModel
   package var losses: Losses
-  package private(set) var optimizer: Optimizer
+  package var optimizer: Optimizer
   private let executor: Executor
   package private(set) var groups: [ParameterGroup]
   private let velocity: Arena

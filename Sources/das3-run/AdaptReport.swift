@@ -27,22 +27,25 @@ final class AdaptReport {
   /// Takes what the adapter reports while it runs.
   func follow(_ report: das3_adapter_report) throws(Failure) {
     defer { lastFollowed = .now }
-    guard report.labelling == 0 else { return try followLabels(report) }
+    guard report.labelling == 0 else { return followLabels(report) }
+    if labelProgress != nil, isJson { try printLabels(report) }
     labelProgress = nil
-    guard report.total_step != last?.total_step else { return }
     last = report
+    // Nothing was left to do.
+    guard report.step > 0 else { return }
     if isJson { try report.json.printLine() }
-    var bar =
-      progress ?? ProgressBar(title: "adapt", count: Int(report.total_step_count), unit: "steps")
+    var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
+    // A stage that ends early takes its other steps out.
+    bar.count = Int(report.total_step_count)
     bar.update(
-      finished: Int(report.total_step), detail: "\(report.place)  loss \(fixed(report.loss, 4))")
+      finished: Int(report.total_step), detail: "\(report.place)  loss \(brief(report.loss))")
     progress = bar
     guard report.stage_done != 0 else { return }
     let seconds = (ContinuousClock.now - stageStart).seconds
     stageStart = .now
     try printText(
       "\(report.place) in \(fixed(seconds, 1)) s\(report.stopped_early != 0 ? ", early" : ""): "
-        + "loss \(fixed(report.loss, 4)), entropy \(fixed(report.entropy, 4))")
+        + "loss \(brief(report.loss)), entropy \(brief(report.entropy))")
   }
 
   /// Takes a measurement on the way.
@@ -86,7 +89,7 @@ final class AdaptReport {
     _ facts: [JsonValue.Member], frameCount: Int, workload: Workload, output: String
   ) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
-    let isDone = last.map { $0.done != 0 } ?? true
+    let isDone = last.map { $0.done != 0 } ?? false
     let stepCount = Int(last?.total_step ?? 0)
     guard isJson else {
       let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
@@ -114,18 +117,19 @@ final class AdaptReport {
     try JsonValue.object(event + facts + own).printLine()
   }
 
-  private func followLabels(_ report: das3_adapter_report) throws(Failure) {
-    let count = Int(report.label_count)
-    var bar = labelProgress ?? ProgressBar(title: "labels", count: count)
+  private func followLabels(_ report: das3_adapter_report) {
+    var bar = labelProgress ?? ProgressBar(title: "labels", count: Int(report.label_count))
     bar.update(finished: Int(report.labels_done))
     labelProgress = bar
-    if isJson, report.labels_done == report.label_count {
-      let event: [JsonValue.Member] = [
-        (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
-        (key: "round", value: .integer(Int(report.round))), (key: "frames", value: .integer(count)),
-      ]
-      try JsonValue.object(event).printLine()
-    }
+  }
+
+  /// Says, with the first step that uses them, that all labels are made.
+  private func printLabels(_ report: das3_adapter_report) throws(Failure) {
+    try JsonValue.object([
+      (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
+      (key: "round", value: .integer(Int(report.round))),
+      (key: "label_coverage", value: .number(report.label_coverage)),
+    ]).printLine()
   }
 
   private func printMeasurement(

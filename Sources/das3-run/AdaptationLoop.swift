@@ -50,7 +50,11 @@ final class AdaptationLoop {
         try adapter.save(to: checkpoint)
         lastSaved = .now
       }
-      guard let cause, cause.done == 0 else { return false }
+      guard let cause else {
+        try report.follow(try adapter.step())
+        return false
+      }
+      if cause.done != 0 { return false }
       if Interrupt.isRequested { return true }
       if isMeasured(cause), let measurement {
         try report.add(measurement.measure(try adapter.snapshot()), at: cause)
@@ -63,5 +67,4 @@ final class AdaptationLoop {
     let isTurn = evaluateEvery.map { step.total_step % Int64($0) == 0 } ?? false
     return step.stage_done != 0 || isTurn
   }
-
 }

@@ -80,16 +80,25 @@ final class AdapterHandle {
     try Failure.check(unsafe das3_adapter_set_teacher(pointer, &teacher), modelPath)
   }
 
-  /// One optimiser step, and before it whatever labels it needs.
-  func step() throws(Failure) {
-    try check(unsafe das3_adapter_step(pointer, nil))
+  /// One optimiser step, and before it whatever labels it needs; nothing after the last.
+  @discardableResult
+  func step() throws(Failure) -> das3_adapter_report {
+    var report = das3_adapter_report()
+    report.struct_size = UInt32(MemoryLayout<das3_adapter_report>.stride)
+    try check(unsafe das3_adapter_step(pointer, &report))
+    return report
   }
 
   /// Steps to the end of the schedule, or until `follow` pauses.
-  /// - Parameter follow: is told of every step, and of labels while they are made.
+  /// - Parameter follow: is told of every step, and of labels while they are made; to pause among
+  ///   labels drops those of their stage.
   /// - Throws: `Failure`, also what `follow` throws.
   func run(_ follow: @escaping (das3_adapter_report) throws(Failure) -> Pace) throws(Failure) {
-    let follower = Follower(follow)
+    let follower = Follower { [unowned self] report throws(Failure) in
+      let pace = try follow(report)
+      if pace == .pause, report.labelling != 0 { unsafe das3_adapter_cancel(pointer) }
+      return pace
+    }
     let status = unsafe das3_adapter_run(
       pointer,
       { report, payload in
@@ -98,7 +107,7 @@ final class AdapterHandle {
         return follower.take(unsafe report.pointee) == .pause ? 1 : 0
       }, Unmanaged.passUnretained(follower).toOpaque())
     if let failure = follower.failure { throw failure }
-    try check(status)
+    if status != DAS3_E_CANCELLED { try check(status) }
   }
 
   /// A model of the weights as they are now.

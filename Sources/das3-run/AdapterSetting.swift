@@ -32,19 +32,17 @@ struct AdapterSetting {
 
   static let all: [AdapterSetting] = unsafe [
     AdapterSetting("stages", .text(\.stages), "stages, in this order"),
-    AdapterSetting("steps_a", .whole(\.steps_a), "at most; also of other methods; 0 = default"),
-    AdapterSetting("steps_b", .whole(\.steps_b), "at most; 0 = default"),
-    AdapterSetting("steps_c", .whole(\.steps_c), "at most; 0 = default"),
-    AdapterSetting("epochs_a", .whole(\.epochs_a), "passes of (a), and of other methods"),
-    AdapterSetting("epochs_b", .whole(\.epochs_b), "passes of (b)"),
-    AdapterSetting("epochs_c", .whole(\.epochs_c), "passes of (c)"),
+    AdapterSetting("steps_a", .whole(\.steps_a), "at most; also of other methods; 0 = by epochs"),
+    AdapterSetting("steps_b", .whole(\.steps_b), "at most; 0 = by epochs"),
+    AdapterSetting("steps_c", .whole(\.steps_c), "at most; 0 = by epochs"),
+    AdapterSetting("epochs_a", .whole(\.epochs_a), "passes over the frames; 0 = default"),
+    AdapterSetting("epochs_b", .whole(\.epochs_b), "likewise"),
+    AdapterSetting("epochs_c", .whole(\.epochs_c), "likewise"),
     AdapterSetting("label_rounds", .whole(\.label_rounds), "how often (b) makes its labels"),
-    AdapterSetting(
-      "filter_mixed", .whole(\.filter_mixed), "mixed labels only above the class thresholds"),
     AdapterSetting("batch_size", .whole(\.batch_size), "frames whose gradients make one step"),
     AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (b) and (c)"),
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
-    AdapterSetting("stops_early", .whole(\.stops_early), "0 = every stage takes all its steps"),
+    AdapterSetting("filter_mixed", .whole(\.filter_mixed), "1 = (c) mixes only certain labels"),
     AdapterSetting(
       "optimizer", .word(\.optimizer, ["relative", "sgd", "adamw"]),
       "relative, sgd or adamw"),
@@ -54,6 +52,9 @@ struct AdapterSetting {
     AdapterSetting("rate_a", .real(\.rate_a), "also of other methods; 0 = default"),
     AdapterSetting("rate_b", .real(\.rate_b), "0 = default"),
     AdapterSetting("rate_c", .real(\.rate_c), "0 = default"),
+    AdapterSetting("drift_a", .real(\.drift_a), "pixels that (a) gives another label; 0 = any"),
+    AdapterSetting("drift_b", .real(\.drift_b), "pixels that (b) gives another label; 0 = any"),
+    AdapterSetting("drift_c", .real(\.drift_c), "pixels that (c) gives another label; 0 = any"),
     AdapterSetting(
       "classifier_rate", .real(\.classifier_rate),
       "of the last layers, times the rate"),

@@ -60,7 +60,6 @@ struct Bench: ParsableCommand {
       var settings = AdapterSettings()
       settings.method = .entropy
       try settings.set("steps_a", to: String(Self.warmUpCount + iterations))
-      try settings.set("stops_early", to: "0")
       let adapter = try AdapterHandle(
         model: model, settings: settings, size: size, shared: shared)
       _ = try adapter.add(frame)

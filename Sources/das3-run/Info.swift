@@ -17,13 +17,13 @@ struct Info: ParsableCommand {
   func run() throws {
     let model = try ModelHandle(path: modelOption.model)
     if shared.json {
-      try json(model).printLine()
+      try json(model, try model.classifier()).printLine()
     } else {
-      print(text(model), terminator: "")
+      print(text(model, try model.classifier()), terminator: "")
     }
   }
 
-  private func text(_ model: ModelHandle) -> String {
+  private func text(_ model: ModelHandle, _ classifier: [String]) -> String {
     var facts = Table([.left, .left])
     facts.add("model", model.path)
     facts.add("producer", model.producer ?? "–")
@@ -32,6 +32,7 @@ struct Info: ParsableCommand {
     facts.add("input", "\(model.inputName ?? "–"): \(model.channelCount) channels, \(size(model))")
     facts.add("preprocessing", preprocessing(model))
     facts.add("output", "\(model.outputName ?? "–"), \(model.outputKind ?? "–")")
+    facts.add("classifier", classifier.isEmpty ? "–" : classifier.joined(separator: ", "))
     facts.add("classes", "\(model.classes.count), ignored label \(model.ignoreLabel)")
     var classes = Table([.right, .left, .left])
     for (index, entry) in model.classes.enumerated() {
@@ -58,7 +59,7 @@ struct Info: ParsableCommand {
     return "(\(order) · \(model.scale) − [\(mean)]) / [\(deviation)]"
   }
 
-  private func json(_ model: ModelHandle) -> JsonValue {
+  private func json(_ model: ModelHandle, _ classifier: [String]) -> JsonValue {
     let classes = model.classes.map { entry in
       let colour = [entry.colour.red, entry.colour.green, entry.colour.blue]
       return JsonValue.object([
@@ -95,6 +96,7 @@ struct Info: ParsableCommand {
           (key: "kind", value: .text(model.outputKind)),
         ])
       ),
+      (key: "classifier", value: .array(classifier.map(JsonValue.string))),
       (key: "ignore", value: .integer(model.ignoreLabel)),
       (key: "classes", value: .array(classes)),
     ])

@@ -6,7 +6,8 @@ import Foundation
 /// Redraws at most ten times a second; silent without a terminal.
 struct ProgressBar {
   private let title: String
-  private let count: Int?
+  /// How many will come, as far as is known.
+  var count: Int?
   private let unit: String
   private let isVisible: Bool
   private var first: (finished: Int, time: ContinuousClock.Instant)?

@@ -6,6 +6,11 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
   String(format: "%.\(decimals)f", locale: Locale(identifier: "en_US_POSIX"), value)
 }
 
+/// A number with three digits that count, such as "0.0123" or "-1.2e-05".
+func brief(_ value: Double) -> String {
+  String(format: "%.3g", locale: Locale(identifier: "en_US_POSIX"), value)
+}
+
 struct Table {
   enum Alignment {
     case left

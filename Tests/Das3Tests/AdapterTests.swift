@@ -23,7 +23,6 @@ struct AdapterTests {
       (options.height, options.width, options.threads) = (32, 48, 2)
       options.optimizer = Int32(DAS3_OPTIMIZER_SGD.rawValue)
       options.steps_a = 1000
-      options.stops_early = 0
       options.rate_a = 0.05
       options.power = 0
       options.flip = 0

@@ -53,6 +53,7 @@ struct ModelParametersTests {
         dims == (tensor.dims + [Int](repeating: 0, count: 8 - tensor.dims.count)).map(Int64.init))
       let isStatistic = ["norm.mean", "norm.variance"].contains(tensor.name)
       #expect(entry.is_statistic == (isStatistic ? 1 : 0))
+      #expect(entry.is_classifier == (tensor.name == "head.w" ? 1 : 0))
       offset += entry.count
     }
     #expect(offset == model.info.parameter_count)

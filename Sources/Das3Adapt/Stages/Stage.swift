@@ -17,6 +17,8 @@ protocol Stage: AnyObject {
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses
   /// Follows the new weights.
   func follow()
+  /// Leaves the weights that the next stage begins with.
+  func finish()
 }
 
 extension Stage {
@@ -25,6 +27,7 @@ extension Stage {
   var byteCount: Int { 0 }
   func prepare(_ step: Int) throws(Das3Error) {}
   func follow() {}
+  func finish() {}
 }
 
 /// Weight vectors that a stage made its labels with.

@@ -138,7 +138,7 @@ package final class Adaptation {
     stage.follow()
     position.step += 1
     position.total += 1
-    if position.step % AgreementGauge.interval == 0, let gauge {
+    if AgreementGauge.isDue(position.step), let gauge {
       position.agreement = try gauge.measure()
       if recipe.isPaced { keepPace(recipe) }
     }
@@ -151,10 +151,7 @@ package final class Adaptation {
       recipe.drift > 0 && 1 - position.agreement > Self.mostDrift * recipe.drift
       && position.step < recipe.stepCount
     report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
-    if report.isStageDone {
-      stage.finish()
-      leaveStage(recipe)
-    }
+    if report.isStageDone { leaveStage(recipe) }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
     return report
@@ -268,14 +265,25 @@ package final class Adaptation {
 
 extension AdaptationSettings {
   /// The network in training, with one plan for all stages.
-  package func trainer(of model: SegmentationModel) throws(Das3Error) -> Trainer {
+  ///
+  /// - Parameters:
+  ///   - model: where the weights start.
+  ///   - reserved: bytes of the memory limit that are for something else.
+  /// - Throws: `.memory` where the rest does not suffice.
+  package func trainer(of model: SegmentationModel, beside reserved: Int = 0) throws(Das3Error)
+    -> Trainer
+  {
     var options = Trainer.Options(
       execution: execution,
       selection: effectiveBatchNorm == .statistics ? nil : selection(of: model, rate: 0))
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
-    options.memoryLimit = memoryLimit
-    options.optimizer = Optimizer(rule)
+    // With nothing left the plan is asked for the impossible, and names what it needs.
+    if memoryLimit > 0 {
+      options.memoryLimit = max(1, memoryLimit - min(memoryLimit, UInt64(reserved)))
+    }
+    let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
+    options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     return try Trainer(
       model, height: height, width: width, losses: Losses(), options: options)
   }
@@ -304,8 +312,8 @@ extension AdaptationSettings {
 
   fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
     var optimizer = Optimizer(
-      rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
-      clipNorm: clipNorm > 0 && rule != .relative ? clipNorm : nil)
+      recipe.rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      clipNorm: clipNorm > 0 ? clipNorm : nil)
     optimizer.momentum = momentum
     optimizer.weightDecay = weightDecay
     return optimizer

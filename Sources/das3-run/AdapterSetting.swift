@@ -44,8 +44,8 @@ struct AdapterSetting {
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
     AdapterSetting("filter_mixed", .whole(\.filter_mixed), "1 = (c) mixes only certain labels"),
     AdapterSetting(
-      "optimizer", .word(\.optimizer, ["relative", "sgd", "adamw"]),
-      "relative, sgd or adamw"),
+      "optimizer", .word(\.optimizer, ["default", "relative", "sgd", "adamw", "lars"]),
+      "default, relative, sgd, adamw or lars"),
     AdapterSetting(
       "batch_norm", .word(\.batch_norm, ["default", "frozen", "batch", "statistics"]),
       "default, frozen, batch or statistics"),

@@ -72,9 +72,6 @@ final class Propagation: Stage {
       Int64(anchor.count), Double(bench.settings.teacherMomentum))
   }
 
-  /// The slow copy is the mean of where the steps have been, and better than where the last one is.
-  func finish() { bench.trainer.exchangeWeights(with: teacher) }
-
   private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
     let frame = bench.pick(position, of: easy, stage: number)
     let look = bench.look(stage: number, 2 * position)

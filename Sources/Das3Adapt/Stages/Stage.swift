@@ -17,8 +17,6 @@ protocol Stage: AnyObject {
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses
   /// Follows the new weights.
   func follow()
-  /// Leaves the weights that the next stage begins with.
-  func finish()
 }
 
 extension Stage {
@@ -27,7 +25,6 @@ extension Stage {
   var byteCount: Int { 0 }
   func prepare(_ step: Int) throws(Das3Error) {}
   func follow() {}
-  func finish() {}
 }
 
 /// Weight vectors that a stage made its labels with.

@@ -122,7 +122,6 @@ final class Workbench {
       share: settings.positiveShare
     ) { frame, prediction throws(Das3Error) in
       try checkCancelled()
-      labelled(frame)
       if byTeacher, let teacher {
         try frames.read(frame) { picture throws(Das3Error) in
           let answer = try teacher.answer(frame, picture)
@@ -132,6 +131,7 @@ final class Workbench {
       } else {
         try predict(frame, into: &prediction)
       }
+      labelled(frame + 1)
     }
   }
 

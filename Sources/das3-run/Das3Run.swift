@@ -10,6 +10,7 @@ struct Das3Run: ParsableCommand {
     abstract: "Semantic segmentation that adapts to where it is used, on the CPU.",
     discussion: """
       Examples:
+        das3-run demo
         das3-run info --model net.onnx
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
         das3-run evaluate --model net.onnx --input val --truth val_labels --json
@@ -46,7 +47,7 @@ struct Das3Run: ParsableCommand {
   }
 
   mutating func run() throws {
-    throw ValidationError("a command is missing: info, segment, evaluate, adapt or bench")
+    throw ValidationError("a command is missing: demo, info, segment, evaluate, adapt or bench")
   }
 
   private static func finish(code: Int32, message: String) -> Never {

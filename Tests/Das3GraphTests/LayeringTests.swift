@@ -30,7 +30,8 @@ struct LayeringTests {
     "das3-run": [
       "AdapterHandle", "AdapterSetting", "AdapterSettings", "Das3Run", "EvaluatorHandle",
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
-      "SegmenterHandle", "StoredPredictions", "Terminal",
+      "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",
+      "Terminal",
       "DecodedPicture", "ImageWriter", "MediaError", "PictureDecoder", "PixelConverter",
       "VideoWriter",
     ],

@@ -24,7 +24,7 @@ struct Lamp: Thing {
       painter.pool(x: x + top.x, z: distance, Point(3.2, 3), Ink(0.8, 0.55, 0.26))
     }
     painter.limb(Point(0, 0), Point(0, 0.9), widths: Point(0.14, 0.12), at: root, metal, .pole)
-    painter.limb(Point(0, 0.9), Point(0, height), widths: Point(0.1, 0.08), at: root, metal, .pole)
+    painter.limb(Point(0, 0.9), Point(0, height), widths: Point(0.11, 0.09), at: root, metal, .pole)
     painter.limb(Point(0, height), top, widths: Point(0.08, 0.07), at: root, metal, .pole)
     let head = [
       top + Point(0, -0.08), top + Point(arm * 0.75, -0.02), top + Point(arm * 0.7, 0.1),
@@ -63,7 +63,7 @@ struct Sign: Thing {
     self.x = x
     self.distance = distance
     height = random.within(2.3...2.9)
-    size = random.within(0.36...0.5)
+    size = random.within(0.42...0.58)
     kind = random.pick(Kind.allCases)
     state = random.index(below: 3)
   }
@@ -110,7 +110,7 @@ struct Sign: Thing {
   }
 
   private func paintLight(_ painter: inout Painter, at root: Vector) {
-    let width: Float = 0.27
+    let width: Float = 0.32
     let (low, high) = (height - 0.55, height + 0.8)
     painter.board(
       [Point(-width, low), Point(width, low), Point(width, high), Point(-width, high)], at: root,

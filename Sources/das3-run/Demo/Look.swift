@@ -2,8 +2,6 @@
 
 /// A look is where and when frames are taken; what stands in the street is the same everywhere.
 struct Look {
-  let name: String
-
   // Light.
   let sunlight: Ink
   let ambient: Ink
@@ -71,7 +69,6 @@ extension SplitMix64 {
 extension Look {
   /// What the network of the demo was trained on: a clear day.
   static let day = Look(
-    name: "day",
     sunlight: Ink(0.72, 0.66, 0.54),
     ambient: Ink(0.52, 0.56, 0.64),
     zenith: ClosedInks(0x3f7fd0, 0x5c9ae0), haze: ClosedInks(0xbcd4ea, 0xd6e2ec),
@@ -99,10 +96,9 @@ extension Look {
 
   /// Where it is to become good without labels: dusk, seen from a van.
   static let dusk = Look(
-    name: "dusk",
     sunlight: Ink(0.3, 0.18, 0.12), ambient: Ink(0.66, 0.62, 0.74),
-    zenith: ClosedInks(0x4c74bc, 0x648ccc), haze: ClosedInks(0xdcb09c, 0xe8c4b0),
-    cloud: Ink(0xd0a0a8), cloudCover: -0.3...0.2, clearness: 80...160,
+    zenith: ClosedInks(0x4470bc, 0x5c8cd0), haze: ClosedInks(0xd4b4ac, 0xe4c8bc),
+    cloud: Ink(0xd0a0a8), cloudCover: -0.3...0.2, clearness: 130...240,
     litWindows: 0.4, lamps: true,
     asphalt: ClosedInks(0x54525c, 0x6c6872), paving: ClosedInks(0x8a8078, 0x9c948c),
     marking: Ink(0xd8d0bc), grass: ClosedInks(0x5c6a34, 0x6e7038),

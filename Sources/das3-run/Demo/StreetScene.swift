@@ -11,8 +11,8 @@ struct StreetScene {
   private var things: [any Thing] = []
   private var houses: [House] = []
 
-  /// Beyond it a pole is too thin to be seen.
-  private static let farthestPole: Float = 65
+  /// Beyond it a pole is thinner than a pixel.
+  private static let farthestPole: Float = 45
 
   init(_ look: Look, size: PixelSize, _ random: inout SplitMix64) {
     self.look = look
@@ -92,10 +92,10 @@ struct StreetScene {
 
   private mutating func placeTreesAndSigns(_ random: inout SplitMix64) {
     for side: Float in [-1, 1] {
-      let pitch = random.within(9...22)
-      for near in stride(from: random.within(4...18), to: 130, by: pitch) {
+      let pitch = random.within(8...16)
+      for near in stride(from: random.within(4...14), to: 130, by: pitch) {
         let x = side * (ground.half + 0.7)
-        if random.chance(0.6) {
+        if random.chance(0.5) {
           let place = side * (ground.half + random.within(0.9...1.6))
           things.append(Tree(look, x: place, distance: near, &random))
         }
@@ -110,7 +110,7 @@ struct StreetScene {
 
   private mutating func placeCars(_ random: inout SplitMix64) {
     for side: Float in [-1, 1] {
-      for near in stride(from: random.within(4...14), to: 90, by: 6.5) where random.chance(0.42) {
+      for near in stride(from: random.within(4...14), to: 70, by: 6.5) where random.chance(0.42) {
         let parks = random.chance(0.6)
         let x = side * (parks ? ground.half - 1.15 : ground.lane / 2)
         let z = near + random.within(0...1.5)
@@ -121,7 +121,7 @@ struct StreetScene {
 
   private mutating func placePeople(_ random: inout SplitMix64) {
     for _ in 0..<4 + random.index(below: 8) {
-      var z = random.within(5...40)
+      var z = random.within(4.5...26)
       var x = random.side() * random.within(ground.half + 0.5...edge - 0.3)
       if random.chance(0.2) {
         z = ground.zebra.map { $0 + 1.6 } ?? z

@@ -35,9 +35,10 @@ final class AdapterObject {
     try plan(for: frame)
     let copy = StoredFrame(frame, channelCount: base.model.channelCount)
     let limit = settings.memoryLimit
-    if limit > 0, UInt64(byteCount + copy.byteCount) > limit {
+    let needed = copy.byteCount + (truth?.labels.count ?? 0)
+    if limit > 0, UInt64(byteCount + needed) > limit {
       throw .memory(
-        "frame \(stored.count) needs \(copy.byteCount) bytes beside \(byteCount) in use; the memory limit is \(limit)"
+        "frame \(stored.count) needs \(needed) bytes beside \(byteCount) in use; the memory limit is \(limit)"
       )
     }
     stored.append(copy)
@@ -120,7 +121,8 @@ final class AdapterObject {
     provenance.steps = run?.stepCount ?? 0
     provenance.frames = frameCount
     return try ModelObject(
-      base, weights: trainer?.weights ?? base.model.onnx.weights, provenance: provenance)
+      base, weights: run?.weights ?? trainer?.weights ?? base.model.onnx.weights,
+      provenance: provenance)
   }
 
   // MARK: What it is

@@ -118,6 +118,7 @@ def all_rubbish(das3, check):
     bad(1, str(das3.frames / "street0.png"), model=das3.frames / "street0.png")
     bad(1, "no directory", output=scratch / "no" / "where.onnx")
     bad(1, "it is no file", output=empty)
+    bad(1, "is not writable", output="/proc/where.onnx")
     bad(1, "both", output=das3.model)
     bad(1, "no directory", checkpoint=scratch / "no" / "where.das3")
     bad(1, "damaged.das3", "--resume", checkpoint=damaged)

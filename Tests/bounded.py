@@ -76,7 +76,7 @@ def adapt(library, model, count, limit, folder):
         report = report[0]
         seen["labels" if report.labelling else chr(report.stage)] += 1
         seen["reported"] = max(seen["reported"], report.memory_bytes)
-        if report.labelling and report.labels_done % 500 == 499 or report.step == 1:
+        if report.labelling and report.labels_done % 500 == 0 or report.step == 1:
             seen["disk"] = max(seen["disk"], disk_bytes(folder))
         return 0
 

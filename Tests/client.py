@@ -110,5 +110,5 @@ def steps(events):
 
 
 def without_times(events):
-    timed = ("seconds", "memory_bytes")
+    timed = ("seconds", "network_seconds", "memory_bytes")
     return [{k: v for k, v in event.items() if k not in timed} for event in steps(events)]

@@ -28,6 +28,7 @@ COLUMNS = (  # title, key, format
     ("das3/torch", "time_ratio", "{:.2f}"), ("range", "time_range", "{0[0]:.2f}–{0[1]:.2f}"),
     ("das3 MB", "das3_mb", "{:.0f}"), ("torch net MB", "torch_net_mb", "{:.0f}"),
     ("das3/torch", "memory_ratio", "{:.2f}"),
+    ("bookkeeping", "bookkeeping", "{:.1f} %"),
     ("das3 RSS MB", "das3_rss_mb", "{:.0f}"), ("torch RSS MB", "torch_rss_mb", "{:.0f}"),
 )
 
@@ -105,6 +106,7 @@ class Case:
                 "das3_ms": median(self.das3, "median_ms"),
                 "das3_min_ms": min(answer["min_ms"] for answer in self.das3),
                 "das3_mb": median(self.das3, "peak_bytes") / 1e6,
+                "bookkeeping": median(self.das3, "bookkeeping"),
                 "das3_rss_mb": median(self.das3, "rss_bytes") / 1e6,
                 "time_ratio": statistics.median(ratios), "time_range": (min(ratios), max(ratios)),
                 "memory_ratio": median(self.das3, "peak_bytes") / net,

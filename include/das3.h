@@ -20,7 +20,7 @@
  *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks.
  *   New objects arrive through the first parameter, which is NULL after a failure.
  *   Pointers    NULL for an options struct means all defaults; for anything required it is
- *               answered with DAS3_E_ARGUMENT. Every _free accepts NULL; any order of freeing works.
+ *               answered with DAS3_E_ARGUMENT. Every _free takes NULL; any order of freeing works.
  *   Structs     start with struct_size where they may grow: set it to sizeof the struct as you
  *               compiled it (the _init functions do). Fields beyond it take their defaults.
  *   Strings     are UTF-8 and end in NUL. Indices count from 0.
@@ -386,17 +386,19 @@ typedef enum das3_method {
 } das3_method;
 
 typedef enum das3_batch_norm {
-  DAS3_BATCH_NORM_DEFAULT = 0,   /* as the method wants it: BN statistics, TENT batch, else frozen */
+  DAS3_BATCH_NORM_DEFAULT = 0,   /* BN: statistics; TENT and SUPERVISED: batch; else frozen     */
   DAS3_BATCH_NORM_FROZEN = 1,    /* running statistics are used and kept; scale and shift train */
   DAS3_BATCH_NORM_BATCH = 2,     /* each frame's own statistics; the running ones follow        */
   DAS3_BATCH_NORM_STATISTICS = 3 /* the running statistics follow the frames; nothing is trained */
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_RELATIVE = 0, /* SGD whose gradient is first brought to the length of the trained
+  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE; in (b) and (c) ADAMW                                 */
+  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first brought to the length of the trained
                                   weights: a rate is the part of itself that a network moves      */
-  DAS3_OPTIMIZER_SGD = 1,      /* momentum, weight decay, clipping                               */
-  DAS3_OPTIMIZER_ADAMW = 2
+  DAS3_OPTIMIZER_SGD = 2,      /* momentum, weight decay, clipping                               */
+  DAS3_OPTIMIZER_ADAMW = 3,
+  DAS3_OPTIMIZER_LARS = 4 /* as RELATIVE, tensor by tensor                                   */
 } das3_optimizer;
 
 typedef struct das3_adapter_options {
@@ -411,29 +413,25 @@ typedef struct das3_adapter_options {
   uint64_t memory_limit;  /* bytes of everything: beyond it activations are computed again
                              instead of kept, labels go to disk, frames are refused; 0 = none */
   const char *scratch_directory; /* for labels beyond the limit; NULL = $TMPDIR or /var/tmp    */
-  const char *trained;    /* names of parameters, separated by spaces; * and ? stand for any
-                             characters; NULL = as the method says                          */
+  const char *trained;    /* names, blanks between, * and ? for any characters; NULL = all    */
   const char *frozen;     /* likewise: not trained after all; NULL = none                   */
-  const char *classifier; /* likewise: frozen in stage (a), at classifier_rate later; NULL = the
-                             last layers before the scores                                  */
+  const char *classifier; /* likewise: frozen in (a); NULL = the last layers before the scores */
 
-  /* Schedule. */
   int32_t steps_a, steps_b, steps_c;    /* at most; other methods: steps_a; 0 = by epochs    */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 too = default           */
   int32_t label_rounds;   /* how often stage (b) makes its labels                           */
   int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
-  int32_t augment;        /* 1: colour jitter and blur in (b) and (c)                       */
+  int32_t augment;        /* 1: colour jitter and blur in (c)                               */
   int32_t flip;           /* 1: mirrored frames too, and predictions for labels from both     */
   int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
 
-  /* The step. */
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
-  double rate_a, rate_b, rate_c; /* at the first step of the stage; other methods: rate_a. They
-                             fall by (1 - step / steps)^power. 0 = the library's own, in the stages of
-                             DAS3 corrected as they go, so that each has its drift:           */
+  double rate_a, rate_b, rate_c; /* at the first step; other methods: rate_a; they fall by
+                             (1 - step / steps)^power. 0 = corrected as the stage goes, so that it has
+                             its drift                                                      */
   double drift_a, drift_b, drift_c; /* pixels that a stage is to give another label, 0 to 1; at half
-                             as many again it ends, for it would do harm. 0 = as many as come  */
+                             as many again it ends. 0 = as many as come                     */
   double classifier_rate; /* times the rate                                                 */
   double power;           /* 0 = constant                                                   */
   double momentum, weight_decay;
@@ -441,12 +439,10 @@ typedef struct das3_adapter_options {
   double statistics_momentum; /* how far running statistics move with each frame, 0 to 1     */
   double teacher_momentum; /* how much of itself the teacher of (c) keeps each step, 0 to 1    */
 
-  /* The losses: a factor of 0 turns one off. */
-  double alpha;           /* of focal entropy, in (a)                                       */
-  double beta;            /* of diversity, in (a)                                           */
+  double alpha, beta;     /* factors of focal entropy and diversity in (a); 0 turns a loss off  */
   double gamma, lambda;   /* exponent of focal entropy; how little uncertain pixels count    */
-  double positive_weight, negative_weight; /* in (b)                                        */
-  double easy_weight, mixed_weight;        /* in (c)                                        */
+  double positive_weight, negative_weight; /* factors of the losses in (b)                  */
+  double easy_weight, mixed_weight;        /* and in (c)                                    */
   double positive_share;  /* of each class's pixels that keep their label: K, 0 to 1        */
   double negative_threshold; /* probability below which a class is certainly not the pixel's   */
   double easy_share;      /* of the frames, the most certain first                          */
@@ -459,7 +455,7 @@ typedef struct das3_adapter_report {
   int64_t step, step_count;             /* of the stage: taken, and at most                  */
   int64_t total_step, total_step_count; /* of the whole schedule, likewise                   */
   int32_t round;          /* how often the stage has made labels                            */
-  int32_t labelling;      /* 1: no step, but labels_done of label_count frames have theirs    */
+  int32_t labelling;      /* 1: not a step; labels_done of label_count frames have labels     */
   int64_t labels_done, label_count;
   int32_t skipped;        /* 1: the gradient was not finite, and no weight was moved          */
   int32_t stage_done;     /* 1: the last step of its stage                                  */
@@ -477,7 +473,8 @@ typedef struct das3_adapter_report {
   double agreement;       /* pixels labelled as when the stage began, 0 to 1                 */
   double gradient_norm;   /* before clipping                                                */
   double learning_rate;   /* of this step                                                   */
-  double seconds;         /* the step took                                                  */
+  double seconds;         /* the step took, with labels made before it                      */
+  double network_seconds; /* of them, in passes of the network                              */
   uint64_t memory_bytes;  /* in use                                                         */
 } das3_adapter_report;
 
@@ -543,19 +540,17 @@ DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *m
                                          const das3_adapter_options *options);
 
 /** Adds a frame to learn from; it is copied. Frames may differ in size and format.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source),
- *          DAS3_E_MEMORY (the memory limit has no room for it).                       Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source), DAS3_E_MEMORY
+ *  (frames would take more than half of the memory limit).                          Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
 /** Adds a frame with its truth, height x width class numbers without padding, 255 = ignore: for
  *  DAS3_METHOD_SUPERVISED. Otherwise as das3_adapter_add_frame.                       Since 0.1 */
-DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter,
-                                                     const das3_image *image,
+DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter, const das3_image *image,
                                                      const uint8_t *truth);
 
-/** Takes the frames from a callback instead, one at a time, as they are needed. The struct is
- *  copied. Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside added frames).
- *                                                                                    Since 0.1 */
+/** Takes the frames from a callback instead, one at a time, as they are needed. Copies the struct.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside frames).     Since 0.1 */
 DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
                                              const das3_frame_source *source);
 
@@ -571,29 +566,28 @@ DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
  *          DAS3_E_CANCELLED.                                                         Since 0.1 */
 DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
 
-/** Steps to the end of the schedule. progress may be NULL; it is called after every step, and while
- *  labels are made; when it pauses the run, this returns DAS3_OK, and the next call goes on.
+/** Steps to the end of the schedule. progress may be NULL; it is called after every step, and after
+ *  every frame that gets labels. When it pauses the run, which labelling does not, this returns
+ *  DAS3_OK, and the next call goes on; when nothing is left to do it is not called.
  *  Returns as das3_adapter_step.                                                     Since 0.1 */
 DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progress,
                                       void *payload);
 
-/** Ends the running das3_adapter_run or _step, else the next one, with DAS3_E_CANCELLED, at once or
- *  after the frame in work. A later call goes on. From any thread.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+/** Ends the running das3_adapter_run or _step, else the next one, with DAS3_E_CANCELLED after the
+ *  frame in work; a later call goes on. Any thread. Returns DAS3_OK, DAS3_E_ARGUMENT.  Since 0.1 */
 DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 
 /** Makes a model of the weights as they are now: for das3_segmenter_set_model and das3_model_save.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
 
-/** Writes a checkpoint: everything that das3_adapter_resume needs but the model, the frames and the
- *  options. path names a file in an existing directory; it is replaced when the new one is complete
- *  and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_MEMORY.            Since 0.1 */
+/** Writes a checkpoint to a file in an existing directory; what was there is replaced when the new
+ *  one is complete and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO.            Since 0.1 */
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
-/** Goes on where a checkpoint was written: in an adapter of the same model, frames and options, before
- *  its first step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other options or frames; the
- *  message says which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).     Since 0.1 */
+/** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
+ *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other options; the message says which),
+ *  DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).                          Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.

@@ -35,10 +35,10 @@ final class AdapterObject {
     try plan(for: frame)
     let copy = StoredFrame(frame, channelCount: base.model.channelCount)
     let limit = settings.memoryLimit
-    let needed = copy.byteCount + (truth?.labels.count ?? 0)
-    if limit > 0, UInt64(byteCount + needed) > limit {
+    let byteCount = frameByteCount + copy.byteCount + (truth?.labels.count ?? 0)
+    if limit > 0, UInt64(byteCount) > limit / 2 {
       throw .memory(
-        "frame \(stored.count) needs \(needed) bytes beside \(byteCount) in use; the memory limit is \(limit)"
+        "\(stored.count + 1) frames take \(byteCount) bytes; expected at most half of the memory limit, \(limit / 2)"
       )
     }
     stored.append(copy)
@@ -85,7 +85,14 @@ final class AdapterObject {
     if trainer == nil, frames.count > 0 {
       try frames.read(0) { frame throws(Das3Error) in try plan(for: frame) }
     }
-    guard let trainer else { throw .argument("the adapter has no frames to learn from") }
+    guard var trainer else { throw .argument("the adapter has no frames to learn from") }
+    let reserved =
+      frameByteCount + settings.byteCount(scoreShape: trainer.scoreShape, model: base.model)
+    if settings.memoryLimit > 0, UInt64(trainer.byteCount + reserved) > settings.memoryLimit {
+      self.trainer = nil
+      trainer = try settings.trainer(of: base.model, beside: reserved)
+      self.trainer = trainer
+    }
     let run = try Adaptation(
       settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher)
     self.run = run
@@ -135,6 +142,4 @@ final class AdapterObject {
   private var frameByteCount: Int {
     stored.reduce(0) { $0 + $1.byteCount } + truths.reduce(0) { $0 + $1.labels.count }
   }
-
-  private var byteCount: Int { run?.byteCount ?? peakByteCount + frameByteCount }
 }

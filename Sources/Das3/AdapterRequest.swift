@@ -97,9 +97,11 @@ struct AdapterRequest {
       throw .argument("batch_norm is \(unsafe options.batch_norm); expected a das3_batch_norm")
     }
     switch unsafe das3_optimizer(rawValue: UInt32(bitPattern: options.optimizer)) {
+    case DAS3_OPTIMIZER_DEFAULT: settings.rule = nil
     case DAS3_OPTIMIZER_RELATIVE: settings.rule = .relative
     case DAS3_OPTIMIZER_SGD: settings.rule = .sgd
     case DAS3_OPTIMIZER_ADAMW: settings.rule = .adamW
+    case DAS3_OPTIMIZER_LARS: settings.rule = .lars
     default:
       throw .argument("optimizer is \(unsafe options.optimizer); expected a das3_optimizer")
     }
@@ -149,7 +151,7 @@ struct AdapterRequest {
       try unsafe part("statistics_momentum", options.statistics_momentum))
     settings.teacherMomentum = Float(
       try part("teacher_momentum", unsafe options.teacher_momentum))
-    if settings.rule == .adamW, settings.momentum >= 1 {
+    if settings.rule ?? .adamW == .adamW, settings.momentum >= 1 {
       throw .argument("momentum is \(settings.momentum); expected below 1 with AdamW")
     }
   }

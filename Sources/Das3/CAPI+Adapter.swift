@@ -195,6 +195,7 @@ extension das3_adapter_report {
     gradient_norm = report.gradientNorm
     learning_rate = report.learningRate
     seconds = report.seconds
+    network_seconds = report.networkSeconds
     memory_bytes = UInt64(report.byteCount)
   }
 }

@@ -30,6 +30,8 @@ package final class Adaptation {
     package var gradientNorm = 0.0
     package var learningRate = 0.0
     package var seconds = 0.0
+    /// Of them, in passes of the network.
+    package var networkSeconds = 0.0
     package var byteCount = 0
   }
 
@@ -113,6 +115,7 @@ package final class Adaptation {
     }
     let clock = ContinuousClock()
     let start = clock.now
+    let networkStart = trainer.networkTime
     bench.isCancelled = isCancelled
     let recipe = recipes[position.stage]
     let stage = try enterStage(recipe)
@@ -147,15 +150,21 @@ package final class Adaptation {
     }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
+    report.networkSeconds = (trainer.networkTime - networkStart).inSeconds
     return report
   }
 
   /// Where the next step leads, with what is to be measured before it: what may fail comes first.
   private func afterStep(_ recipe: Recipe) throws(Das3Error) -> Position {
     var next = position
-    if let gauge, position.step > 0, position.step % AgreementGauge.interval == 0 {
+    if let gauge, AgreementGauge.isDue(position.step) {
       next.agreement = try gauge.measure()
-      if recipe.isPaced { next.pace *= correction(of: recipe, agreement: next.agreement) }
+      if recipe.isPaced {
+        let correction = correction(of: recipe, agreement: next.agreement)
+        // Labels that no longer move may be learned rather than wait for larger steps, which would
+        // destroy the network in the end: hence the bound.
+        next.pace = min(next.pace * correction, Self.mostPace)
+      }
     }
     next.step += 1
     next.total += 1
@@ -228,6 +237,8 @@ package final class Adaptation {
     return min(max((wanted / max(1 - agreement, 1e-4)).squareRoot(), 0.5), 2)
   }
 
+  /// Times its first rate that a rate may become.
+  private static let mostPace = 64.0
   /// Times its drift at which a stage ends.
   private static let mostDrift = 1.5
 
@@ -288,14 +299,25 @@ package final class Adaptation {
 
 extension AdaptationSettings {
   /// The network in training, with one plan for all stages.
-  package func trainer(of model: SegmentationModel) throws(Das3Error) -> Trainer {
+  ///
+  /// - Parameters:
+  ///   - model: where the weights start.
+  ///   - reserved: bytes of the memory limit that are for something else.
+  /// - Throws: `.memory` where the rest does not suffice.
+  package func trainer(of model: SegmentationModel, beside reserved: Int = 0) throws(Das3Error)
+    -> Trainer
+  {
     var options = Trainer.Options(
       execution: execution,
       selection: effectiveBatchNorm == .statistics ? nil : selection(of: model, rate: 0))
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
-    options.memoryLimit = memoryLimit
-    options.optimizer = Optimizer(rule)
+    // With nothing left the plan is asked for the impossible, and names what it needs.
+    if memoryLimit > 0 {
+      options.memoryLimit = max(1, memoryLimit - min(memoryLimit, UInt64(reserved)))
+    }
+    let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
+    options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     return try Trainer(
       model, height: height, width: width, losses: Losses(), options: options)
   }
@@ -324,8 +346,9 @@ extension AdaptationSettings {
 
   fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
     var optimizer = Optimizer(
-      rule, schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
-      clipNorm: clipNorm > 0 && rule != .relative ? clipNorm : nil)
+      recipe.rule,
+      schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      clipNorm: clipNorm > 0 ? clipNorm : nil)
     optimizer.momentum = momentum
     optimizer.weightDecay = weightDecay
     return optimizer

@@ -30,7 +30,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   }
 
   /// How long a stage is, and how far it steps.
-  package struct Extent: Sendable, Equatable {
+  package struct Extent: Sendable, Equatable, CustomStringConvertible {
     /// At most; nil = as `epochs` says.
     package var steps: Int?
     /// Passes over the frames, where `steps` is nil.
@@ -46,6 +46,12 @@ package struct AdaptationSettings: Sendable, Equatable {
       self.epochs = epochs
       self.rate = rate
       self.drift = drift
+    }
+
+    package var description: String {
+      let length =
+        steps.map { "\($0) steps" } ?? (epochs > 0 ? "\(epochs) epochs" : "its own length")
+      return "\(length), \(rate.map { "rate \($0)" } ?? "its own rate"), drift \(drift)"
     }
   }
 
@@ -66,16 +72,17 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// nil = the last layers before the scores.
   package var classifier: [String]?
 
-  package var a = Extent(drift: 0.12)
-  package var b = Extent(drift: 0.12)
-  package var c = Extent(drift: 0.08)
+  package var a = Extent(drift: 0.15)
+  package var b = Extent(drift: 0.2)
+  package var c = Extent(drift: 0.1)
   /// How often stage (b) makes its labels.
   package var labelRounds = 3
   package var batchSize = 1
   package var augments = false
   package var mirrors = true
 
-  package var rule = Optimizer.Rule.relative
+  /// nil = each stage's own: relative steps in (a) and the baselines, AdamW in (b) and (c).
+  package var rule: Optimizer.Rule?
   /// nil = as the method says.
   package var batchNorm: BatchNorm?
   package var classifierRate: Float = 1
@@ -84,7 +91,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var weightDecay: Float = 5e-4
   package var clipNorm = 1.0
   package var statisticsMomentum: Float = 0.1
-  package var teacherMomentum: Float = 0.99
+  package var teacherMomentum: Float = 0.98
 
   package var alpha: Float = 0.002
   package var beta: Float = 0.0002
@@ -118,6 +125,7 @@ struct Recipe {
   var losses = Losses()
   var trainsClassifier = true
   var stepCount: Int
+  var rule: Optimizer.Rule
   var rate: Float
   /// Pixels that are to change their label, 0…1; 0 = whatever comes.
   var drift = 0.0
@@ -133,17 +141,13 @@ extension AdaptationSettings {
   ///   - hasTeacher: the black box, in which nothing can be aligned.
   /// - Returns: none where only stage (a) was wanted of a black box.
   func recipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
+    let rule = self.rule ?? .relative
     var recipe = Recipe(
-      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rate: rate(a))
+      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rule: rule,
+      rate: rate(a, rule))
     switch method {
     case .das3:
-      return stages.filter { $0 != .a || !hasTeacher }.map { letter in
-        var recipe = self.recipe(letter, frameCount)
-        let extent = letter == .a ? a : letter == .b ? b : c
-        recipe.drift = extent.drift
-        recipe.isPaced = extent.rate == nil && extent.drift > 0
-        return recipe
-      }
+      return stages.filter { $0 != .a || !hasTeacher }.map { self.recipe($0, frameCount) }
     case .bn:
       recipe.kind = .statistics
       recipe.stepCount = stepCount(a, default: frameCount, frameCount)
@@ -160,28 +164,30 @@ extension AdaptationSettings {
   }
 
   private func recipe(_ letter: Letter, _ frameCount: Int) -> Recipe {
+    let (kind, extent, defaultCount): (Recipe.Kind, Extent, Int) =
+      switch letter {
+      case .a: (.alignment, a, 160)
+      case .b: (.selfTraining, b, 240)
+      case .c: (.propagation, c, 150)
+      }
+    let rule = self.rule ?? (letter == .a ? .relative : .adamW)
+    var recipe = Recipe(
+      kind: kind, letter: letter, trainsClassifier: letter != .a,
+      stepCount: stepCount(extent, default: defaultCount, frameCount), rule: rule,
+      rate: rate(extent, rule), drift: extent.drift,
+      isPaced: extent.rate == nil && extent.drift > 0)
     switch letter {
     case .a:
-      var recipe = Recipe(
-        kind: .alignment, letter: letter, trainsClassifier: false,
-        stepCount: stepCount(a, default: 160, frameCount), rate: rate(a))
       recipe.losses.focalEntropy = alpha
       recipe.losses.diversity = beta
       recipe.losses.gamma = gamma
       recipe.losses.lambda = lambda
-      return recipe
     case .b:
-      var recipe = Recipe(
-        kind: .selfTraining, letter: letter, stepCount: stepCount(b, default: 240, frameCount),
-        rate: rate(b))
       recipe.losses.crossEntropy = positiveWeight
       recipe.losses.negative = negativeWeight
-      return recipe
-    case .c:
-      return Recipe(
-        kind: .propagation, letter: letter, stepCount: stepCount(c, default: 150, frameCount),
-        rate: rate(c))
+    case .c: break
     }
+    return recipe
   }
 
   private func stepCount(_ extent: Extent, default count: Int, _ frameCount: Int) -> Int {
@@ -190,13 +196,25 @@ extension AdaptationSettings {
     return max(1, (extent.epochs * frameCount + batchSize - 1) / batchSize)
   }
 
-  private func rate(_ extent: Extent) -> Float {
+  private func rate(_ extent: Extent, _ rule: Optimizer.Rule) -> Float {
     if let rate = extent.rate { return rate }
     switch rule {
-    case .relative: return 1e-6
+    case .relative, .lars: return 3e-7
+    case .adamW: return 1e-6
     case .sgd: return 2.5e-4
-    case .adamW: return 1e-5
     }
+  }
+
+  /// Bytes that a run takes beside the network in training, the frames and their labels.
+  package func byteCount(scoreShape: Shape, model: SegmentationModel) -> Int {
+    let mirrored = mirrors ? 2 * scoreShape.elementCount : 0
+    let image = height * width * model.channelCount
+    let isPropagated = method == .das3 && stages.contains(.c)
+    let propagated = isPropagated ? model.onnx.weights.count + image : 0
+    let perPixel = 5 + Prediction.markByteCount(scoreShape)
+    let pixels = scoreShape[2] * scoreShape[3]
+    return 4 * (mirrored + propagated + (augments ? image : 0))
+      + (2 * perPixel + AgreementGauge.frameCount) * pixels
   }
 
   /// What BatchNormalization does.

@@ -35,6 +35,9 @@ package struct Optimizer: Sendable, Equatable {
     /// So a rate is the part of itself that the network moves in a step, whatever the network and
     /// the loss.
     case relative
+    /// The same tensor by tensor: each is brought to the length of its own weights (You et al.,
+    /// LARS, 2017, without its sum of norms).
+    case lars
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), β₁ = momentum.
     case adamW
   }
@@ -64,6 +67,8 @@ package struct Optimizer: Sendable, Equatable {
   /// A further factor of every rate.
   package var pace = 1.0
 
+  /// Root mean square that a tensor counts with at least, where steps are relative to it.
+  private static let leastRootMeanSquare = 1e-3
   /// Of AdamW.
   private static let (beta2, epsilon) = (0.999, 1e-8)
 
@@ -176,6 +181,15 @@ package struct Optimizer: Sendable, Equatable {
             threads, weights, gradient, velocity, squares + first, count, Double(rates[index]),
             beta1, Self.beta2, Self.epsilon, Double(weightDecay), Double(scale), bias1, bias2)
           continue
+        case .lars:
+          func length(_ vector: UnsafePointer<Float>) -> Double {
+            unsafe d3k_sum_of_squares(threads, vector + first, count).squareRoot()
+          }
+          // Biases may start at 0.
+          let least = Self.leastRootMeanSquare * Double(count).squareRoot()
+          let own = max(unsafe length(UnsafePointer(vectors.weights)), least)
+          let slope = unsafe length(vectors.gradient)
+          scale = slope > 0 ? Float(min(own / slope, Double(Float.greatestFiniteMagnitude))) : 0
         case .relative, .sgd: break
         }
         unsafe d3k_sgd_step(

@@ -37,6 +37,9 @@ package final class Trainer {
   package let height, width: Int
   /// Optimiser steps since the last `restart`.
   package private(set) var stepCount = 0
+  /// Spent in passes of the network so far.
+  package private(set) var networkTime = Duration.zero
+  private let clock = ContinuousClock()
 
   /// Plans both passes.
   ///
@@ -179,7 +182,7 @@ package final class Trainer {
   package func addGradient(labels: [UInt8]? = nil, negatives: [UInt8]? = nil, scale: Float = 1)
     throws(Das3Error) -> Losses.Values
   {
-    executor.run()
+    networkTime += clock.measure(executor.run)
     let pixelCount = scoreShape[2] * scoreShape[3]
     guard labels.map({ $0.count == pixelCount }) ?? true,
       negatives.map({ $0.count == pixelCount * ((scoreShape[1] + 7) / 8) }) ?? true
@@ -194,7 +197,7 @@ package final class Trainer {
       }
     }
     let values = try result.get()
-    executor.runBackward()
+    networkTime += clock.measure(executor.runBackward)
     return values
   }
 
@@ -259,7 +262,7 @@ extension Trainer {
     probabilities: UnsafeMutablePointer<Float>? = nil
   ) {
     let statistics = statistics
-    executor.run()
+    networkTime += clock.measure(executor.run)
     self.statistics = statistics
     let scores = executor.plan.outputs[0]
     unsafe prediction.fill(

@@ -93,10 +93,11 @@ final class AdaptReport {
     let stepCount = Int(last?.total_step ?? 0)
     guard isJson else {
       let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
+      let steps = stepCount == 1 ? "1 step" : "\(stepCount) steps"
       let pause = isDone ? "" : ", paused"
       let memory = ByteCount(bytes: workload.peakBytes).text
       return try printText(
-        "\(output): \(stepCount) steps on \(frames) in \(fixed(seconds, 1)) s\(pause); "
+        "\(output): \(steps) on \(frames) in \(fixed(seconds, 1)) s\(pause); "
           + "network \(workload.size), \(memory)")
     }
     let own: [JsonValue.Member] = [

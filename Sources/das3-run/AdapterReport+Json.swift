@@ -39,6 +39,7 @@ extension das3_adapter_report {
       (key: "gradient_norm", value: .number(gradient_norm)),
       (key: "learning_rate", value: .number(learning_rate)),
       (key: "seconds", value: .rounded(seconds, 6)),
+      (key: "network_seconds", value: .rounded(network_seconds, 6)),
       (key: "memory_bytes", value: .integer(Int(clamping: memory_bytes))),
     ])
   }

@@ -40,12 +40,12 @@ struct AdapterSetting {
     AdapterSetting("epochs_c", .whole(\.epochs_c), "likewise"),
     AdapterSetting("label_rounds", .whole(\.label_rounds), "how often (b) makes its labels"),
     AdapterSetting("batch_size", .whole(\.batch_size), "frames whose gradients make one step"),
-    AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (b) and (c)"),
+    AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (c)"),
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
     AdapterSetting("filter_mixed", .whole(\.filter_mixed), "1 = (c) mixes only certain labels"),
     AdapterSetting(
-      "optimizer", .word(\.optimizer, ["relative", "sgd", "adamw"]),
-      "relative, sgd or adamw"),
+      "optimizer", .word(\.optimizer, ["default", "relative", "sgd", "adamw", "lars"]),
+      "default, relative, sgd, adamw or lars"),
     AdapterSetting(
       "batch_norm", .word(\.batch_norm, ["default", "frozen", "batch", "statistics"]),
       "default, frozen, batch or statistics"),

@@ -1,5 +1,6 @@
 // `das3-run bench`: a model and a size in, times and memory of a frame or a training step out.
 import ArgumentParser
+import CDas3
 
 struct Bench: ParsableCommand {
   enum Mode: String, ExpressibleByArgument, CaseIterable {
@@ -11,12 +12,14 @@ struct Bench: ParsableCommand {
     discussion: """
       Frames are random pixels of the given size; three of them warm up and are
       not counted. --mode segment measures a frame from pixels to labels, --mode
-      adapt a whole training step on one frame: forward, loss, backward and the
-      new weights, everything trained. gflops counts a multiply-add of
-      convolutions and matrix products as two operations, over the median time.
+      adapt a whole step of stage b on one frame whose labels are made: pixels,
+      forward, losses, backward and the new weights, everything trained. gflops
+      counts a multiply-add of convolutions and matrix products as two operations,
+      over the median time. bookkeeping is the part of all steps, in percent, that
+      is not spent in passes of the network: frames, labels, losses, new weights.
 
       With --json: {"median_ms", "min_ms", "p95_ms", "peak_bytes", "gflops",
-      "precision", "threads"}.
+      "precision", "threads"} and of adapt "bookkeeping".
 
       Example:
         das3-run bench --model net.onnx --size 480x360 --mode adapt --json
@@ -50,6 +53,7 @@ struct Bench: ParsableCommand {
     let frame = Self.randomFrame(size)
     let milliseconds: Samples
     let description: Workload
+    var bookkeeping: Double?
     switch mode {
     case .segment:
       let segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
@@ -57,16 +61,31 @@ struct Bench: ParsableCommand {
       milliseconds = try measure { try segmenter.segment(frame, into: &result) }
       description = try segmenter.describe()
     case .adapt:
-      var settings = AdapterSettings()
-      settings.method = .entropy
-      try settings.set("steps_a", to: String(Self.warmUpCount + iterations))
       let adapter = try AdapterHandle(
-        model: model, settings: settings, size: size, shared: shared)
+        model: model, settings: try stepSettings(), size: size, shared: shared)
       _ = try adapter.add(frame)
-      milliseconds = try measure { try adapter.step() }
+      var reports: [das3_adapter_report] = []
+      milliseconds = try measure { reports.append(try adapter.step()) }
       description = try adapter.describe()
+      reports.removeFirst(Self.warmUpCount)
+      let network = reports.reduce(0) { $0 + $1.network_seconds }
+      bookkeeping = 100 * (1 - network / reports.reduce(0) { $0 + $1.seconds })
     }
-    try report(milliseconds, description)
+    try report(milliseconds, description, bookkeeping)
+  }
+
+  /// Stage (b) with plain SGD that makes its labels once, and does not end for what noise does to
+  /// them.
+  private func stepSettings() throws(Failure) -> AdapterSettings {
+    var settings = AdapterSettings()
+    let steps = String(Self.warmUpCount + iterations)
+    for (name, value) in [
+      ("stages", "b"), ("steps_b", steps), ("label_rounds", "1"), ("drift_b", "0"),
+      ("optimizer", "sgd"), ("flip", "0"),
+    ] {
+      try settings.set(name, to: value)
+    }
+    return settings
   }
 
   private var unit: String { mode == .segment ? "frames" : "steps" }
@@ -84,11 +103,13 @@ struct Bench: ParsableCommand {
     return milliseconds
   }
 
-  private func report(_ milliseconds: Samples, _ description: Workload) throws {
+  private func report(
+    _ milliseconds: Samples, _ description: Workload, _ bookkeeping: Double?
+  ) throws {
     let median = milliseconds.median
     let gflops = median > 0 ? 2 * description.multiplyAdds / (median * 1e6) : 0
     if shared.json {
-      let object = JsonValue.object([
+      var members: [JsonValue.Member] = [
         (key: "median_ms", value: .rounded(median, 3)),
         (key: "min_ms", value: .rounded(milliseconds.minimum, 3)),
         (key: "p95_ms", value: .rounded(milliseconds.percentile(95), 3)),
@@ -96,8 +117,11 @@ struct Bench: ParsableCommand {
         (key: "gflops", value: .rounded(gflops, 2)),
         (key: "precision", value: .string(description.precision.rawValue)),
         (key: "threads", value: .integer(description.threadCount)),
-      ])
-      return try object.printLine()
+      ]
+      if let bookkeeping {
+        members.append((key: "bookkeeping", value: .rounded(bookkeeping, 2)))
+      }
+      return try JsonValue.object(members).printLine()
     }
     var table = Table([.left, .left])
     let times =
@@ -108,6 +132,7 @@ struct Bench: ParsableCommand {
     table.add(
       "arithmetic",
       "\(fixed(gflops, 1)) GFLOPS, \(fixed(description.multiplyAdds * 1e-9, 2)) G multiply-adds")
+    if let bookkeeping { table.add("bookkeeping", "\(fixed(bookkeeping, 1)) %") }
     table.add("memory", ByteCount(bytes: description.peakBytes).text)
     table.add("network", "\(description.size), \(description.precision.rawValue)")
     table.add("threads", String(description.threadCount))

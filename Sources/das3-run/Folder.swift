@@ -42,9 +42,12 @@ enum Folder {
       let type = try? manager.attributesOfItem(atPath: target)[.type] as? FileAttributeType
       guard type == .typeRegular else { throw Failure("cannot write \(path): it is no file") }
     }
-    guard manager.isWritableFile(atPath: place) else {
+    // Permissions do not tell all: the new file is tried out beside the old one.
+    let trial = path + ".\(ProcessInfo.processInfo.processIdentifier)"
+    guard manager.createFile(atPath: trial, contents: nil) else {
       throw Failure("cannot write \(path): the directory \(place) is not writable")
     }
+    try? manager.removeItem(atPath: trial)
   }
 
   /// The name without its ending: "0001.left.png" → "0001.left".

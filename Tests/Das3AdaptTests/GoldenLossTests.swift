@@ -1,4 +1,5 @@
 import Das3Adapt
+import Das3Graph
 import Das3TestSupport
 import Testing
 
@@ -92,5 +93,45 @@ struct GoldenLossTests {
       ).run().values
       #expect(abs(values.meanEntropy - Double(wanted)) <= 1e-6)
     }
+  }
+
+  @Test("thresholds and labels are exactly the reference's")
+  func labels() throws {
+    let shape = Shape([1, 5, 6, 7])
+    let probabilities = try GoldenFile("losses.fixed_prob").floats
+    let labels = try PseudoLabels(
+      PseudoLabels.Place(frameCount: 1, shape: shape), share: 0.65
+    ) { _, prediction in
+      probabilities.withUnsafeBufferPointer { values in
+        guard let start = values.baseAddress else { return }
+        prediction.fill(
+          scores: start, stride: 5, isProbability: true, negativeThreshold: 0.05, threads: 1)
+      }
+    }
+    #expect(try labels.thresholds.values == GoldenFile("losses.thresholds").floats)
+    var found = Prediction(shape: shape)
+    try labels.readLabels(of: 0, into: &found.labels)
+    try labels.readNegatives(of: 0, into: &found.negatives)
+    #expect(try found.labels == GoldenFile("losses.pseudo").bytes)
+    #expect(try found.negatives == GoldenFile("losses.neg_bits").bytes)
+  }
+
+  @Test("frames are ranked, and labels mixed, exactly as the reference does")
+  func rankingAndMixing() throws {
+    let entropies = try GoldenFile("losses.ent_mean").floats.map(Double.init)
+    let rank = PseudoLabels.rank(entropies, share: 0.3)
+    #expect(try rank.easy == GoldenFile("losses.easy").bytes.map(Int.init))
+    #expect(try rank.easy + rank.hard == GoldenFile("losses.ent_order").bytes.map(Int.init))
+    let first = try GoldenFile("losses.mix_yi").bytes
+    let mask = try GoldenFile("losses.mix_mask").bytes
+    let chosen = Set(zip(first, mask).filter { $0.1 != 0 }.map(\.0))
+    var mix = ClassMix()
+    mix.cut(Array(chosen), outOf: first, threads: 1)
+    #expect(mix.mask == mask)
+    var labels = try GoldenFile("losses.mix_yj").bytes
+    mix.mix(first, over: &labels, threads: 1)
+    #expect(try labels == GoldenFile("losses.mix_label").bytes)
+    // Half of the classes, rounded up.
+    #expect(chosen.count == (Set(first).count + 1) / 2)
   }
 }

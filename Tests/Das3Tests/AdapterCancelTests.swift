@@ -32,8 +32,8 @@ struct AdapterCancelTests {
   @Test("from another thread, among labels and among steps")
   func fromAnotherThread() {
     let moments: [(name: String, isThen: (das3_adapter_report) -> Bool)] = [
-      ("first label of (b)", { $0.labelling == 1 && $0.labels_done == 0 }),
-      ("last label of round 2", { $0.labelling == 1 && $0.round == 1 && $0.labels_done == 4 }),
+      ("first label of (b)", { $0.labelling == 1 && $0.labels_done == 1 }),
+      ("last label of round 2", { $0.labelling == 1 && $0.round == 1 && $0.labels_done == 5 }),
       ("a label of (c)", { $0.labelling == 1 && $0.stage == 0x63 && $0.labels_done == 2 }),
       ("a step of (a)", { $0.labelling == 0 && $0.total_step == 3 }),
       ("the last step of (a)", { $0.labelling == 0 && $0.total_step == 12 }),

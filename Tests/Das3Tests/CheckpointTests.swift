@@ -36,7 +36,7 @@ struct CheckpointTests {
   /// A report without its times and bytes.
   private func content(_ report: das3_adapter_report) -> [UInt8] {
     var report = report
-    (report.seconds, report.memory_bytes) = (0, 0)
+    (report.seconds, report.network_seconds, report.memory_bytes) = (0, 0, 0)
     return withUnsafeBytes(of: &report) { Array($0) }
   }
 
@@ -131,8 +131,8 @@ struct CheckpointTests {
     let changes: [(String, TestAdapter.Change)] = [
       ("seed 0; here it is 7", { $0.seed = 7 }), ("height 32; here it is 48", { $0.height = 48 }),
       ("method das3; here it is tent", { $0.method = Int32(DAS3_METHOD_TENT.rawValue) }),
-      ("steps_a 12; here it is 13", { $0.steps_a = 13 }), ("rate_c", { $0.rate_c = 1e-6 }),
-      ("drift_b", { $0.drift_b = 0.2 }), ("batch_size 1; here it is 2", { $0.batch_size = 2 }),
+      ("a 12 steps", { $0.steps_a = 13 }), ("here it is 12 steps, rate 1e-06", { $0.rate_c = 1e-6 }),
+      ("drift 0.1; here", { $0.drift_b = 0.2 }), ("batch_size 1; here it is 2", { $0.batch_size = 2 }),
       ("positive_share 0.65; here it is 0.5", { $0.positive_share = 0.5 }),
       ("batch_norm default", { $0.batch_norm = Int32(DAS3_BATCH_NORM_BATCH.rawValue) }),
     ]

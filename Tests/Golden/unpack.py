@@ -8,7 +8,8 @@ CxHxW) and NAME.labels (arg max). For networks that take any size, at two more s
 channels last, numbers as float32, and marks of negative labels as one byte a pixel. Every file
 starts with one line of text: `das3-golden 1 <type> <dims>`, then the values, little endian,
 row-major. adaptation/ holds what PyTorch made of one frame in training: vectors.json with losses and
-gradient norms, grad_* and after3_* with full arrays.
+gradient norms, grad_* and after3_* with full arrays. steps/ holds ten steps of each stage on four
+frames: steps.json as it is, with the norms of all parameters after each stage; frameN.rgb; labels.
 """
 
 import json
@@ -67,11 +68,24 @@ def unpack_adaptation(vectors, out):
     (out / "vectors.json").write_text(json.dumps(numbers))
 
 
+def unpack_steps(shared, out):
+    out.mkdir(exist_ok=True)
+    record = json.loads((shared / "vectors" / "espnet_q8_steps.json").read_text())
+    for index, frame in enumerate(record["frames"]):
+        write(out / f"frame{index}.rgb", np.asarray(Image.open(shared / frame).convert("RGB")))
+    vectors = np.load(shared / "vectors" / "espnet_q8_steps.npz")
+    for stage in "abc":
+        record[stage]["param_norms"] = vectors[f"{stage}_param_norms"].tolist()
+    write(out / "labels", vectors["b_labels"])
+    (out / "steps.json").write_text(json.dumps(record))
+
+
 def main(shared, out):
     out.mkdir(parents=True, exist_ok=True)
     unpack_adaptation(
         np.load(shared / "vectors" / "espnetv2_s0.5_frame0.npz"), out / "adaptation"
     )
+    unpack_steps(shared, out / "steps")
     unpack_losses(np.load(shared / "vectors" / "losses.npz"), out)
     for model in sorted((shared / "models").glob("*.onnx")):
         vectors = np.load(shared / "vectors" / f"{model.stem}.npz")

@@ -20,8 +20,7 @@ final class Alignment: Stage {
     let batchSize = bench.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = bench.pick(position, of: frames, stage: number)
-      try bench.load(
-        frame, Workbench.Look(isMirrored: bench.look(stage: number, position).isMirrored))
+      try bench.load(frame, bench.look(stage: number, position))
       let values = try bench.trainer.addGradient(scale: 1 / Float(batchSize))
       losses.add(values, share: 1 / Double(batchSize))
     }

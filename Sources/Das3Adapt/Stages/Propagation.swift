@@ -72,12 +72,13 @@ final class Propagation: Stage {
       Int64(start.count), Double(bench.settings.teacherMomentum))
   }
 
-  /// The slow copy is the mean of where the steps have been, and better than where the last one is.
+  /// The slow copy is the mean of where the last steps have been: what they did to rare classes by
+  /// chance is no longer in it.
   func finish() { bench.trainer.exchangeWeights(with: teacher) }
 
   private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
     let frame = bench.pick(position, of: easy, stage: number)
-    let look = bench.look(stage: number, 2 * position)
+    let look = bench.look(stage: number, 2 * position, augments: true)
     try labels?.readLabels(of: frame, into: &first.labels)
     try bench.load(frame, look)
     if look.isMirrored { bench.mirror(&first.labels) }
@@ -107,7 +108,7 @@ final class Propagation: Stage {
       firstImage.pointer(at: 0), over: trainer.image, channelCount: trainer.model.channelCount,
       height: trainer.height, width: trainer.width, maskHeight: shape[2], maskWidth: shape[3],
       threads: bench.threads)
-    let look = bench.look(stage: number, 2 * position + 1)
+    let look = bench.look(stage: number, 2 * position + 1, augments: true)
     bench.show(look)
     if look.isMirrored { bench.mirror(&second.labels) }
     return try addCrossEntropy(second.labels, weight: bench.settings.mixedWeight, scale)

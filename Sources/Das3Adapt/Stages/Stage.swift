@@ -17,7 +17,7 @@ protocol Stage: AnyObject {
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses
   /// Follows the new weights.
   func follow()
-  /// Leaves the weights that the next stage begins with.
+  /// Leaves the weights that the stage ends with.
   func finish()
 }
 

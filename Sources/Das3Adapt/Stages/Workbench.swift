@@ -139,7 +139,6 @@ final class Workbench {
         share: settings.positiveShare
       ) { frame, prediction throws(Das3Error) in
         try checkCancelled()
-        labelled(frame)
         if byTeacher, let teacher {
           try frames.read(frame) { picture throws(Das3Error) in
             let answer = try teacher.answer(frame, picture)
@@ -149,6 +148,7 @@ final class Workbench {
         } else {
           try predict(frame, into: &prediction)
         }
+        labelled(frame + 1)
       }
     }
   }
@@ -175,11 +175,12 @@ final class Workbench {
     return random.shuffled(elements)[position % elements.count]
   }
 
-  /// How the frame at a position of the schedule is shown.
-  func look(stage: Int, _ position: Int) -> Look {
+  /// How the frame at a position of the schedule is shown: mirrored or not, and where the stage
+  /// augments, in another light and focus.
+  func look(stage: Int, _ position: Int, augments: Bool = false) -> Look {
     var random = Random(seed: settings.seed, Purpose.look.rawValue, stage, position)
     let isMirrored = settings.mirrors && random.below(2) == 1
-    return Look(isMirrored: isMirrored, random: settings.augments ? random : nil)
+    return Look(isMirrored: isMirrored, random: augments && settings.augments ? random : nil)
   }
 
   /// What the mask at a position is drawn with; nil = nothing is drawn.

@@ -9,72 +9,16 @@ Prints what it checks and, last, how many checks passed.
 
 import json
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
+from client import Checks, Program, steps, without_times
+
 STAGES = "a" * 12 + "b" * 16 + "c" * 12
 STEPS = ",".join(f"{stage}={STAGES.count(stage)}" for stage in "abc")
-
-
-class Checks:
-    def __init__(self):
-        self.counts = {True: 0, False: 0}
-
-    def __call__(self, what, good, found=""):
-        self.counts[bool(good)] += 1
-        print(f"{'ok    ' if good else 'FAILED'}  {what}{'' if good else f': {found}'}", flush=True)
-
-
-class Program:
-    def __init__(self, program, street, scratch):
-        self.program, self.street, self.scratch = program, street, scratch
-        self.frames, self.truth = street / "frames", street / "truth"
-        self.model = street / "street.onnx"
-
-    def command(self, output, *arguments, command="adapt", **options):
-        options = {"model": self.model, "input": self.frames, "output": output} | options
-        words = [self.program, command]
-        for name, value in options.items():
-            if value is not None:
-                words += [f"--{name.replace('_', '-')}", value]
-        return [str(word) for word in [*words, *arguments]]
-
-    def run(self, *arguments, **options):
-        return subprocess.run(
-            self.command(*arguments, **options), capture_output=True, text=True, timeout=600
-        )
-
-    def events(self, *arguments, **options):
-        """The JSON lines of a run that must succeed."""
-        result = self.run(*arguments, "--json", **options)
-        if result.returncode:
-            raise SystemExit(f"{options}: {result.stderr.strip()}")
-        return [json.loads(line) for line in result.stdout.splitlines()]
-
-    def pause(self, after, *arguments, **options):
-        """Sends SIGINT once `after` steps are done; the events and the exit code."""
-        words = self.command(*arguments, "--json", **options)
-        events = []
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen(words, text=True, **pipes) as process:
-            for line in process.stdout:
-                events.append(json.loads(line))
-                if events[-1].get("total_step") == after and events[-1]["event"] == "step":
-                    process.send_signal(signal.SIGINT)
-            return events, process.wait()
-
-
-def steps(events):
-    return [event for event in events if event["event"] == "step"]
-
-
-def without_times(events):
-    timed = ("seconds", "network_seconds", "memory_bytes")
-    return [{k: v for k, v in event.items() if k not in timed} for event in steps(events)]
 
 
 def whole_run(das3, check):
@@ -226,8 +170,7 @@ def main(program, street):
         other_runs(das3, check, whole)
         teachers(das3, check)
         all_rubbish(das3, check)
-    print(f"{check.counts[True]} passed, {check.counts[False]} failed")
-    return 1 if check.counts[False] else 0
+    return check.end()
 
 
 if __name__ == "__main__":

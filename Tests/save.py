@@ -18,6 +18,8 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
+import client
+
 TOLERANCE = 1e-5  # of the range of the scores: ONNX Runtime fuses by graph, not by values
 
 
@@ -28,20 +30,7 @@ class Parameter(ctypes.Structure):
     _fields_ += [("is_classifier", ctypes.c_int32), ("name", ctypes.c_char_p)]
 
 
-class Library:
-    def __init__(self, path):
-        self.c = ctypes.CDLL(str(path))
-        self.c.das3_last_error.restype = ctypes.c_char_p
-
-    def check(self, status):
-        if status != 0:
-            raise SystemExit(self.c.das3_last_error().decode())
-
-    def load(self, path):
-        model = ctypes.c_void_p()
-        self.check(self.c.das3_model_load(ctypes.byref(model), str(path).encode(), None))
-        return model
-
+class Library(client.Library):
     def parameters(self, model):
         """Every parameter tensor: its name, whether it is a statistic, its values."""
         found, total = [], 0

@@ -494,7 +494,7 @@ typedef struct das3_adapter_info {
 typedef struct das3_frame_source {
   uint32_t struct_size;
   int32_t reserved;
-  int64_t count;          /* frames, from 1                                                 */
+  int64_t count;          /* frames, 1 to 16777216                                          */
   /** Describes frame `index`; its pixels stay until the next call. Always the same frame for the
    *  same index; called by the thread that calls the adapter. Returns 0, else the call that wanted
    *  the frame fails with DAS3_E_IO.                                                        */

@@ -1,5 +1,7 @@
 // A path of the user's and bytes come in; a file that is whole or not there at all goes out.
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -54,6 +57,41 @@ std::string temporary_name() {
   return ".das3-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp";
 }
 
+bool is_temporary(const char *name) {
+  unsigned long process, number;
+  int length = 0;
+  return sscanf(name, ".das3-%lu-%lu.tmp%n", &process, &number, &length) == 2 && length > 0 &&
+         name[length] == '\0';
+}
+
+bool is_named(int directory, const char *name, int file) {
+  struct stat named, held;
+  return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(file, &held) == 0 &&
+         named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+}
+
+// Whoever writes a temporary file holds a lock on it, which ends with its process.
+bool lock(int file) { return flock(file, LOCK_EX | LOCK_NB) == 0; }
+
+// Removes what killed processes have left: files that nobody holds. Process numbers do not tell,
+// for containers and machines share folders but not numbers. Without locks nothing is removed.
+void remove_abandoned(int directory) {
+  const int copy = open_again(directory, ".", O_RDONLY | O_DIRECTORY);
+  if (copy < 0) return;
+  const std::unique_ptr<DIR, decltype(&closedir)> entries(fdopendir(copy), &closedir);
+  if (entries == nullptr) {
+    close(copy);
+    return;
+  }
+  while (const dirent *entry = readdir(entries.get())) {
+    if (!is_temporary(entry->d_name)) continue;
+    const File file(open_again(directory, entry->d_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK));
+    if (file.get() >= 0 && lock(file.get()) && is_named(directory, entry->d_name, file.get())) {
+      unlinkat(directory, entry->d_name, 0);
+    }
+  }
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const char *path, uint64_t size) : shown_(shown(path)) {
@@ -72,16 +110,16 @@ AtomicFile::AtomicFile(const char *path, uint64_t size) : shown_(shown(path)) {
     directory_ = File(open_again(AT_FDCWD, folder.c_str(), O_PATH | O_DIRECTORY));
   }
   if (directory_.get() < 0) fail_writing();
+  remove_abandoned(directory_.get());
   buffer_.reserve(kBufferBytes);
-  for (int attempt = 0; file_.get() < 0; attempt++) {
+  for (int attempt = 0; temporary_.empty(); attempt++) {
     std::string name = temporary_name();
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
     file_ = File(open_again(directory_.get(), name.c_str(), flags, exists ? 0600 : 0666));
-    if (file_.get() >= 0) {
-      temporary_.swap(name);
-    } else if (errno != EEXIST || attempt == kAttempts) {
-      fail_writing();
-    }
+    if (file_.get() < 0 && (errno != EEXIST || attempt == kAttempts)) fail_writing();
+    // Somebody may have seen it before it was locked, and removes it.
+    const bool is_ours = file_.get() >= 0 && (lock(file_.get()) || errno != EWOULDBLOCK);
+    if (is_ours && is_named(directory_.get(), name.c_str(), file_.get())) temporary_.swap(name);
   }
   // The destructor does not run for what throws here.
   if (exists && fchmod(file_.get(), status.st_mode & 0777) != 0) {

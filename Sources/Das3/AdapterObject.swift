@@ -128,7 +128,8 @@ final class AdapterObject {
     provenance.steps = run?.stepCount ?? 0
     provenance.frames = frameCount
     return try ModelObject(
-      base, weights: trainer?.weights ?? base.model.onnx.weights, provenance: provenance)
+      base, weights: run?.weights ?? trainer?.weights ?? base.model.onnx.weights,
+      provenance: provenance)
   }
 
   // MARK: What it is

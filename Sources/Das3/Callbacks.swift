@@ -12,7 +12,9 @@ extension FrameSet {
       source, defaults: das3_frame_source(), "source")
     guard let read = unsafe source.read else { throw .argument("source.read is NULL") }
     let (count, payload) = unsafe (Int(source.count), source.payload)
-    guard count >= 1 else { throw .argument("source.count is \(count); expected at least 1") }
+    guard (1...FrameSet.maximumCount).contains(count) else {
+      throw .argument("source.count is \(count); expected 1 to \(FrameSet.maximumCount)")
+    }
     self.init(count: count) { index, body throws(Das3Error) in
       var image = unsafe das3_image()
       guard unsafe read(Int64(index), &image, payload) == 0 else {

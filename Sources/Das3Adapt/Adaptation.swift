@@ -86,7 +86,7 @@ package final class Adaptation {
 
   package var isDone: Bool { position.stage == recipes.count }
   package var stepCount: Int { position.total }
-  package var weights: [Float] { trainer.weights }
+  package var weights: [Float] { bench.weights }
   package var frameCount: Int { bench.frames.count }
 
   /// Bytes in use: network, optimiser, frames, labels.
@@ -129,22 +129,12 @@ package final class Adaptation {
       try stage.prepare(position.step)
     }
     try bench.checkCancelled()
-    trainer.losses = recipe.losses
-    let losses: StepLosses
-    do throws(Das3Error) {
-      losses = try stage.addGradient(position.step)
-    } catch {
-      trainer.clearGradients()
-      throw error
-    }
+    let next = try afterStep(recipe)
+    let losses = try addGradient(recipe, stage)
+    trainer.optimizer.pace = next.pace
     let step = trainer.step()
     stage.follow()
-    position.step += 1
-    position.total += 1
-    if AgreementGauge.isDue(position.step), let gauge {
-      position.agreement = try gauge.measure()
-      if recipe.isPaced { keepPace(recipe) }
-    }
+    position = next
     var report = makeReport(recipe, stage)
     report.losses = losses
     report.isSkipped = step.isSkipped
@@ -162,6 +152,36 @@ package final class Adaptation {
     report.seconds = (clock.now - start).inSeconds
     report.networkSeconds = (trainer.networkTime - networkStart).inSeconds
     return report
+  }
+
+  /// Where the next step leads, with what is to be measured before it: what may fail comes first.
+  private func afterStep(_ recipe: Recipe) throws(Das3Error) -> Position {
+    var next = position
+    if let gauge, AgreementGauge.isDue(position.step) {
+      next.agreement = try gauge.measure()
+      if recipe.isPaced {
+        let correction = correction(of: recipe, agreement: next.agreement)
+        // Labels that no longer move may be learned rather than wait for larger steps, which would
+        // destroy the network in the end: hence the bound.
+        next.pace = min(next.pace * correction, Self.mostPace)
+      }
+    }
+    next.step += 1
+    next.total += 1
+    return next
+  }
+
+  /// The stage's part of a step; after a failure all is as it was.
+  private func addGradient(_ recipe: Recipe, _ stage: any Stage) throws(Das3Error) -> StepLosses {
+    trainer.losses = recipe.losses
+    let statistics = trainer.statistics
+    do throws(Das3Error) {
+      return try stage.addGradient(position.step)
+    } catch {
+      trainer.clearGradients()
+      trainer.statistics = statistics
+      throw error
+    }
   }
 
   private var totalStepCount: Int { recipes.reduce(0) { $0 + $1.stepCount } - position.leftOut }
@@ -187,7 +207,7 @@ package final class Adaptation {
   private func enterStage(_ recipe: Recipe) throws(Das3Error) -> any Stage {
     if let stage { return stage }
     if restored == nil { try restart(recipe) }
-    let memory = restored ?? StageMemory(anchor: trainer.weights)
+    let memory = restored ?? StageMemory(start: trainer.weights)
     let number = position.stage
     let stage: any Stage
     switch recipe.kind {
@@ -198,10 +218,7 @@ package final class Adaptation {
     case .propagation: stage = try Propagation(bench, number: number, memory)
     case .supervised: stage = Supervised(bench, number: number, memory)
     }
-    // Predictions would move statistics that follow the frames.
-    gauge =
-      recipe.drift > 0 && settings.effectiveBatchNorm == .frozen
-      ? try AgreementGauge(bench, anchor: memory.anchor) : nil
+    gauge = recipe.drift > 0 ? try AgreementGauge(bench, start: memory.start) : nil
     restored = nil
     self.stage = stage
     return stage
@@ -212,16 +229,12 @@ package final class Adaptation {
       settings.groups(of: trainer.model, recipe), settings.optimizer(recipe))
   }
 
-  /// Corrects the rates by how much further the labels should have drifted by now: in proportion to
-  /// the sum of the rates so far.
-  private func keepPace(_ recipe: Recipe) {
+  /// The factor of the rates by how much further the labels should have drifted by now: in
+  /// proportion to the sum of the rates so far.
+  private func correction(of recipe: Recipe, agreement: Double) -> Double {
     let rest = 1 - Double(position.step) / Double(recipe.stepCount)
     let wanted = recipe.drift * (1 - pow(rest, settings.power + 1))
-    let correction = (wanted / max(1 - position.agreement, 1e-4)).squareRoot()
-    // Labels that no longer move may be learned rather than wait for larger steps, which would
-    // destroy the network in the end: hence the bound.
-    position.pace = min(position.pace * min(max(correction, 0.5), 2), Self.mostPace)
-    trainer.optimizer.pace = position.pace
+    return min(max((wanted / max(1 - agreement, 1e-4)).squareRoot(), 0.5), 2)
   }
 
   /// Times its first rate that a rate may become.
@@ -243,7 +256,7 @@ package final class Adaptation {
   /// What another process needs to go on.
   package var checkpoint: Checkpoint {
     Checkpoint(
-      identity: identity, position: position, weights: trainer.weights,
+      identity: identity, position: position, weights: weights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored)
   }
 
@@ -260,17 +273,27 @@ package final class Adaptation {
       throw .argument("the adapter has taken steps already; resume before the first")
     }
     try checkpoint.identity.check(against: identity)
-    guard checkpoint.position.stage <= recipes.count else {
-      throw .format("the checkpoint is in stage \(checkpoint.position.stage) of \(recipes.count)")
-    }
+    guard isPossible(checkpoint.position),
+      checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
+      checkpoint.stage.map({ !$0.start.isEmpty }) ?? true
+    else { throw Checkpoint.inconsistent }
     if checkpoint.position.stage < recipes.count {
       try restart(recipes[checkpoint.position.stage])
     }
     try trainer.resume(
       checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
     position = checkpoint.position
-    trainer.optimizer.pace = position.pace
     restored = checkpoint.stage
+  }
+
+  /// Whether steps of this run lead there.
+  private func isPossible(_ position: Position) -> Bool {
+    guard position.stage <= recipes.count else { return false }
+    let isEnd = position.stage == recipes.count
+    let before = recipes[..<position.stage].reduce(0) { $0 + $1.stepCount }
+    return position.step < (isEnd ? 1 : recipes[position.stage].stepCount)
+      && position.total <= before + position.step
+      && position.leftOut == before + position.step - position.total
   }
 }
 

@@ -4,7 +4,9 @@ import Das3Graph
 /// frames that have the label they had then.
 final class AgreementGauge {
   /// Looks are closer at first, when nobody knows how far a step leads.
-  static func isDue(_ step: Int) -> Bool { step % 10 == 0 || step == 2 || step == 5 }
+  static func isDue(_ step: Int) -> Bool {
+    step > 0 && step % 10 == 0 || step == 2 || step == 5
+  }
 
   static let frameCount = 4
 
@@ -13,16 +15,15 @@ final class AgreementGauge {
   private var labels: [[UInt8]] = []
   private var prediction: Prediction
 
-  /// Frames spread over the set; labels by the weights `anchor`.
-  init(_ bench: Workbench, anchor: [Float]) throws(Das3Error) {
+  /// Frames spread over the set; labels by the weights `start`.
+  init(_ bench: Workbench, start: [Float]) throws(Das3Error) {
     self.bench = bench
     let count = min(Self.frameCount, bench.frames.count)
     frames = (0..<count).map { $0 * bench.frames.count / count }
     prediction = Prediction(shape: bench.trainer.scoreShape)
-    let current = bench.trainer.weights
-    if current != anchor { bench.trainer.setWeights(anchor) }
-    defer { if anchor != current { bench.trainer.setWeights(current) } }
-    for frame in frames { labels.append(try label(frame)) }
+    try bench.withWeights(start) { () throws(Das3Error) in
+      for frame in frames { labels.append(try label(frame)) }
+    }
   }
 
   var byteCount: Int { labels.reduce(0) { $0 + $1.count } }

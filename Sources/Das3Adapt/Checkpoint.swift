@@ -34,9 +34,11 @@ package struct Checkpoint: Sendable, Equatable {
 
   // MARK: Files
 
+  var vectors: [[Float]] { [weights] + optimizer + (stage?.vectors ?? []) }
+
   /// Writes it, whole or not at all.
   package func write(to path: String) throws(Das3Error) {
-    let vectors = [weights] + optimizer + (stage.map { [$0.anchor, $0.teacher] } ?? [])
+    let vectors = vectors
     let header = Json.object([
       "identity": .object(identity.fields.mapValues { .string($0) }),
       "position": position.json,
@@ -90,7 +92,7 @@ package struct Checkpoint: Sendable, Equatable {
       let counts = header["vectors"]?.array?.map({ Int(exactly: $0.number ?? -1) ?? -1 }),
       let optimizerCount = header["optimizer"]?.number.flatMap({ Int(exactly: $0) }),
       case .bool(let hasStage)? = header["stage"], optimizerCount >= 0,
-      counts.count == 1 + optimizerCount + (hasStage ? 2 : 0), counts.allSatisfy({ $0 >= 0 }),
+      counts.count == 1 + optimizerCount + (hasStage ? 3 : 0), counts.allSatisfy({ $0 >= 0 }),
       counts.allSatisfy({ $0 <= end / 4 }), at + 4 * counts.reduce(0, +) == end
     else { throw Self.inconsistent }
     var vectors: [[Float]] = []
@@ -103,13 +105,14 @@ package struct Checkpoint: Sendable, Equatable {
     weights = vectors[0]
     optimizer = Array(vectors[1..<1 + optimizerCount])
     if hasStage {
-      var memory = StageMemory(anchor: vectors[1 + optimizerCount])
-      memory.teacher = vectors[2 + optimizerCount]
+      var memory = StageMemory(start: vectors[1 + optimizerCount])
+      memory.anchor = vectors[2 + optimizerCount]
+      memory.teacher = vectors[3 + optimizerCount]
       stage = memory
     }
   }
 
-  private static let inconsistent = Das3Error.format("the checkpoint contradicts itself")
+  static let inconsistent = Das3Error.format("the checkpoint contradicts itself")
 
   private static func bytes(of count: Int) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
@@ -137,7 +140,12 @@ extension Checkpoint.Identity {
       "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
     ]
     for (name, value) in Mirror(reflecting: settings).children {
-      if let name, !places.contains(name) { fields[name] = "\(value)" }
+      guard let name, !places.contains(name) else { continue }
+      // As the C header spells it, and without Swift's Optional(…).
+      let spelled = name.map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
+      let mirror = Mirror(reflecting: value)
+      let text = mirror.displayStyle == .optional ? mirror.children.first?.value : value
+      fields[spelled] = text.map { "\($0)" } ?? "default"
     }
   }
 
@@ -172,7 +180,7 @@ extension Adaptation.Position {
     }
     guard let stage = count("stage"), let step = count("step"), let total = count("total"),
       let leftOut = count("leftOut"), let agreement = number("agreement"),
-      let pace = number("pace")
+      let pace = number("pace"), (0...1).contains(agreement), pace >= 0, pace.isFinite
     else { return nil }
     self.init(
       stage: stage, step: step, total: total, leftOut: leftOut, agreement: agreement, pace: pace)

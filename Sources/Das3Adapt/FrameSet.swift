@@ -7,6 +7,9 @@ package struct FrameSet {
   package typealias Reader =
     (_ index: Int, _ body: (Frame) throws(Das3Error) -> Void) throws(Das3Error) -> Void
 
+  /// Orders of so many frames are drawn in memory.
+  package static let maximumCount = 1 << 24
+
   package let count: Int
   package let read: Reader
   /// Class numbers of each frame at its own size; empty where nobody knows them.

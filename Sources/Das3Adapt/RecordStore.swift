@@ -1,11 +1,12 @@
 import Das3Graph
+import Das3Runtime
 import Glibc
 
 /// Records of one size by number: in memory, or beyond a limit in a file without a name, which ends
 /// with the store.
 @safe final class RecordStore {
   let byteCount: Int
-  private var memory: [UInt8] = []
+  private let memory: Arena?
   private var file: Int32 = -1
   private let directory: String
 
@@ -20,9 +21,10 @@ import Glibc
     let environment = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) }
     self.directory = directory ?? environment ?? "/var/tmp"
     if recordCount * byteCount <= memoryLimit {
-      memory = [UInt8](repeating: 0, count: recordCount * byteCount)
+      memory = try Arena(elementCount: (recordCount * byteCount + 3) / 4)
       return
     }
+    memory = nil
     // The file has a name only for a moment, so that nothing is left of a killed process.
     var path = Array("\(self.directory)/das3-XXXXXX".utf8CString)
     file = unsafe mkstemp(&path)
@@ -36,18 +38,20 @@ import Glibc
   }
 
   /// Bytes held in memory.
-  var memoryByteCount: Int { memory.count }
+  var memoryByteCount: Int { memory.map { 4 * $0.elementCount } ?? 0 }
+
+  /// Half of the machine's memory: for labels where there is no limit.
+  static let largestMemory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 2
 
   /// Writes part of a record.
   private func write(_ bytes: UnsafeRawBufferPointer, to record: Int, at offset: Int)
     throws(Das3Error)
   {
     let start = record * byteCount + offset
-    guard file >= 0 else {
-      unsafe memory.withUnsafeMutableBytes { target in
-        unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + bytes.count])
-          .copyMemory(from: bytes)
-      }
+    if let memory {
+      guard let source = unsafe bytes.baseAddress else { return }
+      unsafe (UnsafeMutableRawPointer(memory.pointer(at: 0)) + start)
+        .copyMemory(from: source, byteCount: bytes.count)
       return
     }
     var done = 0
@@ -65,11 +69,9 @@ import Glibc
     throws(Das3Error)
   {
     let start = record * byteCount + offset
-    guard file >= 0 else {
-      unsafe memory.withUnsafeBytes { source in
-        unsafe bytes.copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: source[start..<start + bytes.count]))
-      }
+    if let memory {
+      let source = unsafe UnsafeRawPointer(memory.pointer(at: 0)) + start
+      unsafe bytes.baseAddress?.copyMemory(from: source, byteCount: bytes.count)
       return
     }
     var done = 0

@@ -32,6 +32,8 @@ package final class Trainer {
   private let squares: Arena?
   private let scratch: Arena
   private var loader: FrameLoader
+  /// Weights that follow the frames instead of the gradient.
+  private let statisticRanges: [Range<Int>]
   package let height, width: Int
   /// Optimiser steps since the last `restart`.
   package private(set) var stepCount = 0
@@ -95,6 +97,12 @@ package final class Trainer {
       training.frameElementLimit = max(0, count - (byteCount(schedule) - limit + 3) / 4)
       schedule = try makeSchedule(training)
     }
+    statisticRanges =
+      options.batchNorm == .frozen
+      ? []
+      : model.onnx.parameters.filter(\.isStatistic).map {
+        $0.offset..<$0.offset + $0.shape.elementCount
+      }
     executor = try Executor(schedule, parameterCount: count)
     executor.setWeights(model.onnx.weights)
     velocity = try Arena(elementCount: count)
@@ -120,6 +128,16 @@ package final class Trainer {
 
   /// The same, lent.
   package var weightsPointer: UnsafePointer<Float> { unsafe UnsafePointer(executor.weightsPointer) }
+
+  /// Running statistics that follow the frames; none where they are frozen.
+  package var statistics: [Float] {
+    get { statisticRanges.flatMap { range in range.map { unsafe executor.weightsPointer[$0] } } }
+    set {
+      for (index, value) in zip(statisticRanges.joined(), newValue) {
+        unsafe executor.weightsPointer[index] = value
+      }
+    }
+  }
 
   /// What the optimizer remembers: momentum and, for some rules, mean squares.
   package var optimizerMemory: [[Float]] { [velocity, squares].compactMap { $0?.values } }
@@ -232,7 +250,8 @@ package final class Trainer {
 
 /// The same network, predicting.
 extension Trainer {
-  /// Labels, probabilities and marks of the loaded frame, by the weights as they are now.
+  /// Labels, probabilities and marks of the loaded frame, by the weights as they are now; moves no
+  /// statistics.
   ///
   /// - Parameters:
   ///   - prediction: receives them.
@@ -242,7 +261,9 @@ extension Trainer {
     into prediction: inout Prediction, negativeThreshold: Float,
     probabilities: UnsafeMutablePointer<Float>? = nil
   ) {
+    let statistics = statistics
     networkTime += clock.measure(executor.run)
+    self.statistics = statistics
     let scores = executor.plan.outputs[0]
     unsafe prediction.fill(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],

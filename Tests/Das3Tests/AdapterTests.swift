@@ -9,62 +9,9 @@ struct AdapterTests {
   static let model = TestModel(SampleModels.convolutional().serialized())
   static let picture = PictureContent(width: 48, height: 32, blockSize: 8).rgb8()
 
-  /// An adapter that ends itself.
-  final class Handle {
-    let pointer: OpaquePointer?
-    let status: das3_status
-
-    init(
-      of model: TestModel = AdapterTests.model,
-      _ change: (inout das3_adapter_options) -> Void = { _ in }
-    ) {
-      var options = das3_adapter_options()
-      das3_adapter_options_init(&options)
-      (options.height, options.width, options.threads) = (32, 48, 2)
-      options.optimizer = Int32(DAS3_OPTIMIZER_SGD.rawValue)
-      options.steps_a = 1000
-      options.rate_a = 0.05
-      options.power = 0
-      options.flip = 0
-      options.alpha = 1
-      options.beta = 0.1
-      change(&options)
-      var pointer = OpaquePointer(bitPattern: 8)
-      status = das3_adapter_create(&pointer, model.handle, &options)
-      self.pointer = pointer
-    }
-
-    deinit { das3_adapter_free(pointer) }
-
-    func add(_ picture: TestPicture = AdapterTests.picture) -> das3_status {
-      picture.withImage { image in
-        var image = image
-        return das3_adapter_add_frame(pointer, &image)
-      }
-    }
-
-    func step() -> das3_adapter_report {
-      var report = das3_adapter_report()
-      report.struct_size = UInt32(MemoryLayout<das3_adapter_report>.size)
-      #expect(das3_adapter_step(pointer, &report) == DAS3_OK)
-      return report
-    }
-
-    var info: das3_adapter_info {
-      var info = das3_adapter_info()
-      info.struct_size = UInt32(MemoryLayout<das3_adapter_info>.size)
-      #expect(das3_adapter_get_info(pointer, &info) == DAS3_OK)
-      return info
-    }
-
-    var snapshot: TestModel { TestModel { das3_adapter_snapshot($0, pointer) } }
-  }
-
-  private func bits(_ model: TestModel) -> [UInt32] { model.parameters.map(\.bitPattern) }
-
   @Test("steps lower the loss, move weights but no statistics, and report what they did")
   func learns() {
-    let adapter = Handle()
+    let adapter = TestAdapter()
     #expect(adapter.add() == DAS3_OK)
     let first = adapter.step()
     var last = first
@@ -91,16 +38,16 @@ struct AdapterTests {
   @Test("the same run gives the same bits, also with the least memory that does")
   func isDeterministic() {
     func run(_ limit: UInt64) -> (bits: [UInt32], bytes: UInt64) {
-      let adapter = Handle { $0.memory_limit = limit }
+      let adapter = TestAdapter { $0.memory_limit = limit }
       #expect(adapter.status == DAS3_OK && adapter.add() == DAS3_OK)
       for _ in 0..<3 { _ = adapter.step() }
-      return (bits(adapter.snapshot), adapter.info.peak_bytes)
+      return (adapter.snapshot.bits, adapter.info.peak_bytes)
     }
     let free = run(0)
     let isRepeatable = run(0).bits == free.bits
     #expect(isRepeatable)
-    let refused = Handle { $0.memory_limit = 1 }
-    #expect(refused.status == DAS3_E_MEMORY && refused.pointer == nil)
+    let refused = TestAdapter { $0.memory_limit = 1 }
+    #expect(refused.status == DAS3_E_MEMORY && refused.handle == nil)
     let words = lastError().split(separator: " ")
     let least = words.firstIndex(of: "least").flatMap { UInt64(words[$0 + 1]) } ?? 0
     #expect(least > 0 && least < free.bytes, "\(lastError())")
@@ -108,7 +55,7 @@ struct AdapterTests {
     let tight = run(least + 64 << 10)
     let isSame = tight.bits == free.bits
     #expect(isSame && tight.bytes < free.bytes)
-    let adapter = Handle { $0.memory_limit = least }
+    let adapter = TestAdapter { $0.memory_limit = least }
     var status = adapter.add()
     while status == DAS3_OK { status = adapter.add() }
     #expect(status == DAS3_E_MEMORY && lastError().contains("half of the memory limit"))
@@ -117,11 +64,11 @@ struct AdapterTests {
   @Test("two frames a step are the mean of their gradients")
   func accumulates() {
     let other = PictureContent(width: 48, height: 32, blockSize: 4, seed: 9).rgb8()
-    let adapter = Handle { $0.batch_size = 2 }
+    let adapter = TestAdapter { $0.batch_size = 2 }
     #expect(adapter.add() == DAS3_OK && adapter.add(other) == DAS3_OK)
     let both = adapter.step()
     let losses = [Self.picture, other].map { picture in
-      let single = Handle()
+      let single = TestAdapter()
       #expect(single.add(picture) == DAS3_OK)
       return single.step().loss
     }
@@ -130,7 +77,7 @@ struct AdapterTests {
 
   @Test("re-estimating statistics moves nothing else")
   func statisticsAlone() {
-    let adapter = Handle { $0.batch_norm = Int32(DAS3_BATCH_NORM_STATISTICS.rawValue) }
+    let adapter = TestAdapter { $0.batch_norm = Int32(DAS3_BATCH_NORM_STATISTICS.rawValue) }
     #expect(adapter.add() == DAS3_OK)
     _ = adapter.step()
     let (before, after) = (Self.model.parameters, adapter.snapshot.parameters)
@@ -140,11 +87,11 @@ struct AdapterTests {
 
   @Test("a gradient that is not finite moves nothing")
   func skips() {
-    let adapter = Handle { $0.alpha = 1e38 }
+    let adapter = TestAdapter { $0.alpha = 1e38 }
     #expect(adapter.add() == DAS3_OK)
     let report = adapter.step()
     if report.skipped == 1 {
-      let isUnmoved = bits(adapter.snapshot) == bits(Self.model)
+      let isUnmoved = adapter.snapshot.bits == Self.model.bits
       #expect(isUnmoved)
     }
     let isFinite = adapter.snapshot.parameters.allSatisfy(\.isFinite)
@@ -160,16 +107,16 @@ struct AdapterTests {
       { $0.method = 7 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 },
     ]
     for (index, change) in changes.enumerated() {
-      let adapter = Handle(change)
-      #expect(adapter.status == DAS3_E_ARGUMENT && adapter.pointer == nil, "change \(index)")
+      let adapter = TestAdapter(change)
+      #expect(adapter.status == DAS3_E_ARGUMENT && adapter.handle == nil, "change \(index)")
       #expect(!lastError().isEmpty)
     }
     "no.such.*".withCString { pattern in
-      #expect(Handle { $0.trained = pattern }.status == DAS3_E_ARGUMENT)
+      #expect(TestAdapter { $0.trained = pattern }.status == DAS3_E_ARGUMENT)
     }
     // Halves its input and adds what has half its size: odd heights do not fit.
     let halving = TestModel(SampleModels.shapeArithmetic().serialized())
-    #expect(Handle(of: halving) { ($0.height, $0.width) = (31, 48) }.status == DAS3_E_SHAPE)
+    #expect(TestAdapter(of: halving) { ($0.height, $0.width) = (31, 48) }.status == DAS3_E_SHAPE)
     var pointer: OpaquePointer?
     #expect(das3_adapter_create(nil, Self.model.handle, nil) == DAS3_E_ARGUMENT)
     #expect(das3_adapter_create(&pointer, nil, nil) == DAS3_E_ARGUMENT)
@@ -177,11 +124,11 @@ struct AdapterTests {
     #expect(das3_adapter_step(nil, nil) == DAS3_E_ARGUMENT)
     #expect(das3_adapter_get_info(nil, nil) == DAS3_E_ARGUMENT)
     #expect(das3_adapter_snapshot(&pointer, nil) == DAS3_E_ARGUMENT)
-    let adapter = Handle()
-    #expect(das3_adapter_add_frame(adapter.pointer, nil) == DAS3_E_ARGUMENT)
-    #expect(das3_adapter_step(adapter.pointer, nil) == DAS3_E_ARGUMENT)
+    let adapter = TestAdapter()
+    #expect(das3_adapter_add_frame(adapter.handle, nil) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_step(adapter.handle, nil) == DAS3_E_ARGUMENT)
     #expect(lastError().contains("no frames"))
-    #expect(das3_adapter_snapshot(nil, adapter.pointer) == DAS3_E_ARGUMENT)
+    #expect(das3_adapter_snapshot(nil, adapter.handle) == DAS3_E_ARGUMENT)
     das3_adapter_options_init(nil)
     das3_adapter_free(nil)
   }

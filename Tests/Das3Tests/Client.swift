@@ -50,6 +50,9 @@ final class TestModel: @unchecked Sendable {
     return values
   }
 
+  /// The same, to be compared exactly.
+  var bits: [UInt32] { parameters.map(\.bitPattern) }
+
   func with(_ values: [Float]) -> TestModel {
     TestModel { das3_model_with_parameters($0, handle, values, Int64(values.count)) }
   }

@@ -170,7 +170,8 @@ void d3o_sha256(const d3o_part *parts, int64_t count, uint8_t *out);
 
 /** Writes the parts, one after the other, as the file `path`: whole and on disk, or not at all.
  *  What was there keeps its permissions; a link is followed to an existing regular file; anything
- *  else than a regular file is refused. */
+ *  else than a regular file is refused. What a killed process has left half written in the same
+ *  folder is removed. */
 d3o_status d3o_write_file(const char *path, const d3o_part *parts, int64_t count, char *message,
                           size_t capacity);
 

@@ -5,7 +5,7 @@ import Das3Runtime
 /// Stage (c): easy frames with the labels of the network that stage (b) left, and pairs of hard ones
 /// cut together, labelled by a slow copy of the network (equations 9 and 10).
 final class Propagation: Stage {
-  private let anchor: [Float]
+  private let start: [Float]
   private let bench: Workbench
   private let number: Int
   /// The slow copy's weights.
@@ -20,9 +20,9 @@ final class Propagation: Stage {
   init(_ bench: Workbench, number: Int, _ memory: StageMemory) throws(Das3Error) {
     self.bench = bench
     self.number = number
-    anchor = memory.anchor
-    teacher = try Arena(elementCount: anchor.count)
-    teacher.fill(memory.teacher.isEmpty ? anchor : memory.teacher)
+    start = memory.start
+    teacher = try Arena(elementCount: start.count)
+    teacher.fill(memory.teacher.isEmpty ? start : memory.teacher)
     let trainer = bench.trainer
     firstImage = try Arena(
       elementCount: trainer.height * trainer.width * trainer.model.channelCount)
@@ -31,7 +31,7 @@ final class Propagation: Stage {
   }
 
   var memory: StageMemory {
-    var memory = StageMemory(anchor: anchor)
+    var memory = StageMemory(start: start)
     memory.teacher = teacher.values
     return memory
   }
@@ -44,7 +44,7 @@ final class Propagation: Stage {
 
   func prepare(_ step: Int) throws(Das3Error) {
     guard labels == nil else { return }
-    let made = try bench.makeLabels(anchor)
+    let made = try bench.makeLabels(start)
     (easy, hard) = PseudoLabels.rank(made.entropies, share: bench.settings.easyShare)
     easy.sort()
     hard.sort()
@@ -69,7 +69,7 @@ final class Propagation: Stage {
   func follow() {
     unsafe d3k_average(
       Int32(bench.threads), teacher.pointer(at: 0), bench.trainer.weightsPointer,
-      Int64(anchor.count), Double(bench.settings.teacherMomentum))
+      Int64(start.count), Double(bench.settings.teacherMomentum))
   }
 
   /// The slow copy is the mean of where the last steps have been: what they did to rare classes by

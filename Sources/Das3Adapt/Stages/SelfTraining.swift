@@ -23,6 +23,7 @@ final class SelfTraining: Stage {
     self.bench = bench
     self.number = number
     self.memory = memory
+    if memory.anchor.isEmpty { self.memory.anchor = memory.start }
     stepsPerRound = max(
       1, (stepCount + bench.settings.labelRounds - 1) / bench.settings.labelRounds)
     round = step == 0 ? 0 : (step - 1) / stepsPerRound + 1

@@ -30,14 +30,18 @@ extension Stage {
   func finish() {}
 }
 
-/// Weight vectors that a stage made its labels with.
+/// Weight vectors that a stage looks back to.
 package struct StageMemory: Sendable, Equatable {
-  /// What made the labels in use.
-  package var anchor: [Float]
+  /// Where the stage began.
+  package var start: [Float]
+  /// What made the labels in use, of a stage that renews them; else empty.
+  package var anchor: [Float] = []
   /// The slow copy that labels mixed frames; empty where there is none.
   package var teacher: [Float] = []
 
-  package init(anchor: [Float]) { self.anchor = anchor }
+  package init(start: [Float]) { self.start = start }
+
+  var vectors: [[Float]] { [start, anchor, teacher] }
 }
 
 /// Losses of a step without their weights, means over its batch; one that is off is 0.

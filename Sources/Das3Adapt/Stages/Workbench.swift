@@ -15,6 +15,8 @@ final class Workbench {
   private let augmentation: Augmentation?
   /// Probabilities of a frame and of its mirror image.
   private let probabilities: [Arena]
+  /// The weights in training while others predict.
+  private var setAside: [Float]?
 
   init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
@@ -110,38 +112,55 @@ final class Workbench {
       threads: threads)
   }
 
+  /// The weights in training, also while others predict.
+  var weights: [Float] { setAside ?? trainer.weights }
+
+  /// Lets other weights predict.
+  func withWeights<Result>(_ other: [Float], _ body: () throws(Das3Error) -> Result)
+    throws(Das3Error) -> Result
+  {
+    let current = trainer.weights
+    if current != other { trainer.setWeights(other) }
+    setAside = current
+    defer {
+      setAside = nil
+      if current != other { trainer.setWeights(current) }
+    }
+    return try body()
+  }
+
   /// Labels of all frames by the network with the weights `anchor`, or by the teacher.
   func makeLabels(_ anchor: [Float], byTeacher: Bool = false) throws(Das3Error) -> PseudoLabels {
-    let current = trainer.weights
-    if current != anchor { trainer.setWeights(anchor) }
-    defer { if trainer.weights != current { trainer.setWeights(current) } }
-    return try PseudoLabels(
-      PseudoLabels.Place(
-        frameCount: frames.count, shape: trainer.scoreShape, memoryLimit: labelMemory,
-        directory: settings.scratchDirectory),
-      share: settings.positiveShare
-    ) { frame, prediction throws(Das3Error) in
-      try checkCancelled()
-      if byTeacher, let teacher {
-        try frames.read(frame) { picture throws(Das3Error) in
-          let answer = try teacher.answer(frame, picture)
-          try prediction.fill(
-            answer, negativeThreshold: settings.negativeThreshold, threads: threads)
+    try withWeights(anchor) { () throws(Das3Error) in
+      try PseudoLabels(
+        PseudoLabels.Place(
+          frameCount: frames.count, shape: trainer.scoreShape, memoryLimit: labelMemory,
+          directory: settings.scratchDirectory),
+        share: settings.positiveShare
+      ) { frame, prediction throws(Das3Error) in
+        try checkCancelled()
+        if byTeacher, let teacher {
+          try frames.read(frame) { picture throws(Das3Error) in
+            let answer = try teacher.answer(frame, picture)
+            try prediction.fill(
+              answer, negativeThreshold: settings.negativeThreshold, threads: threads)
+          }
+        } else {
+          try predict(frame, into: &prediction)
         }
-      } else {
-        try predict(frame, into: &prediction)
+        labelled(frame + 1)
       }
-      labelled(frame + 1)
     }
   }
 
   /// Bytes that frames take; set by their owner.
   var frameByteCount = 0
 
+  /// Half of what the limit leaves: code, stacks and what allocators keep are memory too.
   private var labelMemory: Int {
-    guard settings.memoryLimit > 0 else { return .max }
-    return max(
-      0, Int(clamping: settings.memoryLimit) - trainer.byteCount - byteCount - frameByteCount)
+    guard settings.memoryLimit > 0 else { return RecordStore.largestMemory }
+    let taken = trainer.byteCount + byteCount + frameByteCount
+    return max(0, Int(clamping: settings.memoryLimit) - taken) / 2
   }
 
   // MARK: Orders and chance

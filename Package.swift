@@ -42,10 +42,11 @@ let package = Package(
     .systemLibrary(
       name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
       providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]),
+    .target(name: "CStreet"),
     .executableTarget(
       name: "das3-run",
       dependencies: [
-        "CDas3", "CFFmpeg", "Das3",
+        "CDas3", "CFFmpeg", "CStreet", "Das3",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

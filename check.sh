@@ -66,6 +66,9 @@ tail -c $((160 * 120)) build/check/labels.pgm | cmp - build/check/readme-c.label
 step examples/swift-segment, against a released version
 examples/swift-segment/run.sh
 
+step the demo
+python Tests/demo.py build/das3-run examples/street
+
 step the street frames
 build/das3-run segment --model examples/street/street.onnx --input examples/street/frames \
   --output build/check/street --overlay

@@ -96,7 +96,7 @@ class Run:
     """One call of das3-run adapt, and the events it has printed once it is done."""
 
     def __init__(self, options, pair: str, name: str, seed: int):
-        self.options, self.pair, self.name, self.seed = options, pair, name, seed
+        self.pair, self.name, self.seed = pair, name, seed
         self.command = [*PAIRS[pair].command(options), "--seed", str(seed), *RUNS[name]]
         key = hashlib.sha256(json.dumps([self.command, options.program_hash]).encode()).hexdigest()
         self.path = options.cache / f"{pair}-{name}-{seed}-{key[:16]}.jsonl"
@@ -149,16 +149,16 @@ class Run:
         return sums
 
 
-def cells(row: Row, runs: list[Run], source: float | None) -> list[str]:
+def cells(row: Row, runs: list[Run]) -> list[str]:
     """mIoU, gain, steps, seconds, bookkeeping: means over the seeds."""
     values = [run.miou(row.stage) for run in runs]
     if not values:
         return ["–"] * 5
-    mean = statistics.fmean(values)
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    gain = "" if source is None or row.stage == "start" else f"{mean - source:+.2f}"
+    miou = f"{statistics.fmean(values):.2f}{spread}"
     if row.stage == "start":
-        return [f"{mean:.2f}{spread}", gain, "", "", ""]
+        return [miou, "", "", "", ""]
+    gain = statistics.fmean(run.miou(row.stage) - run.miou("start") for run in runs)
     stages = [run.stages(row.stage) for run in runs]
 
     def means(key: str) -> dict:
@@ -170,18 +170,17 @@ def cells(row: Row, runs: list[Run], source: float | None) -> list[str]:
     share = 100 * (1 - means("network_seconds")[row.stage] / means("seconds")[row.stage])
     # What a teacher takes is neither the network's nor ours.
     bookkeeping = "–" if PAIRS[runs[0].pair].teacher else f"{share:.1f} %"
-    return [f"{mean:.2f}{spread}", gain, sum_of("steps"), sum_of("seconds"), bookkeeping]
+    return [miou, f"{gain:+.2f}", sum_of("steps"), sum_of("seconds"), bookkeeping]
 
 
 def section(options, pair: str, rows: list[Row], runs: list[Run]) -> str:
     """The table, the picture and the commands of a pair."""
     done = {name: [run for run in runs if run.name == name and not run.reason] for name in RUNS}
-    first = [run.miou("start") for name in RUNS for run in done[name][:1]]
     lines = [f"## {PAIRS[pair].title}", ""]
     lines += ["| row | | options | mIoU | gain | steps | seconds | bookkeeping |"]
     lines += ["|---" * 8 + "|"]
     for row in rows:
-        values = cells(row, done[row.run], first[0] if first else None)
+        values = cells(row, done[row.run])
         given = f"`{shlex.join(RUNS[row.run])}`" if RUNS[row.run] else ""
         lines.append("| " + " | ".join([row.label, row.title, given, *values]) + " |")
     command = shlex.join(PAIRS[pair].command(options))

@@ -37,8 +37,9 @@ package struct AdaptationSettings: Sendable, Equatable {
     package var epochs = 0
     /// At the first step; nil = set so that the stage has its drift.
     package var rate: Float?
-    /// Pixels that are to have another label at the end of the stage than at its start, 0…1; with a
-    /// multiple of it the stage ends. 0 = whatever comes.
+    /// Pixels that are to have another label at the end of the stage than at its start, 0…1.
+    ///
+    /// With a multiple of it the stage ends. 0 = whatever comes.
     package var drift = 0.0
 
     package init(steps: Int? = nil, epochs: Int = 0, rate: Float? = nil, drift: Double = 0) {
@@ -72,7 +73,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// nil = the last layers before the scores.
   package var classifier: [String]?
 
-  package var a = Extent(drift: 0.15)
+  package var a = Extent(drift: 0.12)
   package var b = Extent(drift: 0.2)
   package var c = Extent(drift: 0.1)
   /// How often stage (b) makes its labels.

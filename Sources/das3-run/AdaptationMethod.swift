@@ -4,6 +4,15 @@ import CDas3
 
 enum AdaptationMethod: String, ExpressibleByArgument, CaseIterable {
   case das3, tent, bn, entropy, maxsquare, selftrain
+  /// Wants truth with every frame, which no option reads.
+  case supervised
+
+  init?(argument: String) {
+    guard Self.allValueStrings.contains(argument) else { return nil }
+    self.init(rawValue: argument)
+  }
+
+  static let allValueStrings = allCases.filter { $0 != .supervised }.map(\.rawValue)
 
   /// The value that the C header knows.
   var code: Int32 {
@@ -15,6 +24,7 @@ enum AdaptationMethod: String, ExpressibleByArgument, CaseIterable {
       case .entropy: DAS3_METHOD_ENTROPY
       case .maxsquare: DAS3_METHOD_MAXSQUARE
       case .selftrain: DAS3_METHOD_SELFTRAIN
+      case .supervised: DAS3_METHOD_SUPERVISED
       }
     return Int32(method.rawValue)
   }

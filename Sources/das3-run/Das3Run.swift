@@ -10,6 +10,7 @@ struct Das3Run: ParsableCommand {
     abstract: "Semantic segmentation that adapts to where it is used, on the CPU.",
     discussion: """
       Examples:
+        das3-run demo
         das3-run info --model net.onnx
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
         das3-run evaluate --model net.onnx --input val --truth val_labels --json
@@ -20,7 +21,9 @@ struct Das3Run: ParsableCommand {
       Exit codes: 0 good, 1 failed with a message, 2 wrong usage.
       """,
     version: version,
-    subcommands: [Info.self, Segment.self, Evaluate.self, Adapt.self, Bench.self])
+    subcommands: [
+      Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Bench.self,
+    ])
 
   private static var version: String {
     let library = unsafe String(cString: das3_version())
@@ -44,7 +47,7 @@ struct Das3Run: ParsableCommand {
   }
 
   mutating func run() throws {
-    throw ValidationError("a command is missing: info, segment, evaluate, adapt or bench")
+    throw ValidationError("a command is missing: demo, info, segment, evaluate, adapt or bench")
   }
 
   private static func finish(code: Int32, message: String) -> Never {

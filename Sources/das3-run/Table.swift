@@ -26,6 +26,10 @@ struct Table {
 
   /// Adds a row; missing cells at its end stay empty.
   mutating func add(_ cells: String...) {
+    add(cells)
+  }
+
+  mutating func add(_ cells: [String]) {
     rows.append(cells)
   }
 

@@ -11,7 +11,9 @@ struct LayeringTests {
     "Das3Runtime": ["CKernels", "Das3Graph", "Glibc"],
     "Das3Adapt": ["CKernels", "Das3Graph", "Das3Runtime", "Glibc"],
     "Das3": ["CDas3", "Das3Graph", "Das3Runtime", "Das3Adapt", "Glibc", "Synchronization"],
-    "das3-run": ["CDas3", "CFFmpeg", "ArgumentParser", "Foundation", "Synchronization"],
+    "das3-run": [
+      "CDas3", "CFFmpeg", "CStreet", "ArgumentParser", "Foundation", "Synchronization",
+    ],
   ]
 
   /// Files beside Sources/Das3 that may open a pointer.
@@ -28,7 +30,8 @@ struct LayeringTests {
     "das3-run": [
       "AdapterHandle", "AdapterSetting", "AdapterSettings", "Das3Run", "EvaluatorHandle",
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
-      "SegmenterHandle", "StoredPredictions", "Terminal",
+      "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",
+      "Terminal",
       "DecodedPicture", "ImageWriter", "MediaError", "PictureDecoder", "PixelConverter",
       "VideoWriter",
     ],

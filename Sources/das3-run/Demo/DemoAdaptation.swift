@@ -1,0 +1,88 @@
+// The embedded network and frames at dusk in, a network that knows the dusk out, and how well it
+// does after each stage.
+import CDas3
+import Foundation
+
+/// What `das3-run demo` shows.
+struct DemoAdaptation {
+  let directory: String
+  let isShort: Bool
+  let shared: SharedOptions
+
+  /// Streets that no network was trained on; by day and at dusk the same ones.
+  static let validationSeeds: Range<UInt64> = 900_000..<900_020
+  /// Streets at dusk without labels.
+  private static let adaptationSeeds: Range<UInt64> = 500_000..<500_080
+
+  func run() throws(Failure) {
+    try Folder.create(directory)
+    let start = ContinuousClock.now
+    let model = try ModelHandle.street()
+    var report = DemoReport(isJson: shared.json)
+    try report.say("drawing streets by day, as the network knows them, and at dusk")
+    let scale = isShort ? 10 : 1
+    let day = StreetWorld.day.frames(seeds: Self.validationSeeds.prefix(20 / scale))
+    let dusk = StreetWorld.dusk.frames(seeds: Self.validationSeeds.prefix(20 / scale))
+    let frames = StreetWorld.dusk.frames(seeds: Self.adaptationSeeds.prefix(80 / scale))
+    let labeller = try Labeller(model: model, classMap: nil, size: nil, shared: shared)
+    try report.add(labeller.evaluate(model, on: day), world: .day, stage: nil)
+    try report.add(labeller.evaluate(model, on: dusk), world: .dusk, stage: nil)
+    try report.say("adapting to \(frames.count) frames at dusk, without labels")
+
+    let adapter = try makeAdapter(model, frames)
+    var stageStart = ContinuousClock.now
+    while let stage = try runStage(adapter) {
+      let seconds = (ContinuousClock.now - stageStart).seconds
+      let result = try labeller.evaluate(try adapter.snapshot(), on: dusk)
+      try report.add(result, world: .dusk, stage: stage, seconds: seconds)
+      stageStart = .now
+    }
+    let adapted = try adapter.snapshot()
+    let path = (directory as NSString).appendingPathComponent("adapted.onnx")
+    try adapted.save(to: path)
+    try DemoPicture(labeller: labeller, day: day, dusk: dusk).write(
+      before: model, after: adapted, to: directory)
+    try StripWriter(directory: directory, labeller: labeller).write(
+      before: model, after: adapted, frameCount: dusk.count
+    ) { index in (dusk[index].frame, dusk[index].truth) }
+    let seconds = (ContinuousClock.now - start).seconds
+    try report.finish(
+      [
+        (key: "frames", value: .integer(frames.count)),
+        (key: "seconds", value: .rounded(seconds, 2)), (key: "output", value: .string(directory)),
+      ], text: "\(fixed(seconds, 0)) s; pictures and adapted.onnx are in \(directory)/")
+  }
+
+  private func makeAdapter(
+    _ model: ModelHandle, _ frames: [LabelledFrame]
+  ) throws(Failure) -> AdapterHandle {
+    var settings = AdapterSettings()
+    if isShort {
+      for stage in ["a", "b", "c"] { try settings.set("steps_\(stage)", to: "2") }
+    }
+    let adapter = try AdapterHandle(
+      model: model, settings: settings, size: nil, shared: shared)
+    for labelled in frames {
+      guard try adapter.add(labelled.frame) else {
+        throw Failure("the memory limit has no room for \(frames.count) frames")
+      }
+    }
+    return adapter
+  }
+
+  /// Runs to the end of a stage and returns its name; nil where none was left.
+  private func runStage(_ adapter: AdapterHandle) throws(Failure) -> String? {
+    var stage: String?
+    var progress = ProgressBar(title: "adapt", count: nil, unit: "steps")
+    try adapter.run { step throws(Failure) in
+      guard step.labelling == 0 else { return .goOn }
+      progress.update(
+        finished: Int(step.total_step), detail: "\(step.place)  loss \(fixed(step.loss, 4))")
+      guard step.stage_done != 0 else { return .goOn }
+      stage = step.stageName
+      return .pause
+    }
+    progress.clear()
+    return stage
+  }
+}

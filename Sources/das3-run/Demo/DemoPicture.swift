@@ -1,0 +1,35 @@
+// A network before and after, the same streets by day and at dusk in, one picture of all out.
+import Foundation
+
+/// What the demo has to show, street by street.
+struct DemoPicture {
+  let labeller: Labeller
+  let day: [LabelledFrame]
+  let dusk: [LabelledFrame]
+
+  private static let streetCount = 3
+  private static let columnCount = 5
+
+  func write(before: ModelHandle, after: ModelHandle, to directory: String) throws(Failure) {
+    var panels: [PictureStrip.Panel] = []
+    for index in 0..<min(Self.streetCount, dusk.count) {
+      let (frame, truth) = (dusk[index].frame, dusk[index].truth)
+      try labeller.setModel(before)
+      let wrong = try labeller.label(frame)
+      try labeller.setModel(after)
+      let better = try labeller.label(frame)
+      panels += [
+        .init(caption: "by day", picture: .frame(day[index].frame)),
+        .init(caption: "at dusk", picture: .frame(frame)),
+        .init(caption: "before", picture: .labels(wrong)),
+        .init(caption: "after", picture: .labels(better)),
+        .init(caption: "truth", picture: .labels(truth)),
+      ]
+    }
+    var canvas = Frame()
+    PictureStrip(classes: labeller.classes).draw(
+      panels, size: StreetWorld.size, columnCount: Self.columnCount, into: &canvas)
+    let path = (directory as NSString).appendingPathComponent("demo.png")
+    try ImageWriter(format: .rgb).write(canvas.pixels, size: canvas.size, to: path)
+  }
+}

@@ -1,0 +1,65 @@
+// Measurements in, what `demo` prints out.
+
+/// Every measurement is one column: first by day, then at dusk, then after each stage.
+struct DemoReport {
+  private let isJson: Bool
+  private var columns: [(title: String, result: EvaluatorHandle.Result)] = []
+
+  init(isJson: Bool) {
+    self.isJson = isJson
+  }
+
+  /// Takes a measurement.
+  /// - Parameters:
+  ///   - result: on the frames of `world`.
+  ///   - world: by day or at dusk.
+  ///   - stage: that has just ended; nil before the first.
+  ///   - seconds: that it took.
+  /// - Throws: `Failure` where stdout cannot be written.
+  mutating func add(
+    _ result: EvaluatorHandle.Result, world: StreetWorld, stage: String?, seconds: Double = 0
+  ) throws(Failure) {
+    let before = columns.last?.result.miou
+    columns.append((stage.map { "(\($0))" } ?? world.rawValue, result))
+    if isJson {
+      let place: [JsonValue.Member] = [
+        (key: "event", value: .string("evaluation")),
+        (key: "look", value: .string(world.rawValue)), (key: "stage", value: .text(stage)),
+        (key: "seconds", value: .rounded(seconds, 2)),
+      ]
+      return try JsonValue.object(place + result.json).printLine()
+    }
+    let miou = fixed(result.miou * 100, 2)
+    guard let stage, let before else { return try say("\(world.rawValue): mIoU \(miou)") }
+    try say(
+      "stage (\(stage)) in \(fixed(seconds, 1)) s: mIoU \(fixed(before * 100, 2)) → \(miou)")
+  }
+
+  /// Prints a line at once, unless lines are JSON.
+  func say(_ text: String) throws(Failure) {
+    guard !isJson else { return }
+    print(text)
+    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+  }
+
+  /// Prints all measurements side by side, or the summary.
+  /// - Parameters:
+  ///   - facts: for the summary.
+  ///   - text: for the line below the table.
+  /// - Throws: `Failure` where stdout cannot be written.
+  func finish(_ facts: [JsonValue.Member], text: String) throws(Failure) {
+    if isJson {
+      let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
+      return try JsonValue.object(event + facts).printLine()
+    }
+    var table = Table([.left] + columns.map { _ in .right })
+    table.add([""] + columns.map(\.title))
+    for (index, entry) in (columns.first?.result.classes ?? []).enumerated() {
+      let values = columns.map { $0.result.iou[index].map { fixed($0 * 100, 1) } ?? "–" }
+      table.add([entry.name] + values)
+    }
+    table.add([])
+    table.add(["mIoU"] + columns.map { fixed($0.result.miou * 100, 1) })
+    try say("\n" + table.text + "\n" + text)
+  }
+}

@@ -1,0 +1,64 @@
+// Streets by day with their truth in, the network of the demo out.
+
+/// How the network that is inside this program was trained, from random weights.
+struct DemoTraining {
+  let path: String
+  let isShort: Bool
+  let shared: SharedOptions
+
+  private static let trainingSeeds: Range<UInt64> = 0..<1000
+
+  /// One run of the library's supervised method.
+  private struct Phase {
+    let batchNorm: String
+    let stepCount: Int
+    let rate: String
+  }
+
+  func run() throws(Failure) {
+    try Folder.checkCanReplace(path)
+    var report = DemoReport(isJson: shared.json)
+    let scale = isShort ? 100 : 1
+    let frames = StreetWorld.day.frames(seeds: Self.trainingSeeds.prefix(1000 / scale))
+    let validation = StreetWorld.day.frames(
+      seeds: DemoAdaptation.validationSeeds.prefix(isShort ? 2 : 20))
+    var random = SplitMix64(seed: 1)
+    var model = try ModelHandle.street().randomized(&random)
+    let labeller = try Labeller(model: model, classMap: nil, size: nil, shared: shared)
+    for phase in [
+      // A frame's own statistics train fast; those that the network is used with come after.
+      Phase(batchNorm: "batch", stepCount: 2600 / scale, rate: "4e-3"),
+      Phase(batchNorm: "frozen", stepCount: 600 / scale, rate: "1e-3"),
+    ] {
+      model = try train(model, frames, phase)
+      try report.add(labeller.evaluate(model, on: validation), world: .day, stage: nil)
+    }
+    try model.save(to: path)
+    try report.finish([(key: "output", value: .string(path))], text: path)
+  }
+
+  private func train(
+    _ model: ModelHandle, _ frames: [LabelledFrame], _ phase: Phase
+  ) throws(Failure) -> ModelHandle {
+    var settings = AdapterSettings()
+    settings.method = .supervised
+    for (name, value) in [
+      ("optimizer", "adamw"), ("batch_norm", phase.batchNorm), ("rate_a", phase.rate),
+      ("steps_a", String(phase.stepCount)), ("batch_size", "4"), ("flip", "1"),
+      ("stops_early", "0"), ("weight_decay", "1e-3"), ("classifier_rate", "1"),
+    ] { try settings.set(name, to: value) }
+    let adapter = try AdapterHandle(model: model, settings: settings, size: nil, shared: shared)
+    for labelled in frames {
+      guard try adapter.add(labelled.frame, truth: labelled.truth) else {
+        throw Failure("the memory limit has no room for \(frames.count) frames")
+      }
+    }
+    var progress = ProgressBar(title: "train", count: phase.stepCount, unit: "steps")
+    try adapter.run { step in
+      progress.update(finished: Int(step.step), detail: "loss \(fixed(step.loss, 4))")
+      return .goOn
+    }
+    progress.clear()
+    return try adapter.snapshot()
+  }
+}

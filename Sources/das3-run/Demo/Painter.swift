@@ -1,0 +1,96 @@
+// Shapes in metres in, samples out.
+
+/// A scene while it is painted, from far to near.
+struct Painter {
+  let look: Look
+  let light: Light
+  let camera: Camera
+  var raster: Raster
+
+  /// An ink in this light at this distance.
+  func tone(_ ink: Ink, facing normal: Vector, metres: Float) -> Ink {
+    light.through(light.on(ink, facing: normal), metres: metres)
+  }
+
+  /// A flat polygon of one ink, if it turns its front to the camera.
+  mutating func face(
+    _ corners: [Vector], _ ink: Ink, _ kind: StreetClass, facing normal: Vector
+  ) {
+    let middle = corners.reduce(.zero, +) / Float(max(corners.count, 1))
+    let metres = middle.z
+    let view = Vector(camera.across(middle.x, metres), middle.y - camera.eye, metres)
+    guard view.dot(normal) < 0 else { return }
+    let tone = tone(ink, facing: normal, metres: metres)
+    raster.fill(corners.map(camera.at), kind) { _, _ in tone }
+  }
+
+  /// A flat thing that faces the camera; corners are metres to the right of `place` and above it.
+  mutating func board(
+    _ corners: [Point], at place: Vector, _ ink: Ink, _ kind: StreetClass,
+    facing normal: Vector = Vector(0, 0, -1)
+  ) {
+    face(corners.map { place + Vector($0.x, $0.y, 0) }, ink, kind, facing: normal)
+  }
+
+  /// A round thing, brighter where it bulges towards the light.
+  mutating func ball(_ centre: Vector, _ radii: Point, _ ink: Ink, _ kind: StreetClass) {
+    let scale = camera.scale(at: centre.z)
+    let light = light
+    raster.disc(camera.at(centre), radii * scale, kind) { place, _ in
+      let front = (1 - (place * place).sum()).squareRoot()
+      let lit = light.on(ink, facing: Vector(place.x, -place.y, -front))
+      return light.through(lit, metres: centre.z)
+    }
+  }
+
+  /// Something long with round ends that faces the camera, such as an arm.
+  mutating func limb(
+    _ from: Point, _ to: Point, widths: Point, at place: Vector, _ ink: Ink, _ kind: StreetClass
+  ) {
+    let along = to - from
+    let length = max((along * along).sum().squareRoot(), 1e-3)
+    let across = Point(-along.y, along.x) / length
+    let (thick, thin) = (across * widths.x, across * widths.y)
+    board([from + thick, to + thin, to - thin, from - thick], at: place, ink, kind)
+    for (end, radius) in [(from, widths.x), (to, widths.y)] {
+      board(Circle.points.map { end + $0 * radius }, at: place, ink, kind)
+    }
+  }
+
+  /// Light around a lamp that is on.
+  mutating func glow(_ centre: Vector, _ radius: Float, _ ink: Ink) {
+    let size = radius * camera.scale(at: centre.z)
+    raster.disc(camera.at(centre), Point(size, size), nil) { place, under in
+      let share = 1 - (place * place).sum()
+      return under + ink * (share * share * share)
+    }
+  }
+
+  /// Darkness on the ground that the sun does not reach, softer the less sun there is.
+  mutating func shadow(x: Float, z: Float, _ radii: Point, strength: Float = 1) {
+    let depth = strength * (0.25 + 0.45 * light.sunlight.max())
+    patch(x: x, z: z, radii) { place, under in
+      let share = 1 - (place * place).sum()
+      return under * (1 - depth * min(share * 1.6, 1))
+    }
+  }
+
+  /// Light of a lamp on the ground.
+  mutating func pool(x: Float, z: Float, _ radii: Point, _ ink: Ink) {
+    patch(x: x, z: z, radii) { place, under in
+      let share = 1 - (place * place).sum()
+      return under * (1 + ink * (share * share))
+    }
+  }
+
+  /// An ellipse on the ground, with radii across and along the road.
+  @inline(__always)
+  private mutating func patch(
+    x: Float, z: Float, _ radii: Point, _ paint: (Point, Ink) -> Ink
+  ) {
+    let centre = camera.at(Vector(x, 0, z))
+    let edge = camera.at(Vector(x, 0, z - radii.y))
+    let size = Point(radii.x * camera.scale(at: z), edge.y - centre.y)
+    raster.disc(centre, size, nil, paint)
+  }
+}

@@ -1,0 +1,57 @@
+// A seed in, the same random numbers on every machine out.
+
+/// Steele, Lea and Flood's generator (2014), with the draws that scenes and weights are made of.
+struct SplitMix64 {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+
+  /// Evenly spread from 0 to just below 1.
+  mutating func unit() -> Float {
+    Float(next() >> 40) * 0x1p-24
+  }
+
+  mutating func within(_ range: ClosedRange<Float>) -> Float {
+    range.lowerBound + (range.upperBound - range.lowerBound) * unit()
+  }
+
+  /// Normal with mean 0 and deviation 1, as a sum of twelve: no logarithm that machines round
+  /// differently.
+  mutating func normal() -> Float {
+    var sum: Float = -6
+    for _ in 0..<12 { sum += unit() }
+    return sum
+  }
+
+  mutating func chance(_ probability: Float) -> Bool {
+    unit() < probability
+  }
+
+  mutating func index(below count: Int) -> Int {
+    Int(next() >> 33) % count
+  }
+
+  mutating func side() -> Float {
+    next() >> 63 == 0 ? -1 : 1
+  }
+
+  /// One of `choices`, which may not be empty.
+  mutating func pick<Choice>(_ choices: [Choice]) -> Choice {
+    choices[index(below: choices.count)]
+  }
+
+  /// For what has its own randomness but must not disturb that of others.
+  mutating func fork() -> SplitMix64 {
+    SplitMix64(seed: next())
+  }
+}

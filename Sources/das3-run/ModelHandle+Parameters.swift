@@ -1,0 +1,47 @@
+// A model's parameters out, and other values for them in.
+import CDas3
+
+extension ModelHandle {
+  /// One tensor of weights, or of BatchNormalization statistics.
+  struct Parameter {
+    let name: String
+    let isStatistic: Bool
+    let sizes: [Int]
+
+    var count: Int { sizes.reduce(1, *) }
+  }
+
+  /// In the order of their values.
+  func parameters() throws(Failure) -> [Parameter] {
+    var info = unsafe das3_model_info()
+    unsafe info.struct_size = UInt32(MemoryLayout<das3_model_info>.stride)
+    try Failure.check(unsafe das3_model_get_info(pointer, &info), path)
+    var parameters: [Parameter] = []
+    for index in unsafe 0..<info.parameter_tensor_count {
+      var entry = unsafe das3_parameter()
+      unsafe entry.struct_size = UInt32(MemoryLayout<das3_parameter>.stride)
+      try Failure.check(unsafe das3_model_get_parameter(pointer, index, &entry), path)
+      let sizes = unsafe [
+        entry.dims.0, entry.dims.1, entry.dims.2, entry.dims.3, entry.dims.4, entry.dims.5,
+        entry.dims.6, entry.dims.7,
+      ].prefix(Int(entry.rank))
+      parameters.append(
+        Parameter(
+          name: unsafe String(cString: entry.name), isStatistic: unsafe entry.is_statistic != 0,
+          sizes: sizes.map { Int($0) }))
+    }
+    return parameters
+  }
+
+  /// The same model with other values: of all parameters, one tensor after the other.
+  func with(_ values: [Float]) throws(Failure) -> ModelHandle {
+    var created: OpaquePointer?
+    let status = unsafe values.withUnsafeBufferPointer { values in
+      unsafe das3_model_with_parameters(
+        &created, pointer, values.baseAddress, Int64(values.count))
+    }
+    try Failure.check(status, path)
+    guard let model = unsafe created else { throw Failure("\(path): no model was made") }
+    return try unsafe ModelHandle(owning: model, path: path)
+  }
+}

@@ -44,7 +44,9 @@ struct CheckpointFileTests {
     let start = try #require(bytes.firstIndex(of: 10)) + 1
     let length = bytes[start..<start + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
     let header = bytes[start + 8..<start + 8 + length]
-    return (String(decoding: header, as: UTF8.self), Array(bytes[(start + 8 + length)...].dropLast(32)))
+    return (
+      String(decoding: header, as: UTF8.self), Array(bytes[(start + 8 + length)...].dropLast(32))
+    )
   }
 
   /// Writes a file whose checksum fits, and resumes from it.

@@ -93,11 +93,23 @@ python Tests/Golden/curve.py .build/golden/curve
 step swift tests
 swift test -c release --no-parallel --scratch-path .build/check $STRICT
 
+step threads side by side under ThreadSanitizer
+# Without clones: the loader chooses among them before ThreadSanitizer is there.
+TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
+  --scratch-path .build/tsan --sanitize=thread -Xcc -DD3K_NO_CLONES \
+  --filter 'SnapshotHandOverTests|AdapterCancelTests'
+
 step saved files in ONNX Runtime
 python Tests/save.py build/libdas3.so ../shared
 
 step adapting on the street frames
 python Tests/adapt.py build/das3-run examples/street
+
+step killed at any moment
+python Tests/kill.py build/das3-run examples/street
+
+step 10,000 frames in 300 MB
+python Tests/bounded.py build/libdas3.so examples/street/street.onnx
 
 step mIoU on real frames
 python Tests/miou.py build/das3-run ../shared

@@ -93,6 +93,7 @@ struct TeacherTests {
       return Double(same) / Double(pairs.count * 48 * 32)
     }
     let student = student {
+      $0.optimizer = Int32(DAS3_OPTIMIZER_RELATIVE.rawValue)
       ($0.steps_b, $0.rate_b, $0.label_rounds, $0.drift_b) = (150, 3e-3, 1, 0)
       ($0.positive_share, $0.negative_weight) = (1, 0)
     }

@@ -45,7 +45,7 @@ struct DemoTraining {
     for (name, value) in [
       ("optimizer", "adamw"), ("batch_norm", phase.batchNorm), ("rate_a", phase.rate),
       ("steps_a", String(phase.stepCount)), ("batch_size", "4"), ("flip", "1"),
-      ("stops_early", "0"), ("weight_decay", "1e-3"), ("classifier_rate", "1"),
+      ("weight_decay", "1e-3"), ("classifier_rate", "1"),
     ] { try settings.set(name, to: value) }
     let adapter = try AdapterHandle(model: model, settings: settings, size: nil, shared: shared)
     for labelled in frames {

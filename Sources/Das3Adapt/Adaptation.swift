@@ -303,6 +303,7 @@ extension AdaptationSettings {
   /// - Parameters:
   ///   - model: where the weights start.
   ///   - reserved: bytes of the memory limit that are for something else.
+  /// - Returns: a trainer at its first step.
   /// - Throws: `.memory` where the rest does not suffice.
   package func trainer(of model: SegmentationModel, beside reserved: Int = 0) throws(Das3Error)
     -> Trainer

@@ -37,8 +37,9 @@ package struct AdaptationSettings: Sendable, Equatable {
     package var epochs = 0
     /// At the first step; nil = set so that the stage has its drift.
     package var rate: Float?
-    /// Pixels that are to have another label at the end of the stage than at its start, 0…1; with a
-    /// multiple of it the stage ends. 0 = whatever comes.
+    /// Pixels that are to have another label at the end of the stage than at its start, 0…1.
+    ///
+    /// With a multiple of it the stage ends. 0 = whatever comes.
     package var drift = 0.0
 
     package init(steps: Int? = nil, epochs: Int = 0, rate: Float? = nil, drift: Double = 0) {

@@ -144,7 +144,7 @@ extension Checkpoint.Identity {
       // As the C header spells it, and without Swift's Optional(…).
       let spelled = name.map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
       let mirror = Mirror(reflecting: value)
-      let text = mirror.displayStyle == .optional ? mirror.children.first?.value : value
+      let text: Any? = mirror.displayStyle == .optional ? mirror.children.first?.value : value
       fields[spelled] = text.map { "\($0)" } ?? "default"
     }
   }

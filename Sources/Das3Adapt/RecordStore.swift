@@ -49,7 +49,7 @@ import Glibc
   {
     let start = record * byteCount + offset
     if let memory {
-      guard let source = unsafe bytes.baseAddress else { return }
+      guard let source = bytes.baseAddress else { return }
       unsafe (UnsafeMutableRawPointer(memory.pointer(at: 0)) + start)
         .copyMemory(from: source, byteCount: bytes.count)
       return

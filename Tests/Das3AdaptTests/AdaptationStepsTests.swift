@@ -143,7 +143,8 @@ struct AdaptationStepsTests {
     var found = [UInt8](repeating: 0, count: 360 * 480)
     for frame in 0..<4 {
       try labels.readLabels(of: frame, into: &found)
-      same += zip(found, wanted[frame * found.count..<(frame + 1) * found.count])
+      same +=
+        zip(found, wanted[frame * found.count..<(frame + 1) * found.count])
         .filter { $0 == $1 }.count
     }
     #expect(Double(same) >= 0.998 * Double(wanted.count), "\(same) of \(wanted.count) labels")

@@ -47,7 +47,9 @@ struct GraphRolesTests {
     "real networks", .needsSharedData("models"),
     arguments: [
       ("espnet_q8_dynamic", ["classifier.weight"]),
-      ("espnetv2_s1.0_dynamic", ["bu_dec_l4.merge_layer.3.bias", "bu_dec_l4.merge_layer.3.weight"]),
+      (
+        "espnetv2_s1.0_dynamic", ["bu_dec_l4.merge_layer.3.bias", "bu_dec_l4.merge_layer.3.weight"]
+      ),
     ])
   func real(_ name: String, _ wanted: [String]) throws {
     let path = SharedData.url("models/\(name).onnx").path

@@ -51,12 +51,13 @@ struct CheckpointTests {
       // How much memory there is makes no difference: here labels are on disk.
       adapter = TestRun.adapter {
         change(&$0)
-        $0.memory_limit = whole.info.peak_bytes + 50_000
+        $0.memory_limit = whole.info.peak_bytes + 140_000
       }
       #expect(das3_adapter_resume(adapter.handle, path) == DAS3_OK, "\(lastError())")
       let (expected, found) = (whole.step(), adapter.step())
       isSame =
-        isSame && content(expected) == content(found) && whole.snapshot.bits == adapter.snapshot.bits
+        isSame && content(expected) == content(found)
+        && whole.snapshot.bits == adapter.snapshot.bits
       endedEarly += Int(expected.stopped_early)
       isDone = expected.done != 0
       if !isSame { Issue.record("\(name): step \(expected.total_step)") }
@@ -106,8 +107,9 @@ struct CheckpointTests {
     return adapter
   }
 
-  private func expectRefused(_ adapter: TestAdapter, _ expected: Int, _ words: String, _ file: String)
-  {
+  private func expectRefused(
+    _ adapter: TestAdapter, _ expected: Int, _ words: String, _ file: String
+  ) {
     let status = das3_adapter_resume(adapter.handle, folder.path(file))
     let message = lastError()
     #expect(status == das3_status(expected) && message.contains(words), "\(status), \(message)")
@@ -131,8 +133,10 @@ struct CheckpointTests {
     let changes: [(String, TestAdapter.Change)] = [
       ("seed 0; here it is 7", { $0.seed = 7 }), ("height 32; here it is 48", { $0.height = 48 }),
       ("method das3; here it is tent", { $0.method = Int32(DAS3_METHOD_TENT.rawValue) }),
-      ("a 12 steps", { $0.steps_a = 13 }), ("here it is 12 steps, rate 1e-06", { $0.rate_c = 1e-6 }),
-      ("drift 0.1; here", { $0.drift_b = 0.2 }), ("batch_size 1; here it is 2", { $0.batch_size = 2 }),
+      ("a 12 steps", { $0.steps_a = 13 }),
+      ("here it is 12 steps, rate 1e-06", { $0.rate_c = 1e-6 }),
+      ("drift 0.1; here", { $0.drift_b = 0.2 }),
+      ("batch_size 1; here it is 2", { $0.batch_size = 2 }),
       ("positive_share 0.65; here it is 0.5", { $0.positive_share = 0.5 }),
       ("batch_norm default", { $0.batch_norm = Int32(DAS3_BATCH_NORM_BATCH.rawValue) }),
     ]

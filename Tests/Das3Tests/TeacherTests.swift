@@ -37,7 +37,8 @@ struct TeacherTests {
 
   /// A teacher that lends what was made of each frame.
   private func lender<Element>(
-    _ answers: [[Element]], _ lend: @escaping (UnsafePointer<Element>, inout das3_prediction) -> Void
+    _ answers: [[Element]],
+    _ lend: @escaping (UnsafePointer<Element>, inout das3_prediction) -> Void
   ) -> TestTeacher {
     let lent = answers.map { answer in
       let buffer = UnsafeMutableBufferPointer<Element>.allocate(capacity: answer.count)
@@ -183,7 +184,8 @@ struct TeacherTests {
     var (change, fails): ((inout das3_prediction) -> Void, Bool) = ({ _ in }, false)
     let moody = TestTeacher { index, image, prediction in
       #expect(prediction.class_count == 5 && (prediction.height, prediction.width) == (32, 48))
-      #expect((image.height, image.width, image.format) == (32, 48, Int32(DAS3_FORMAT_RGB8.rawValue)))
+      #expect(
+        (image.height, image.width, image.format) == (32, 48, Int32(DAS3_FORMAT_RGB8.rawValue)))
       guard lender.answer(index, image, &prediction) else { return false }
       if index == 2 { change(&prediction) }
       return index != 2 || !fails

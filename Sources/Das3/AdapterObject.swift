@@ -10,7 +10,7 @@ final class AdapterObject {
   let backendName: CString
   private(set) var settings: AdaptationSettings
   /// The size is that of the first frame.
-  private var followsFrame: Bool
+  private let followsFrame: Bool
   private var trainer: Trainer?
   private var stored: [StoredFrame] = []
   private var truths: [FrameSet.Truth] = []
@@ -64,15 +64,17 @@ final class AdapterObject {
     guard run == nil else { throw .argument("\(what) after the first step") }
   }
 
-  /// Makes the plan where the first frame decides the size.
+  /// Makes the plan where there is none: mostly because the first frame decides the size.
   private func plan(for frame: Frame) throws(Das3Error) {
     guard trainer == nil else { return }
-    let multiple = base.model.strideMultiple
-    func fitted(_ size: Int, _ fixed: Int?) -> Int {
-      fixed ?? max(multiple, (size + multiple / 2) / multiple * multiple)
+    if followsFrame {
+      let multiple = base.model.strideMultiple
+      func fitted(_ size: Int, _ fixed: Int?) -> Int {
+        fixed ?? max(multiple, (size + multiple / 2) / multiple * multiple)
+      }
+      settings.height = fitted(frame.height, base.model.fixedHeight)
+      settings.width = fitted(frame.width, base.model.fixedWidth)
     }
-    settings.height = fitted(frame.height, base.model.fixedHeight)
-    settings.width = fitted(frame.width, base.model.fixedWidth)
     trainer = try settings.trainer(of: base.model)
   }
 
@@ -85,14 +87,15 @@ final class AdapterObject {
     if trainer == nil, frames.count > 0 {
       try frames.read(0) { frame throws(Das3Error) in try plan(for: frame) }
     }
-    guard var trainer else { throw .argument("the adapter has no frames to learn from") }
-    let reserved =
-      frameByteCount + settings.byteCount(scoreShape: trainer.scoreShape, model: base.model)
-    if settings.memoryLimit > 0, UInt64(trainer.byteCount + reserved) > settings.memoryLimit {
-      self.trainer = nil
-      trainer = try settings.trainer(of: base.model, beside: reserved)
-      self.trainer = trainer
+    if let shape = trainer?.scoreShape, settings.memoryLimit > 0 {
+      let reserved = frameByteCount + settings.byteCount(scoreShape: shape, model: base.model)
+      if UInt64(peakByteCount + reserved) > settings.memoryLimit {
+        // The old one goes first: there may not be memory for both.
+        trainer = nil
+        trainer = try settings.trainer(of: base.model, beside: reserved)
+      }
     }
+    guard let trainer else { throw .argument("the adapter has no frames to learn from") }
     let run = try Adaptation(
       settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher)
     self.run = run

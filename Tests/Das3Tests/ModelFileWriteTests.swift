@@ -97,6 +97,25 @@ struct ModelFileWriteTests {
     }
   }
 
+  @Test("what a killed process has left half written goes; what somebody holds or else stays")
+  func abandoned() throws {
+    let others = [".das3-1-2.tmp.bak", ".das3-1-x.tmp", ".das3-1.tmp", "das3-1-2.tmp"]
+    for name in others + [".das3-1-2.tmp", ".das3-4000000000-17.tmp", ".das3-1-3.tmp"] {
+      try saved.folder.write([1], to: name)
+    }
+    try saved.folder.write([1], to: ".das3-5-5.tmp/file")
+    try FileManager.default.createSymbolicLink(
+      atPath: saved.folder.path(".das3-6-6.tmp"), withDestinationPath: "das3-1-2.tmp")
+    let held = open(saved.folder.path(".das3-1-3.tmp"), O_RDONLY)
+    #expect(flock(held, LOCK_EX) == 0)
+    #expect(try saved.bytes(model, "net.onnx").count > 3)
+    let kept = others + [".das3-1-3.tmp", ".das3-5-5.tmp", ".das3-6-6.tmp", "net.onnx"]
+    #expect(Set(saved.names) == Set(kept))
+    close(held)
+    #expect(try saved.bytes(model, "net.onnx").count > 3)
+    #expect(Set(saved.names) == Set(kept).subtracting([".das3-1-3.tmp"]))
+  }
+
   @Test("threads save and segment with one model side by side")
   func sideBySide() throws {
     let picture = PictureContent(width: 24, height: 16).rgb8()

@@ -97,8 +97,8 @@ extension Look {
   /// Where it is to become good without labels: dusk, seen from a van.
   static let dusk = Look(
     sunlight: Ink(0.3, 0.18, 0.12), ambient: Ink(0.66, 0.62, 0.74),
-    zenith: ClosedInks(0x4470bc, 0x5c8cd0), haze: ClosedInks(0xd4b4ac, 0xe4c8bc),
-    cloud: Ink(0xd0a0a8), cloudCover: -0.3...0.2, clearness: 130...240,
+    zenith: ClosedInks(0x4a72bc, 0x628cce), haze: ClosedInks(0xdab2a0, 0xe8c6b4),
+    cloud: Ink(0xd0a0a8), cloudCover: -0.3...0.2, clearness: 110...200,
     litWindows: 0.4, lamps: true,
     asphalt: ClosedInks(0x54525c, 0x6c6872), paving: ClosedInks(0x8a8078, 0x9c948c),
     marking: Ink(0xd8d0bc), grass: ClosedInks(0x5c6a34, 0x6e7038),

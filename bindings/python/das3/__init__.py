@@ -1,0 +1,90 @@
+"""Semantic segmentation that adapts to where it is used: libdas3 for Python.
+
+    import das3
+
+    with das3.Model("network.onnx") as model, das3.Segmenter(model) as segmenter:
+        labels = segmenter.run(frame).labels  # uint8 (H, W, 3) -> class numbers, uint8 (H, W)
+
+Model      a network with its weights, class names and preprocessing
+Segmenter  frames -> labels, confidence, entropy, probabilities
+Adapter    frames without labels -> a model that is better on them
+Evaluator  labels and truth -> mIoU
+
+Options have the names of das3.h, which says what each does. Every error is a Das3Error; each has
+a status, and is a ValueError, MemoryError, OSError, … too where Python has one of its kind.
+"""
+
+from .adapter import (
+    Adapter,
+    AdapterInfo,
+    AdapterOptions,
+    BatchNorm,
+    FrameSource,
+    Method,
+    Optimizer,
+    Report,
+)
+from .errors import (
+    ArgumentError,
+    CancelledError,
+    Das3Error,
+    FileError,
+    ForkError,
+    FormatError,
+    InternalError,
+    LimitError,
+    OutOfMemoryError,
+    ShapeError,
+    Status,
+    UnsupportedError,
+)
+from .evaluator import Evaluation, Evaluator
+from .frame import Format
+from .library import LogLevel, abi_version, last_error, set_log_callback, status_name, version
+from .model import Class, ExternalData, Model, ModelInfo, ModelOptions, Parameter
+from .segmenter import Precision, Segmentation, Segmenter, SegmenterInfo, SegmenterOptions
+
+__version__ = version()
+
+__all__ = [
+    "Adapter",
+    "AdapterInfo",
+    "AdapterOptions",
+    "ArgumentError",
+    "BatchNorm",
+    "CancelledError",
+    "Class",
+    "Das3Error",
+    "Evaluation",
+    "Evaluator",
+    "ExternalData",
+    "FileError",
+    "ForkError",
+    "Format",
+    "FormatError",
+    "FrameSource",
+    "InternalError",
+    "LimitError",
+    "LogLevel",
+    "Method",
+    "Model",
+    "ModelInfo",
+    "ModelOptions",
+    "Optimizer",
+    "OutOfMemoryError",
+    "Parameter",
+    "Precision",
+    "Report",
+    "Segmentation",
+    "Segmenter",
+    "SegmenterInfo",
+    "SegmenterOptions",
+    "ShapeError",
+    "Status",
+    "UnsupportedError",
+    "abi_version",
+    "last_error",
+    "set_log_callback",
+    "status_name",
+    "version",
+]

@@ -1,0 +1,354 @@
+"""A model and frames of the place it is used in -> a model that is better there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _ffi
+from ._ffi import library
+from ._handle import Handle, enter
+from ._progress import progress_bar
+from ._records import described, sized, with_options
+from .errors import ArgumentError, check, keep
+from .frame import Format, Frame, buffer, frame_of, image_of
+from .model import Model
+from .segmenter import Precision
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Method(IntEnum):
+    """`das3_method`: how the adapter learns."""
+
+    DAS3 = 0
+    BN = 1
+    TENT = 2
+    ENTROPY = 3
+    MAXSQUARE = 4
+    SELFTRAIN = 5
+    SUPERVISED = 6
+
+
+class BatchNorm(IntEnum):
+    """`das3_batch_norm`: what becomes of BatchNormalization."""
+
+    DEFAULT = 0
+    FROZEN = 1
+    BATCH = 2
+    STATISTICS = 3
+
+
+class Optimizer(IntEnum):
+    """`das3_optimizer`: how a gradient moves the weights."""
+
+    DEFAULT = 0
+    RELATIVE = 1
+    SGD = 2
+    ADAMW = 3
+    LARS = 4
+
+
+class AdapterOptions(TypedDict, total=False):
+    """Options of an Adapter; das3.h says what each does and which value it has otherwise."""
+
+    method: Method
+    stages: str
+    seed: int
+    threads: int
+    precision: Precision
+    height: int
+    width: int
+    memory_limit: int
+    scratch_directory: str | os.PathLike[str]
+    trained: str
+    frozen: str
+    classifier: str
+    steps_a: int
+    steps_b: int
+    steps_c: int
+    epochs_a: int
+    epochs_b: int
+    epochs_c: int
+    label_rounds: int
+    batch_size: int
+    augment: bool
+    flip: bool
+    filter_mixed: bool
+    optimizer: Optimizer
+    batch_norm: BatchNorm
+    rate_a: float
+    rate_b: float
+    rate_c: float
+    drift_a: float
+    drift_b: float
+    drift_c: float
+    classifier_rate: float
+    power: float
+    momentum: float
+    weight_decay: float
+    clip_norm: float
+    statistics_momentum: float
+    teacher_momentum: float
+    alpha: float
+    beta: float
+    gamma: float
+    lambda_: float
+    positive_weight: float
+    negative_weight: float
+    easy_weight: float
+    mixed_weight: float
+    positive_share: float
+    negative_threshold: float
+    easy_share: float
+
+
+class Report(NamedTuple):
+    """What the last step did; das3.h has the formula of each loss. A loss that is off is 0."""
+
+    stage: str  # "a", "b", "c"; "" for other methods
+    step: int
+    step_count: int
+    total_step: int
+    total_step_count: int
+    round: int
+    labelling: bool
+    labels_done: int
+    label_count: int
+    skipped: bool
+    stage_done: bool
+    stopped_early: bool
+    done: bool
+    loss: float
+    focal_entropy: float
+    diversity: float
+    positive: float
+    negative: float
+    mixed: float
+    entropy: float
+    max_square: float
+    label_coverage: float
+    agreement: float
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+    network_seconds: float
+    memory_bytes: int
+
+
+class AdapterInfo(NamedTuple):
+    """How an adapter works. Sizes in pixels, 0 before the first frame decides."""
+
+    height: int
+    width: int
+    threads: int
+    precision: Precision
+    frame_count: int
+    peak_bytes: int
+    multiply_adds: float
+    backend: str
+
+
+class FrameSource(Protocol):
+    """Frames that memory need not hold, such as a list of files that are read when asked for.
+
+    The same index always gives the same frame.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+
+# float32 or float16 (classes, h, w), or two uint8 (h, w): labels, and confidence from 0 to 255.
+Prediction = Union[npt.NDArray[Any], tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]
+Predict = Callable[[int, Frame], Prediction]
+Progress = Callable[[Report], object]
+
+
+class Adapter(Handle):
+    """A trainable copy of a model's weights, and the frames it is to become good at.
+
+    One thread at a time, `cancel` from any; Python goes on meanwhile.
+
+        with das3.Adapter(model, stages="ab") as adapter:
+            for frame in frames:
+                adapter.add_frame(frame)
+            adapter.run(progress=True)
+            adapter.snapshot().save("better.onnx")
+    """
+
+    _free = "das3_adapter_free"
+
+    def __init__(self, model: Model, **options: Unpack[AdapterOptions]) -> None:
+        raw = with_options(_ffi.das3_adapter_options, options)
+        info = model.info
+        self._channel_count, self._class_count = info.channel_count, info.class_count
+        self._callbacks: list[Any] = []  # kept alive while the library may call them
+        with model._use() as pointer:
+            self._create(library.das3_adapter_create, pointer, ctypes.byref(raw))
+
+    def add_frame(self, frame: Frame, *, format: Format | None = None) -> None:
+        """Adds a frame to learn from: a copy of an array as Format lists them."""
+        image = image_of(frame, format, self._channel_count)
+        with self._use() as pointer:
+            check(library.das3_adapter_add_frame(pointer, ctypes.byref(image)))
+
+    def add_labelled_frame(
+        self, frame: Frame, truth: npt.NDArray[np.uint8], *, format: Format | None = None
+    ) -> None:
+        """Adds a frame with its truth, uint8 (H, W), 255 = ignore: for Method.SUPERVISED."""
+        image = image_of(frame, format, self._channel_count)
+        buffer("truth", truth, (image.height, image.width), np.uint8, is_output=False)
+        add = library.das3_adapter_add_labelled_frame
+        with self._use() as pointer:
+            check(add(pointer, ctypes.byref(image), truth.ctypes.data))
+
+    def set_source(self, source: FrameSource, *, format: Format | None = None) -> None:
+        """Takes the frames from a list, or whatever has a length and indices, as they are needed.
+
+        What reading a frame raises comes out of the call that wanted the frame.
+        """
+        channel_count = self._channel_count
+        lent: list[Frame] = []  # until the next is read
+
+        def read(index: int, image: Any, payload: int | None) -> int:
+            try:
+                lent[:] = [source[index]]
+                image[0] = image_of(lent[0], format, channel_count)
+                return 0
+            except BaseException as error:
+                keep(error)
+                return 1
+
+        raw = sized(_ffi.das3_frame_source)
+        raw.count, raw.read = len(source), _ffi.ReadCallback(read)
+        with self._use() as pointer:
+            check(library.das3_adapter_set_source(pointer, ctypes.byref(raw)))
+        self._callbacks.append(raw.read)
+
+    def set_teacher(self, teacher: Model | Predict) -> None:
+        """Takes the first labels of stage (b) from a black box: a model, or a function of yours.
+
+        A function gets the index of a frame and the frame, lent for the call, and answers with
+        probabilities, float32 or float16 (classes, h, w), or with labels and confidence, two uint8
+        (h, w), of any size. What it raises comes out of the call that wanted the prediction.
+        """
+        raw = sized(_ffi.das3_teacher)
+        with ExitStack() as stack:
+            if isinstance(teacher, Model):
+                raw.model = stack.enter_context(teacher._use())
+            else:
+                raw.predict = self._predict_callback(teacher)
+            pointer = stack.enter_context(self._use())
+            check(library.das3_adapter_set_teacher(pointer, ctypes.byref(raw)))
+        self._callbacks.append(raw.predict)
+
+    def _predict_callback(self, teacher: Predict) -> Any:
+        channel_count, class_count = self._channel_count, self._class_count
+        lent: list[Prediction] = []  # until the next is made
+
+        def predict(index: int, image: Any, prediction: Any, payload: int | None) -> int:
+            try:
+                lent[:] = [teacher(index, frame_of(image[0], channel_count))]
+                _tell(prediction[0], lent[0], class_count)
+                return 0
+            except BaseException as error:
+                keep(error)
+                return 1
+
+        return _ffi.PredictCallback(predict)
+
+    def step(self) -> Report:
+        """One step of the optimizer, and before it whatever labels it needs."""
+        raw = sized(_ffi.das3_adapter_report)
+        with self._use() as pointer:
+            check(library.das3_adapter_step(pointer, ctypes.byref(raw)))
+        return described(Report, raw)
+
+    def run(self, progress: Progress | bool = False) -> bool:
+        """Steps to the end of the schedule; whether it got there. Ctrl-C ends it between steps.
+
+        progress  True for a bar (by tqdm, where that is installed), or a function that is called
+                  after every step and every frame that gets labels: what it raises comes out here
+                  after the step, and a true result pauses the run until it is called again.
+        """
+        if progress is True:
+            with progress_bar() as follow:
+                return self.run(follow)
+        is_paused = False
+        with self._use() as pointer:
+
+            def follow_step(raw: Any, payload: int | None) -> int:
+                nonlocal is_paused
+                try:
+                    report = described(Report, raw[0])
+                    is_paused = bool(progress and progress(report)) and not report.done
+                except BaseException as error:
+                    keep(error)
+                    is_paused = True
+                    # Labels are not paused for, only cancelled.
+                    if raw[0].labelling:
+                        library.das3_adapter_cancel(pointer)
+                return is_paused
+
+            check(library.das3_adapter_run(pointer, _ffi.ProgressCallback(follow_step), None))
+        return not is_paused
+
+    def cancel(self) -> None:
+        """Ends the running `run` or `step`, else the next, with CancelledError. Any thread."""
+        enter()
+        with self._lock:
+            check(library.das3_adapter_cancel(self._lent()))
+
+    def snapshot(self) -> Model:
+        """A model of the weights as they are now: for `Segmenter.set_model` and `Model.save`."""
+        with self._use() as pointer:
+            return Model._made(library.das3_adapter_snapshot, pointer)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a checkpoint."""
+        with self._use() as pointer:
+            check(library.das3_adapter_save(pointer, os.fsencode(path)))
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Continues a checkpoint of the same model, frames and options; before the first step."""
+        with self._use() as pointer:
+            check(library.das3_adapter_resume(pointer, os.fsencode(path)))
+
+    @property
+    def info(self) -> AdapterInfo:
+        raw = sized(_ffi.das3_adapter_info)
+        with self._use() as pointer:
+            check(library.das3_adapter_get_info(pointer, ctypes.byref(raw)))
+            return described(AdapterInfo, raw)
+
+
+def _tell(raw: Any, prediction: Prediction, class_count: int) -> None:
+    """Describes a prediction where it lies."""
+    if isinstance(prediction, tuple):
+        labels, confidence = prediction
+        raw.height, raw.width = np.shape(labels)
+        size = raw.height, raw.width
+        raw.labels = buffer("labels", labels, size, np.uint8, is_output=False).ctypes.data
+        confidence = buffer("confidence", confidence, size, np.uint8, is_output=False)
+        raw.confidence = confidence.ctypes.data
+        return
+    if getattr(prediction, "ndim", 0) != 3:
+        raise ArgumentError("a teacher gives probabilities (classes, h, w) or two arrays (h, w)")
+    raw.height, raw.width = prediction.shape[1:]
+    shape = class_count, raw.height, raw.width
+    dtype = np.float16 if prediction.dtype == np.float16 else np.float32
+    address = buffer("probabilities", prediction, shape, dtype, is_output=False).ctypes.data
+    if dtype is np.float16:
+        raw.half_probabilities = address
+    else:
+        raw.probabilities = address

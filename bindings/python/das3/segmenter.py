@@ -1,0 +1,142 @@
+"""Frames -> labels, confidence, entropy and probabilities of every pixel."""
+
+from __future__ import annotations
+
+import ctypes
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _ffi
+from ._ffi import library
+from ._handle import Handle
+from ._records import described, sized, with_options
+from .errors import check
+from .frame import Format, Frame, buffer, image_of
+from .model import Model
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Precision(IntEnum):
+    """`das3_precision`: of convolutions and matrix products."""
+
+    F32 = 0
+    BF16 = 1
+
+
+class SegmenterOptions(TypedDict, total=False):
+    """Options of a Segmenter; das3.h says what each does and which value it has otherwise."""
+
+    threads: int
+    height: int
+    width: int
+    format: Format
+    precision: Precision
+    memory_limit: int
+
+
+class SegmenterInfo(NamedTuple):
+    """How a segmenter works. Sizes in pixels, 0 before the first frame decides."""
+
+    height: int
+    width: int
+    threads: int
+    precision: Precision
+    peak_bytes: int
+    multiply_adds: float
+    backend: str
+
+
+class Segmentation:
+    """What a network says of a frame of H x W pixels: as much of it as was asked for.
+
+    labels         uint8 (H, W), class numbers
+    confidence     uint8 (H, W), 255 * the winning probability, rounded
+    entropy        float32 (H, W), of the probabilities over log(classes): 0 to 1
+    probabilities  float32 (classes, H, W)
+    """
+
+    __slots__ = ("labels", "confidence", "entropy", "probabilities")
+
+    labels: npt.NDArray[np.uint8]
+    confidence: npt.NDArray[np.uint8]
+    entropy: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[np.float32]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name in self.__slots__:
+                raise AttributeError(f"not asked for: pass {name}=True to Segmenter.run")
+            raise AttributeError(name)
+
+
+class Segmenter(Handle):
+    """One camera: a model prepared for one input size, with the memory that a frame needs.
+
+    One thread at a time; different segmenters run side by side, and Python goes on meanwhile.
+
+        with das3.Model("network.onnx") as model, das3.Segmenter(model) as segmenter:
+            labels = segmenter.run(frame).labels
+    """
+
+    _free = "das3_segmenter_free"
+
+    def __init__(self, model: Model, **options: Unpack[SegmenterOptions]) -> None:
+        raw = with_options(_ffi.das3_segmenter_options, options)
+        info = model.info
+        self._channel_count, self._class_count = info.channel_count, info.class_count
+        with model._use() as pointer:
+            self._create(library.das3_segmenter_create, pointer, ctypes.byref(raw))
+
+    def run(
+        self,
+        frame: Frame,
+        *,
+        format: Format | None = None,
+        labels: bool | npt.NDArray[np.uint8] = True,
+        confidence: bool | npt.NDArray[np.uint8] = False,
+        entropy: bool | npt.NDArray[np.float32] = False,
+        probabilities: bool | npt.NDArray[np.float32] = False,
+    ) -> Segmentation:
+        """Labels one frame, which is not copied. Does not adapt.
+
+        frame   uint8 (H, W, 3) or any other array that Format lists; rows may be padded.
+        format  how its pixels lie; None = what its type and shape say.
+        The others are results: True for a new array, an array of yours to be filled, or False.
+        """
+        image = image_of(frame, format, self._channel_count)
+        size = image.height, image.width
+        result, raw = Segmentation(), sized(_ffi.das3_segmentation)
+        if labels is not False:
+            result.labels = buffer("labels", labels, size, np.uint8)
+            raw.labels = result.labels.ctypes.data
+        if confidence is not False:
+            result.confidence = buffer("confidence", confidence, size, np.uint8)
+            raw.confidence = result.confidence.ctypes.data
+        if entropy is not False:
+            result.entropy = buffer("entropy", entropy, size, np.float32)
+            raw.entropy = result.entropy.ctypes.data
+        if probabilities is not False:
+            planes = self._class_count, *size
+            result.probabilities = buffer("probabilities", probabilities, planes, np.float32)
+            raw.probabilities = result.probabilities.ctypes.data
+        with self._use() as pointer:
+            check(library.das3_segmenter_run(pointer, ctypes.byref(image), ctypes.byref(raw)))
+        return result
+
+    def set_model(self, model: Model) -> None:
+        """Takes the weights of another model of the same graph, from the next frame on."""
+        with self._use() as pointer, model._use() as other:
+            check(library.das3_segmenter_set_model(pointer, other))
+
+    @property
+    def info(self) -> SegmenterInfo:
+        raw = sized(_ffi.das3_segmenter_info)
+        with self._use() as pointer:
+            check(library.das3_segmenter_get_info(pointer, ctypes.byref(raw)))
+            return described(SegmenterInfo, raw)

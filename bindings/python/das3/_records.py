@@ -32,10 +32,9 @@ def with_options(struct: type[_Struct], options: Mapping[str, Any]) -> _Struct:
             near = difflib.get_close_matches(option, names, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{option!r} is not among {struct.__name__}{hint}")
-        if isinstance(value, (str, os.PathLike)):
-            value = os.fsencode(value)
+        is_text = isinstance(value, (str, os.PathLike))
         try:
-            setattr(raw, name, value)
+            setattr(raw, name, os.fsencode(value) if is_text else value)
         except TypeError as error:
             raise TypeError(f"{option} is {value!r}: {error}") from None
         # ctypes keeps the low bits of a number that does not fit.

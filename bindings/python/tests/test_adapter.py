@@ -1,0 +1,260 @@
+"""Adapters: losses as in numpy, frames and teachers from Python, pauses, checkpoints."""
+
+import threading
+import weakref
+
+import das3
+import numpy as np
+import pytest
+import reference
+from conftest import SMALL
+from das3 import Method
+
+FOCAL = dict(gamma=3, lambda_=3)
+
+
+def first_report(model, frame, truth=None, **options):
+    """What the first step over one frame, at its own size, measured."""
+    size = dict(height=frame.shape[0], width=frame.shape[1])
+    options = SMALL | size | dict(flip=False, augment=False, batch_size=1) | options
+    with das3.Adapter(model, **options) as adapter:
+        if truth is None:
+            adapter.add_frame(frame)
+        else:
+            adapter.add_labelled_frame(frame, truth)
+        return adapter.step()
+
+
+@pytest.fixture
+def street(frame):
+    """Sizes that divide by 8, so that no pixel is resized."""
+    return np.ascontiguousarray(frame[:56, :72])
+
+
+@pytest.fixture
+def probabilities(segmenter, street):
+    return segmenter.run(street, probabilities=True).probabilities.astype(float)
+
+
+def test_losses_of_alignment_are_those_of_numpy(model, street, probabilities):
+    found = first_report(model, street, alpha=2, beta=0.2, **FOCAL)
+    assert found.stage == "a" and (found.step, found.step_count) == (1, 2)
+    focal = reference.focal_entropy(probabilities, 3)
+    diversity = reference.diversity(probabilities, 3)
+    assert found.focal_entropy == pytest.approx(focal, rel=1e-3)
+    assert found.diversity == pytest.approx(diversity, rel=1e-3)
+    assert found.entropy == pytest.approx(reference.entropy(probabilities).mean(), rel=1e-3)
+    assert found.loss == pytest.approx(2 * focal + 0.2 * diversity, rel=1e-3)
+
+
+def test_losses_of_self_training_are_those_of_numpy(model, street, probabilities):
+    shares = dict(positive_share=0.65, negative_threshold=0.05)
+    found = first_report(model, street, stages="b", **shares)
+    labels = reference.positive_labels(probabilities, 0.65)
+    assert found.positive == pytest.approx(
+        reference.cross_entropy(probabilities, labels), rel=2e-2
+    )
+    assert found.negative == pytest.approx(reference.negative(probabilities, 0.05), rel=1e-3)
+    assert found.label_coverage == pytest.approx((labels != 255).mean(), abs=2e-3)
+
+
+def test_losses_of_the_baselines_are_those_of_numpy(model, street, truth, probabilities):
+    square = first_report(model, street, method=Method.MAXSQUARE).max_square
+    assert square == pytest.approx(reference.max_square(probabilities), rel=1e-3)
+    entropy = first_report(model, street, method=Method.ENTROPY).entropy
+    assert entropy == pytest.approx(reference.entropy(probabilities).mean(), rel=1e-3)
+    labels = np.ascontiguousarray(truth[:56, :72])
+    options = dict(method=Method.SUPERVISED, batch_norm=das3.BatchNorm.FROZEN)
+    found = first_report(model, street, labels, **options).positive
+    assert found == pytest.approx(reference.cross_entropy(probabilities, labels), rel=1e-3)
+
+
+def test_runs_to_the_end(model, adapter, frame):
+    reports = []
+    adapter.add_frame(frame)
+    adapter.add_frame(frame[:, ::-1].copy())
+    assert adapter.run(reports.append) is True
+    stages = [report.stage for report in reports if report.stage_done]
+    assert stages == ["a", "b", "c"] and reports[-1].done
+    assert adapter.run() is True and adapter.step().done
+    info = adapter.info
+    assert info.frame_count == 2 and (info.height, info.width) == (56, 72)
+    assert info.threads == 1 and info.precision is das3.Precision.F32
+    with adapter.snapshot() as better:
+        assert not np.array_equal(better.get_parameters(), model.get_parameters())
+
+
+def test_a_true_result_pauses(adapter, frame):
+    adapter.add_frame(frame)
+    assert adapter.run(lambda report: not report.labelling) is False
+    assert adapter.step().total_step == 2
+
+
+def test_a_bar_follows(adapter, frame, capsys, monkeypatch):
+    adapter.add_frame(frame)
+    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    assert adapter.run(progress=True)
+    assert "stage b: 2 steps, loss " in capsys.readouterr().err
+
+
+def test_a_bar_by_tqdm(adapter, frame, capsys):
+    pytest.importorskip("tqdm")
+    adapter.add_frame(frame)
+    assert adapter.run(progress=True)
+    assert "stage c" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labelling", [False, True])
+def test_what_a_callback_raises_comes_out(adapter, frame, labelling):
+    def follow(report):
+        if report.labelling is labelling:
+            raise KeyError(report.stage)
+
+    adapter.add_frame(frame)
+    with pytest.raises(KeyError, match="b" if labelling else "a"):
+        adapter.run(follow)
+    assert adapter.run() is True
+
+
+def test_frames_come_from_a_source(adapter, frame):
+    class Source:
+        read = 0
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            assert 0 <= index < 3
+            self.read += 1
+            return np.roll(frame, index, 1)
+
+    source = Source()
+    adapter.set_source(source)
+    assert adapter.run() is True
+    assert source.read >= 6
+
+
+def test_a_source_and_added_frames_are_the_same(model, frame):
+    def weights(give):
+        with das3.Adapter(model, **SMALL) as adapter:
+            give(adapter)
+            adapter.run()
+            return adapter.snapshot().get_parameters()
+
+    added = weights(lambda adapter: adapter.add_frame(frame))
+    assert np.array_equal(weights(lambda adapter: adapter.set_source([frame])), added)
+
+
+def test_what_a_source_raises_comes_out(adapter, frame):
+    frames = {0: frame}
+    adapter.set_source(frames | {1: frame})
+    assert adapter.step().step == 1
+    with das3.Adapter(adapter.snapshot(), **SMALL) as other:
+        other.set_source([frame, frame.astype(float)])
+        with pytest.raises(das3.ArgumentError, match="float64"):
+            other.run()
+
+
+def certain(frame, kind):
+    """Probabilities of a teacher that is quite sure of class 2 on the left, 5 on the right."""
+    height, width = frame.shape[0] // 2, frame.shape[1] // 2
+    labels = np.full((height, width), 2, np.uint8)
+    labels[:, width // 2 :] = 5
+    if kind is tuple:
+        return labels, np.full((height, width), 230, np.uint8)
+    p = np.full((9, height, width), 0.1 / 8, kind)
+    np.put_along_axis(p, labels[None], 0.9, 0)
+    return p
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, tuple])
+@pytest.mark.parametrize("format", [None, das3.Format.NV12])
+def test_a_teacher_is_asked(adapter, frame, kind, format):
+    given = frame if format is None else np.ascontiguousarray(frame[:60, :, 0])
+    asked = []
+
+    def teacher(index, seen):
+        assert np.array_equal(seen, given) and not seen.flags.writeable
+        asked.append(index)
+        return certain(frame, kind)
+
+    adapter.add_frame(given, format=format)
+    adapter.set_teacher(teacher)
+    report = adapter.step()
+    assert report.stage == "b" and set(asked) == {0} and report.label_coverage > 0.5
+
+
+def test_a_model_can_teach(adapter, model, frame):
+    adapter.add_frame(frame)
+    adapter.set_teacher(model)
+    assert adapter.step().stage == "b"
+
+
+@pytest.mark.parametrize(
+    "answer, error",
+    [
+        (lambda frame: 1 / 0, ZeroDivisionError),
+        (lambda frame: certain(frame, np.float32)[:5].copy(), das3.ShapeError),
+        (lambda frame: certain(frame, np.float64), das3.ShapeError),
+        (lambda frame: None, das3.ArgumentError),
+    ],
+)
+def test_what_a_teacher_raises_comes_out(adapter, frame, answer, error):
+    adapter.add_frame(frame)
+    adapter.set_teacher(lambda index, frame: answer(frame))
+    with pytest.raises(error):
+        adapter.step()
+
+
+def test_resumed_is_uninterrupted(model, frame, tmp_path):
+    with das3.Adapter(model, **SMALL) as first, das3.Adapter(model, **SMALL) as second:
+        first.add_frame(frame)
+        second.add_frame(frame)
+        for _ in range(3):
+            first.step()
+        first.save(tmp_path / "run.das3")
+        second.resume(tmp_path / "run.das3")
+        assert first.run() and second.run()
+        expected = first.snapshot().get_parameters()
+        assert np.array_equal(second.snapshot().get_parameters(), expected)
+
+
+def test_cancelled_from_another_thread(adapter, frame):
+    adapter.add_frame(frame)
+    threads = []
+
+    def follow(report):
+        if not threads:
+            threads.append(threading.Thread(target=adapter.cancel))
+            threads[0].start()
+            threads[0].join()
+
+    with pytest.raises(das3.CancelledError):
+        adapter.run(follow)
+    assert adapter.run() is True
+
+
+def test_one_call_at_a_time(adapter, frame):
+    adapter.add_frame(frame)
+    with pytest.raises(das3.ArgumentError, match="this Adapter is in use"):
+        adapter.run(lambda report: adapter.snapshot())
+    with pytest.raises(das3.ArgumentError, match="cannot be closed"):
+        adapter.run(lambda report: adapter.close())
+
+
+def test_callbacks_do_not_keep_an_adapter(model, frame):
+    adapter = das3.Adapter(model, **SMALL)
+    adapter.set_source([frame])
+    adapter.set_teacher(lambda index, frame: certain(frame, tuple))
+    reference = weakref.ref(adapter)
+    del adapter
+    assert reference() is None
+
+
+def test_wrong_frames_are_refused(adapter, frame, truth):
+    with pytest.raises(das3.ShapeError, match="truth is uint8"):
+        adapter.add_labelled_frame(frame, truth[:5])
+    with pytest.raises(das3.ArgumentError):
+        adapter.set_source([])
+    with pytest.raises(das3.ArgumentError, match="no frames"):
+        adapter.step()

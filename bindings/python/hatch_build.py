@@ -1,6 +1,7 @@
 """The wheel's version, from das3.h, and its library, from build/."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,24 @@ def version() -> str:
     return ".".join(number(f"VERSION_{part}") for part in ("MAJOR", "MINOR", "PATCH"))
 
 
+def licences(library: Path) -> dict[str, str]:
+    """What Debian says of the packages that a library needs -> where the wheel says it."""
+    result = {str(ROOT / "LICENSE"): "das3/licenses/das3.txt"}
+    needed = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
+    for path in re.findall(r"=> (/\S+)", needed):
+        owner = ["dpkg", "-S", f"*/{Path(path).resolve().name}"]
+        package = subprocess.run(owner, capture_output=True, text=True, check=True).stdout
+        package = package.split(":")[0]
+        result[f"/usr/share/doc/{package}/copyright"] = f"das3/licenses/{package}.txt"
+    return result
+
+
 class CarryLibrary(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
             return
         name = f"libdas3.so.{number('ABI_VERSION')}"
-        build_data["force_include"][str(ROOT / "build" / name)] = f"das3/{name}"
+        library = ROOT / "build" / name
+        build_data["force_include"] |= {str(library): f"das3/{name}"} | licences(library)
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-linux_x86_64"

@@ -17,7 +17,7 @@ from ._ffi import library
 from ._handle import Handle, enter
 from ._progress import progress_bar
 from ._records import described, sized, with_options
-from .errors import ArgumentError, check, keep
+from .errors import ArgumentError, callback, check, interrupts_kept, kept
 from .frame import Format, Frame, buffer, frame_of, image_of
 from .model import Model
 from .segmenter import Precision
@@ -220,14 +220,10 @@ class Adapter(Handle):
         channel_count = self._channel_count
         lent: list[Frame] = []  # until the next is read
 
-        def read(index: int, image: Any, payload: int | None) -> int:
-            try:
-                lent[:] = [source[index]]
-                image[0] = image_of(lent[0], format, channel_count)
-                return 0
-            except BaseException as error:
-                keep(error)
-                return 1
+        @callback
+        def read(index: int, image: Any, payload: int | None) -> None:
+            lent[:] = [source[index]]
+            image[0] = image_of(lent[0], format, channel_count)
 
         raw = sized(_ffi.das3_frame_source)
         raw.count, raw.read = len(source), _ffi.ReadCallback(read)
@@ -256,22 +252,19 @@ class Adapter(Handle):
         channel_count, class_count = self._channel_count, self._class_count
         lent: list[Prediction] = []  # until the next is made
 
-        def predict(index: int, image: Any, prediction: Any, payload: int | None) -> int:
-            try:
-                lent[:] = [teacher(index, frame_of(image[0], channel_count))]
-                _tell(prediction[0], lent[0], class_count)
-                return 0
-            except BaseException as error:
-                keep(error)
-                return 1
+        @callback
+        def predict(index: int, image: Any, prediction: Any, payload: int | None) -> None:
+            lent[:] = [teacher(index, frame_of(image[0], channel_count))]
+            _tell(prediction[0], lent[0], class_count)
 
         return _ffi.PredictCallback(predict)
 
     def step(self) -> Report:
         """One step of the optimizer, and before it whatever labels it needs."""
         raw = sized(_ffi.das3_adapter_report)
-        with self._use() as pointer:
-            check(library.das3_adapter_step(pointer, ctypes.byref(raw)))
+        with self._use() as pointer, interrupts_kept():
+            status = library.das3_adapter_step(pointer, ctypes.byref(raw))
+        check(status)
         return described(Report, raw)
 
     def run(self, progress: Progress | bool = False) -> bool:
@@ -282,26 +275,29 @@ class Adapter(Handle):
                   after the step, and a true result pauses the run until it is called again.
         """
         if progress is True:
-            with progress_bar() as follow:
-                return self.run(follow)
-        is_paused = False
-        with self._use() as pointer:
+            with progress_bar() as bar:
+                return self.run(bar)
+        is_done = True
+
+        @callback
+        def follow(raw: Any, payload: int | None) -> bool:
+            nonlocal is_done
+            report = described(Report, raw[0])
+            is_paused = bool(progress and progress(report)) and not report.labelling
+            is_done = report.done or not is_paused
+            return is_paused
+
+        with self._use() as pointer, interrupts_kept():
 
             def follow_step(raw: Any, payload: int | None) -> int:
-                nonlocal is_paused
-                try:
-                    report = described(Report, raw[0])
-                    is_paused = bool(progress and progress(report)) and not report.done
-                except BaseException as error:
-                    keep(error)
-                    is_paused = True
-                    # Labels are not paused for, only cancelled.
-                    if raw[0].labelling:
-                        library.das3_adapter_cancel(pointer)
-                return is_paused
+                stops = follow(raw, payload)
+                if kept() is not None and raw[0].labelling:
+                    library.das3_adapter_cancel(pointer)  # labels are not paused for
+                return stops
 
-            check(library.das3_adapter_run(pointer, _ffi.ProgressCallback(follow_step), None))
-        return not is_paused
+            status = library.das3_adapter_run(pointer, _ffi.ProgressCallback(follow_step), None)
+        check(status)
+        return is_done
 
     def cancel(self) -> None:
         """Ends the running `run` or `step`, else the next, with CancelledError. Any thread."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 from ._ffi import library
 
@@ -106,17 +110,50 @@ _BY_STATUS: dict[int, type[Das3Error]] = {
 _thread = threading.local()
 
 
-def keep(error: BaseException) -> None:
-    """Keeps what a callback has raised until the call that ran it has returned to `check`."""
-    if getattr(_thread, "error", None) is None:
-        _thread.error = error
-
-
 def check(status: int) -> None:
     """Raises what a callback of the call has raised, else the error that the status stands for."""
-    raised: BaseException | None = getattr(_thread, "error", None)
+    raised = kept()
     if raised is not None:
         _thread.error = None
         raise raised
     if status != Status.OK:
         raise _BY_STATUS.get(status, InternalError)(library.das3_last_error().decode())
+
+
+def kept() -> BaseException | None:
+    """What a callback of this thread's call has raised."""
+    return getattr(_thread, "error", None)
+
+
+def keep(error: BaseException) -> None:
+    """Keeps the first exception until the call that ran the callback has returned to `check`."""
+    if kept() is None:
+        _thread.error = error
+
+
+def callback(function: Callable[..., object]) -> Callable[..., int]:
+    """The function as C calls it: 0 to go on, 1 for a true result or an exception, then kept."""
+
+    def call(*arguments: Any) -> int:
+        try:
+            result = function(*arguments)
+        except BaseException as error:
+            keep(error)
+        return int(kept() is not None or bool(result))
+
+    return call
+
+
+@contextmanager
+def interrupts_kept() -> Iterator[None]:
+    """Keeps what Ctrl-C raises while C runs: at the first line of a callback it would be lost."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    handle = callback(handler)
+    signal.signal(signal.SIGINT, lambda number, frame: handle(number, frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -7,7 +7,8 @@ from enum import IntEnum
 
 from . import _ffi
 from ._ffi import library
-from .errors import check, keep
+from .errors import callback as error_kept
+from .errors import check
 
 
 class LogLevel(IntEnum):
@@ -51,12 +52,10 @@ def set_log_callback(
     """
     global _receiver
 
+    @error_kept
     def receive(level: int, message: bytes, payload: int | None) -> None:
-        try:
-            if callback is not None:
-                callback(LogLevel(level), message.decode())
-        except BaseException as error:
-            keep(error)
+        if callback is not None:
+            callback(LogLevel(level), message.decode())
 
     receiver = _ffi.LogCallback() if callback is None else _ffi.LogCallback(receive)
     check(library.das3_set_log_callback(receiver, minimum_level, None))

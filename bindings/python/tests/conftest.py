@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import das3
 from das3 import _ffi
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[3]
 STREET = ROOT / "examples" / "street"
@@ -43,15 +43,18 @@ class Reach:
 
 
 def caller():
-    """The name of the outermost function of das3 that is running."""
-    frame, found = sys._getframe(2), "das3"
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("das3"):
-        name, owner = frame.f_code.co_name, frame.f_locals.get("self")
-        owner = frame.f_locals.get("cls", type(owner))
-        is_method = isinstance(owner, type) and issubclass(owner, das3._handle.Handle)
-        found = f"{owner.__name__}.{name}" if is_method else f"das3.{name}"
+    """The function or method of das3 that a test or program has called."""
+    frame, found = sys._getframe(2), ""
+    while frame is not None:
+        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if module.startswith("das3"):
+            owner = frame.f_locals.get("cls", type(frame.f_locals.get("self")))
+            is_method = issubclass(owner, das3._handle.Handle)
+            found = f"{owner.__name__}.{name}" if is_method else f"das3.{name}"
+        elif module != __name__ and found:
+            break
         frame = frame.f_back
-    return found.replace("das3.<module>", "import das3").replace(".__init__", "")
+    return found.replace(".__init__", "")
 
 
 _reach = Reach()

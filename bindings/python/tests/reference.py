@@ -1,6 +1,7 @@
 """What the library computes, once more in numpy and float64: frames, resizing, losses."""
 
 import numpy as np
+
 from das3 import Format
 
 

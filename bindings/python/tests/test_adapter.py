@@ -3,11 +3,12 @@
 import threading
 import weakref
 
-import das3
 import numpy as np
 import pytest
 import reference
 from conftest import SMALL
+
+import das3
 from das3 import Method
 
 FOCAL = dict(gamma=3, lambda_=3)
@@ -51,9 +52,7 @@ def test_losses_of_self_training_are_those_of_numpy(model, street, probabilities
     shares = dict(positive_share=0.65, negative_threshold=0.05)
     found = first_report(model, street, stages="b", **shares)
     labels = reference.positive_labels(probabilities, 0.65)
-    assert found.positive == pytest.approx(
-        reference.cross_entropy(probabilities, labels), rel=2e-2
-    )
+    assert found.positive == pytest.approx(reference.cross_entropy(probabilities, labels), rel=2e-2)
     assert found.negative == pytest.approx(reference.negative(probabilities, 0.05), rel=1e-3)
     assert found.label_coverage == pytest.approx((labels != 255).mean(), abs=2e-3)
 
@@ -156,14 +155,15 @@ def test_what_a_source_raises_comes_out(adapter, frame):
 
 
 def certain(frame, kind):
-    """Probabilities of a teacher that is quite sure of class 2 on the left, 5 on the right."""
+    """What a teacher says that sees class 2 on the left, 5 on the right; most certain below."""
     height, width = frame.shape[0] // 2, frame.shape[1] // 2
     labels = np.full((height, width), 2, np.uint8)
     labels[:, width // 2 :] = 5
+    winning = np.linspace(0.6, 0.95, labels.size).reshape(labels.shape)
     if kind is tuple:
-        return labels, np.full((height, width), 230, np.uint8)
-    p = np.full((9, height, width), 0.1 / 8, kind)
-    np.put_along_axis(p, labels[None], 0.9, 0)
+        return labels, (255 * winning).astype(np.uint8)
+    p = np.repeat(((1 - winning) / 8)[None], 9, 0).astype(kind)
+    np.put_along_axis(p, labels[None], winning[None].astype(kind), 0)
     return p
 
 

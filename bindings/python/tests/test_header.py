@@ -4,14 +4,13 @@ import ctypes
 import re
 import typing
 
-import das3
 import pytest
 from conftest import ROOT
+
+import das3
 from das3 import _ffi
 
-HEADER = re.sub(
-    r"/\*.*?\*/", "", (ROOT / "include" / "das3.h").read_text(), flags=re.DOTALL
-)
+HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "das3.h").read_text(), flags=re.DOTALL)
 SCALARS = {
     "uint8_t": ctypes.c_uint8,
     "uint32_t": ctypes.c_uint32,

@@ -3,9 +3,10 @@
 import json
 import pickle
 
-import das3
 import numpy as np
 import pytest
+
+import das3
 
 
 def test_describes_the_network(model):
@@ -71,10 +72,10 @@ def test_bytes_are_those_of_the_file(model, path):
 def test_pickled_with_its_weights_and_options(path):
     classes = json.dumps({"classes": list("abcdefghi")})
     with das3.Model(path, metadata_json=classes) as model:
-        with model.with_parameters(model.get_parameters() * np.float32(0.5)) as other:
-            copy = pickle.loads(pickle.dumps(other))
-            assert np.array_equal(copy.get_parameters(), other.get_parameters())
-            assert [entry.name for entry in copy.classes] == list("abcdefghi")
+        other = model.with_parameters(model.get_parameters() * np.float32(0.5))
+    copy = pickle.loads(pickle.dumps(other))
+    assert np.array_equal(copy.get_parameters(), other.get_parameters())
+    assert [entry.name for entry in copy.classes] == list("abcdefghi")
 
 
 def test_external_data_where_the_options_say(path, tmp_path):
@@ -89,7 +90,7 @@ def test_external_data_where_the_options_say(path, tmp_path):
 
 
 def test_a_wrong_option_is_named(path):
-    with pytest.raises(TypeError, match="'max_node' is not .* did you mean 'max_nodes'"):
+    with pytest.raises(TypeError, match=r"'max_node' is not .* did you mean 'max_nodes'"):
         das3.Model(path, max_node=5)
     with pytest.raises(TypeError, match="max_nodes is 'five'"):
         das3.Model(path, max_nodes="five")

@@ -1,13 +1,16 @@
 """Runs last: everything of das3.h was called from Python by a test; the table that says so."""
 
 import pytest
+
 from das3 import _ffi
 from das3.errors import _BY_STATUS, Status, library
 
 
 def rows(reach):
     for name in _ffi.SIGNATURES:
-        yield name, ", ".join(sorted(reach.callers[name])), len(reach.tests[name])
+        callers = sorted(reach.callers[name])
+        names = ", ".join(callers[:4]) + (", …" if callers[4:] else "")
+        yield name, names, len(reach.tests[name])
     for status in Status:
         exception = _BY_STATUS[status].__name__ if status else ""
         yield library.das3_status_name(status).decode(), exception, len(reach.tests[status])

@@ -1,0 +1,217 @@
+"""Handles: closed, shared, forked, at exit; messages; the GIL while the library works."""
+
+import gc
+import os
+import pickle
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import SMALL, STREET
+
+import das3
+
+
+def test_closed_handles_say_so(path, frame):
+    model = das3.Model(path)
+    segmenter = das3.Segmenter(model)
+    model.close()
+    model.close()
+    assert segmenter.run(frame).labels.shape == frame.shape[:2]  # keeps what it needs alive
+    segmenter.close()
+    with pytest.raises(das3.ArgumentError, match="this Model is closed"):
+        model.info  # noqa: B018
+    with pytest.raises(das3.ArgumentError, match="this Segmenter is closed"):
+        segmenter.run(frame)
+
+
+def test_any_order_of_closing(path):
+    for seed in range(20):
+        model = das3.Model(path)
+        handles = [model, das3.Segmenter(model), das3.Evaluator(9)]
+        handles.append(das3.Adapter(model, **SMALL))
+        random.Random(seed).shuffle(handles)
+        for handle in handles:
+            handle.close()
+
+
+def test_forgotten_handles_are_freed(path, reach, frame):
+    def resident():
+        gc.collect()
+        return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def forget():
+        with das3.Model(path) as model:
+            das3.Segmenter(model, threads=1).run(frame)
+
+    for _ in range(10):
+        forget()
+    before = resident()
+    for _ in range(50):
+        forget()
+    assert resident() - before < 50 * 200_000  # a model alone has 260 000 bytes of weights
+
+
+def test_a_failed_constructor_leaves_nothing(model, tmp_path):
+    with pytest.raises(das3.FileError):
+        das3.Model(tmp_path / "nowhere.onnx")
+    with pytest.raises(das3.ArgumentError):
+        das3.Segmenter(model, precision=7)
+
+
+def test_only_models_are_pickled(segmenter):
+    with pytest.raises(TypeError, match="pickle the Model instead"):
+        pickle.dumps(segmenter)
+
+
+def test_python_goes_on_while_the_library_works(model):
+    with das3.Segmenter(model, threads=1) as segmenter:
+        frame = np.zeros((480, 640, 3), np.uint8)
+        segmenter.run(frame)
+        ticks, stop = [], threading.Event()
+
+        def tick():
+            while not stop.is_set():
+                ticks.append(time.perf_counter())
+                time.sleep(0)
+
+        thread = threading.Thread(target=tick)
+        thread.start()
+        try:
+            begin = time.perf_counter()
+            segmenter.run(frame)
+            end = time.perf_counter()
+        finally:
+            stop.set()
+            thread.join()
+    assert sum(begin < moment < end for moment in ticks) > 10
+
+
+def test_one_segmenter_serves_one_thread(model):
+    frame = np.zeros((480, 640, 3), np.uint8)
+    errors = []
+
+    def run():
+        for _ in range(3):
+            try:
+                segmenter.run(frame)
+            except das3.ArgumentError as error:
+                errors.append(str(error))
+
+    with das3.Segmenter(model, threads=1) as segmenter:
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert segmenter.run(frame).labels.shape == (480, 640)
+    assert errors and set(errors) == {errors[0]} and "this Segmenter is in use" in errors[0]
+
+
+def test_a_model_serves_many_threads(model, frame):
+    expected = None
+    results = []
+
+    def run():
+        with das3.Segmenter(model, threads=1) as segmenter:
+            results.append(segmenter.run(frame).labels)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with das3.Segmenter(model, threads=1) as segmenter:
+        expected = segmenter.run(frame).labels
+    assert len(results) == 4 and all(np.array_equal(labels, expected) for labels in results)
+
+
+def test_after_a_fork_the_error_is_clear(model, segmenter, frame):
+    segmenter.run(frame)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        messages = []
+        for use in (lambda: segmenter.run(frame), lambda: model.info, lambda: das3.Evaluator(2)):
+            try:
+                use()
+            except das3.ForkError as error:
+                messages.append(str(error))
+        segmenter.close()
+        os.write(writing, "\n".join(messages).encode())
+        os._exit(len(messages))
+    _, status = os.waitpid(child, 0)
+    os.close(writing)
+    assert os.waitstatus_to_exitcode(status) == 3
+    assert b"before this process was forked" in os.read(reading, 4096)
+    os.close(reading)
+    segmenter.run(frame)
+
+
+def test_an_import_may_be_forked(path):
+    run_python(f"""
+        import os, das3
+        child = os.fork()
+        if child == 0:
+            os._exit(das3.Model({str(path)!r}).info.class_count)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    """)
+
+
+def test_handles_may_be_open_at_exit(path):
+    run_python(f"""
+        import das3
+        das3.set_log_callback(lambda level, message: None, das3.LogLevel.DEBUG)
+        model = das3.Model({str(path)!r})
+        segmenter = das3.Segmenter(model)
+        das3.hidden = segmenter, das3.Adapter(model)
+    """)
+
+
+def test_ctrl_c_ends_a_run(path):
+    run_python(f"""
+        import das3, numpy, os, signal, threading
+        with das3.Model({str(path)!r}) as model:
+            with das3.Adapter(model, threads=1, height=56, width=72) as adapter:
+                adapter.add_frame(numpy.zeros((56, 72, 3), numpy.uint8))
+                threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+                try:
+                    adapter.run()
+                except KeyboardInterrupt:
+                    print(adapter.step().total_step)
+    """)
+
+
+def test_messages_and_what_their_receiver_raises():
+    silent = (STREET / "street.onnx").read_bytes().replace(b"input", b"inpuT")
+    said = []
+
+    def receive(level, message):
+        said.append((level, message))
+        if len(said) == 2:
+            raise KeyError("enough")
+
+    try:
+        das3.set_log_callback(receive)
+        das3.Model.from_bytes(silent).close()
+        assert said[0][0] is das3.LogLevel.WARNING and "preprocessing" in said[0][1]
+        with pytest.raises(KeyError, match="enough"):
+            das3.Model.from_bytes(silent)
+    finally:
+        das3.set_log_callback(None)
+    das3.Model.from_bytes(silent).close()
+    assert len(said) == 2
+    with pytest.raises(das3.ArgumentError, match="minimum_level"):
+        das3.set_log_callback(receive, 7)
+
+
+def run_python(code):
+    lines = code.strip("\n").splitlines()
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    code = "\n".join(line[indent:] for line in lines)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -17,4 +17,4 @@ plain=$(mktemp -d)
 trap 'rm -rf "$plain"' EXIT
 hatchling build --target wheel --directory "$plain"
 auditwheel repair --only-plat --plat manylinux_2_36_x86_64 --wheel-dir "$root/build" "$plain"/*.whl
-ls "$root"/build/das3-*.whl
+cd "$root" && ls $PWD/build/das3-*.whl

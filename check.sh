@@ -63,6 +63,23 @@ make --no-print-directory -C examples/c-segment
 alone build/c-segment examples/street/street.onnx "$frame" build/check/labels.pgm
 tail -c $((160 * 120)) build/check/labels.pgm | cmp - build/check/readme-c.labels
 
+step the wheel of das3 for Python
+wheel=$(bindings/python/build.sh 2>build/check/wheel.txt) || { cat build/check/wheel.txt; exit 1; }
+pip install --quiet --force-reinstall --no-deps "$wheel"
+ruff() { python -m ruff "$@" --quiet --config bindings/python/pyproject.toml \
+  bindings/python examples/python-adapt benchmarks/call.py; }
+ruff format --check
+ruff check
+(cd bindings/python && python -m mypy)
+env -u LD_LIBRARY_PATH python -m pytest -q -p no:cacheprovider bindings/python/tests
+
+step the example of the README in fresh Python environments
+awk '/^```python$/ { code = 1; next } /^```$/ { code = 0 } code' README.md >build/check/readme.py
+bindings/python/try.sh build/check/readme.py
+
+step examples/python-adapt
+python examples/python-adapt/adapt.py --output build/check/python-adapt
+
 step examples/swift-segment, against a released version
 examples/swift-segment/run.sh
 

@@ -77,7 +77,9 @@ def main():
                 in_python.append(1e6 * statistics.median(times))
                 differences.append(in_python[-1] - in_c[-1])
     low, middle, high = statistics.quantiles(differences, n=4)
-    print(f"C {statistics.median(in_c):.1f} µs, Python {statistics.median(in_python):.1f} µs a frame")
+    print(
+        f"C {statistics.median(in_c):.1f} µs, Python {statistics.median(in_python):.1f} µs a frame"
+    )
     print(f"overhead {middle:.1f} µs (quartiles {low:.1f} to {high:.1f})")
     return 0 if middle <= LIMIT_MICROSECONDS else 1
 

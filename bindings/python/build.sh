@@ -15,6 +15,6 @@ PATH=$venv/bin:$PATH
 rm -f "$root"/build/das3-*.whl
 plain=$(mktemp -d)
 trap 'rm -rf "$plain"' EXIT
-hatchling build --target wheel --directory "$plain"
-auditwheel repair --only-plat --plat manylinux_2_36_x86_64 --wheel-dir "$root/build" "$plain"/*.whl
+hatchling build --target wheel --directory "$plain" >&2
+auditwheel repair --only-plat --plat manylinux_2_36_x86_64 --wheel-dir "$root/build" "$plain"/*.whl >&2
 cd "$root" && ls $PWD/build/das3-*.whl

@@ -7,12 +7,11 @@ import os
 import sys
 from pathlib import Path
 
+import das3
 import numpy as np
 import pytest
-from PIL import Image
-
-import das3
 from das3 import _ffi
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[3]
 STREET = ROOT / "examples" / "street"

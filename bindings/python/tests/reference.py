@@ -1,7 +1,6 @@
 """What the library computes, once more in numpy and float64: frames, resizing, losses."""
 
 import numpy as np
-
 from das3 import Format
 
 

@@ -3,12 +3,11 @@
 import threading
 import weakref
 
+import das3
 import numpy as np
 import pytest
 import reference
 from conftest import SMALL
-
-import das3
 from das3 import Method
 
 FOCAL = dict(gamma=3, lambda_=3)

@@ -2,11 +2,10 @@
 
 import pickle
 
+import das3
 import numpy as np
 import pytest
 from conftest import SMALL
-
-import das3
 from das3 import _ffi
 
 

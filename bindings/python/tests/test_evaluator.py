@@ -1,9 +1,8 @@
 """Evaluators against the same measures in numpy."""
 
+import das3
 import numpy as np
 import pytest
-
-import das3
 
 
 def measures(labels, truth, class_count, ignore):

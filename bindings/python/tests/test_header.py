@@ -4,10 +4,9 @@ import ctypes
 import re
 import typing
 
+import das3
 import pytest
 from conftest import ROOT
-
-import das3
 from das3 import _ffi
 
 HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "das3.h").read_text(), flags=re.DOTALL)

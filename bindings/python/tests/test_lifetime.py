@@ -9,11 +9,10 @@ import sys
 import threading
 import time
 
+import das3
 import numpy as np
 import pytest
 from conftest import SMALL, STREET
-
-import das3
 
 
 def test_closed_handles_say_so(path, frame):

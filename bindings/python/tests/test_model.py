@@ -3,10 +3,9 @@
 import json
 import pickle
 
+import das3
 import numpy as np
 import pytest
-
-import das3
 
 
 def test_describes_the_network(model):

@@ -1,7 +1,6 @@
 """Runs last: everything of das3.h was called from Python by a test; the table that says so."""
 
 import pytest
-
 from das3 import _ffi
 from das3.errors import _BY_STATUS, Status, library
 

@@ -1,10 +1,9 @@
 """Segmenters: frames where they lie, results where the caller wants them, numbers as in numpy."""
 
+import das3
 import numpy as np
 import pytest
 import reference
-
-import das3
 from das3 import Format, _ffi
 
 ROWS = {"labels": np.uint8, "confidence": np.uint8, "entropy": np.float32}

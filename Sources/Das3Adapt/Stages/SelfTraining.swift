@@ -50,6 +50,7 @@ final class SelfTraining: Stage {
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
     var losses = StepLosses()
     guard let labels else { return losses }
+    bench.trainer.losses.classWeights = bench.classWeights(labels)
     let batchSize = bench.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = bench.pick(position, of: frames, stage: number)

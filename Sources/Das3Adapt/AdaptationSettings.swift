@@ -73,7 +73,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// nil = the last layers before the scores.
   package var classifier: [String]?
 
-  package var a = Extent(drift: 0.12)
+  package var a = Extent(drift: 0.15)
   package var b = Extent(drift: 0.2)
   package var c = Extent(drift: 0.15)
   /// How often stage (b) makes its labels.

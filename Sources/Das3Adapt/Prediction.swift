@@ -14,6 +14,9 @@ package struct Prediction: Sendable, Equatable {
   package var negatives: [UInt8]
   /// Mean over pixels of the entropy, 0…1.
   package var meanEntropy = 0.0
+  /// Of each class the sum over pixels of its probability: how many of them are expected to be it.
+  package var masses: [Double]
+  private var scratch: [Double]
 
   package init(shape: Shape) {
     self.shape = shape
@@ -21,6 +24,9 @@ package struct Prediction: Sendable, Equatable {
     labels = [UInt8](repeating: 255, count: pixelCount)
     confidence = [Float](repeating: 0, count: pixelCount)
     negatives = [UInt8](repeating: 0, count: pixelCount * Self.markByteCount(shape))
+    masses = [Double](repeating: 0, count: shape[1])
+    let scratchByteCount = d3k_predict_scratch_bytes(Int64(pixelCount), Int64(shape[1]))
+    scratch = [Double](repeating: 0, count: scratchByteCount / MemoryLayout<Double>.stride)
   }
 
   package var classCount: Int { shape[1] }
@@ -49,7 +55,7 @@ package struct Prediction: Sendable, Equatable {
           unsafe d3k_predict(
             Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0,
             negativeThreshold, labels.baseAddress, confidence.baseAddress, negatives.baseAddress,
-            probabilities)
+            probabilities, &masses, &scratch)
         }
       }
     }

@@ -153,6 +153,11 @@ final class Workbench {
     }
   }
 
+  /// What the labels count by their class; empty = all alike.
+  func classWeights(_ labels: PseudoLabels) -> [Float] {
+    settings.method == .das3 && settings.balancesClasses ? labels.classWeights : []
+  }
+
   /// Bytes that frames take; set by their owner.
   var frameByteCount = 0
 

@@ -158,6 +158,7 @@ class das3_adapter_options(ctypes.Structure):
         ("augment", c_int32),
         ("flip", c_int32),
         ("filter_mixed", c_int32),
+        ("balance_classes", c_int32),
         ("optimizer", c_int32),
         ("batch_norm", c_int32),
         ("rate_a", c_double),

@@ -17,7 +17,7 @@ from ._ffi import library
 from ._handle import Handle, enter
 from ._progress import progress_bar
 from ._records import described, sized, with_options
-from .errors import ArgumentError, callback, check, interrupts_kept, kept
+from .errors import ArgumentError, check, guarded, interrupts_kept, kept
 from .frame import Format, Frame, buffer, frame_of, image_of
 from .model import Model
 from .segmenter import Precision
@@ -83,6 +83,7 @@ class AdapterOptions(TypedDict, total=False):
     augment: bool
     flip: bool
     filter_mixed: bool
+    balance_classes: bool
     optimizer: Optimizer
     batch_norm: BatchNorm
     rate_a: float
@@ -220,7 +221,7 @@ class Adapter(Handle):
         channel_count = self._channel_count
         lent: list[Frame] = []  # until the next is read
 
-        @callback
+        @guarded
         def read(index: int, image: Any, payload: int | None) -> None:
             lent[:] = [source[index]]
             image[0] = image_of(lent[0], format, channel_count)
@@ -252,7 +253,7 @@ class Adapter(Handle):
         channel_count, class_count = self._channel_count, self._class_count
         lent: list[Prediction] = []  # until the next is made
 
-        @callback
+        @guarded
         def predict(index: int, image: Any, prediction: Any, payload: int | None) -> None:
             lent[:] = [teacher(index, frame_of(image[0], channel_count))]
             _tell(prediction[0], lent[0], class_count)
@@ -279,7 +280,7 @@ class Adapter(Handle):
                 return self.run(bar)
         is_done = True
 
-        @callback
+        @guarded
         def follow(raw: Any, payload: int | None) -> bool:
             nonlocal is_done
             report = described(Report, raw[0])

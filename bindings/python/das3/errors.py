@@ -131,7 +131,7 @@ def keep(error: BaseException) -> None:
         _thread.error = error
 
 
-def callback(function: Callable[..., object]) -> Callable[..., int]:
+def guarded(function: Callable[..., object]) -> Callable[..., int]:
     """The function as C calls it: 0 to go on, 1 for a true result or an exception, then kept."""
 
     def call(*arguments: Any) -> int:
@@ -151,7 +151,7 @@ def interrupts_kept() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
-    handle = callback(handler)
+    handle = guarded(handler)
     signal.signal(signal.SIGINT, lambda number, frame: handle(number, frame))
     try:
         yield

@@ -30,11 +30,13 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator(Handle):
-    """One confusion matrix over any number of frames. One thread at a time.
+    """One confusion matrix over any number of frames.
 
-    with das3.Evaluator(model.info.class_count) as evaluator:
-        evaluator.add(labels, truth)
-        print(evaluator.get_result().miou)
+    One thread at a time; different evaluators run side by side.
+
+        with das3.Evaluator(model.info.class_count) as evaluator:
+            evaluator.add(labels, truth)
+            print(evaluator.get_result().miou)
     """
 
     _free = "das3_evaluator_free"

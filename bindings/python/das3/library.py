@@ -7,8 +7,7 @@ from enum import IntEnum
 
 from . import _ffi
 from ._ffi import library
-from .errors import callback as error_kept
-from .errors import check
+from .errors import check, guarded
 
 
 class LogLevel(IntEnum):
@@ -52,7 +51,7 @@ def set_log_callback(
     """
     global _receiver
 
-    @error_kept
+    @guarded
     def receive(level: int, message: bytes, payload: int | None) -> None:
         if callback is not None:
             callback(LogLevel(level), message.decode())

@@ -11,7 +11,8 @@ for python in python3 $others; do
   rm -rf "$venv"
   "$python" -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "$root"/build/das3-*.whl pillow
-  echo "$("$python" --version): $(env -i "$venv/bin/python" "$@")"
+  result=$(env -i "$venv/bin/python" "$@")
+  echo "$("$python" --version): $result"
 done
 # All that is loaded from elsewhere is what manylinux_2_36 promises.
 find "$venv" -path '*das3*' -name '*.so*' -exec env -i ldd {} + |

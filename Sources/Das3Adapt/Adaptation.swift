@@ -117,6 +117,8 @@ package final class Adaptation {
     let start = clock.now
     let networkStart = trainer.networkTime
     bench.isCancelled = isCancelled
+    // It may hold the adapter, which holds this run.
+    defer { bench.isCancelled = { false } }
     let recipe = recipes[position.stage]
     let stage = try enterStage(recipe)
     try withoutActuallyEscaping(follow) { follow throws(Das3Error) in

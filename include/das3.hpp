@@ -248,10 +248,10 @@ struct SegmenterOptions : das3_segmenter_options {
 
 /** Where the results of a frame go; an empty span is left out. */
 struct Segmentation {
-  Span<std::uint8_t> labels;      // height x width class numbers of the frame's size
-  Span<std::uint8_t> confidence;  // height x width, 0 to 255
-  Span<float> entropy;            // height x width, 0 to 1
-  Span<float> probabilities;      // classes x height x width
+  Span<std::uint8_t> labels = {};      // height x width class numbers of the frame's size
+  Span<std::uint8_t> confidence = {};  // height x width, 0 to 255
+  Span<float> entropy = {};            // height x width, 0 to 1
+  Span<float> probabilities = {};      // classes x height x width
 };
 
 /** A model prepared for the frames of one camera; used by one thread at a time. */

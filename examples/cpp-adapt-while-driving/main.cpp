@@ -42,7 +42,7 @@ static void drive(Camera &camera, const das3::Model &model, Talk &talk) {
       segmenter.set_model(*better);
       ++models;
     }
-    segmenter.run(camera.image(pixels), {labels, confidence, {}, {}});
+    segmenter.run(camera.image(pixels), {labels, confidence});
     report(frame, models, confidence);
     talk.frame.put(std::move(pixels));
   }

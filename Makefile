@@ -44,9 +44,10 @@ bash    = $(root)/share/bash-completion/completions/das3-run
 zsh     = $(root)/share/zsh/site-functions/_das3-run
 fish    = $(root)/share/fish/vendor_completions.d/das3-run.fish
 headers = das3.h das3.hpp
-cmake   = das3Config.cmake das3ConfigVersion.cmake
+# CMake looks into lib everywhere, into lib64 only where the system has one.
+cmake   = $(root)/lib/cmake/das3
 
-# The way from LIBDIR up to PREFIX makes pkg-config's and CMake's files relocatable.
+# The way from LIBDIR up to PREFIX makes das3.pc relocatable.
 fill = sed -e 's|@UP@|$(shell realpath -ms --relative-to=/$(LIBDIR) /)|' \
            -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|'
 
@@ -57,8 +58,8 @@ install: $(if $(wildcard build/das3-run.1),,all)
 	ln -sf $(SONAME) $(lib)/libdas3.so
 	install -D -m 644 -t $(root)/include $(headers:%=include/%)
 	$(fill) bindings/c/das3.pc.in | install -D -m 644 /dev/stdin $(lib)/pkgconfig/das3.pc
-	for file in $(cmake); do $(fill) bindings/c/$$file.in | \
-	  install -D -m 644 /dev/stdin $(lib)/cmake/das3/$$file || exit; done
+	for file in das3Config.cmake das3ConfigVersion.cmake; do $(fill) bindings/c/$$file.in | \
+	  install -D -m 644 /dev/stdin $(cmake)/$$file || exit; done
 	install -D -m 644 build/das3-run.1 $(manual)
 	install -D -m 644 build/das3-run.bash $(bash)
 	install -D -m 644 build/das3-run.zsh $(zsh)
@@ -67,7 +68,7 @@ install: $(if $(wildcard build/das3-run.1),,all)
 uninstall:
 	rm -f $(root)/bin/das3-run $(lib)/libdas3.so.$(VERSION) $(lib)/$(SONAME) $(lib)/libdas3.so \
 	  $(headers:%=$(root)/include/%) $(lib)/pkgconfig/das3.pc $(manual) $(bash) $(zsh) $(fish)
-	rm -rf $(lib)/cmake/das3
+	rm -rf $(cmake)
 
 clean:
 	rm -rf build $(SCRATCH)

@@ -1,5 +1,5 @@
 # make            build/libdas3.so with its links, build/das3-run with its manual and completions
-# make install    what make has built, below PREFIX; DESTDIR is put before it, LIBDIR is lib or lib64
+# make install    what make has built, below PREFIX; DESTDIR goes before it, LIBDIR is lib or lib64
 # make uninstall  removes that
 # make clean      removes what make has built
 #

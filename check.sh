@@ -119,8 +119,8 @@ step examples/cpp-adapt-while-driving with CMake, pkg-config, and ThreadSanitize
 stranger cmake -S cpp-adapt-while-driving -B cmake -D CMAKE_PREFIX_PATH="$prefix"
 stranger cmake --build cmake --target run
 stranger make -C cpp-adapt-while-driving run PREFIX="$prefix"
-# It sees the example and das3.hpp, and of the library what goes through libc: locks, threads, memory.
-# With one thread each for labels and learning libgomp, whose barriers it cannot see, has none.
+# It sees the example and das3.hpp, and of the library what goes through libc: threads, locks,
+# memory. libgomp, whose barriers it cannot see, has nothing to do: each side works on one thread.
 stranger TSAN_OPTIONS=halt_on_error=1 \
   make -B -C cpp-adapt-while-driving run PREFIX="$prefix" CXXFLAGS='-g -fsanitize=thread'
 

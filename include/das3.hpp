@@ -272,7 +272,7 @@ class Segmenter {
   }
 
   /** From the next frame on; the plan and its memory stay. */
-  void set_model(const Model &model) { detail::check(das3_segmenter_set_model(get(), model.get())); }
+  void set_model(const Model &next) { detail::check(das3_segmenter_set_model(get(), next.get())); }
 
   das3_segmenter_info info() const {
     return detail::filled<das3_segmenter_info>(das3_segmenter_get_info, get());

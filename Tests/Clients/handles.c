@@ -2,8 +2,8 @@
  *
  *     handles MODEL.onnx [ROUNDS]
  *
- * What malloc has given and not got back must not grow once each order has come twice, whatever
- * part of it a leak checker would still find a pointer to. */
+ * What malloc has given and not got back must not grow once each order has come twice, even where
+ * a leak checker would still find a pointer to it; under AddressSanitizer nothing may be lost. */
 #include <das3.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -85,6 +85,6 @@ int main(int argc, char **argv) {
   const long long growth = (long long)bytes_in_use() - (long long)settled;
   printf("%d rounds, %zu bytes in use, %+lld since round %d\n", rounds, bytes_in_use(), growth,
          2 * ORDERS);
-  /* Less than a byte a round: a lost block takes 32 at least. */
-  return rounds > 2 * ORDERS && growth >= rounds;
+  /* A block lost each round takes 32 bytes; what threads keep for their next malloc is some KB. */
+  return rounds > 2 * ORDERS && growth >= 16 * rounds;
 }

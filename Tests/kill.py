@@ -27,8 +27,7 @@ KILLS = 50
 PLACES = {"labels are made": 3, "a checkpoint is written": 3, "a stage has ended": 3}
 MOST_RUNS = 25
 COPIES = 3
-# So little drift is wanted that the rates follow it.
-SETTINGS = {"steps": "a=12,b=36,c=12", "set": "drift_b=0.005", "size": "96x72", "threads": 1}
+SETTINGS = {"steps": "a=12,b=36,c=12", "size": "96x72", "threads": 1}
 
 
 class Victim:

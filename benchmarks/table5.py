@@ -24,7 +24,7 @@ from curves import draw_curves
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
-EVALUATE_EVERY = 40
+EVALUATE_EVERY = 80
 
 
 class Pair(NamedTuple):
@@ -86,7 +86,7 @@ ROWS = (
     Row("c", "+ positive labels", "positive", "b"),
     Row("d", "+ negative labels: all of stage b", "whole", "b"),
     Row("e", "+ easy frames and ClassMix: all of stage c", "whole", "c"),
-    Row("f", "+ augmentation in stages b and c", "augmented", "c"),
+    Row("f", "+ augmentation in stage c", "augmented", "c"),
     *(Row(method, title, method, None) for method, title in BASELINES.items()),
 )
 TAUGHT_ROWS = ("source", "c", "d", "e", "f", "selftrain")

@@ -393,7 +393,7 @@ typedef enum das3_batch_norm {
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE; in (b) and (c) ADAMW                                 */
+  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE; in (b) and (c) SGD                                   */
   DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first brought to the length of the trained
                                   weights: a rate is the part of itself that a network moves      */
   DAS3_OPTIMIZER_SGD = 2,      /* momentum, weight decay, clipping                               */
@@ -424,14 +424,16 @@ typedef struct das3_adapter_options {
   int32_t augment;        /* 1: colour jitter and blur in (c)                               */
   int32_t flip;           /* 1: mirrored frames too, and predictions for labels from both     */
   int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
+  int32_t balance_classes; /* 1: labels in (b) and (c) count by their class: as often as the network
+                             expects it (sum of its probabilities), not as often as it wins   */
 
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
   double rate_a, rate_b, rate_c; /* at the first step; other methods: rate_a; they fall by
-                             (1 - step / steps)^power. 0 = corrected as the stage goes, so that it has
-                             its drift                                                      */
-  double drift_a, drift_b, drift_c; /* pixels that a stage is to give another label, 0 to 1; at half
-                             as many again it ends. 0 = as many as come                     */
+                             (1 - step / steps)^power. 0 = of SGD 2.5e-4, of the others corrected as
+                             the stage goes, so that it has its drift                        */
+  double drift_a, drift_b, drift_c; /* pixels that a stage may give another label, 0 to 1; at half
+                             as many again it ends. 0 = as many as come, as in (b) with a teacher */
   double classifier_rate; /* times the rate                                                 */
   double power;           /* 0 = constant                                                   */
   double momentum, weight_decay;

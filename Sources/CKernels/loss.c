@@ -4,19 +4,6 @@
  * of at most 256 bands, whose borders depend on the number of pixels alone. */
 #include "loss_block.h"
 
-/* Blocks after which float sums of diversity go on in double. */
-#define FLUSH 16
-
-/* total += q, q = 0. */
-D3K_INLINE void flush(float *q, double *total, int64_t classes) {
-  for (int64_t c = 0; c < classes; c++) {
-    double sum = 0;
-    for (int64_t i = 0; i < 16; i++) sum += q[c * 16 + i];
-    total[c] += sum;
-  }
-  memset(q, 0, (size_t)classes * 16 * sizeof(float));
-}
-
 D3K_CLONES
 static void run_bands(void *context, int64_t begin, int64_t end) {
   const job *j = context;
@@ -40,7 +27,9 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
         b.weight[i] = j->has_diversity && i < count ? d3k_exp(-j->lambda * b.h[i]) : 0.f;
       }
       for (int64_t i = 0; j->labels && i < 16; i++) {
-        b.label[i] = i < count && j->labels[n + i] < classes ? j->labels[n + i] : -1;
+        const int32_t label = i < count && j->labels[n + i] < classes ? j->labels[n + i] : -1;
+        b.label[i] = label;
+        b.label_weight[i] = label < 0 ? 0.f : j->class_weights ? j->class_weights[label] : 1.f;
       }
       if (j->negatives) mark_classes(&b, j->negatives + n * bytes, count, classes, negative);
       if (j->has_values) add_values(j, &b, j->z + n * j->z_stride, count, negative, sums);
@@ -71,11 +60,17 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
   }
 }
 
-/* Labels that are a class. */
-D3K_CLONES
-static int64_t count_labels(const uint8_t *labels, int64_t pixels, int64_t classes) {
-  int64_t count = 0;
-  for (int64_t n = 0; n < pixels; n++) count += labels[n] < classes;
+/* Labels that are a class, and the sum of their weights. In four rows, since a pixel mostly has the
+ * label of the one before. */
+static int64_t count_labels(const job *j, const uint8_t *labels, double *weight) {
+  int64_t rows[4][256] = {{0}}, count = 0;
+  for (int64_t n = 0; n < j->pixels; n++) rows[n % 4][labels[n]]++;
+  *weight = 0;
+  for (int64_t c = 0; c < d3k_min(j->classes, 256); c++) {
+    const int64_t own = rows[0][c] + rows[1][c] + rows[2][c] + rows[3][c];
+    count += own;
+    *weight += (double)own * (j->class_weights ? (double)j->class_weights[c] : 1.);
+  }
   return count;
 }
 
@@ -113,7 +108,6 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
   memset(values, 0, sizeof *values);
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return;
   const int64_t bands = d3k_ceil_div(pixels, d3k_pixel_band(pixels));
-  const double labelled = labels ? (double)count_labels(labels, pixels, classes) : 0;
   const double count = (double)pixels;
   job j = {.z = z,
            .z_stride = z_stride,
@@ -122,6 +116,7 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
            .band = d3k_pixel_band(pixels),
            .labels = options->cross_entropy != 0.f ? labels : NULL,
            .negatives = options->negative != 0.f ? negatives : NULL,
+           .class_weights = options->class_weights,
            .dz_stride = dz_stride,
            .has_values = 1,
            .has_diversity = options->diversity != 0.f,
@@ -129,13 +124,14 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
            .inverse_log = classes > 1 ? (float)(1 / log((double)classes)) : 0.f,
            .gamma = options->gamma,
            .lambda = options->lambda,
-           .cross_entropy =
-               (float)((double)options->cross_entropy * scale / (labelled > 0 ? labelled : 1)),
            .focal = (float)((double)options->focal_entropy * scale / count),
            .negative = (float)((double)options->negative * scale / count),
            .entropy = (float)((double)options->entropy * scale / count),
            .max_square = (float)((double)options->max_square * scale / count),
            .sums = scratch};
+  double weight = 0;
+  values->labelled = labels ? count_labels(&j, labels, &weight) : 0;
+  j.cross_entropy = (float)((double)options->cross_entropy * scale / (weight > 0 ? weight : 1));
   j.slopes = (float *)(j.sums + bands * (SUMS + classes));
   memset(j.slopes, 0, (size_t)classes * sizeof(float));
   threads = d3k_threads_for(threads, pixels * classes * 8);
@@ -153,9 +149,8 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
     if (dz) d3k_parallel(threads, bands, run_bands, &j);
   }
 
-  values->labelled = (int64_t)labelled;
   values->mean_entropy = sums[ENTROPY] / count;
-  values->cross_entropy = labelled > 0 ? sums[CROSS_ENTROPY] / labelled : 0;
+  values->cross_entropy = weight > 0 ? sums[CROSS_ENTROPY] / weight : 0;
   values->focal_entropy = options->focal_entropy != 0.f ? sums[FOCAL] / count : 0;
   values->negative = sums[NEGATIVE] / count;
   values->entropy = options->entropy != 0.f ? values->mean_entropy : 0;

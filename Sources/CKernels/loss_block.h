@@ -26,6 +26,7 @@ typedef struct job {
   const float *z;
   int64_t z_stride, pixels, classes, band;
   const uint8_t *labels, *negatives; /* NULL = off */
+  const float *class_weights;        /* NULL = 1 each */
   float *dz;                         /* NULL = not in this pass */
   int64_t dz_stride;
   int32_t has_values, has_diversity, has_max_square;
@@ -46,8 +47,22 @@ typedef struct block {
   float weight[16];        /* of diversity */
   float hit[16], odds[16]; /* negative: top is marked; sum of e / (S - e) of the others marked */
   int32_t label[16];       /* -1 = none */
+  float label_weight[16];  /* 0 = none */
   int32_t bits[MOST_CLASSES / 8 * 16];
 } block;
+
+/* Blocks after which float sums of classes go on in double. */
+#define FLUSH 16
+
+/* total += q, q = 0. */
+D3K_INLINE void flush(float *q, double *total, int64_t classes) {
+  for (int64_t c = 0; c < classes; c++) {
+    double sum = 0;
+    for (int64_t i = 0; i < 16; i++) sum += q[c * 16 + i];
+    total[c] += sum;
+  }
+  memset(q, 0, (size_t)classes * 16 * sizeof(float));
+}
 
 /* y = x^exponent for x in 0...1, exponent >= 0; 0^0 = 1. Whole exponents by multiplication. */
 D3K_INLINE void power16(const float *x, float exponent, float *y) {
@@ -151,7 +166,8 @@ D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t
   }
   for (int64_t i = 0; j->labels && i < count; i++) { /* -log p = log S - d */
     if (b->label[i] < 0) continue;
-    cross[i] = b->log_sum[i] + (b->largest[i] - z[i * j->z_stride + b->label[i]]);
+    const float surprise = b->log_sum[i] + (b->largest[i] - z[i * j->z_stride + b->label[i]]);
+    cross[i] = b->label_weight[i] * surprise;
   }
   for (int64_t i = 0; i < 16; i++) {
     valid[i] = i < count ? 1. : 0.;
@@ -171,7 +187,7 @@ D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t
 /* b->e becomes the gradient. The last three are constants where this is inlined. */
 D3K_INLINE void make_gradient(const job *j, block *b, int32_t has_labels, int32_t has_negatives,
                               int32_t has_sums) {
-  float x[16], slope[16], square[16] = {0}, bar[16] = {0}, shift[16];
+  float x[16], slope[16], square[16] = {0}, bar[16] = {0}, shift[16], pull[16] = {0};
   for (int64_t c = 0; c < (has_sums ? j->classes : 0); c++) {
     D3K_VECTOR
     for (int64_t i = 0; i < 16; i++) {
@@ -193,7 +209,8 @@ D3K_INLINE void make_gradient(const job *j, block *b, int32_t has_labels, int32_
     slope[i] = (focal * f + entropy) * inverse_log;
     shift[i] = slope[i] * b->mean[i];
     if (has_sums) shift[i] += max_square * square[i] - b->weight[i] * bar[i];
-    if (has_labels) shift[i] += b->label[i] >= 0 ? cross_entropy : 0.f;
+    if (has_labels) pull[i] = cross_entropy * b->label_weight[i];
+    shift[i] += pull[i];
   }
   for (int64_t c = 0; c < j->classes; c++) {
     const float *d = b->d + c * 16;
@@ -210,7 +227,7 @@ D3K_INLINE void make_gradient(const job *j, block *b, int32_t has_labels, int32_
         u += negative * (m - others);
       }
       e[i] = p * u;
-      if (has_labels) e[i] -= b->label[i] == (int32_t)c ? cross_entropy : 0.f; /* p - y */
+      if (has_labels) e[i] -= b->label[i] == (int32_t)c ? pull[i] : 0.f; /* p - y */
     }
   }
 }

@@ -8,11 +8,11 @@
 typedef struct prediction {
   const float *z;
   int64_t z_stride, pixels, classes, band;
-  int32_t is_probability;
+  int32_t is_probability, has_masses;
   float negative_threshold, inverse_log;
   uint8_t *labels, *negatives;
   float *confidence, *probabilities;
-  double *sums; /* of h, one a band */
+  double *sums; /* a band: of h, then of each class's p */
 } prediction;
 
 /* Probabilities in b->e as they are -> the largest, its first class, the entropy. */
@@ -72,12 +72,17 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
   const prediction *j = context;
   const int64_t classes = j->classes, bytes = (classes + 7) / 8;
   block b;
+  float q[MOST_CLASSES * 16];
+  memset(q, 0, (size_t)classes * 16 * sizeof(float));
   for (int64_t band = begin; band < end; band++) {
+    double *out = j->sums + band * (1 + classes);
+    memset(out, 0, (size_t)(1 + classes) * sizeof(double));
     const int64_t last = d3k_min(j->pixels, (band + 1) * j->band);
-    double sums[16] = {0}, sum = 0;
-    for (int64_t n = band * j->band; n < last; n += 16) {
+    double sums[16] = {0};
+    for (int64_t n = band * j->band, turn = 1; n < last; n += 16, turn++) {
       const int64_t count = d3k_min(16, last - n);
       const float *z = j->z + n * j->z_stride;
+      int32_t is_number[16] = {0};
       if (j->is_probability) {
         d3k_gather16(z, j->z_stride, count, classes, b.e, 16);
         weigh(&b, classes, j->inverse_log);
@@ -86,11 +91,16 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
         soften_all(&b, classes, j->inverse_log);
       }
       for (int64_t i = 0; i < count; i++) {
-        const int32_t is_number = b.h[i] >= 0.f;
-        sums[i] += is_number ? (double)b.h[i] : 1.;
-        if (j->labels) j->labels[n + i] = is_number ? (uint8_t)b.top[i] : 255;
-        if (j->confidence) j->confidence[n + i] = is_number ? b.largest[i] : 0.f;
+        is_number[i] = b.h[i] >= 0.f;
+        sums[i] += is_number[i] ? (double)b.h[i] : 1.;
+        if (j->labels) j->labels[n + i] = is_number[i] ? (uint8_t)b.top[i] : 255;
+        if (j->confidence) j->confidence[n + i] = is_number[i] ? b.largest[i] : 0.f;
       }
+      for (int64_t c = 0; c < (j->has_masses ? classes : 0); c++) {
+        D3K_VECTOR
+        for (int64_t i = 0; i < 16; i++) q[c * 16 + i] += is_number[i] ? b.e[c * 16 + i] : 0.f;
+      }
+      if (turn % FLUSH == 0 || n + 16 >= last) flush(q, out + 1, classes);
       if (j->negatives) {
         write_negatives(&b, count, classes, j->negative_threshold, j->negatives + n * bytes);
       }
@@ -98,32 +108,43 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
         d3k_scatter16(b.e, 16, j->probabilities + n * classes, classes, count, classes);
       }
     }
-    for (int64_t i = 0; i < 16; i++) sum += sums[i];
-    j->sums[band] = sum;
+    for (int64_t i = 0; i < 16; i++) out[0] += sums[i];
   }
+}
+
+size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes) {
+  const size_t bands = (size_t)d3k_ceil_div(pixels, d3k_pixel_band(pixels));
+  return bands * (size_t)(1 + classes) * sizeof(double);
 }
 
 double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
                    int64_t classes, int32_t is_probability, float negative_threshold,
-                   uint8_t *labels, float *confidence, uint8_t *negatives, float *probabilities) {
+                   uint8_t *labels, float *confidence, uint8_t *negatives, float *probabilities,
+                   double *masses, void *scratch) {
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return 0;
-  double sums[D3K_MOST_BANDS], sum = 0;
   prediction j = {.z = z,
                   .z_stride = z_stride,
                   .pixels = pixels,
                   .classes = classes,
                   .band = d3k_pixel_band(pixels),
                   .is_probability = is_probability,
+                  .has_masses = masses != NULL,
                   .negative_threshold = negative_threshold,
                   .inverse_log = classes > 1 ? (float)(1 / log((double)classes)) : 0.f,
                   .labels = labels,
                   .negatives = negatives,
                   .confidence = confidence,
                   .probabilities = probabilities,
-                  .sums = sums};
+                  .sums = scratch};
   const int64_t bands = d3k_ceil_div(pixels, j.band);
   d3k_parallel(d3k_threads_for(threads, pixels * classes * 8), bands, run_bands, &j);
-  for (int64_t band = 0; band < bands; band++) sum += sums[band];
+  double sum = 0;
+  for (int64_t c = 0; masses && c < classes; c++) masses[c] = 0;
+  for (int64_t band = 0; band < bands; band++) {
+    const double *own = j.sums + band * (1 + classes);
+    sum += own[0];
+    for (int64_t c = 0; masses && c < classes; c++) masses[c] += own[1 + c];
+  }
   return sum / (double)pixels;
 }
 

@@ -22,6 +22,7 @@ struct AdapterRequest {
     unsafe options.drift_b = settings.b.drift
     unsafe options.drift_c = settings.c.drift
     unsafe options.filter_mixed = settings.filtersMixed ? 1 : 0
+    unsafe options.balance_classes = settings.balancesClasses ? 1 : 0
     unsafe options.classifier_rate = decimal(settings.classifierRate)
     unsafe options.power = settings.power
     unsafe options.momentum = decimal(settings.momentum)
@@ -137,6 +138,7 @@ struct AdapterRequest {
     settings.augments = unsafe options.augment != 0
     settings.mirrors = unsafe options.flip != 0
     settings.filtersMixed = unsafe options.filter_mixed != 0
+    settings.balancesClasses = unsafe options.balance_classes != 0
   }
 
   private static func readStep(

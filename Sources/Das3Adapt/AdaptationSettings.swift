@@ -35,11 +35,11 @@ package struct AdaptationSettings: Sendable, Equatable {
     package var steps: Int?
     /// Passes over the frames, where `steps` is nil.
     package var epochs = 0
-    /// At the first step; nil = set so that the stage has its drift.
+    /// At the first step; nil = the paper's for SGD, else set so that the stage has its drift.
     package var rate: Float?
-    /// Pixels that are to have another label at the end of the stage than at its start, 0…1.
+    /// Pixels that may have another label at the end of the stage than at its start, 0…1.
     ///
-    /// With a multiple of it the stage ends. 0 = whatever comes.
+    /// With half as many again the stage ends. 0 = whatever comes.
     package var drift = 0.0
 
     package init(steps: Int? = nil, epochs: Int = 0, rate: Float? = nil, drift: Double = 0) {
@@ -73,16 +73,16 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// nil = the last layers before the scores.
   package var classifier: [String]?
 
-  package var a = Extent(drift: 0.12)
+  package var a = Extent(drift: 0.15)
   package var b = Extent(drift: 0.2)
-  package var c = Extent(drift: 0.1)
+  package var c = Extent(drift: 0.15)
   /// How often stage (b) makes its labels.
   package var labelRounds = 3
   package var batchSize = 1
   package var augments = false
   package var mirrors = true
 
-  /// nil = each stage's own: relative steps in (a) and the baselines, AdamW in (b) and (c).
+  /// nil = each stage's own: relative steps in (a) and the baselines, SGD in (b) and (c).
   package var rule: Optimizer.Rule?
   /// nil = as the method says.
   package var batchNorm: BatchNorm?
@@ -107,6 +107,8 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var easyShare = 0.3
   /// Frames cut together have labels only above the class thresholds.
   package var filtersMixed = true
+  /// A class of labels counts as often as the network expects it, not as often as it labels it.
+  package var balancesClasses = true
 
   package enum BatchNorm: Sendable { case frozen, batch, statistics }
 
@@ -128,7 +130,7 @@ struct Recipe {
   var stepCount: Int
   var rule: Optimizer.Rule
   var rate: Float
-  /// Pixels that are to change their label, 0…1; 0 = whatever comes.
+  /// Pixels that may change their label, 0…1; 0 = whatever comes.
   var drift = 0.0
   /// The rate follows the drift.
   var isPaced = false
@@ -148,7 +150,12 @@ extension AdaptationSettings {
       rate: rate(a, rule))
     switch method {
     case .das3:
-      return stages.filter { $0 != .a || !hasTeacher }.map { self.recipe($0, frameCount) }
+      var recipes = stages.filter { $0 != .a || !hasTeacher }.map { self.recipe($0, frameCount) }
+      // A student is to leave its own labels for those of its teacher.
+      for index in recipes.indices where hasTeacher && recipes[index].letter == .b {
+        recipes[index].drift = 0
+      }
+      return recipes
     case .bn:
       recipe.kind = .statistics
       recipe.stepCount = stepCount(a, default: frameCount, frameCount)
@@ -171,12 +178,12 @@ extension AdaptationSettings {
       case .b: (.selfTraining, b, 240)
       case .c: (.propagation, c, 150)
       }
-    let rule = self.rule ?? (letter == .a ? .relative : .adamW)
+    let rule = self.rule ?? (letter == .a ? .relative : .sgd)
     var recipe = Recipe(
       kind: kind, letter: letter, trainsClassifier: letter != .a,
       stepCount: stepCount(extent, default: defaultCount, frameCount), rule: rule,
       rate: rate(extent, rule), drift: extent.drift,
-      isPaced: extent.rate == nil && extent.drift > 0)
+      isPaced: extent.rate == nil && rule != .sgd && extent.drift > 0)
     switch letter {
     case .a:
       recipe.losses.focalEntropy = alpha

@@ -1,5 +1,6 @@
 internal import CKernels
 import Das3Graph
+import Das3Runtime
 
 /// What a network says of the pixels of one frame, at the size of its scores.
 package struct Prediction: Sendable, Equatable {
@@ -14,6 +15,9 @@ package struct Prediction: Sendable, Equatable {
   package var negatives: [UInt8]
   /// Mean over pixels of the entropy, 0…1.
   package var meanEntropy = 0.0
+  /// Of each class the sum over pixels of its probability: how many of them are expected to be it.
+  package var masses: [Double]
+  private var scratch: [Double]
 
   package init(shape: Shape) {
     self.shape = shape
@@ -21,6 +25,9 @@ package struct Prediction: Sendable, Equatable {
     labels = [UInt8](repeating: 255, count: pixelCount)
     confidence = [Float](repeating: 0, count: pixelCount)
     negatives = [UInt8](repeating: 0, count: pixelCount * Self.markByteCount(shape))
+    masses = [Double](repeating: 0, count: shape[1])
+    let scratchByteCount = d3k_predict_scratch_bytes(Int64(pixelCount), Int64(shape[1]))
+    scratch = [Double](repeating: 0, count: scratchByteCount / MemoryLayout<Double>.stride)
   }
 
   package var classCount: Int { shape[1] }
@@ -36,11 +43,10 @@ package struct Prediction: Sendable, Equatable {
   ///   - stride: floats from one pixel to the next.
   ///   - isProbability: they are probabilities already.
   ///   - negativeThreshold: probability below which a class is marked.
-  ///   - probabilities: receives them, densely; nil = not wanted. May be `scores`.
   ///   - threads: of the one pool.
   package mutating func fill(
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
-    negativeThreshold: Float, probabilities: UnsafeMutablePointer<Float>? = nil, threads: Int
+    negativeThreshold: Float, threads: Int
   ) {
     let (pixels, classes) = (Int64(pixelCount), Int64(classCount))
     meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
@@ -49,9 +55,27 @@ package struct Prediction: Sendable, Equatable {
           unsafe d3k_predict(
             Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0,
             negativeThreshold, labels.baseAddress, confidence.baseAddress, negatives.baseAddress,
-            probabilities)
+            nil, &masses, &scratch)
         }
       }
     }
+  }
+
+  /// Scores → probabilities alone, both channels last.
+  ///
+  /// - Parameters:
+  ///   - scores: one pixel after the other.
+  ///   - stride: floats from one pixel to the next.
+  ///   - shape: 1×C×h×w.
+  ///   - probabilities: receives them, densely.
+  ///   - scratch: as much as the losses of as many pixels and classes take.
+  ///   - threads: of the one pool.
+  static func soften(
+    scores: UnsafePointer<Float>, stride: Int, shape: Shape,
+    into probabilities: UnsafeMutablePointer<Float>, scratch: Arena, threads: Int
+  ) {
+    _ = unsafe d3k_predict(
+      Int32(threads), scores, Int64(stride), Int64(shape[2] * shape[3]), Int64(shape[1]), 0, 0,
+      nil, nil, nil, probabilities, nil, scratch.pointer(at: 0))
   }
 }

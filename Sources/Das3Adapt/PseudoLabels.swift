@@ -11,7 +11,16 @@ package final class PseudoLabels {
   package let coverage: Double
   /// Mean entropy of each frame, 0…1.
   package let entropies: [Double]
+  /// What a label of each class is to count, so that the class counts as often as the network expects
+  /// it: the sum of its probabilities over the pixels that have its label.
+  ///
+  /// The arg max hardly ever finds what is rare and uncertain; without this, training on it makes
+  /// the rare rarer.
+  package let classWeights: [Float]
   private let records: RecordStore
+
+  /// No class counts more, or less than its inverse.
+  private static let mostWeight = 4.0
 
   /// Frames, and where their labels may lie.
   package struct Place: Sendable {
@@ -53,9 +62,13 @@ package final class PseudoLabels {
       memoryLimit: place.memoryLimit - records.memoryByteCount, directory: place.directory)
     var search = ClassThresholds.Search(classCount: place.shape[1], share: share)
     var entropies: [Double] = []
+    var masses = [Double](repeating: 0, count: place.shape[1])
+    var counts = [Int](repeating: 0, count: 256)
     for frame in 0..<place.frameCount {
       try predict(frame, &prediction)
       entropies.append(prediction.meanEntropy)
+      for label in masses.indices { masses[label] += prediction.masses[label] }
+      for label in prediction.labels { counts[Int(label)] += 1 }
       search.add(prediction.labels, prediction.confidence)
       try records.write(prediction.labels, to: frame)
       try records.write(prediction.negatives, to: frame, at: pixelCount)
@@ -72,6 +85,9 @@ package final class PseudoLabels {
     }
     thresholds = search.thresholds
     self.entropies = entropies
+    classWeights = zip(masses, counts).map { mass, count in
+      Float(min(max(mass / Double(max(1, count)), 1 / Self.mostWeight), Self.mostWeight))
+    }
     var kept = 0
     for frame in 0..<place.frameCount {
       try records.read(into: &prediction.labels, from: frame)

@@ -116,6 +116,8 @@ extension Prediction {
       confidence = fitted(certainty).map { Float($0) / 255 }
       markOthers(negativeThreshold)
       meanEntropy = 0
+      for label in masses.indices { masses[label] = 0 }
+      for label in labels where label != 255 { masses[Int(label)] += 1 }
     }
   }
 

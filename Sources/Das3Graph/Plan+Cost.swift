@@ -4,9 +4,21 @@ extension Plan {
   package var multiplyAdds: Double {
     steps.lazy.filter { !$0.isStatic }.reduce(0) { $0 + $1.multiplyAdds }
   }
+
+  /// Of all steps that run for each frame.
+  var effort: Double { steps.lazy.filter { !$0.isStatic }.reduce(0) { $0 + $1.effort } }
 }
 
 extension Plan.Step {
+  /// A measure of the time: multiply-adds, and elements moved in their terms.
+  var effort: Double {
+    let moved = output.shape.elementCount * (1 + chain.count)
+    return multiplyAdds + Self.multiplyAddsPerElement * Double(moved)
+  }
+
+  /// What a core multiplies while it fetches and stores one element.
+  private static let multiplyAddsPerElement = 16.0
+
   /// Of a convolution, a matrix product or the derivative of one by its weights; else 0.
   var multiplyAdds: Double {
     let operation: Operator

@@ -1,20 +1,30 @@
 /// Less memory for more time: activations that the backward pass needs are dropped after the forward
 /// pass and computed again (Chen et al., 2016), those that cost least first.
 extension Plan {
+  /// What recomputation may add to a step of a plan that has all the memory it asks for.
+  private static let freeShare = 0.04
+
   /// Drops activations until the frame's arena has at most `limit` elements, or none is left whose
-  /// loss would make it smaller.
+  /// loss would make it smaller; without a limit those alone whose loss is hardly felt.
   ///
   /// The same kernels run on the same numbers, so no bit of the result changes.
-  mutating func recompute(within limit: Int) {
-    guard frameElementCount > limit else { return }
+  mutating func recompute(within limit: Int?) {
+    let isBound = limit != nil
+    let limit = limit ?? 0
     let original = self
     let costs = recomputeCosts
+    // What a plan without a limit would drop goes first, so that no limit makes a plan larger.
+    var mostEffort = effort * (1 + Self.freeShare)
     var dropped: Set<Int> = []
     var kept: Set<Int> = []
     // Whether anything was dropped since what had to be kept was last tried.
     var isWorthRetrying = false
     var best = self
     var current = self
+    func layOut() {
+      current.assignMemory()
+      if current.frameElementCount < best.frameElementCount { best = current }
+    }
     while best.frameElementCount > limit {
       let peak = current.peak
       let candidates = original.droppable(at: peak.step, of: current).subtracting(dropped)
@@ -24,27 +34,27 @@ extension Plan {
           (costs[$0], $0) < (costs[$1], $1)
         })
       else {
-        guard isWorthRetrying else { break }
+        guard isWorthRetrying || isBound && mostEffort < .infinity else { break }
+        if !isWorthRetrying {
+          layOut()
+          mostEffort = .infinity
+        }
         kept = []
         isWorthRetrying = false
         continue
       }
       let trial = original.dropping(dropped.union([choice]))
       // What moves the peak elsewhere without lowering it is worth keeping.
-      if trial.peak.elementCount > peak.elementCount {
+      if trial.peak.elementCount > peak.elementCount || trial.effort > mostEffort {
         kept.insert(choice)
         continue
       }
       dropped.insert(choice)
       isWorthRetrying = true
       current = trial
-      if trial.peak.elementCount <= limit || candidates.count == 1 {
-        current.assignMemory()
-        if current.frameElementCount < best.frameElementCount { best = current }
-      }
+      if trial.peak.elementCount <= limit || candidates.count == 1 { layOut() }
     }
-    current.assignMemory()
-    if current.frameElementCount < best.frameElementCount { best = current }
+    layOut()
     self = best
   }
 
@@ -83,9 +93,8 @@ extension Plan {
   private var recomputeCosts: [Double] {
     var costs = [Double](repeating: 0, count: buffers.count)
     for step in steps.prefix(forwardCount) {
-      let moved = Double(step.output.shape.elementCount * (1 + step.chain.count))
       costs[step.output.buffer] +=
-        (moved + step.multiplyAdds) / Double(max(1, buffers[step.output.buffer].elementCount))
+        step.effort / Double(max(1, buffers[step.output.buffer].elementCount))
     }
     return costs
   }

@@ -26,7 +26,8 @@ package struct Planner {
     package var batchNorm = BatchNormMode.frozen
     /// How far running statistics move towards the frame's (PyTorch's momentum).
     package var statisticsMomentum: Float = 0.1
-    /// Elements that activations and their derivatives may take; nil = as many as they need.
+    /// Elements that activations and their derivatives may take; nil = as many as they need when
+    /// recomputation is to cost next to nothing.
     package var frameElementLimit: Int?
 
     package init(isTrained: [Bool]) { self.isTrained = isTrained }
@@ -78,7 +79,7 @@ package struct Planner {
     planner.plan.forwardCount = planner.plan.steps.count
     if training != nil { planner.appendBackward() }
     planner.plan.assignMemory()
-    if let limit = training?.frameElementLimit { planner.plan.recompute(within: limit) }
+    if let training { planner.plan.recompute(within: training.frameElementLimit) }
     return planner.plan
   }
 

@@ -44,6 +44,8 @@ struct AdapterSetting {
     AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
     AdapterSetting("filter_mixed", .whole(\.filter_mixed), "1 = (c) mixes only certain labels"),
     AdapterSetting(
+      "balance_classes", .whole(\.balance_classes), "1 = labels count by what is expected"),
+    AdapterSetting(
       "optimizer", .word(\.optimizer, ["default", "relative", "sgd", "adamw", "lars"]),
       "default, relative, sgd, adamw or lars"),
     AdapterSetting(

@@ -75,7 +75,7 @@ struct AdaptationStepsTests {
     settings.beta = 0.001
     settings.labelRounds = 1
     settings.teacherMomentum = 0
-    settings.filtersMixed = false
+    (settings.filtersMixed, settings.balancesClasses) = (false, false)
     (settings.mirrors, settings.draws) = (false, false)
     return settings
   }

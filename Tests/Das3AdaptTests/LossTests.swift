@@ -32,6 +32,7 @@ struct LossTests {
     var losses = Losses.all
     losses.gamma = test.gamma
     losses.lambda = 2
+    if test.classes % 2 == 1 { losses.classWeights = (0..<test.classes).map { Float($0 % 5) / 2 } }
     var call = Self.call(pixels: 19, classes: test.classes, losses: losses)
     // Below an exponent of 1 the slope goes to infinity where all scores are equal.
     if test.gamma < 1 { call.scores = call.scores.enumerated().map { $1 + Float($0 % 3) } }
@@ -137,6 +138,13 @@ struct LossTests {
     let slope = 9.357622968840175e-14 * 30 / 0.6931471805599453
     #expect(abs(Double(result.gradient[1]) - slope) < 1e-5 * slope)
     #expect(abs(Double(result.gradient[0]) + slope) < 1e-5 * slope)
+  }
+
+  @Test("class weights are one a class")
+  func classWeights() {
+    var losses = Losses()
+    losses.classWeights = [1, 1]
+    #expect(throws: Das3Error.self) { try Self.call(pixels: 5, classes: 3, losses: losses).run() }
   }
 
   @Test("labels that are no class do not count")

@@ -11,6 +11,7 @@ struct PredictionTests {
     var confidence: [Float]
     var negatives: [UInt8]
     var probabilities: [Float]
+    var masses: [Double]
     var entropy: Double
 
     init(
@@ -22,13 +23,20 @@ struct PredictionTests {
       confidence = [Float](repeating: 77, count: pixels)
       negatives = [UInt8](repeating: 77, count: pixels * ((classes + 7) / 8))
       probabilities = [Float](repeating: 77, count: scores.count)
+      masses = [Double](repeating: 77, count: classes)
+      var scratch = PredictionTests.scratch(pixels, classes)
       let padded = (0..<pixels).flatMap {
         scores[$0 * classes..<($0 + 1) * classes] + [Float](repeating: .nan, count: padding)
       }
       entropy = d3k_predict(
         threads, padded, Int64(classes + padding), Int64(pixels), Int64(classes),
-        isProbability ? 1 : 0, threshold, &labels, &confidence, &negatives, &probabilities)
+        isProbability ? 1 : 0, threshold, &labels, &confidence, &negatives, &probabilities,
+        &masses, &scratch)
     }
+  }
+
+  static func scratch(_ pixels: Int, _ classes: Int) -> [UInt8] {
+    [UInt8](repeating: 0, count: d3k_predict_scratch_bytes(Int64(pixels), Int64(classes)))
   }
 
   static func softmax(_ scores: ArraySlice<Float>) -> [Double] {
@@ -55,6 +63,7 @@ struct PredictionTests {
     let actual = Prediction(
       scores, classes: classes, padding: 3, isProbability: isProbability)
     var entropy = 0.0
+    var masses = [Double](repeating: 0, count: classes)
     for n in 0..<pixels {
       let pixel = scores[n * classes..<(n + 1) * classes]
       let p = isProbability ? pixel.map(Double.init) : Self.softmax(pixel)
@@ -62,6 +71,7 @@ struct PredictionTests {
       #expect(Int(actual.labels[n]) == top)
       #expect(abs(Double(actual.confidence[n]) - p[top]) <= 1e-6)
       for c in 0..<classes {
+        masses[c] += p[c]
         #expect(abs(Double(actual.probabilities[n * classes + c]) - p[c]) <= 1e-6 * p[c] + 1e-30)
         let byte = actual.negatives[n * ((classes + 7) / 8) + c / 8]
         guard abs(p[c] - 0.05) > 1e-7 else { continue }
@@ -71,6 +81,9 @@ struct PredictionTests {
         #expect(actual.negatives[n * ((classes + 7) / 8) + c / 8] >> (c % 8) & 1 == 0)
       }
       entropy -= p.reduce(0) { $0 + ($1 > 0 ? $1 * log($1) : 0) }
+    }
+    for (found, wanted) in zip(actual.masses, masses) {
+      #expect(abs(found - wanted) <= 1e-6 * wanted + 1e-30)
     }
     let scale = classes > 1 ? log(Double(classes)) : .infinity
     #expect(abs(actual.entropy - entropy / scale / Double(pixels)) <= 1e-6)
@@ -82,11 +95,13 @@ struct PredictionTests {
     let scores = random.floats(50 * 7).map { abs($0) / 4 }
     let all = Prediction(scores, classes: 7, isProbability: isProbability)
     var labels = [UInt8](repeating: 0, count: 50)
+    var scratch = Self.scratch(50, 7)
+    let kind: Int32 = isProbability ? 1 : 0
     let entropy = d3k_predict(
-      1, scores, 7, 50, 7, isProbability ? 1 : 0, 0.05, &labels, nil, nil, nil)
+      1, scores, 7, 50, 7, kind, 0.05, &labels, nil, nil, nil, nil, &scratch)
     #expect(labels == all.labels && entropy == all.entropy)
     #expect(
-      d3k_predict(1, scores, 7, 50, 7, isProbability ? 1 : 0, 0.05, nil, nil, nil, nil)
+      d3k_predict(1, scores, 7, 50, 7, kind, 0.05, nil, nil, nil, nil, nil, &scratch)
         == all.entropy)
   }
 

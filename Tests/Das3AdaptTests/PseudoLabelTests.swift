@@ -17,6 +17,7 @@ struct PseudoLabelTests {
       prediction.negatives[index] = UInt8(random.below(32))
     }
     prediction.meanEntropy = Double(random.uniform(0...1))
+    prediction.masses = [80, 2, 20, 400, 1]
     return prediction
   }
 
@@ -66,6 +67,19 @@ struct PseudoLabelTests {
     }
     #expect(labels.coverage == Double(kept) / Double(9 * 143))
     #expect(labels.entropies == (0..<9).map { Self.prediction(of: $0).meanEntropy })
+  }
+
+  @Test("a class counts as often as it is expected, four times its labels at most")
+  func classWeights() throws {
+    let labels = try Self.labels(9, share: 0.65, memoryLimit: .max)
+    var counts = [Double](repeating: 0, count: 5)
+    for frame in 0..<9 {
+      for label in Self.prediction(of: frame).labels { counts[Int(label)] += 1 }
+    }
+    let first = Float(9 * 80 / counts[0])
+    #expect(first > 1 && first < 4)
+    #expect(labels.classWeights[0] == first && labels.classWeights[2] < 1)
+    #expect(labels.classWeights[1] == 0.25 && labels.classWeights[3...] == [4, 4])
   }
 
   @Test("a place that cannot be written is named")

@@ -18,6 +18,7 @@ struct ReferenceLosses {
     let pixels = pixels(scores)
     let count = Double(pixels.count)
     var marginal = [Double](repeating: 0, count: classCount)
+    var labelWeight = 0.0
     for (index, pixel) in pixels.enumerated() {
       let p = probabilities(pixel)
       let h = entropy(p)
@@ -33,11 +34,14 @@ struct ReferenceLosses {
         }
       }
       if labels[index] < classCount {
+        let label = Int(labels[index])
+        let weight = losses.classWeights.isEmpty ? 1 : Double(losses.classWeights[label])
         result.labelledCount += 1
-        result.crossEntropy -= log(p[Int(labels[index])])
+        labelWeight += weight
+        result.crossEntropy -= weight * log(p[label])
       }
     }
-    result.crossEntropy /= Double(max(result.labelledCount, 1))
+    if labelWeight > 0 { result.crossEntropy /= labelWeight }
     result.entropy = result.meanEntropy
     if classCount > 1 {
       result.diversity = marginal.reduce(0) { $0 + $1 * log($1) } / log(Double(classCount))

@@ -87,10 +87,10 @@ enum TestRun {
   }
   static let stepCount = 56
 
-  /// One frame at a time, in three rounds of labels, at rates that follow the drift.
+  /// One frame at a time, in three rounds of labels.
   static func options(_ options: inout das3_adapter_options) {
     options.threads = 1
-    // Of all steps that set themselves only these are large enough for so short a run.
+    // Its own steps are large enough for so short a run.
     options.optimizer = Int32(DAS3_OPTIMIZER_SGD.rawValue)
     (options.steps_a, options.steps_b, options.steps_c) = (12, 32, 12)
     options.label_rounds = 3

@@ -21,6 +21,7 @@ typedef struct d3k_loss_options {
   float entropy;            /* h, mean over pixels                                                 */
   float max_square;         /* -1/2 sum of p^2, mean over pixels                                   */
   float gamma, lambda;
+  const float *class_weights; /* of cross_entropy, one a class; the mean is by them; NULL = 1 each */
 } d3k_loss_options;
 
 typedef struct d3k_loss_values {

@@ -14,6 +14,10 @@ package struct Losses: Sendable, Equatable {
   /// A pixel labelled 255, or with no class of this network, does not count; with none left the
   /// loss and its gradient are 0.
   package var crossEntropy: Float = 0
+  /// What a pixel counts in cross-entropy, by its label, from 0; the mean is by them.
+  ///
+  /// Empty = 1 each.
+  package var classWeights: [Float] = []
   /// (1 − h)^γ h, mean over pixels; 0…1.
   ///
   /// The gradient flows through both h.
@@ -128,7 +132,7 @@ package struct Losses: Sendable, Equatable {
   ///   - scratch: at least `batch.scratchElementCount` elements.
   ///   - threads: of the one pool.
   /// - Returns: the values, without `scale`.
-  /// - Throws: `.argument` where the scratch is too small.
+  /// - Throws: `.argument` where the scratch is too small, or weights are not one a class.
   package func evaluate(
     _ batch: Batch, scale: Float = 1, scratch: Arena, threads: Int
   ) throws(Das3Error) -> Values {
@@ -136,14 +140,20 @@ package struct Losses: Sendable, Equatable {
       throw .argument(
         "scratch of \(scratch.elementCount) elements; expected \(batch.scratchElementCount)")
     }
-    var options = d3k_loss_options(
-      cross_entropy: crossEntropy, focal_entropy: focalEntropy, diversity: diversity,
-      negative: negative, entropy: entropy, max_square: maxSquare, gamma: gamma, lambda: lambda)
+    guard classWeights.isEmpty || classWeights.count == batch.classCount else {
+      throw .argument("\(classWeights.count) class weights; expected \(batch.classCount)")
+    }
     var result = d3k_loss_values()
-    unsafe d3k_loss(
-      Int32(threads), &options, batch.scores, Int64(batch.scoreStride), Int64(batch.pixelCount),
-      Int64(batch.classCount), batch.labels, batch.negatives, scale, batch.gradient,
-      Int64(batch.gradientStride), &result, scratch.pointer(at: 0))
+    unsafe classWeights.withUnsafeBufferPointer { weights in
+      var options = unsafe d3k_loss_options(
+        cross_entropy: crossEntropy, focal_entropy: focalEntropy, diversity: diversity,
+        negative: negative, entropy: entropy, max_square: maxSquare, gamma: gamma, lambda: lambda,
+        class_weights: weights.isEmpty ? nil : weights.baseAddress)
+      unsafe d3k_loss(
+        Int32(threads), &options, batch.scores, Int64(batch.scoreStride), Int64(batch.pixelCount),
+        Int64(batch.classCount), batch.labels, batch.negatives, scale, batch.gradient,
+        Int64(batch.gradientStride), &result, scratch.pointer(at: 0))
+    }
     return Values(result)
   }
 }

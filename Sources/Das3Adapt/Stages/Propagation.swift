@@ -119,16 +119,18 @@ final class Propagation: Stage {
     defer { bench.trainer.exchangeWeights(with: teacher) }
     let threshold = bench.settings.negativeThreshold
     try bench.load(i)
-    unsafe bench.trainer.predict(into: &first, negativeThreshold: threshold)
+    bench.trainer.predict(into: &first, negativeThreshold: threshold)
     try bench.load(j)
-    unsafe bench.trainer.predict(into: &second, negativeThreshold: threshold)
+    bench.trainer.predict(into: &second, negativeThreshold: threshold)
   }
 
-  private func addCrossEntropy(_ labels: [UInt8], weight: Float, _ scale: Float)
+  private func addCrossEntropy(_ shown: [UInt8], weight: Float, _ scale: Float)
     throws(Das3Error) -> Losses.Values
   {
-    bench.trainer.losses = Losses()
-    bench.trainer.losses.crossEntropy = weight
-    return try bench.trainer.addGradient(labels: labels, scale: scale)
+    var losses = Losses()
+    losses.crossEntropy = weight
+    losses.classWeights = labels.map(bench.classWeights) ?? []
+    bench.trainer.losses = losses
+    return try bench.trainer.addGradient(labels: shown, scale: scale)
   }
 }

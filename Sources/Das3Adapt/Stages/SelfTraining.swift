@@ -8,6 +8,7 @@ final class SelfTraining: Stage {
   private let bench: Workbench
   private let number: Int
   private let stepsPerRound: Int
+  private let firstStepCount: Int
   private let frames: [Int]
   private var labels: PseudoLabels?
   private var positives: [UInt8]
@@ -26,18 +27,27 @@ final class SelfTraining: Stage {
     if memory.anchor.isEmpty { self.memory.anchor = memory.start }
     stepsPerRound = max(
       1, (stepCount + bench.settings.labelRounds - 1) / bench.settings.labelRounds)
-    round = step == 0 ? 0 : (step - 1) / stepsPerRound + 1
+    let batchSize = bench.settings.batchSize
+    // What a teacher says of every frame is shown once at least.
+    firstStepCount =
+      bench.teacher == nil
+      ? stepsPerRound : max(stepsPerRound, (bench.frames.count + batchSize - 1) / batchSize)
     frames = Array(0..<bench.frames.count)
     let empty = Prediction(shape: bench.trainer.scoreShape)
     positives = empty.labels
     negatives = empty.negatives
+    round = step == 0 ? 0 : round(of: step - 1)
+  }
+
+  private func round(of step: Int) -> Int {
+    step < firstStepCount ? 1 : 2 + (step - firstStepCount) / stepsPerRound
   }
 
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int { labels?.memoryByteCount ?? 0 }
 
   func prepare(_ step: Int) throws(Das3Error) {
-    let wanted = step / stepsPerRound + 1
+    let wanted = round(of: step)
     guard labels == nil || wanted != round else { return }
     let anchor = wanted == round ? memory.anchor : bench.trainer.weights
     // The old ones go first: there may not be memory for both.
@@ -50,6 +60,7 @@ final class SelfTraining: Stage {
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
     var losses = StepLosses()
     guard let labels else { return losses }
+    bench.trainer.losses.classWeights = bench.classWeights(labels)
     let batchSize = bench.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = bench.pick(position, of: frames, stage: number)

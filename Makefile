@@ -1,8 +1,13 @@
-# make        build/libdas3.so with its links, and build/das3-run
-# make clean  removes what make has built
+# make            build/libdas3.so with its links, build/das3-run with its manual and completions
+# make install    what make has built, below PREFIX; DESTDIR goes before it, LIBDIR is lib or lib64
+# make uninstall  removes that
+# make clean      removes what make has built
 #
 # The Swift runtime is linked into both, so that neither needs a Swift installation to run. The
 # linker is lld because gold, the default, does not let exports.map hide protected symbols.
+
+PREFIX ?= /usr/local
+LIBDIR ?= lib
 
 number  = $(shell awk '$$2 == "DAS3_$(1)" { print $$3 }' include/das3.h)
 VERSION := $(call number,VERSION_MAJOR).$(call number,VERSION_MINOR).$(call number,VERSION_PATCH)
@@ -14,7 +19,7 @@ BUILD   := swift build -c release --scratch-path $(SCRATCH) -Xswiftc -static-std
 EXPORTS := -Xlinker --version-script=Sources/Das3/exports.map -Xlinker -soname=$(SONAME) \
            -Xlinker --no-undefined -Xlinker -z -Xlinker nodelete
 
-.PHONY: all library program clean
+.PHONY: all library program install uninstall clean
 
 all: library program
 
@@ -27,6 +32,43 @@ library:
 program:
 	$(BUILD) --product das3-run
 	install -D $(SCRATCH)/release/das3-run build/das3-run
+	build/das3-run --experimental-dump-help | python3 docs/manual.py $(VERSION) >build/das3-run.1
+	for shell in bash zsh fish; do \
+	  build/das3-run --generate-completion-script $$shell >build/das3-run.$$shell || exit; done
+
+# Where things go. What make has built is taken as it is, so that root need not have Swift.
+root    = $(DESTDIR)$(PREFIX)
+lib     = $(root)/$(LIBDIR)
+manual  = $(root)/share/man/man1/das3-run.1
+bash    = $(root)/share/bash-completion/completions/das3-run
+zsh     = $(root)/share/zsh/site-functions/_das3-run
+fish    = $(root)/share/fish/vendor_completions.d/das3-run.fish
+headers = das3.h das3.hpp
+# CMake looks into lib everywhere, into lib64 only where the system has one.
+cmake   = $(root)/lib/cmake/das3
+
+# The way from LIBDIR up to PREFIX makes das3.pc relocatable.
+fill = sed -e 's|@UP@|$(shell realpath -ms --relative-to=/$(LIBDIR) /)|' \
+           -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|'
+
+install: $(if $(wildcard build/das3-run.1),,all)
+	install -D -m 755 build/das3-run $(root)/bin/das3-run
+	install -D -m 644 build/libdas3.so.$(VERSION) $(lib)/libdas3.so.$(VERSION)
+	ln -sf libdas3.so.$(VERSION) $(lib)/$(SONAME)
+	ln -sf $(SONAME) $(lib)/libdas3.so
+	install -D -m 644 -t $(root)/include $(headers:%=include/%)
+	$(fill) bindings/c/das3.pc.in | install -D -m 644 /dev/stdin $(lib)/pkgconfig/das3.pc
+	for file in das3Config.cmake das3ConfigVersion.cmake; do $(fill) bindings/c/$$file.in | \
+	  install -D -m 644 /dev/stdin $(cmake)/$$file || exit; done
+	install -D -m 644 build/das3-run.1 $(manual)
+	install -D -m 644 build/das3-run.bash $(bash)
+	install -D -m 644 build/das3-run.zsh $(zsh)
+	install -D -m 644 build/das3-run.fish $(fish)
+
+uninstall:
+	rm -f $(root)/bin/das3-run $(lib)/libdas3.so.$(VERSION) $(lib)/$(SONAME) $(lib)/libdas3.so \
+	  $(headers:%=$(root)/include/%) $(lib)/pkgconfig/das3.pc $(manual) $(bash) $(zsh) $(fish)
+	rm -rf $(cmake)
 
 clean:
 	rm -rf build $(SCRATCH)

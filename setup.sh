@@ -9,7 +9,7 @@ if ! command -v swift >/dev/null; then
 fi
 
 missing=
-for package in ca-certificates g++ git make pkg-config \
+for package in ca-certificates g++ git make pkg-config python3 \
   libonnx-dev libprotobuf-dev libdnnl-dev libopenblas-dev \
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev "$@"; do
   dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' ||

@@ -8,7 +8,7 @@
 typedef struct prediction {
   const float *z;
   int64_t z_stride, pixels, classes, band;
-  int32_t is_probability;
+  int32_t is_probability, has_masses;
   float negative_threshold, inverse_log;
   uint8_t *labels, *negatives;
   float *confidence, *probabilities;
@@ -96,7 +96,7 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
         if (j->labels) j->labels[n + i] = is_number[i] ? (uint8_t)b.top[i] : 255;
         if (j->confidence) j->confidence[n + i] = is_number[i] ? b.largest[i] : 0.f;
       }
-      for (int64_t c = 0; c < classes; c++) {
+      for (int64_t c = 0; c < (j->has_masses ? classes : 0); c++) {
         D3K_VECTOR
         for (int64_t i = 0; i < 16; i++) q[c * 16 + i] += is_number[i] ? b.e[c * 16 + i] : 0.f;
       }
@@ -128,6 +128,7 @@ double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pi
                   .classes = classes,
                   .band = d3k_pixel_band(pixels),
                   .is_probability = is_probability,
+                  .has_masses = masses != NULL,
                   .negative_threshold = negative_threshold,
                   .inverse_log = classes > 1 ? (float)(1 / log((double)classes)) : 0.f,
                   .labels = labels,

@@ -43,7 +43,7 @@ final class AgreementGauge {
   private func label(_ frame: Int) throws(Das3Error) -> [UInt8] {
     try bench.checkCancelled()
     try bench.load(frame)
-    unsafe bench.trainer.predict(
+    bench.trainer.predict(
       into: &prediction, negativeThreshold: bench.settings.negativeThreshold)
     return prediction.labels
   }

@@ -1,5 +1,6 @@
 internal import CKernels
 import Das3Graph
+import Das3Runtime
 
 /// What a network says of the pixels of one frame, at the size of its scores.
 package struct Prediction: Sendable, Equatable {
@@ -42,11 +43,10 @@ package struct Prediction: Sendable, Equatable {
   ///   - stride: floats from one pixel to the next.
   ///   - isProbability: they are probabilities already.
   ///   - negativeThreshold: probability below which a class is marked.
-  ///   - probabilities: receives them, densely; nil = not wanted. May be `scores`.
   ///   - threads: of the one pool.
   package mutating func fill(
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
-    negativeThreshold: Float, probabilities: UnsafeMutablePointer<Float>? = nil, threads: Int
+    negativeThreshold: Float, threads: Int
   ) {
     let (pixels, classes) = (Int64(pixelCount), Int64(classCount))
     meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
@@ -55,9 +55,27 @@ package struct Prediction: Sendable, Equatable {
           unsafe d3k_predict(
             Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0,
             negativeThreshold, labels.baseAddress, confidence.baseAddress, negatives.baseAddress,
-            probabilities, &masses, &scratch)
+            nil, &masses, &scratch)
         }
       }
     }
+  }
+
+  /// Scores → probabilities alone, both channels last.
+  ///
+  /// - Parameters:
+  ///   - scores: one pixel after the other.
+  ///   - stride: floats from one pixel to the next.
+  ///   - shape: 1×C×h×w.
+  ///   - probabilities: receives them, densely.
+  ///   - scratch: as much as the losses of as many pixels and classes take.
+  ///   - threads: of the one pool.
+  static func soften(
+    scores: UnsafePointer<Float>, stride: Int, shape: Shape,
+    into probabilities: UnsafeMutablePointer<Float>, scratch: Arena, threads: Int
+  ) {
+    _ = unsafe d3k_predict(
+      Int32(threads), scores, Int64(stride), Int64(shape[2] * shape[3]), Int64(shape[1]), 0, 0,
+      nil, nil, nil, probabilities, nil, scratch.pointer(at: 0))
   }
 }

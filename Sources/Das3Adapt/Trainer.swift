@@ -250,25 +250,34 @@ package final class Trainer {
 
 /// The same network, predicting.
 extension Trainer {
-  /// Labels, probabilities and marks of the loaded frame, by the weights as they are now; moves no
-  /// statistics.
+  /// Labels, their probabilities and marks of the loaded frame, by the weights as they are now; moves
+  /// no statistics.
   ///
   /// - Parameters:
   ///   - prediction: receives them.
   ///   - negativeThreshold: probability below which a class is marked.
-  ///   - probabilities: receives those of all classes, channels last; nil = not wanted.
-  package func predict(
-    into prediction: inout Prediction, negativeThreshold: Float,
-    probabilities: UnsafeMutablePointer<Float>? = nil
-  ) {
+  package func predict(into prediction: inout Prediction, negativeThreshold: Float) {
+    let scores = runAlone()
+    unsafe prediction.fill(
+      scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
+      negativeThreshold: negativeThreshold, threads: executor.options.threads)
+  }
+
+  /// Probabilities of all classes, channels last, of the loaded frame; moves no statistics.
+  package func predict(probabilities: UnsafeMutablePointer<Float>) {
+    let scores = runAlone()
+    unsafe Prediction.soften(
+      scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
+      shape: scores.shape, into: probabilities, scratch: scratch,
+      threads: executor.options.threads)
+  }
+
+  /// A forward pass that no training follows.
+  private func runAlone() -> Plan.View {
     let statistics = statistics
     networkTime += clock.measure(executor.run)
     self.statistics = statistics
-    let scores = executor.plan.outputs[0]
-    unsafe prediction.fill(
-      scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
-      negativeThreshold: negativeThreshold, probabilities: probabilities,
-      threads: executor.options.threads)
+    return executor.plan.outputs[0]
   }
 
   /// Swaps the weights with those of `other`, which is as long.

@@ -28,26 +28,4 @@ struct HeaderTests {
       input: "#include \"das3.h\"\n")
     #expect(result.status == 0, "\(result.output)")
   }
-
-  @Test(
-    "fields that callers count on lie where they lay",
-    .enabled(if: Program.path("gcc") != nil, "there is no gcc on the PATH"))
-  func layout() throws {
-    let compiler = try #require(Program.path("gcc"))
-    let result = try Program(
-      compiler, ["-std=c11"] + Self.warnings + ["-I", Self.folder, "-x", "c", "-"],
-      input: """
-        #include "das3.h"
-        #define AT(type, field, offset) _Static_assert(offsetof(type, field) == offset, #field);
-        AT(das3_image, data, 0) AT(das3_image, width, 8) AT(das3_image, height, 12)
-        AT(das3_image, stride_bytes, 16) AT(das3_image, format, 24)
-        AT(das3_model_options, struct_size, 0) AT(das3_model_options, metadata_json, 8)
-        AT(das3_model_options, max_bytes, 24) AT(das3_model_options, external_directory, 48)
-        AT(das3_segmenter_options, threads, 4) AT(das3_segmenter_options, memory_limit, 24)
-        AT(das3_segmentation, labels, 8) AT(das3_segmentation, probabilities, 32)
-        AT(das3_evaluation, miou, 8) AT(das3_evaluation, iou, 32)
-
-        """)
-    #expect(result.status == 0, "\(result.output)")
-  }
 }

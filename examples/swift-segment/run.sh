@@ -20,4 +20,4 @@ git -C "$world/libdas3" tag 0.1.0
 options="--package-path $world/client --security-path $world/security"
 swift package $options config set-mirror \
   --original https://example.org/libdas3.git --mirror "file://$world/libdas3"
-swift run $options swift-segment examples/street/street.onnx examples/c-segment/street.ppm
+swift run $options swift-segment examples/street/street.onnx examples/street/dusk.yuyv

@@ -119,9 +119,9 @@ final class Propagation: Stage {
     defer { bench.trainer.exchangeWeights(with: teacher) }
     let threshold = bench.settings.negativeThreshold
     try bench.load(i)
-    unsafe bench.trainer.predict(into: &first, negativeThreshold: threshold)
+    bench.trainer.predict(into: &first, negativeThreshold: threshold)
     try bench.load(j)
-    unsafe bench.trainer.predict(into: &second, negativeThreshold: threshold)
+    bench.trainer.predict(into: &second, negativeThreshold: threshold)
   }
 
   private func addCrossEntropy(_ shown: [UInt8], weight: Float, _ scale: Float)

@@ -94,16 +94,14 @@ final class Workbench {
     try load(frame)
     let threshold = settings.negativeThreshold
     guard probabilities.count == 2 else {
-      return unsafe trainer.predict(into: &prediction, negativeThreshold: threshold)
+      return trainer.predict(into: &prediction, negativeThreshold: threshold)
     }
     let (straight, mirrored) = unsafe (
       probabilities[0].pointer(at: 0), probabilities[1].pointer(at: 0)
     )
-    unsafe trainer.predict(
-      into: &prediction, negativeThreshold: threshold, probabilities: straight)
+    unsafe trainer.predict(probabilities: straight)
     try load(frame, Look(isMirrored: true))
-    unsafe trainer.predict(
-      into: &prediction, negativeThreshold: threshold, probabilities: mirrored)
+    unsafe trainer.predict(probabilities: mirrored)
     let shape = trainer.scoreShape
     unsafe d3k_blend_flipped(
       Int32(threads), straight, mirrored, Int64(shape[2]), Int64(shape[3]), Int64(shape[1]))

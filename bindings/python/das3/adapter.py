@@ -273,7 +273,8 @@ class Adapter(Handle):
 
         progress  True for a bar (by tqdm, where that is installed), or a function that is called
                   after every step and every frame that gets labels: what it raises comes out here
-                  after the step, and a true result pauses the run until it is called again.
+                  after the step, and a true result pauses the run until it is called again: for
+                  a snapshot on the way, say.
         """
         if progress is True:
             with progress_bar() as bar:

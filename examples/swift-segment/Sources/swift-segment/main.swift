@@ -1,12 +1,12 @@
-// A network and a PPM image of 160×120 pixels in, the class numbers seen in it out.
+// A network and a raw YUYV frame of 160×120 pixels in, the class numbers seen in it out.
 import CDas3
 import Foundation
 
-let file = try Data(contentsOf: URL(filePath: CommandLine.arguments[2])).suffix(160 * 120 * 3)
+let file = try Data(contentsOf: URL(filePath: CommandLine.arguments[2])).prefix(160 * 120 * 2)
 let pixels = Data(file) as NSData
 var labels = [UInt8](repeating: 255, count: 160 * 120)
 var (model, segmenter): (OpaquePointer?, OpaquePointer?) = (nil, nil)
-var image = das3_image(data: pixels.bytes, width: 160, height: 120, stride_bytes: 0, format: 1)
+var image = das3_image(data: pixels.bytes, width: 160, height: 120, stride_bytes: 0, format: 7)
 let done = labels.withUnsafeMutableBufferPointer { labels in
   var result = das3_segmentation()
   (result.struct_size, result.labels) = (

@@ -138,11 +138,8 @@ ruff check
 (cd bindings/python && python -m mypy)
 env -u LD_LIBRARY_PATH python -m pytest -q -p no:cacheprovider bindings/python/tests
 
-step the example of the README in fresh Python environments
-awk '/^```python$/ { code = 1; next } /^```$/ { code = 0 } code' README.md >build/check/readme.py
-bindings/python/try.sh build/check/readme.py
-
-step examples/python-adapt
+step examples/python-adapt, its quick start in fresh environments
+bindings/python/try.sh examples/python-adapt/quick_start.py
 python examples/python-adapt/adapt.py --output build/check/python-adapt
 
 step examples/swift-segment, against a released version

@@ -96,7 +96,7 @@ bash -n "$prefix/share/bash-completion/completions/das3-run"
 
 # Runs a command as somebody who has that prefix and a few examples: no Swift, no checkout.
 mkdir "$clean"
-cp -r examples/street examples/c-segment examples/cpp-adapt-while-driving "$clean"
+cp -r examples/street examples/*-segment examples/*-adapt* "$clean"
 rm -rf "$clean"/*/build
 stranger() { env -i -C "$clean" PATH=/usr/bin:/bin OMP_WAIT_POLICY=passive "$@"; }
 
@@ -105,11 +105,6 @@ stranger make -C c-segment run PREFIX="$prefix"
 # Their chroma has other resolutions: 5 % of the pixels may have other labels.
 cmp -l "$clean/c-segment/build/yuyv.pgm" "$clean/c-segment/build/nv12.pgm" |
   awk 'END { print NR, "of 76800 differ"; exit NR > 3840 }'
-if [ -d ../shared/camvid ]; then
-  ls ../shared/camvid/val/*.png | head -n 2 | xargs python Tests/raw_frames.py nv12 480x360 |
-    stranger c-segment/build/c-segment "$PWD/../shared/models/espnet_camvid.onnx" nv12 480x360 |
-    wc -c
-fi
 
 step examples/c-segment under memcheck and AddressSanitizer
 # Threads of libgomp are still there at the end, and what they hold: "possibly lost".
@@ -141,6 +136,24 @@ env -u LD_LIBRARY_PATH python -m pytest -q -p no:cacheprovider bindings/python/t
 step examples/python-adapt, its quick start in fresh environments
 bindings/python/try.sh examples/python-adapt/quick_start.py
 python examples/python-adapt/adapt.py --output build/check/python-adapt
+
+step the examples on real frames, with the installed library
+if [ -d ../shared/camvid ]; then
+  models=$(cd ../shared/models && pwd)
+  mkdir "$clean/frames" "$clean/truth"
+  for frame in $(ls ../shared/camvid/val | head -n 4); do
+    cp "../shared/camvid/val/$frame" "$clean/frames"
+    cp "../shared/camvid/val_labels/$frame" "$clean/truth"
+  done
+  python Tests/raw_frames.py nv12 480x360 "$clean"/frames/* |
+    stranger c-segment/build/c-segment "$models/espnet_camvid.onnx" nv12 480x360 | wc -c
+  python Tests/raw_frames.py yuyv 240x176 "$clean"/frames/* >"$clean/frames.yuyv"
+  stranger cmake/adapt-while-driving "$models/espnet_q8_dynamic.onnx" 240x176 frames.yuyv cpp.onnx
+  stranger DAS3_LIBRARY="$prefix/lib64/libdas3.so.0" "$venv/bin/python" python-adapt/adapt.py \
+    --model "$models/espnet_camvid.onnx" --frames frames --truth truth --output python
+else
+  echo "no shared data beside the checkout: skipped"
+fi
 
 step examples/swift-segment, against a released version
 examples/swift-segment/run.sh

@@ -54,7 +54,8 @@ done
 
 step das3.hpp reaches every function of das3.h
 mkdir -p build/check/saved
-sed -n '/^symbols/,/^constants/s/^  //p' Tests/abi.txt | while read -r function; do
+# The _init functions are macros there, which call those with a size.
+sed -n '/^symbols/,/^constants/{s/_init_sized$/_init/;s/^  //p}' Tests/abi.txt | while read -r function; do
   grep -qw "$function" include/das3.hpp || { echo "not $function"; exit 1; }
 done
 g++ -std=c++17 -O1 $WARNINGS -Iinclude Tests/Clients/wrapper.cpp -Lbuild -ldas3 \

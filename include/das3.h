@@ -187,8 +187,13 @@ typedef struct das3_parameter {
   const char *name;     /* of the ONNX value; lent by the model                             */
 } das3_parameter;
 
-/** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
+/** Fills in the defaults and struct_size. NULL is ignored. In C and C++ the macro below says how far
+ *  the struct goes that you were compiled with, and no byte behind it is written; without it the
+ *  function writes the struct of the library's own version.                          Since 0.1 */
 DAS3_API void das3_model_options_init(das3_model_options *options);
+DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_t struct_size);
+#define das3_model_options_init(options) \
+  das3_model_options_init_sized(options, (uint32_t)sizeof(das3_model_options))
 
 /** Loads an ONNX file (opset 9 to 21, IR up to 10).
  *  out      receives the model; NULL after a failure.
@@ -311,8 +316,11 @@ typedef struct das3_segmenter_info {
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_segmenter_info;
 
-/** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
+/** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
 DAS3_API void das3_segmenter_options_init(das3_segmenter_options *options);
+DAS3_API void das3_segmenter_options_init_sized(das3_segmenter_options *options, uint32_t struct_size);
+#define das3_segmenter_options_init(options) \
+  das3_segmenter_options_init_sized(options, (uint32_t)sizeof(das3_segmenter_options))
 
 /** Prepares a model for frames: plan, memory, weights in the layout of the kernels.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names the node that does not fit
@@ -531,8 +539,11 @@ typedef struct das3_teacher {
 /** Follows das3_adapter_run; a result other than 0 pauses it. */
 typedef int32_t (*das3_progress)(const das3_adapter_report *report, void *payload);
 
-/** Fills in the defaults and struct_size. NULL is ignored.                           Since 0.1 */
+/** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
 DAS3_API void das3_adapter_options_init(das3_adapter_options *options);
+DAS3_API void das3_adapter_options_init_sized(das3_adapter_options *options, uint32_t struct_size);
+#define das3_adapter_options_init(options) \
+  das3_adapter_options_init_sized(options, (uint32_t)sizeof(das3_adapter_options))
 
 /** Prepares a model for training: gradients of every operator on the way to a trained parameter,
  *  one plan for both passes, all memory (where the size is known; else with the first frame).

@@ -9,6 +9,13 @@ public func das3_adapter_options_init(_ options: UnsafeMutablePointer<das3_adapt
 }
 
 @c @implementation
+public func das3_adapter_options_init_sized(
+  _ options: UnsafeMutablePointer<das3_adapter_options>?, _ structSize: UInt32
+) {
+  unsafe VersionedStruct.fill(options, with: AdapterRequest.defaults, structSize)
+}
+
+@c @implementation
 public func das3_adapter_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
   _ options: UnsafePointer<das3_adapter_options>?

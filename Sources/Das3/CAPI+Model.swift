@@ -59,6 +59,13 @@ public func das3_model_options_init(_ options: UnsafeMutablePointer<das3_model_o
 }
 
 @c @implementation
+public func das3_model_options_init_sized(
+  _ options: UnsafeMutablePointer<das3_model_options>?, _ structSize: UInt32
+) {
+  unsafe VersionedStruct.fill(options, with: defaultModelOptions(), structSize)
+}
+
+@c @implementation
 public func das3_model_load(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ path: UnsafePointer<CChar>?,
   _ options: UnsafePointer<das3_model_options>?

@@ -23,6 +23,13 @@ public func das3_segmenter_options_init(_ options: UnsafeMutablePointer<das3_seg
 }
 
 @c @implementation
+public func das3_segmenter_options_init_sized(
+  _ options: UnsafeMutablePointer<das3_segmenter_options>?, _ structSize: UInt32
+) {
+  unsafe VersionedStruct.fill(options, with: defaultSegmenterOptions(), structSize)
+}
+
+@c @implementation
 public func das3_segmenter_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
   _ options: UnsafePointer<das3_segmenter_options>?

@@ -47,6 +47,21 @@ enum VersionedStruct {
     return result
   }
 
+  /// Writes defaults into a struct that holds nothing yet, as much as fits; what this library does
+  /// not know of it becomes 0.
+  static func fill<Struct>(
+    _ pointer: UnsafeMutablePointer<Struct>?, with defaults: Struct, _ structSize: UInt32
+  ) {
+    guard let pointer = unsafe pointer else { return }
+    let target = unsafe UnsafeMutableRawBufferPointer(start: pointer, count: Int(structSize))
+    unsafe target.initializeMemory(as: UInt8.self, repeating: 0)
+    unsafe withUnsafeBytes(of: defaults) { bytes in
+      unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(target.count)))
+    }
+    guard target.count >= MemoryLayout<UInt32>.size else { return }
+    unsafe target.storeBytes(of: structSize, as: UInt32.self)
+  }
+
   /// Writes `value` into the caller's struct, as much as fits; its struct_size stays.
   static func write<Struct>(
     _ value: Struct, to pointer: UnsafeMutablePointer<Struct>?, _ name: String

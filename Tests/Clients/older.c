@@ -19,17 +19,10 @@
   memset(&name, 0xAB, sizeof name)
 #define SIZED(name) ((name).value.struct_size = sizeof(name).value, &(name).value)
 
-/* The defaults as far as this program's struct goes. A library of its own version would have
- * written no more; this one is given the room. */
-#define DEFAULTS(type, name)                                                    \
-  union {                                                                       \
-    type value;                                                                 \
-    unsigned char room[1024];                                                   \
-  } name;                                                                       \
-  memset(&name, 0, sizeof name);                                                \
-  type##_init(&name.value);                                                     \
-  memset(name.room + sizeof name.value, 0xFF, sizeof name - sizeof name.value); \
-  name.value.struct_size = sizeof name.value
+#define DEFAULTS(type, name) \
+  GUARDED(type, name);       \
+  type##_init(&name.value);  \
+  intact(name.behind, #type)
 
 static void check(das3_status status) {
   if (status == DAS3_OK) return;

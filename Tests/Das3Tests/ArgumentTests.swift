@@ -85,6 +85,7 @@ struct ArgumentTests {
     das3_evaluator_free(nil)
     das3_model_options_init(nil)
     das3_segmenter_options_init(nil)
+    das3_segmenter_options_init_sized(nil, 8)
     #expect(das3_set_log_callback(nil, 0, nil) == DAS3_OK)
   }
 

@@ -24,7 +24,7 @@ def sized(struct: type[_Struct]) -> _Struct:
 def with_options(struct: type[_Struct], options: Mapping[str, Any]) -> _Struct:
     """The defaults of the library with these options in their place."""
     raw = struct()
-    getattr(library, f"{struct.__name__}_init")(ctypes.byref(raw))
+    getattr(library, f"{struct.__name__}_init_sized")(ctypes.byref(raw), ctypes.sizeof(raw))
     names = [field[0] for field in struct._fields_ if field[0] != "struct_size"]
     for option, value in options.items():
         name = option.rstrip("_")  # `lambda_`: the other name is a keyword of Python

@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import sys
 import typing
 
 import das3
@@ -134,6 +135,21 @@ def test_options_are_those_of_the_header(name):
             assert hint == "float", field
         else:
             assert hint in ("int", "bool") or issubclass(getattr(das3, hint), int), field
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_defaults_fill_as_much_as_fits(name):
+    struct = getattr(_ffi, name)
+    whole = struct()
+    getattr(_ffi.library, f"{name}_init")(ctypes.byref(whole))
+    assert whole.struct_size == ctypes.sizeof(struct)
+    for size in 0, 4, 13, ctypes.sizeof(struct):
+        room = struct.from_buffer(bytearray(b"\xab" * ctypes.sizeof(struct)))
+        getattr(_ffi.library, f"{name}_init_sized")(ctypes.byref(room), size)
+        expected = bytearray(b"\xab" * ctypes.sizeof(struct))
+        expected[:size] = bytes(whole)[:size]
+        expected[:4] = size.to_bytes(4, sys.byteorder) if size else expected[:4]
+        assert bytes(room) == bytes(expected)
 
 
 @pytest.mark.parametrize(

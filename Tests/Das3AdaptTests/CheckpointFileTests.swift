@@ -22,6 +22,7 @@ struct CheckpointFileTests {
   private func run() throws -> Adaptation {
     var settings = AdaptationSettings(
       execution: ExecutionOptions(threads: 1), height: 16, width: 16)
+    settings.rule = .adamW
     settings.a.steps = 4
     settings.b.steps = 8
     settings.c.steps = 4

@@ -61,6 +61,8 @@ package final class Executor {
   private let kernels: [Kernel]
   private let forwardKernels: [Kernel]
   private let backwardKernels: [Kernel]
+  /// Forward and backward.
+  private var passCount = 0
 
   /// Takes all memory; `setWeights` must follow.
   ///
@@ -130,9 +132,11 @@ package final class Executor {
   private func run(_ kernels: [Kernel]) {
     let start = Self.milliseconds
     for kernel in kernels { kernel.run() }
+    passCount += 1
     // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait
-    // for busy processors; to those of heavy networks shorter waits make no difference.
-    if options.threads > 1, 2 * (Self.milliseconds - start) > kernels.count {
+    // for busy processors; to those of heavy networks shorter waits make no difference. The first
+    // pass of each kind takes its memory and makes code, which says nothing of processors.
+    if options.threads > 1, passCount > 2, 2 * (Self.milliseconds - start) > kernels.count {
       d3k_share_processors()
     }
   }

@@ -143,7 +143,7 @@ package final class Adaptation {
     report.gradientNorm = step.gradientNorm
     report.learningRate = Double(step.rates.first ?? 0)
     report.isStoppedEarly =
-      recipe.drift > 0 && 1 - position.agreement > Self.mostDrift * recipe.drift
+      recipe.isBounded && 1 - position.agreement > Self.mostDrift * recipe.drift
       && position.step < recipe.stepCount
     report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
     if report.isStageDone {
@@ -220,7 +220,9 @@ package final class Adaptation {
     case .propagation: stage = try Propagation(bench, number: number, memory)
     case .supervised: stage = Supervised(bench, number: number, memory)
     }
-    gauge = recipe.drift > 0 ? try AgreementGauge(bench, start: memory.start) : nil
+    gauge =
+      recipe.isPaced || recipe.isBounded
+      ? try AgreementGauge(bench, start: memory.start) : nil
     restored = nil
     self.stage = stage
     return stage

@@ -134,6 +134,8 @@ struct Recipe {
   var drift = 0.0
   /// The rate follows the drift.
   var isPaced = false
+  /// Half as many pixels again end the stage.
+  var isBounded = false
 }
 
 extension AdaptationSettings {
@@ -150,12 +152,9 @@ extension AdaptationSettings {
       rate: rate(a, rule))
     switch method {
     case .das3:
-      var recipes = stages.filter { $0 != .a || !hasTeacher }.map { self.recipe($0, frameCount) }
-      // A student is to leave its own labels for those of its teacher.
-      for index in recipes.indices where hasTeacher && recipes[index].letter == .b {
-        recipes[index].drift = 0
+      return stages.filter { $0 != .a || !hasTeacher }.map {
+        self.recipe($0, frameCount, hasTeacher: hasTeacher)
       }
-      return recipes
     case .bn:
       recipe.kind = .statistics
       recipe.stepCount = stepCount(a, default: frameCount, frameCount)
@@ -171,7 +170,7 @@ extension AdaptationSettings {
     return [recipe]
   }
 
-  private func recipe(_ letter: Letter, _ frameCount: Int) -> Recipe {
+  private func recipe(_ letter: Letter, _ frameCount: Int, hasTeacher: Bool) -> Recipe {
     let (kind, extent, defaultCount): (Recipe.Kind, Extent, Int) =
       switch letter {
       case .a: (.alignment, a, 160)
@@ -183,7 +182,9 @@ extension AdaptationSettings {
       kind: kind, letter: letter, trainsClassifier: letter != .a,
       stepCount: stepCount(extent, default: defaultCount, frameCount), rule: rule,
       rate: rate(extent, rule), drift: extent.drift,
-      isPaced: extent.rate == nil && rule != .sgd && extent.drift > 0)
+      isPaced: extent.rate == nil && rule != .sgd && extent.drift > 0,
+      // A student is to leave its own labels for those of its teacher, however many they are.
+      isBounded: extent.drift > 0 && !(letter == .b && hasTeacher))
     switch letter {
     case .a:
       recipe.losses.focalEntropy = alpha

@@ -103,6 +103,28 @@ struct TeacherTests {
     #expect(after > before + 0.2, "\(before), \(after)")
   }
 
+  @Test("rates that follow the drift do so with a teacher too, and no drift ends (b)")
+  func drift() {
+    for drift in [0.5, 1e-6] {
+      let student = student {
+        $0.optimizer = Int32(DAS3_OPTIMIZER_ADAMW.rawValue)
+        $0.drift_b = drift
+      }
+      let teacher = teacher(Self.probabilities)
+      #expect(teacher.set(in: student) == DAS3_OK)
+      var (rates, endedEarly) = ([Double](), false)
+      let status = student.run { report in
+        guard report.stage == 0x62, report.labelling == 0 else { return true }
+        rates.append(report.learning_rate)
+        endedEarly = endedEarly || report.stopped_early != 0
+        return true
+      }
+      #expect(status == DAS3_OK && rates.count == 32 && !endedEarly)
+      let isRising = zip(rates, rates.dropFirst()).contains { $0 < $1 }
+      #expect(isRising == (drift > 0.1), "\(rates)")
+    }
+  }
+
   @Test("classes are matched by their names, whatever their order")
   func names() {
     let order = [3, 0, 4, 1, 2]

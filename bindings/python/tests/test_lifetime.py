@@ -208,6 +208,30 @@ def test_messages_and_what_their_receiver_raises():
         das3.set_log_callback(receive, 7)
 
 
+@pytest.mark.parametrize("order", ["das3 torch onnxruntime", "onnxruntime torch das3"])
+def test_other_packages_with_cxx_libraries_can_be_imported_before_and_after(order):
+    for name in order.split():
+        pytest.importorskip(name)
+    run_python(f"""
+        import importlib
+        import numpy as np
+        for name in {order.split()}:
+            module = importlib.import_module(name)
+            if name == "das3":
+                model = module.Model({str(STREET / "street.onnx")!r})
+                frame = np.zeros((56, 72, 3), np.uint8)
+                assert module.Segmenter(model).run(frame).labels.shape == (56, 72)
+                try:
+                    module.Model.from_bytes(b"\\x08\\x07 not a network")
+                except module.FormatError:
+                    pass
+            elif name == "torch":
+                module.ones(2, 2) @ module.ones(2, 2)
+            else:
+                module.InferenceSession({str(STREET / "street.onnx")!r})
+        """)
+
+
 def run_python(code):
     lines = code.strip("\n").splitlines()
     indent = len(lines[0]) - len(lines[0].lstrip())

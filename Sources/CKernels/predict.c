@@ -6,8 +6,8 @@
 #include "loss_block.h"
 
 typedef struct prediction {
-  const float *z;
-  int64_t z_stride, pixels, classes, band;
+  const float *z, *mirrored;
+  int64_t z_stride, pixels, width, classes, band;
   int32_t is_probability, has_masses;
   float negative_threshold, inverse_log;
   uint8_t *labels, *negatives;
@@ -48,6 +48,16 @@ D3K_INLINE void soften_all(block *b, int64_t classes, float inverse_log) {
   }
 }
 
+/* Probabilities in b->e -> their mean with those of the mirror image. `q` is the last pixel of what
+ * the first `count` of them look like there. */
+D3K_INLINE void blend(block *b, const float *q, int64_t count, int64_t classes) {
+  d3k_gather16(q, -classes, count, classes, b->d, 16);
+  for (int64_t c = 0; c < classes; c++) {
+    float *e = b->e + c * 16;
+    d3k_store16(e, (d3k_load16(e) + d3k_load16(b->d + c * 16)) * 0.5f);
+  }
+}
+
 /* Marks the classes below the threshold, of pixels that are numbers. */
 D3K_INLINE void write_negatives(const block *b, int64_t count, int64_t classes, float threshold,
                                 uint8_t *out) {
@@ -79,17 +89,21 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
     memset(out, 0, (size_t)(1 + classes) * sizeof(double));
     const int64_t last = d3k_min(j->pixels, (band + 1) * j->band);
     double sums[16] = {0};
-    for (int64_t n = band * j->band, turn = 1; n < last; n += 16, turn++) {
-      const int64_t count = d3k_min(16, last - n);
+    for (int64_t n = band * j->band, turn = 1, count; n < last; n += count, turn++) {
+      const int64_t x = n % j->width;
+      count = d3k_min(d3k_min(16, last - n), j->width - x);
       const float *z = j->z + n * j->z_stride;
       int32_t is_number[16] = {0};
       if (j->is_probability) {
         d3k_gather16(z, j->z_stride, count, classes, b.e, 16);
-        weigh(&b, classes, j->inverse_log);
       } else {
         d3k_gather16(z, j->z_stride, count, classes, b.d, 16);
         soften_all(&b, classes, j->inverse_log);
       }
+      if (j->mirrored) {
+        blend(&b, j->mirrored + (n - x + j->width - 1 - x) * classes, count, classes);
+      }
+      if (j->is_probability || j->mirrored) weigh(&b, classes, j->inverse_log);
       for (int64_t i = 0; i < count; i++) {
         is_number[i] = b.h[i] >= 0.f;
         sums[i] += is_number[i] ? (double)b.h[i] : 1.;
@@ -100,7 +114,7 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
         D3K_VECTOR
         for (int64_t i = 0; i < 16; i++) q[c * 16 + i] += is_number[i] ? b.e[c * 16 + i] : 0.f;
       }
-      if (turn % FLUSH == 0 || n + 16 >= last) flush(q, out + 1, classes);
+      if (turn % FLUSH == 0 || n + count == last) flush(q, out + 1, classes);
       if (j->negatives) {
         write_negatives(&b, count, classes, j->negative_threshold, j->negatives + n * bytes);
       }
@@ -118,13 +132,15 @@ size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes) {
 }
 
 double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                   int64_t classes, int32_t is_probability, float negative_threshold,
-                   uint8_t *labels, float *confidence, uint8_t *negatives, float *probabilities,
-                   double *masses, void *scratch) {
+                   int64_t classes, int32_t is_probability, const float *mirrored, int64_t width,
+                   float negative_threshold, uint8_t *labels, float *confidence, uint8_t *negatives,
+                   float *probabilities, double *masses, void *scratch) {
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return 0;
   prediction j = {.z = z,
+                  .mirrored = mirrored,
                   .z_stride = z_stride,
                   .pixels = pixels,
+                  .width = mirrored ? width : pixels,
                   .classes = classes,
                   .band = d3k_pixel_band(pixels),
                   .is_probability = is_probability,
@@ -146,40 +162,4 @@ double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pi
     for (int64_t c = 0; masses && c < classes; c++) masses[c] += own[1 + c];
   }
   return sum / (double)pixels;
-}
-
-typedef struct blend {
-  float *p;
-  const float *q;
-  int64_t width, classes;
-} blend;
-
-/* p = (p + q) / 2. */
-D3K_INLINE void average_line(float *p, const float *q, int64_t count) {
-  int64_t i = 0;
-  for (; i + 16 <= count; i += 16) {
-    d3k_store16(p + i, (d3k_load16(p + i) + d3k_load16(q + i)) * 0.5f);
-  }
-  for (; i + 4 <= count; i += 4) {
-    d3k_store4(p + i, (d3k_load4(p + i) + d3k_load4(q + i)) * 0.5f);
-  }
-  for (; i < count; i++) p[i] = (p[i] + q[i]) * 0.5f;
-}
-
-D3K_CLONES
-static void blend_rows(void *context, int64_t begin, int64_t end) {
-  const blend *j = context;
-  for (int64_t row = begin; row < end; row++) {
-    float *p = j->p + row * j->width * j->classes;
-    const float *q = j->q + (row + 1) * j->width * j->classes;
-    for (int64_t x = 0; x < j->width; x++) {
-      average_line(p + x * j->classes, q - (x + 1) * j->classes, j->classes);
-    }
-  }
-}
-
-void d3k_blend_flipped(int32_t threads, float *p, const float *q, int64_t height, int64_t width,
-                       int64_t classes) {
-  blend j = {p, q, width, classes};
-  d3k_parallel(d3k_threads_for(threads, height * width * classes), height, blend_rows, &j);
 }

@@ -13,14 +13,14 @@ final class AgreementGauge {
   private let bench: Workbench
   private let frames: [Int]
   private var labels: [[UInt8]] = []
-  private var prediction: Prediction
+  private let pixelCount: Int
 
   /// Frames spread over the set; labels by the weights `start`.
   init(_ bench: Workbench, start: [Float]) throws(Das3Error) {
     self.bench = bench
     let count = min(Self.frameCount, bench.frames.count)
     frames = (0..<count).map { $0 * bench.frames.count / count }
-    prediction = Prediction(shape: bench.trainer.scoreShape)
+    pixelCount = bench.trainer.scoreShape[2] * bench.trainer.scoreShape[3]
     try bench.withWeights(start) { () throws(Das3Error) in
       for frame in frames { labels.append(try label(frame)) }
     }
@@ -43,8 +43,8 @@ final class AgreementGauge {
   private func label(_ frame: Int) throws(Das3Error) -> [UInt8] {
     try bench.checkCancelled()
     try bench.load(frame)
-    bench.trainer.predict(
-      into: &prediction, negativeThreshold: bench.settings.negativeThreshold)
-    return prediction.labels
+    var labels = [UInt8](repeating: 0, count: pixelCount)
+    bench.trainer.predict(labels: &labels)
+    return labels
   }
 }

@@ -42,20 +42,21 @@ package struct Prediction: Sendable, Equatable {
   ///   - scores: one pixel after the other.
   ///   - stride: floats from one pixel to the next.
   ///   - isProbability: they are probabilities already.
+  ///   - mirrored: what `soften` made of the mirror image; the mean of both is then read.
   ///   - negativeThreshold: probability below which a class is marked.
   ///   - threads: of the one pool.
   package mutating func fill(
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
-    negativeThreshold: Float, threads: Int
+    mirrored: UnsafePointer<Float>? = nil, negativeThreshold: Float, threads: Int
   ) {
     let (pixels, classes) = (Int64(pixelCount), Int64(classCount))
     meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
       unsafe confidence.withUnsafeMutableBufferPointer { confidence in
         unsafe negatives.withUnsafeMutableBufferPointer { negatives in
           unsafe d3k_predict(
-            Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0,
-            negativeThreshold, labels.baseAddress, confidence.baseAddress, negatives.baseAddress,
-            nil, &masses, &scratch)
+            Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0, mirrored,
+            Int64(shape[3]), negativeThreshold, labels.baseAddress, confidence.baseAddress,
+            negatives.baseAddress, nil, &masses, &scratch)
         }
       }
     }
@@ -75,7 +76,24 @@ package struct Prediction: Sendable, Equatable {
     into probabilities: UnsafeMutablePointer<Float>, scratch: Arena, threads: Int
   ) {
     _ = unsafe d3k_predict(
-      Int32(threads), scores, Int64(stride), Int64(shape[2] * shape[3]), Int64(shape[1]), 0, 0,
-      nil, nil, nil, probabilities, nil, scratch.pointer(at: 0))
+      Int32(threads), scores, Int64(stride), Int64(shape[2] * shape[3]), Int64(shape[1]), 0, nil, 0,
+      0, nil, nil, nil, probabilities, nil, scratch.pointer(at: 0))
+  }
+
+  /// Scores, channels last → labels alone: those of `fill`, but 0 where a score is not a number.
+  ///
+  /// - Parameters:
+  ///   - scores: one pixel after the other.
+  ///   - stride: floats from one pixel to the next.
+  ///   - shape: 1×C×h×w.
+  ///   - labels: one a pixel.
+  ///   - threads: of the one pool.
+  static func label(
+    scores: UnsafePointer<Float>, stride: Int, shape: Shape, into labels: inout [UInt8],
+    threads: Int
+  ) {
+    unsafe d3k_label(
+      Int32(threads), scores, Int64(stride), Int64(shape[2]), Int64(shape[3]), Int64(shape[1]), 0,
+      nil, nil, &labels, nil, nil, nil, nil)
   }
 }

@@ -22,49 +22,27 @@ package final class PseudoLabels {
   /// No class counts more, or less than its inverse.
   private static let mostWeight = 4.0
 
-  /// Frames, and where their labels may lie.
-  package struct Place: Sendable {
-    package var frameCount: Int
-    /// Of the scores: 1×C×h×w.
-    package var shape: Shape
-    /// Bytes of memory for labels; what is beyond goes to disk.
-    package var memoryLimit: Int
-    package var directory: String?
-
-    package init(frameCount: Int, shape: Shape, memoryLimit: Int = .max, directory: String? = nil) {
-      self.frameCount = frameCount
-      self.shape = shape
-      self.memoryLimit = memoryLimit
-      self.directory = directory
-    }
-  }
-
   /// Makes the labels of every frame.
   ///
   /// - Cost: one prediction a frame, and three passes over 5 bytes a pixel.
   /// - Parameters:
-  ///   - place: what is labelled, and where the labels lie.
+  ///   - store: where they lie; labels that lay there are no more.
   ///   - share: of each class's pixels that keep their label (K).
   ///   - predict: fills in the prediction of a frame.
   /// - Throws: what `predict` throws; `.io` where the disk is full.
   package init(
-    _ place: Place, share: Double,
+    in store: LabelStore, share: Double,
     predict: (_ frame: Int, _ prediction: inout Prediction) throws(Das3Error) -> Void
   ) throws(Das3Error) {
-    var prediction = Prediction(shape: place.shape)
+    var prediction = Prediction(shape: store.shape)
     let pixelCount = prediction.pixelCount
-    records = try RecordStore(
-      recordCount: place.frameCount, byteCount: pixelCount + prediction.negatives.count,
-      memoryLimit: place.memoryLimit, directory: place.directory)
-    // Needed until the thresholds are known.
-    let confidences = try RecordStore(
-      recordCount: place.frameCount, byteCount: pixelCount * MemoryLayout<Float>.stride,
-      memoryLimit: place.memoryLimit - records.memoryByteCount, directory: place.directory)
-    var search = ClassThresholds.Search(classCount: place.shape[1], share: share)
+    let confidences = store.confidences
+    records = store.records
+    var search = ClassThresholds.Search(classCount: store.shape[1], share: share)
     var entropies: [Double] = []
-    var masses = [Double](repeating: 0, count: place.shape[1])
+    var masses = [Double](repeating: 0, count: store.shape[1])
     var counts = [Int](repeating: 0, count: 256)
-    for frame in 0..<place.frameCount {
+    for frame in 0..<store.frameCount {
       try predict(frame, &prediction)
       entropies.append(prediction.meanEntropy)
       for label in masses.indices { masses[label] += prediction.masses[label] }
@@ -76,7 +54,7 @@ package final class PseudoLabels {
     }
     search.endPass()
     while !search.isDone {
-      for frame in 0..<place.frameCount {
+      for frame in 0..<store.frameCount {
         try records.read(into: &prediction.labels, from: frame)
         try confidences.read(into: &prediction.confidence, from: frame)
         search.add(prediction.labels, prediction.confidence)
@@ -89,13 +67,13 @@ package final class PseudoLabels {
       Float(min(max(mass / Double(max(1, count)), 1 / Self.mostWeight), Self.mostWeight))
     }
     var kept = 0
-    for frame in 0..<place.frameCount {
+    for frame in 0..<store.frameCount {
       try records.read(into: &prediction.labels, from: frame)
       try confidences.read(into: &prediction.confidence, from: frame)
       kept += thresholds.filter(&prediction)
       try records.write(prediction.labels, to: frame)
     }
-    coverage = Double(kept) / Double(max(1, place.frameCount * pixelCount))
+    coverage = Double(kept) / Double(max(1, store.frameCount * pixelCount))
   }
 
   /// Bytes held in memory.

@@ -255,20 +255,32 @@ extension Trainer {
   ///
   /// - Parameters:
   ///   - prediction: receives them.
+  ///   - mirrored: probabilities of the mirror image; the mean of both counts.
   ///   - negativeThreshold: probability below which a class is marked.
-  package func predict(into prediction: inout Prediction, negativeThreshold: Float) {
+  package func predict(
+    into prediction: inout Prediction, mirrored: Arena? = nil, negativeThreshold: Float
+  ) {
     let scores = runAlone()
     unsafe prediction.fill(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
-      negativeThreshold: negativeThreshold, threads: executor.options.threads)
+      mirrored: mirrored.map { unsafe $0.pointer(at: 0) }, negativeThreshold: negativeThreshold,
+      threads: executor.options.threads)
+  }
+
+  /// The labels alone of the loaded frame, one a pixel of the scores; moves no statistics.
+  package func predict(labels: inout [UInt8]) {
+    let scores = runAlone()
+    unsafe Prediction.label(
+      scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
+      shape: scores.shape, into: &labels, threads: executor.options.threads)
   }
 
   /// Probabilities of all classes, channels last, of the loaded frame; moves no statistics.
-  package func predict(probabilities: UnsafeMutablePointer<Float>) {
+  package func predict(probabilities: Arena) {
     let scores = runAlone()
     unsafe Prediction.soften(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
-      shape: scores.shape, into: probabilities, scratch: scratch,
+      shape: scores.shape, into: probabilities.pointer(at: 0), scratch: scratch,
       threads: executor.options.threads)
   }
 

@@ -129,7 +129,7 @@ struct AdaptationStepsTests {
     let trainer = try settings.trainer(of: model)
     trainer.setWeights(run.weights)
     let labels = try PseudoLabels(
-      PseudoLabels.Place(frameCount: 4, shape: Self.shape), share: 0.65
+      in: LabelStore(frameCount: 4, shape: Self.shape), share: 0.65
     ) { frame, prediction throws(Das3Error) in
       try frames.read(frame) { trainer.load($0) }
       trainer.predict(into: &prediction, negativeThreshold: 0.05)

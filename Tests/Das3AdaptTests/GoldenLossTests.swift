@@ -100,7 +100,7 @@ struct GoldenLossTests {
     let shape = Shape([1, 5, 6, 7])
     let probabilities = try GoldenFile("losses.fixed_prob").floats
     let labels = try PseudoLabels(
-      PseudoLabels.Place(frameCount: 1, shape: shape), share: 0.65
+      in: LabelStore(frameCount: 1, shape: shape), share: 0.65
     ) { _, prediction in
       probabilities.withUnsafeBufferPointer { values in
         guard let start = values.baseAddress else { return }

@@ -16,7 +16,8 @@ struct PredictionTests {
 
     init(
       _ scores: [Float], classes: Int, padding: Int = 0, isProbability: Bool = false,
-      threshold: Float = 0.05, threads: Int32 = 1
+      mirrored: (probabilities: [Float], width: Int)? = nil, threshold: Float = 0.05,
+      threads: Int32 = 1
     ) {
       let pixels = scores.count / classes
       labels = [UInt8](repeating: 77, count: pixels)
@@ -30,8 +31,8 @@ struct PredictionTests {
       }
       entropy = d3k_predict(
         threads, padded, Int64(classes + padding), Int64(pixels), Int64(classes),
-        isProbability ? 1 : 0, threshold, &labels, &confidence, &negatives, &probabilities,
-        &masses, &scratch)
+        isProbability ? 1 : 0, mirrored?.probabilities, Int64(mirrored?.width ?? 0), threshold,
+        &labels, &confidence, &negatives, &probabilities, &masses, &scratch)
     }
   }
 
@@ -98,10 +99,10 @@ struct PredictionTests {
     var scratch = Self.scratch(50, 7)
     let kind: Int32 = isProbability ? 1 : 0
     let entropy = d3k_predict(
-      1, scores, 7, 50, 7, kind, 0.05, &labels, nil, nil, nil, nil, &scratch)
+      1, scores, 7, 50, 7, kind, nil, 0, 0.05, &labels, nil, nil, nil, nil, &scratch)
     #expect(labels == all.labels && entropy == all.entropy)
     #expect(
-      d3k_predict(1, scores, 7, 50, 7, kind, 0.05, nil, nil, nil, nil, nil, &scratch)
+      d3k_predict(1, scores, 7, 50, 7, kind, nil, 0, 0.05, nil, nil, nil, nil, nil, &scratch)
         == all.entropy)
   }
 
@@ -157,21 +158,39 @@ struct PredictionTests {
     }
   }
 
-  @Test("blending takes the other image from right to left", arguments: [1, 3, 19, 22])
-  func blend(_ classes: Int) {
+  @Test(
+    "with the mirror image a pixel has the mean of the two that show it", arguments: [1, 3, 19, 22])
+  func mirrored(_ classes: Int) {
     let (height, width) = (40, 37)
     var random = SplitMix64(seed: 4)
-    let before = random.floats(height * width * classes)
-    let mirrored = random.floats(height * width * classes)
-    for threads: Int32 in [1, 2] {
-      var p = before
-      d3k_blend_flipped(threads, &p, mirrored, Int64(height), Int64(width), Int64(classes))
-      let isEqual = p.indices.allSatisfy { index in
-        let (pixel, c) = (index / classes, index % classes)
-        let other = pixel / width * width + width - 1 - pixel % width
-        return p[index] == (before[index] + mirrored[other * classes + c]) * 0.5
-      }
-      #expect(isEqual, "\(threads) threads")
+    let straight = Prediction(random.floats(height * width * classes, bound: 4), classes: classes)
+    let other = Prediction(random.floats(height * width * classes, bound: 4), classes: classes)
+    let mean = straight.probabilities.indices.map { index in
+      let (pixel, c) = (index / classes, index % classes)
+      let there = pixel / width * width + width - 1 - pixel % width
+      return (straight.probabilities[index] + other.probabilities[there * classes + c]) * 0.5
     }
+    let expected = Prediction(mean, classes: classes, isProbability: true)
+    for threads: Int32 in [1, 2] {
+      var found = Prediction(
+        straight.probabilities, classes: classes, padding: 3, isProbability: true,
+        mirrored: (other.probabilities, width), threads: threads)
+      for (a, b) in zip(found.masses, expected.masses) { #expect(abs(a - b) <= 1e-5 * b) }
+      #expect(abs(found.entropy - expected.entropy) <= 1e-6)
+      (found.masses, found.entropy) = (expected.masses, expected.entropy)
+      #expect(found == expected, "\(threads) threads")
+    }
+  }
+
+  @Test("scores with the mirror image are softened first")
+  func mirroredScores() {
+    let width = 21
+    var random = SplitMix64(seed: 5)
+    let scores = random.floats(9 * width * 5, bound: 4)
+    let other = Prediction(random.floats(scores.count, bound: 4), classes: 5).probabilities
+    let softened = Prediction(scores, classes: 5).probabilities
+    #expect(
+      Prediction(scores, classes: 5, mirrored: (other, width))
+        == Prediction(softened, classes: 5, isProbability: true, mirrored: (other, width)))
   }
 }

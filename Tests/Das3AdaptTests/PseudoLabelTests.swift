@@ -38,7 +38,7 @@ struct PseudoLabelTests {
 
   static func labels(_ frameCount: Int, share: Double, memoryLimit: Int) throws -> PseudoLabels {
     try PseudoLabels(
-      PseudoLabels.Place(frameCount: frameCount, shape: shape, memoryLimit: memoryLimit),
+      in: LabelStore(frameCount: frameCount, shape: shape, memoryLimit: memoryLimit),
       share: share
     ) { frame, prediction in prediction = Self.prediction(of: frame) }
   }
@@ -86,7 +86,7 @@ struct PseudoLabelTests {
   func unwritable() {
     #expect {
       _ = try PseudoLabels(
-        PseudoLabels.Place(
+        in: LabelStore(
           frameCount: 1, shape: Self.shape, memoryLimit: 0, directory: "/no/such/place"),
         share: 0.5
       ) { _, _ in }

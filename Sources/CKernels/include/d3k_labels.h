@@ -19,7 +19,9 @@ extern "C" {
 size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes);
 
 /** Predictions of pixels x classes scores, z_stride floats a pixel. is_probability: z sums to about
- *  1 already and is taken as it is. labels: the first class with the largest score; confidence: its
+ *  1 already and is taken as it is. mirrored: probabilities of the mirror image, dense, in rows of
+ *  `width` pixels; predicted is then the mean of both images, seen as the first; NULL = none.
+ *  labels: the first class with the largest score; confidence: its
  *  probability; negatives: marks of the classes below negative_threshold; probabilities: pixels x
  *  classes, dense, may be z; masses: the sum of each class's probabilities. Each output may be NULL.
  *  A pixel with a score that is not a number has no label, no marks, no mass, confidence 0 and
@@ -27,13 +29,9 @@ size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes);
  *  scratch: d3k_predict_scratch_bytes.
  *  Returns the mean over pixels of h, the entropy normalised by log C (C = 1: 0). */
 double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                   int64_t classes, int32_t is_probability, float negative_threshold,
-                   uint8_t *labels, float *confidence, uint8_t *negatives, float *probabilities,
-                   double *masses, void *scratch);
-
-/** p = (p + q mirrored along the width) / 2; both height x width x classes, dense. */
-void d3k_blend_flipped(int32_t threads, float *p, const float *q, int64_t height, int64_t width,
-                       int64_t classes);
+                   int64_t classes, int32_t is_probability, const float *mirrored, int64_t width,
+                   float negative_threshold, uint8_t *labels, float *confidence, uint8_t *negatives,
+                   float *probabilities, double *masses, void *scratch);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ final class Propagation: Stage {
 
   func prepare(_ step: Int) throws(Das3Error) {
     guard labels == nil else { return }
-    let made = try bench.makeLabels(start)
+    let made = try bench.makeLabels(start, in: bench.makeLabelStore())
     (easy, hard) = PseudoLabels.rank(made.entropies, share: bench.settings.easyShare)
     easy.sort()
     hard.sort()

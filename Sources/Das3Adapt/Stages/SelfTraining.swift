@@ -10,6 +10,8 @@ final class SelfTraining: Stage {
   private let stepsPerRound: Int
   private let firstStepCount: Int
   private let frames: [Int]
+  /// Made with the first labels.
+  private var store: LabelStore?
   private var labels: PseudoLabels?
   private var positives: [UInt8]
   private var negatives: [UInt8]
@@ -44,15 +46,17 @@ final class SelfTraining: Stage {
   }
 
   var labelCoverage: Double { labels?.coverage ?? 0 }
-  var byteCount: Int { labels?.memoryByteCount ?? 0 }
+  var byteCount: Int { store?.memoryByteCount ?? 0 }
 
   func prepare(_ step: Int) throws(Das3Error) {
     let wanted = round(of: step)
     guard labels == nil || wanted != round else { return }
     let anchor = wanted == round ? memory.anchor : bench.trainer.weights
-    // The old ones go first: there may not be memory for both.
     labels = nil
-    labels = try bench.makeLabels(anchor, byTeacher: wanted == 1 && bench.teacher != nil)
+    if store == nil { store = try bench.makeLabelStore() }
+    guard let store else { return }
+    labels = try bench.makeLabels(
+      anchor, in: store, byTeacher: wanted == 1 && bench.teacher != nil)
     memory.anchor = anchor
     round = wanted
   }

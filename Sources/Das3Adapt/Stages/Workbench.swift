@@ -13,8 +13,8 @@ final class Workbench {
   /// Told while labels are made: how many frames have theirs.
   var labelled: (Int) -> Void = { _ in }
   private let augmentation: Augmentation?
-  /// Probabilities of a frame and of its mirror image.
-  private let probabilities: [Arena]
+  /// Probabilities of a mirrored frame.
+  private let probabilities: Arena?
   /// The weights in training while others predict.
   private var setAside: [Float]?
 
@@ -32,9 +32,8 @@ final class Workbench {
         trainer.model, height: trainer.height, width: trainer.width,
         threads: settings.execution.threads)
       : nil
-    let count = trainer.scoreShape.elementCount
     probabilities =
-      settings.mirrors ? [try Arena(elementCount: count), try Arena(elementCount: count)] : []
+      settings.mirrors ? try Arena(elementCount: trainer.scoreShape.elementCount) : nil
   }
 
   var threads: Int { settings.execution.threads }
@@ -42,7 +41,7 @@ final class Workbench {
 
   /// Bytes beside the trainer, the frames and their labels.
   var byteCount: Int {
-    probabilities.reduce(augmentation?.byteCount ?? 0) { $0 + 4 * $1.elementCount }
+    (augmentation?.byteCount ?? 0) + 4 * (probabilities?.elementCount ?? 0)
   }
 
   func checkCancelled() throws(Das3Error) {
@@ -91,23 +90,16 @@ final class Workbench {
   /// What the network says of a frame: with `mirrors`, the mean of what it says of it and of its
   /// mirror image.
   func predict(_ frame: Int, into prediction: inout Prediction) throws(Das3Error) {
-    try load(frame)
-    let threshold = settings.negativeThreshold
-    guard probabilities.count == 2 else {
-      return trainer.predict(into: &prediction, negativeThreshold: threshold)
+    try frames.read(frame) { picture in
+      if let probabilities {
+        trainer.load(picture)
+        mirrorImage()
+        trainer.predict(probabilities: probabilities)
+      }
+      trainer.load(picture)
+      trainer.predict(
+        into: &prediction, mirrored: probabilities, negativeThreshold: settings.negativeThreshold)
     }
-    let (straight, mirrored) = unsafe (
-      probabilities[0].pointer(at: 0), probabilities[1].pointer(at: 0)
-    )
-    unsafe trainer.predict(probabilities: straight)
-    try load(frame, Look(isMirrored: true))
-    unsafe trainer.predict(probabilities: mirrored)
-    let shape = trainer.scoreShape
-    unsafe d3k_blend_flipped(
-      Int32(threads), straight, mirrored, Int64(shape[2]), Int64(shape[3]), Int64(shape[1]))
-    unsafe prediction.fill(
-      scores: straight, stride: classCount, isProbability: true, negativeThreshold: threshold,
-      threads: threads)
   }
 
   /// The weights in training, also while others predict.
@@ -127,15 +119,25 @@ final class Workbench {
     return try body()
   }
 
+  /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
+  /// allocators keep are memory too.
+  func makeLabelStore() throws(Das3Error) -> LabelStore {
+    let taken = trainer.byteCount + byteCount + frameByteCount
+    let limit =
+      settings.memoryLimit > 0
+      ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
+    return try LabelStore(
+      frameCount: frames.count, shape: trainer.scoreShape, memoryLimit: limit,
+      directory: settings.scratchDirectory)
+  }
+
   /// Labels of all frames by the network with the weights `anchor`, or by the teacher.
-  func makeLabels(_ anchor: [Float], byTeacher: Bool = false) throws(Das3Error) -> PseudoLabels {
+  func makeLabels(_ anchor: [Float], in store: LabelStore, byTeacher: Bool = false)
+    throws(Das3Error) -> PseudoLabels
+  {
     try withWeights(anchor) { () throws(Das3Error) in
-      try PseudoLabels(
-        PseudoLabels.Place(
-          frameCount: frames.count, shape: trainer.scoreShape, memoryLimit: labelMemory,
-          directory: settings.scratchDirectory),
-        share: settings.positiveShare
-      ) { frame, prediction throws(Das3Error) in
+      try PseudoLabels(in: store, share: settings.positiveShare) {
+        frame, prediction throws(Das3Error) in
         try checkCancelled()
         if byTeacher, let teacher {
           try frames.read(frame) { picture throws(Das3Error) in
@@ -158,13 +160,6 @@ final class Workbench {
 
   /// Bytes that frames take; set by their owner.
   var frameByteCount = 0
-
-  /// Half of what the limit leaves: code, stacks and what allocators keep are memory too.
-  private var labelMemory: Int {
-    guard settings.memoryLimit > 0 else { return RecordStore.largestMemory }
-    let taken = trainer.byteCount + byteCount + frameByteCount
-    return max(0, Int(clamping: settings.memoryLimit) - taken) / 2
-  }
 
   // MARK: Orders and chance
 

@@ -98,8 +98,9 @@ struct AdaptationStepsTests {
           case nil: [Double]()
           }
         #expect(found.count == values.count && report.step == index + 1)
-        // Labels of mixed frames are what the network itself says, so where two classes are alike
-        // rounding decides: oneDNN and OpenBLAS differ by 2 % in these losses and 5 % in the norms.
+        // Labels and masks of mixed frames are what the network itself says, so where two classes are
+        // alike rounding decides: PyTorch is 2 % to 156 % from its own losses, and 8 % to 41 % from
+        // its gradient norms (Tests/Golden/spread.py).
         let tolerances = report.letter == .c ? [0.01, 0.02, 0.06] : [0.01, 0.01, 0.01]
         for ((a, b), tolerance) in zip(zip(found, values), tolerances) {
           #expect(

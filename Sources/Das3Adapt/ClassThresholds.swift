@@ -45,7 +45,8 @@ package struct ClassThresholds: Sendable, Equatable {
     /// Of each class: the bits found so far, and the rank among the values that share them.
     private var found: [UInt32]
     private var ranks: [UInt64]
-    private var isEmpty: [Bool] = []
+    /// Values of each class, known after the first pass.
+    package private(set) var classCounts: [UInt64] = []
 
     package init(classCount: Int, share: Double) {
       self.classCount = classCount
@@ -62,6 +63,7 @@ package struct ClassThresholds: Sendable, Equatable {
     package mutating func add(_ labels: [UInt8], _ confidence: [Float]) {
       guard !isDone else { return }
       let (shift, width) = Self.digits[digit]
+      let mask = digit == 0 ? Int.max : width - 1
       // Of what was found already the values must have the same bits above this digit.
       let above = digit == 0 ? 32 : Self.digits[digit - 1].shift
       for index in labels.indices {
@@ -69,8 +71,7 @@ package struct ClassThresholds: Sendable, Equatable {
         guard label < classCount else { continue }
         let bits = min(max(confidence[index], 0), 1).bitPattern
         if above < 32, bits >> UInt32(above) != found[label] >> UInt32(above) { continue }
-        let place = Int(bits >> UInt32(shift)) % (digit == 0 ? .max : width)
-        counts[label * width + place] += 1
+        counts[label * width + Int(bits >> UInt32(shift)) & mask] += 1
       }
     }
 
@@ -82,7 +83,7 @@ package struct ClassThresholds: Sendable, Equatable {
         let row = counts[label * width..<(label + 1) * width]
         if digit == 0 {
           let count = row.reduce(0, +)
-          isEmpty.append(count == 0)
+          classCounts.append(count)
           ranks[label] = UInt64(max(0, share * Double(count)))
         }
         // From the largest value down.
@@ -103,7 +104,7 @@ package struct ClassThresholds: Sendable, Equatable {
     package var thresholds: ClassThresholds {
       ClassThresholds(
         values: (0..<classCount).map { label in
-          if isEmpty[label] { return 1 }
+          if classCounts[label] == 0 { return 1 }
           return share >= 1 ? 0 : Float(bitPattern: found[label])
         })
     }

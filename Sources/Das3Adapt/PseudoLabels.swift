@@ -41,12 +41,10 @@ package final class PseudoLabels {
     var search = ClassThresholds.Search(classCount: store.shape[1], share: share)
     var entropies: [Double] = []
     var masses = [Double](repeating: 0, count: store.shape[1])
-    var counts = [Int](repeating: 0, count: 256)
     for frame in 0..<store.frameCount {
       try predict(frame, &prediction)
       entropies.append(prediction.meanEntropy)
       for label in masses.indices { masses[label] += prediction.masses[label] }
-      for label in prediction.labels { counts[Int(label)] += 1 }
       search.add(prediction.labels, prediction.confidence)
       try records.write(prediction.labels, to: frame)
       try records.write(prediction.negatives, to: frame, at: pixelCount)
@@ -63,7 +61,7 @@ package final class PseudoLabels {
     }
     thresholds = search.thresholds
     self.entropies = entropies
-    classWeights = zip(masses, counts).map { mass, count in
+    classWeights = zip(masses, search.classCounts).map { mass, count in
       Float(min(max(mass / Double(max(1, count)), 1 / Self.mostWeight), Self.mostWeight))
     }
     var kept = 0

@@ -193,7 +193,7 @@ TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
   --filter 'SnapshotHandOverTests|AdapterCancelTests'
 
 step saved files in ONNX Runtime
-python Tests/save.py build/libdas3.so ../shared
+python Tests/save.py ../shared
 
 step adapting on the street frames
 python Tests/adapt.py build/das3-run examples/street
@@ -202,7 +202,7 @@ step killed at any moment
 python Tests/kill.py build/das3-run examples/street
 
 step 10,000 frames in 300 MB
-python Tests/bounded.py build/libdas3.so examples/street/street.onnx
+python Tests/bounded.py examples/street/street.onnx
 
 step mIoU on real frames
 python Tests/miou.py build/das3-run ../shared

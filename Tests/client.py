@@ -1,21 +1,8 @@
-"""What the test scripts share: the library through ctypes, das3-run as a process, and a count of checks."""
+"""What the test scripts share: das3-run as a process, and a count of checks."""
 
-import ctypes
 import json
-import pathlib
-import re
 import signal
 import subprocess
-
-HEADER = pathlib.Path(__file__).parents[1] / "include" / "das3.h"
-TYPES = {
-    "uint32_t": ctypes.c_uint32,
-    "int32_t": ctypes.c_int32,
-    "uint64_t": ctypes.c_uint64,
-    "int64_t": ctypes.c_int64,
-    "double": ctypes.c_double,
-    "const char *": ctypes.c_char_p,
-}
 
 
 class Checks:
@@ -30,38 +17,6 @@ class Checks:
         """Prints the counts; the exit code."""
         print(f"{self.counts[True]} passed, {self.counts[False]} failed")
         return 1 if self.counts[False] else 0
-
-
-def struct(name):
-    """A struct of das3.h without arrays, as ctypes wants it."""
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
-    body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", text, re.DOTALL).group(1)
-    fields = []
-    for line in body.split(";")[:-1]:
-        line = " ".join(line.split())
-        function = re.fullmatch(r"int32_t \(\*(\w+)\)\(.*\)", line)
-        if function:
-            fields.append((function.group(1), ctypes.c_void_p))
-            continue
-        kind, names = re.fullmatch(r"((?:const )?\w+ \*?)(.*)", line).groups()
-        kind = TYPES.get(kind.strip(), ctypes.c_void_p)
-        fields += [(field, kind) for field in names.split(", ")]
-    return type(name, (ctypes.Structure,), {"_fields_": fields})
-
-
-class Library:
-    def __init__(self, path):
-        self.c = ctypes.CDLL(str(path))
-        self.c.das3_last_error.restype = ctypes.c_char_p
-
-    def check(self, status):
-        if status != 0:
-            raise SystemExit(self.c.das3_last_error().decode())
-
-    def load(self, path):
-        model = ctypes.c_void_p()
-        self.check(self.c.das3_model_load(ctypes.byref(model), str(path).encode(), None))
-        return model
 
 
 class Program:

@@ -15,11 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from checkout import CHECKOUT  # isort: skip
+
 import das3
 import numpy as np
 from das3 import _ffi
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 MODEL = CHECKOUT / "examples" / "street" / "street.onnx"
 LIMIT_MICROSECONDS = 50
 CALLS = 200  # of a round

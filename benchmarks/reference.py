@@ -3,15 +3,14 @@
 import numpy as np
 import onnxruntime
 
-from library import Preprocessing
 
-
-def input_tensor(frame: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """height x width x 3 bytes -> 1 x 3 x height x width floats, as the network expects them."""
-    pixels = frame[..., ::-1] if preprocessing.swaps_colours else frame
-    values = pixels.astype(np.float32) * np.float32(preprocessing.scale)
-    values -= np.float32(preprocessing.mean)
-    values /= np.float32(preprocessing.std)
+def input_tensor(frame: np.ndarray, info) -> np.ndarray:
+    """height x width x 3 bytes -> 1 x 3 x height x width floats, as a network of this das3.ModelInfo
+    expects them: (pixel * scale - mean) / std in its order of colours."""
+    pixels = frame[..., ::-1] if info.swaps_colours else frame
+    values = pixels.astype(np.float32) * np.float32(info.scale)
+    values -= np.float32(info.mean)
+    values /= np.float32(info.std)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 

@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from library import Library, Model, Segmenter
+from checkout import CHECKOUT
 from png import read_png
 from reference import Session, input_tensor, labels_of
 from timing import compare
 
+import das3
+
 HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parent
 SHARED = CHECKOUT.parent / "shared"
 LEAST_AGREEMENT = 0.999
 FIRST_LABELS_RUNS = 5
@@ -42,9 +43,9 @@ COLUMNS = (  # title, key, format
 )
 
 
-def first_labels(engine: str, library: Path, model: Path, size, threads: int) -> float:
+def first_labels(engine: str, model: Path, size, threads: int) -> float:
     """Median milliseconds from a model file to labels, in a fresh process each time."""
-    command = [sys.executable, str(HERE / "first_labels.py"), engine, str(library), str(model)]
+    command = [sys.executable, str(HERE / "first_labels.py"), engine, str(model)]
     command += [str(number) for number in (*size, threads)]
     times = []
     for _ in range(FIRST_LABELS_RUNS):
@@ -60,44 +61,44 @@ def resampled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.ascontiguousarray(frame[rows][:, columns])
 
 
-def measure(library_path: Path, path: Path, frame, threads: int, rounds: int) -> dict:
+def measure(path: Path, frame, threads: int, rounds: int) -> dict:
     """One row of the table; a row with "refused" where the engines disagree."""
-    library = Library(str(library_path))
     with contextlib.ExitStack() as stack:
-        model = stack.enter_context(contextlib.closing(Model(library, str(path))))
+        model = stack.enter_context(das3.Model(path))
         height, width = model.info.height or frame.shape[0], model.info.width or frame.shape[1]
         frame = resampled(frame, height, width)
-        tensor = input_tensor(frame, model.preprocessing)
+        tensor = input_tensor(frame, model.info)
         session = stack.enter_context(contextlib.closing(Session(str(path), threads)))
         segmenter = stack.enter_context(
-            contextlib.closing(Segmenter(model, height, width, threads)))
+            das3.Segmenter(model, height=height, width=width, threads=threads))
+        labels = np.empty((height, width), np.uint8)
         expected = labels_of(session.run(tensor), height, width)
-        agreement = float((segmenter.run(frame) == expected).mean())
+        segmenter.run(frame, labels=labels)
+        agreement = float((labels == expected).mean())
         row = {"model": path.stem, "threads": threads, "height": height, "width": width,
                "agreement": agreement}
         if agreement < LEAST_AGREEMENT:
             return row | {"refused": f"only {agreement:.3%} of the labels agree"}
-        result = compare(lambda: segmenter.run(frame), lambda: session.run(tensor), rounds)
+        result = compare(
+            lambda: segmenter.run(frame, labels=labels), lambda: session.run(tensor), rounds)
         info = segmenter.info
-        backend = info.backend.decode()  # lent by the segmenter
     for name, side in (("das3", result.first), ("ort", result.second)):
         row |= {f"{name}_{key}": value for key, value in dataclasses.asdict(side).items()}
     for name, engine in (("das3", "das3"), ("ort", "onnxruntime")):
-        row[f"{name}_first_labels_ms"] = first_labels(
-            engine, library_path, path, (height, width), threads)
+        row[f"{name}_first_labels_ms"] = first_labels(engine, path, (height, width), threads)
     return row | {
         "ratio": result.ratio, "ratio_quartiles": (result.ratio_low, result.ratio_high),
         "gflops": 2e-6 * info.multiply_adds / result.first.median_ms,
-        "peak_mb": info.peak_bytes / 1e6, "backend": backend,
+        "peak_mb": info.peak_bytes / 1e6, "backend": info.backend,
     }
 
 
-def measure_apart(library_path: Path, path: Path, frame, threads: int, rounds: int) -> dict:
+def measure_apart(path: Path, frame, threads: int, rounds: int) -> dict:
     """`measure` in a process of its own: nothing of earlier rows is left, a crash costs one row."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            return pool.submit(measure, library_path, path, frame, threads, rounds).result()
+            return pool.submit(measure, path, frame, threads, rounds).result()
         except RuntimeError as error:
             return {"model": path.stem, "threads": threads, "refused": str(error)}
 
@@ -134,7 +135,6 @@ def arguments():
                         help=f"repeatable (default: 1 and {cores})")
     parser.add_argument("--rounds", type=int, default=8,
                         help="blocks of each engine (default: %(default)s)")
-    parser.add_argument("--library", type=Path, default=CHECKOUT / "build" / "libdas3.so")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options = parser.parse_args()
     options.threads = options.threads or sorted({1, cores})
@@ -155,10 +155,10 @@ def main() -> int:
     for path in paths:
         for threads in options.threads:
             print(f"{path.stem}, {threads} threads …", file=sys.stderr)
-            rows.append(measure_apart(options.library, path, frame, threads, options.rounds))
+            rows.append(measure_apart(path, frame, threads, options.rounds))
     machine = {
         "cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
-        "das3": Library(str(options.library)).version, "onnxruntime": onnxruntime.__version__,
+        "das3": das3.version(), "onnxruntime": onnxruntime.__version__,
     }
     if options.json:
         print(json.dumps({"machine": machine, "rows": rows}))

@@ -87,8 +87,14 @@ final class AdapterObject {
     if trainer == nil, frames.count > 0 {
       try frames.read(0) { frame throws(Das3Error) in try plan(for: frame) }
     }
+    var heldByteCount = frameByteCount
     if let shape = trainer?.scoreShape, settings.memoryLimit > 0 {
-      let reserved = frameByteCount + settings.byteCount(scoreShape: shape, model: base.model)
+      if let teacher, frames.count > 0 {
+        try frames.read(0) { frame throws(Das3Error) in
+          heldByteCount += try teacher.byteCount(for: frame)
+        }
+      }
+      let reserved = heldByteCount + settings.byteCount(scoreShape: shape, model: base.model)
       if UInt64(peakByteCount + reserved) > settings.memoryLimit {
         // The old one goes first: there may not be memory for both.
         trainer = nil
@@ -97,7 +103,7 @@ final class AdapterObject {
     }
     guard let trainer else { throw .argument("the adapter has no frames to learn from") }
     let run = try Adaptation(
-      settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher)
+      settings, trainer, frames, heldByteCount: heldByteCount, teacher: teacher)
     self.run = run
     return run
   }

@@ -65,12 +65,12 @@ package final class Adaptation {
   ///   - settings: of the run.
   ///   - trainer: made by `AdaptationSettings.trainer`.
   ///   - frames: at least one.
-  ///   - frameByteCount: bytes of memory they take.
+  ///   - heldByteCount: bytes of memory that frames and teacher take.
   ///   - teacher: of the black box; nil = there is none.
   /// - Throws: `.argument` where there are no frames, or no truth for a supervised run.
   package init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
-    frameByteCount: Int = 0, teacher: (any Teacher)? = nil
+    heldByteCount: Int = 0, teacher: (any Teacher)? = nil
   ) throws(Das3Error) {
     guard frames.count > 0 else { throw .argument("the adapter has no frames to learn from") }
     guard settings.method != .supervised || frames.truths.count == frames.count else {
@@ -81,7 +81,7 @@ package final class Adaptation {
     recipes = settings.recipes(frameCount: frames.count, hasTeacher: teacher != nil)
     guard !recipes.isEmpty else { throw .argument("no stage is left to run") }
     bench = try Workbench(settings, trainer, frames, teacher)
-    bench.frameByteCount = frameByteCount
+    bench.heldByteCount = heldByteCount
   }
 
   package var isDone: Bool { position.stage == recipes.count }
@@ -91,7 +91,7 @@ package final class Adaptation {
 
   /// Bytes in use: network, optimiser, frames, labels.
   package var byteCount: Int {
-    trainer.byteCount + bench.byteCount + bench.frameByteCount + (stage?.byteCount ?? 0)
+    trainer.byteCount + bench.byteCount + bench.heldByteCount + (stage?.byteCount ?? 0)
       + (gauge?.byteCount ?? 0)
   }
 

@@ -214,9 +214,9 @@ extension AdaptationSettings {
     }
   }
 
-  /// Bytes that a run takes beside the network in training, the frames and their labels.
+  /// Bytes that a run takes beside the network in training, frames, teacher and labels.
   package func byteCount(scoreShape: Shape, model: SegmentationModel) -> Int {
-    let mirrored = mirrors ? 2 * scoreShape.elementCount : 0
+    let mirrored = mirrors ? scoreShape.elementCount : 0
     let image = height * width * model.channelCount
     let isPropagated = method == .das3 && stages.contains(.c)
     let propagated = isPropagated ? model.onnx.weights.count + image : 0

@@ -6,6 +6,13 @@ import Das3Runtime
 package protocol Teacher: AnyObject {
   /// What it says of a frame.
   func answer(_ index: Int, _ frame: Frame) throws(Das3Error) -> TeacherAnswer
+  /// Bytes that it holds to answer for frames of this size.
+  func byteCount(for frame: Frame) throws(Das3Error) -> Int
+}
+
+extension Teacher {
+  /// What the caller's memory does is the caller's.
+  package func byteCount(for frame: Frame) -> Int { 0 }
 }
 
 /// Predictions of any size for the student's classes.
@@ -24,6 +31,8 @@ package final class ModelTeacher: Teacher {
   private let segmenter: Segmenter
   /// Of each class of the student the teacher's; nil = it has none.
   private let sources: [Int?]
+  /// Whether both have the same classes in the same order.
+  private var isMatched: Bool { sources == Array(0..<segmenter.model.classCount) }
   private var probabilities: [Float] = []
 
   /// - Throws: `.shape` where the classes cannot be matched.
@@ -47,6 +56,13 @@ package final class ModelTeacher: Teacher {
     }
   }
 
+  package func byteCount(for frame: Frame) throws(Das3Error) -> Int {
+    // The first answer makes the plan; classes in another order are copied.
+    _ = try answer(0, frame)
+    let answered = segmenter.model.classCount + (isMatched ? 0 : sources.count)
+    return segmenter.byteCount + answered * frame.height * frame.width * MemoryLayout<Float>.stride
+  }
+
   package func answer(_ index: Int, _ frame: Frame) throws(Das3Error) -> TeacherAnswer {
     let pixelCount = frame.height * frame.width
     let count = pixelCount * segmenter.model.classCount
@@ -57,7 +73,7 @@ package final class ModelTeacher: Teacher {
         into: unsafe Segmenter.Results(
           labels: nil, confidence: nil, entropy: nil, probabilities: target.baseAddress))
     }
-    if sources == Array(0..<segmenter.model.classCount) {
+    if isMatched {
       return .probabilities(probabilities, height: frame.height, width: frame.width)
     }
     var matched: [Float] = []

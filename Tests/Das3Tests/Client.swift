@@ -101,6 +101,14 @@ final class TestSegmenter {
     return options
   }
 
+  /// Zeros where the call failed.
+  var info: das3_segmenter_info {
+    var info = das3_segmenter_info()
+    info.struct_size = UInt32(MemoryLayout<das3_segmenter_info>.size)
+    _ = das3_segmenter_get_info(handle, &info)
+    return info
+  }
+
   /// Labels of one picture; nil where the call failed.
   func labels(_ picture: TestPicture) -> [UInt8]? {
     var labels = [UInt8](repeating: 254, count: picture.height * picture.width)

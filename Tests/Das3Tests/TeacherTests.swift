@@ -57,6 +57,14 @@ struct TeacherTests {
     lender(probabilities) { $1.probabilities = $0 }
   }
 
+  /// Makes a network the teacher.
+  private func set(_ model: TestModel, in student: TestAdapter) -> das3_status {
+    var record = das3_teacher()
+    record.struct_size = UInt32(MemoryLayout<das3_teacher>.size)
+    record.model = model.handle
+    return das3_adapter_set_teacher(student.handle, &record)
+  }
+
   @Test("a network as teacher: no stage (a), asked once a frame, and what it knows is learned")
   func network() {
     let callback = teacher(Self.probabilities)
@@ -71,10 +79,7 @@ struct TeacherTests {
     #expect(stages == [0x62, 0x63])
     #expect(callback.asked == Array(Self.pictures.indices))
     let taught = student()
-    var record = das3_teacher()
-    record.struct_size = UInt32(MemoryLayout<das3_teacher>.size)
-    record.model = Self.master.handle
-    #expect(das3_adapter_set_teacher(taught.handle, &record) == DAS3_OK)
+    #expect(set(Self.master, in: taught) == DAS3_OK)
     #expect(taught.run() == DAS3_OK)
     let isSame = taught.snapshot.bits == asked.snapshot.bits
     #expect(isSame)
@@ -82,6 +87,40 @@ struct TeacherTests {
     #expect(alone.run() == DAS3_OK)
     let differs = alone.snapshot.bits != asked.snapshot.bits
     #expect(differs)
+  }
+
+  @Test("a network as teacher has its part of the memory limit")
+  func memory() {
+    func run(
+      _ limit: UInt64, _ teach: (TestAdapter) -> das3_status
+    ) -> (bytes: Int64, bits: [UInt32]) {
+      let taught = student { $0.memory_limit = limit }
+      #expect(teach(taught) == DAS3_OK)
+      var bytes: Int64 = 0
+      let status = taught.run {
+        bytes = max(bytes, Int64($0.memory_bytes))
+        return true
+      }
+      #expect(status == DAS3_OK, "\(lastError())")
+      return (bytes, taught.snapshot.bits)
+    }
+    let teacher = teacher(Self.probabilities)
+    let asked = run(1 << 30) { teacher.set(in: $0) }
+    let taught = run(1 << 30) { set(Self.master, in: $0) }
+    let own = TestSegmenter(Self.master)
+    _ = own.labels(Self.pictures[0])
+    #expect(taught.bytes - asked.bytes >= Int64(own.info.peak_bytes) && own.info.peak_bytes > 0)
+    // Half of what the limit leaves is for labels: they go to disk, and activations are made again.
+    let tight = run(UInt64(taught.bytes)) { set(Self.master, in: $0) }
+    let isSame = tight.bits == taught.bits
+    #expect(isSame && tight.bytes <= taught.bytes)
+    // The least that the student needs, and its frames, leave nothing for the teacher.
+    let words = TestAdapter { $0.memory_limit = 1 }.message.split(separator: " ")
+    let least = words.firstIndex(of: "least").flatMap { UInt64(words[$0 + 1]) } ?? 0
+    let frames = UInt64(Self.pictures.count * 48 * 32 * 3)
+    let refused = student { $0.memory_limit = least + 2 * frames }
+    #expect(set(Self.master, in: refused) == DAS3_OK)
+    #expect(refused.run() == DAS3_E_MEMORY && lastError().contains("needs at least"))
   }
 
   @Test("with steps that are large enough the student comes to agree with its teacher")
@@ -138,10 +177,7 @@ struct TeacherTests {
     #expect(shuffled.status == DAS3_OK, "\(shuffled.message)")
     let ends = [Self.master, shuffled].map { model in
       let student = student()
-      var record = das3_teacher()
-      record.struct_size = UInt32(MemoryLayout<das3_teacher>.size)
-      record.model = model.handle
-      #expect(das3_adapter_set_teacher(student.handle, &record) == DAS3_OK)
+      #expect(set(model, in: student) == DAS3_OK)
       #expect(student.run() == DAS3_OK)
       return student.snapshot.bits
     }

@@ -122,7 +122,7 @@ final class Workbench {
   /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
   /// allocators keep are memory too.
   func makeLabelStore() throws(Das3Error) -> LabelStore {
-    let taken = trainer.byteCount + byteCount + frameByteCount
+    let taken = trainer.byteCount + byteCount + heldByteCount
     let limit =
       settings.memoryLimit > 0
       ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
@@ -158,8 +158,8 @@ final class Workbench {
     settings.method == .das3 && settings.balancesClasses ? labels.classWeights : []
   }
 
-  /// Bytes that frames take; set by their owner.
-  var frameByteCount = 0
+  /// Bytes that frames and teacher take; set by their owner.
+  var heldByteCount = 0
 
   // MARK: Orders and chance
 

@@ -82,7 +82,7 @@ DAS3_API const char *das3_last_error(void);
 
 /* Logging ------------------------------------------------------------------------------
  * The library is silent until it is given a callback. It may be called from any thread that
- * calls the library, by one thread at a time.
+ * calls the library, by one thread at a time. What it calls itself causes no messages.
  */
 typedef enum das3_log_level {
   DAS3_LOG_DEBUG = 0,
@@ -93,7 +93,7 @@ typedef enum das3_log_level {
 typedef void (*das3_log_callback)(int32_t level, const char *message, void *payload);
 
 /** Sends messages of `minimum_level` and above to `callback`; NULL ends it.
- *  Must not be called from inside the callback.                                      Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also inside the callback).                       Since 0.1 */
 DAS3_API das3_status das3_set_log_callback(das3_log_callback callback, int32_t minimum_level,
                                            void *payload);
 
@@ -427,10 +427,11 @@ typedef struct das3_adapter_options {
 
   int32_t steps_a, steps_b, steps_c;    /* at most; other methods: steps_a; 0 = by epochs    */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 too = default           */
-  int32_t label_rounds;   /* how often stage (b) makes its labels                           */
+  int32_t label_rounds;   /* how often at most stage (b) makes its labels                    */
   int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
   int32_t augment;        /* 1: colour jitter and blur in (c)                               */
-  int32_t flip;           /* 1: mirrored frames too, and predictions for labels from both     */
+  int32_t flip;           /* 1: mirrored frames too, and labels from both; in frames cut together
+                             from one                                                        */
   int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
   int32_t balance_classes; /* 1: labels in (b) and (c) count by their class: as often as the network
                              expects it (sum of its probabilities), not as often as it wins   */
@@ -438,10 +439,12 @@ typedef struct das3_adapter_options {
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
   double rate_a, rate_b, rate_c; /* at the first step; other methods: rate_a; they fall by
-                             (1 - step / steps)^power. 0 = of SGD 2.5e-4, of the others corrected as
-                             the stage goes, so that it has its drift                        */
+                             (1 - step / steps)^power. 0 = of SGD 2.5e-4, of ADAMW 1e-6, of the others
+                             3e-7; all but SGD's are corrected as a stage goes, so that it has its
+                             drift                                                           */
   double drift_a, drift_b, drift_c; /* pixels that a stage may give another label, 0 to 1; at half
-                             as many again it ends. 0 = as many as come, as in (b) with a teacher */
+                             as many again it ends. 0 = as many as come, as in (b) with a teacher and
+                             of other methods                                                */
   double classifier_rate; /* times the rate                                                 */
   double power;           /* 0 = constant                                                   */
   double momentum, weight_decay;
@@ -467,7 +470,7 @@ typedef struct das3_adapter_report {
   int32_t round;          /* how often the stage has made labels                            */
   int32_t labelling;      /* 1: not a step; labels_done of label_count frames have labels     */
   int64_t labels_done, label_count;
-  int32_t skipped;        /* 1: the gradient was not finite, and no weight was moved          */
+  int32_t skipped;        /* 1: the gradient or a statistic was not finite; nothing was moved    */
   int32_t stage_done;     /* 1: the last step of its stage                                  */
   int32_t stopped_early;  /* 1: the stage ended before its last step                        */
   int32_t done;           /* 1: nothing is left to do                                       */
@@ -480,12 +483,12 @@ typedef struct das3_adapter_report {
   double entropy;         /* mean of h, 0 to 1                                              */
   double max_square;      /* mean of -1/2 sum of p^2                                        */
   double label_coverage;  /* pixels with a positive label, 0 to 1                           */
-  double agreement;       /* pixels labelled as when the stage began, 0 to 1                 */
+  double agreement;       /* pixels labelled as when the stage began, 0 to 1; -1 = nobody looks  */
   double gradient_norm;   /* before clipping                                                */
   double learning_rate;   /* of this step                                                   */
   double seconds;         /* the step took, with labels made before it                      */
   double network_seconds; /* of them, in passes of the network                              */
-  uint64_t memory_bytes;  /* in use                                                         */
+  uint64_t memory_bytes;  /* in use: the network, what stages look back to, frames, labels       */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
@@ -495,7 +498,8 @@ typedef struct das3_adapter_info {
   int32_t precision;
   int32_t reserved;
   int64_t frame_count;
-  uint64_t peak_bytes;    /* of everything but frames and labels; known before the first step   */
+  uint64_t peak_bytes;    /* of the network in training: activations, weights, gradients, momentum,
+                             scratch; known before the first step                            */
   double multiply_adds;   /* of one frame's convolutions and matrix products, both passes    */
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_adapter_info;

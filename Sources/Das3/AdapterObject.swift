@@ -61,7 +61,8 @@ final class AdapterObject {
   }
 
   private func checkNotStarted(_ what: String) throws(Das3Error) {
-    guard run == nil else { throw .argument("\(what) after the first step") }
+    guard run?.isUntouched ?? true else { throw .argument("\(what) after the first step") }
+    run = nil
   }
 
   /// Makes the plan where there is none: mostly because the first frame decides the size.
@@ -87,23 +88,21 @@ final class AdapterObject {
     if trainer == nil, frames.count > 0 {
       try frames.read(0) { frame throws(Das3Error) in try plan(for: frame) }
     }
-    var heldByteCount = frameByteCount
     if let shape = trainer?.scoreShape, settings.memoryLimit > 0 {
       if let teacher, frames.count > 0 {
-        try frames.read(0) { frame throws(Das3Error) in
-          heldByteCount += try teacher.byteCount(for: frame)
-        }
+        try frames.read(0) { frame throws(Das3Error) in try teacher.prepare(for: frame) }
       }
+      let heldByteCount = frameByteCount + (teacher?.byteCount ?? 0)
       let reserved = heldByteCount + settings.byteCount(scoreShape: shape, model: base.model)
       if UInt64(peakByteCount + reserved) > settings.memoryLimit {
         // The old one goes first: there may not be memory for both.
         trainer = nil
-        trainer = try settings.trainer(of: base.model, beside: reserved)
+        trainer = try settings.trainer(of: base.model, beside: heldByteCount)
       }
     }
     guard let trainer else { throw .argument("the adapter has no frames to learn from") }
     let run = try Adaptation(
-      settings, trainer, frames, heldByteCount: heldByteCount, teacher: teacher)
+      settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher)
     self.run = run
     return run
   }
@@ -113,7 +112,7 @@ final class AdapterObject {
   {
     let run = try started()
     // A cancellation ends one call, whether it came before or during it.
-    let isCancelled: () -> Bool = { [cancellation = self] in cancellation.takeCancellation() }
+    let isCancelled: () -> Bool = { self.takeCancellation() }
     guard !isCancelled() else { throw Das3Error(.cancelled, "the adapter was cancelled") }
     return try run.step(isCancelled: isCancelled, follow: follow)
   }
@@ -125,13 +124,15 @@ final class AdapterObject {
   }
 
   func resume(_ path: String) throws(Das3Error) {
-    try started().resume(Checkpoint(contentsOf: path))
+    let checkpoint = try Checkpoint(contentsOf: path)
+    if let run, run.isUntouched { self.run = nil }
+    try started().resume(checkpoint)
   }
 
   func snapshot() throws(Das3Error) -> ModelObject {
     var provenance = Provenance(method: settings.method.name)
     if settings.method == .das3 {
-      provenance.stages = settings.stages.map { "\($0)" }.joined()
+      provenance.stages = (run?.letters ?? []).map { "\($0)" }.joined()
     }
     provenance.seed = settings.seed
     provenance.steps = run?.stepCount ?? 0

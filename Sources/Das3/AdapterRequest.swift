@@ -135,10 +135,10 @@ struct AdapterRequest {
         "batch_size is \(settings.batchSize), label_rounds \(settings.labelRounds); expected 1 to 1024 and at least 1"
       )
     }
-    settings.augments = unsafe options.augment != 0
-    settings.mirrors = unsafe options.flip != 0
-    settings.filtersMixed = unsafe options.filter_mixed != 0
-    settings.balancesClasses = unsafe options.balance_classes != 0
+    settings.augments = try flag("augment", unsafe options.augment)
+    settings.mirrors = try flag("flip", unsafe options.flip)
+    settings.filtersMixed = try flag("filter_mixed", unsafe options.filter_mixed)
+    settings.balancesClasses = try flag("balance_classes", unsafe options.balance_classes)
   }
 
   private static func readStep(
@@ -153,7 +153,7 @@ struct AdapterRequest {
       try unsafe part("statistics_momentum", options.statistics_momentum))
     settings.teacherMomentum = Float(
       try part("teacher_momentum", unsafe options.teacher_momentum))
-    if settings.rule ?? .adamW == .adamW, settings.momentum >= 1 {
+    if settings.rule == .adamW, settings.momentum >= 1 {
       throw .argument("momentum is \(settings.momentum); expected below 1 with AdamW")
     }
   }
@@ -173,6 +173,13 @@ struct AdapterRequest {
     settings.negativeThreshold = Float(
       try part("negative_threshold", unsafe options.negative_threshold))
     settings.easyShare = try part("easy_share", unsafe options.easy_share)
+  }
+
+  private static func flag(_ name: String, _ value: Int32) throws(Das3Error) -> Bool {
+    guard (0...1).contains(value) else {
+      throw .argument("\(name) is \(value); expected 0 or 1")
+    }
+    return value == 1
   }
 
   private static func number(_ name: String, _ value: Double) throws(Das3Error) -> Float {

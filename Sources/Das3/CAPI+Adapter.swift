@@ -89,7 +89,10 @@ public func das3_adapter_step(
   _ adapter: OpaquePointer?, _ report: UnsafeMutablePointer<das3_adapter_report>?
 ) -> das3_status {
   status { () throws(Das3Error) in
-    let done = try unsafe lendAdapter(adapter).step()
+    let object = try unsafe lendAdapter(adapter)
+    // What cannot be reported is not done.
+    _ = try unsafe VersionedStruct.read(report, defaults: das3_adapter_report(), "report")
+    let done = try object.step()
     guard let report = unsafe report else { return }
     try unsafe VersionedStruct.write(das3_adapter_report(done), to: report, "report")
   }

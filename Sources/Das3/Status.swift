@@ -47,12 +47,12 @@ enum LastError {
   }
 }
 
-/// The body of every C function: clears the thread's message, runs, and turns an error into its
-/// status and message.
+/// The body of every C function: runs, and turns an error into its status and message; a success
+/// clears the message, also that of a call that a callback has made meanwhile.
 func status(_ body: () throws(Das3Error) -> Void) -> das3_status {
-  LastError.set("")
   do throws(Das3Error) {
     try body()
+    LastError.set("")
     return das3_status(DAS3_OK)
   } catch {
     LastError.set(error.message)

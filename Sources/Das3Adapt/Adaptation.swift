@@ -65,12 +65,13 @@ package final class Adaptation {
   ///   - settings: of the run.
   ///   - trainer: made by `AdaptationSettings.trainer`.
   ///   - frames: at least one.
-  ///   - heldByteCount: bytes of memory that frames and teacher take.
+  ///   - frameByteCount: bytes of memory they take.
   ///   - teacher: of the black box; nil = there is none.
-  /// - Throws: `.argument` where there are no frames, or no truth for a supervised run.
+  /// - Throws: `.argument` where there are no frames, no truth for a supervised run, or nothing for
+  ///   the teacher to do.
   package init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
-    heldByteCount: Int = 0, teacher: (any Teacher)? = nil
+    frameByteCount: Int = 0, teacher: (any Teacher)? = nil
   ) throws(Das3Error) {
     guard frames.count > 0 else { throw .argument("the adapter has no frames to learn from") }
     guard settings.method != .supervised || frames.truths.count == frames.count else {
@@ -79,19 +80,27 @@ package final class Adaptation {
     }
     self.settings = settings
     recipes = settings.recipes(frameCount: frames.count, hasTeacher: teacher != nil)
-    guard !recipes.isEmpty else { throw .argument("no stage is left to run") }
+    guard teacher == nil || recipes.contains(where: { $0.kind == .selfTraining }) else {
+      throw .argument("a teacher makes labels for stage (b) or selftrain; neither is to run")
+    }
     bench = try Workbench(settings, trainer, frames, teacher)
-    bench.heldByteCount = heldByteCount
+    bench.frameByteCount = frameByteCount
   }
 
   package var isDone: Bool { position.stage == recipes.count }
+  /// Whether no step has been taken, in this process or another.
+  package var isUntouched: Bool { position == Position() && restored == nil }
+  /// Stages of which at least one step was taken.
+  package var letters: [AdaptationSettings.Letter] {
+    recipes.prefix(position.stage + (position.step > 0 ? 1 : 0)).compactMap(\.letter)
+  }
   package var stepCount: Int { position.total }
   package var weights: [Float] { bench.weights }
   package var frameCount: Int { bench.frames.count }
 
   /// Bytes in use: network, optimiser, frames, labels.
   package var byteCount: Int {
-    trainer.byteCount + bench.byteCount + bench.heldByteCount + (stage?.byteCount ?? 0)
+    trainer.byteCount + bench.byteCount + bench.frameByteCount + (stage?.byteCount ?? 0)
       + (gauge?.byteCount ?? 0)
   }
 
@@ -132,9 +141,14 @@ package final class Adaptation {
     }
     try bench.checkCancelled()
     let next = try afterStep(recipe)
-    let losses = try addGradient(recipe, stage)
+    let statistics = trainer.statistics
+    let losses = try addGradient(recipe, stage, statistics)
     trainer.optimizer.pace = next.pace
-    let step = trainer.step()
+    var step = trainer.step()
+    if step.isSkipped || !trainer.statistics.allSatisfy(\.isFinite) {
+      step.isSkipped = true
+      trainer.statistics = statistics
+    }
     stage.follow()
     position = next
     var report = makeReport(recipe, stage)
@@ -174,11 +188,14 @@ package final class Adaptation {
   }
 
   /// The stage's part of a step; after a failure all is as it was.
-  private func addGradient(_ recipe: Recipe, _ stage: any Stage) throws(Das3Error) -> StepLosses {
+  private func addGradient(_ recipe: Recipe, _ stage: any Stage, _ statistics: [Float])
+    throws(Das3Error) -> StepLosses
+  {
     trainer.losses = recipe.losses
-    let statistics = trainer.statistics
     do throws(Das3Error) {
-      return try stage.addGradient(position.step)
+      let losses = try stage.addGradient(position.step)
+      try bench.checkCancelled()
+      return losses
     } catch {
       trainer.clearGradients()
       trainer.statistics = statistics
@@ -198,7 +215,7 @@ package final class Adaptation {
     report.round = stage.round
     report.labelCount = bench.frames.count
     report.labelCoverage = stage.labelCoverage
-    report.agreement = position.agreement
+    report.agreement = gauge == nil ? -1 : position.agreement
     report.byteCount = byteCount
     return report
   }
@@ -306,10 +323,10 @@ extension AdaptationSettings {
   ///
   /// - Parameters:
   ///   - model: where the weights start.
-  ///   - reserved: bytes of the memory limit that are for something else.
+  ///   - held: bytes that frames and teacher take.
   /// - Returns: a trainer at its first step.
   /// - Throws: `.memory` where the rest does not suffice.
-  package func trainer(of model: SegmentationModel, beside reserved: Int = 0) throws(Das3Error)
+  package func trainer(of model: SegmentationModel, beside held: Int = 0) throws(Das3Error)
     -> Trainer
   {
     var options = Trainer.Options(
@@ -317,10 +334,8 @@ extension AdaptationSettings {
       selection: effectiveBatchNorm == .statistics ? nil : selection(of: model, rate: 0))
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
-    // With nothing left the plan is asked for the impossible, and names what it needs.
-    if memoryLimit > 0 {
-      options.memoryLimit = max(1, memoryLimit - min(memoryLimit, UInt64(reserved)))
-    }
+    options.memoryLimit = memoryLimit
+    options.reserved = { held + byteCount(scoreShape: $0, model: model) }
     let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
     options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     return try Trainer(

@@ -218,11 +218,13 @@ extension AdaptationSettings {
   package func byteCount(scoreShape: Shape, model: SegmentationModel) -> Int {
     let mirrored = mirrors ? scoreShape.elementCount : 0
     let image = height * width * model.channelCount
-    let isPropagated = method == .das3 && stages.contains(.c)
-    let propagated = isPropagated ? model.onnx.weights.count + image : 0
+    let mixed = method == .das3 && stages.contains(.c) ? image : 0
+    // Where a stage began; what makes its labels, and the weights set aside while it does.
+    let vectorCount = method == .das3 || method == .selfTraining ? 3 : 1
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
-    return 4 * (mirrored + propagated + (augments ? image : 0))
+    return 4
+      * (mirrored + mixed + vectorCount * model.onnx.weights.count + (augments ? image : 0))
       + (2 * perPixel + AgreementGauge.frameCount) * pixels
   }
 

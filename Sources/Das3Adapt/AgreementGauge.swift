@@ -41,7 +41,6 @@ final class AgreementGauge {
   }
 
   private func label(_ frame: Int) throws(Das3Error) -> [UInt8] {
-    try bench.checkCancelled()
     try bench.load(frame)
     var labels = [UInt8](repeating: 0, count: pixelCount)
     bench.trainer.predict(labels: &labels)

@@ -83,7 +83,7 @@ package struct Optimizer: Sendable, Equatable {
     /// Euclidean norm of the gradient over all groups, before clipping.
     package let gradientNorm: Double
     /// The norm was infinite or not a number: nothing was changed.
-    package let isSkipped: Bool
+    package var isSkipped: Bool
     /// Of each group.
     package let rates: [Float]
   }

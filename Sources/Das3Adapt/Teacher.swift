@@ -6,13 +6,18 @@ import Das3Runtime
 package protocol Teacher: AnyObject {
   /// What it says of a frame.
   func answer(_ index: Int, _ frame: Frame) throws(Das3Error) -> TeacherAnswer
-  /// Bytes that it holds to answer for frames of this size.
-  func byteCount(for frame: Frame) throws(Das3Error) -> Int
+  /// Classes of the student that it knows nothing of.
+  var unknownClasses: [Int] { get }
+  /// Takes the memory that frames of this size need.
+  func prepare(for frame: Frame) throws(Das3Error)
+  /// Bytes that it holds; what the caller's memory does is the caller's.
+  var byteCount: Int { get }
 }
 
 extension Teacher {
-  /// What the caller's memory does is the caller's.
-  package func byteCount(for frame: Frame) -> Int { 0 }
+  package var unknownClasses: [Int] { [] }
+  package func prepare(for frame: Frame) {}
+  package var byteCount: Int { 0 }
 }
 
 /// Predictions of any size for the student's classes.
@@ -56,11 +61,15 @@ package final class ModelTeacher: Teacher {
     }
   }
 
-  package func byteCount(for frame: Frame) throws(Das3Error) -> Int {
-    // The first answer makes the plan; classes in another order are copied.
-    _ = try answer(0, frame)
-    let answered = segmenter.model.classCount + (isMatched ? 0 : sources.count)
-    return segmenter.byteCount + answered * frame.height * frame.width * MemoryLayout<Float>.stride
+  package var unknownClasses: [Int] { sources.indices.filter { sources[$0] == nil } }
+
+  /// Its first answer makes the plan.
+  package func prepare(for frame: Frame) throws(Das3Error) { _ = try answer(0, frame) }
+
+  /// With the probabilities that it answers, which are turned to channels last, and before that
+  /// copied where the classes have another order.
+  package var byteCount: Int {
+    segmenter.byteCount + (isMatched ? 2 : 3) * probabilities.count * MemoryLayout<Float>.stride
   }
 
   package func answer(_ index: Int, _ frame: Frame) throws(Das3Error) -> TeacherAnswer {
@@ -134,6 +143,16 @@ extension Prediction {
       meanEntropy = 0
       for label in masses.indices { masses[label] = 0 }
       for label in labels where label != 255 { masses[Int(label)] += 1 }
+    }
+  }
+
+  /// Takes the marks of classes away.
+  package mutating func unmark(_ classes: [Int]) {
+    let markByteCount = Self.markByteCount(shape)
+    for label in classes {
+      for pixel in labels.indices {
+        negatives[pixel * markByteCount + label / 8] &= ~(1 << UInt8(label % 8))
+      }
     }
   }
 

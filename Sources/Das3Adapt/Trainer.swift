@@ -3,7 +3,7 @@ import Das3Runtime
 
 /// A network in training at one input size: frame → scores → losses → gradient → new weights.
 ///
-/// One thread at a time. All memory is taken at the start; a step takes none.
+/// One thread at a time. All memory that grows with the network or its input is taken at the start.
 package final class Trainer {
   package struct Options: Sendable {
     package var execution: ExecutionOptions
@@ -13,8 +13,10 @@ package final class Trainer {
     /// What is trained, and how fast; nil = nothing: only statistics move.
     package var selection: ParameterSelection?
     package var optimizer = Optimizer()
-    /// Bytes of everything the trainer takes; 0 = no limit.
+    /// Bytes of everything; 0 = no limit.
     package var memoryLimit: UInt64 = 0
+    /// How many of them are for something else, by the shape of the scores.
+    package var reserved: @Sendable (_ scores: Shape) -> Int = { _ in 0 }
 
     package init(execution: ExecutionOptions, selection: ParameterSelection?) {
       self.execution = execution
@@ -81,8 +83,9 @@ package final class Trainer {
     let scores = schedule.plan.outputs[0].shape
     let scratchCount = Losses.scratchElementCount(
       pixelCount: scores[2] * scores[3], classCount: scores[1])
+    let reserved = options.reserved(scores)
     func byteCount(_ schedule: Schedule) -> Int {
-      schedule.byteCount(parameterCount: count)
+      reserved + schedule.byteCount(parameterCount: count)
         + 4 * ((optimizer.rule == .adamW ? 2 : 1) * count + scratchCount)
     }
     let limit = options.memoryLimit > 0 ? Int(clamping: options.memoryLimit) : .max

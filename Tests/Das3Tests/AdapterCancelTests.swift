@@ -95,6 +95,24 @@ struct AdapterCancelTests {
     #expect(isSame)
   }
 
+  @Test("among the frames of one step it ends that step, not the next")
+  func amongFrames() {
+    let source = TestSource()
+    let adapter = TestAdapter { $0.batch_size = 5 }
+    #expect(source.set(in: adapter) == DAS3_OK)
+    for place in [2, 5] {
+      let first = source.reads.count
+      source.willRead = { _ in
+        if source.reads.count == first + place { das3_adapter_cancel(adapter.handle) }
+        return true
+      }
+      #expect(das3_adapter_step(adapter.handle, nil) == DAS3_E_CANCELLED)
+      #expect(source.reads.count == first + place)
+      source.willRead = { _ in true }
+      #expect(adapter.step().step_count > 0)
+    }
+  }
+
   enum Ending: CaseIterable { case cancelled, failed }
 
   @Test(

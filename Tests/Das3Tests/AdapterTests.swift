@@ -37,11 +37,11 @@ struct AdapterTests {
 
   @Test("the same run gives the same bits, also with the least memory that does")
   func isDeterministic() {
-    func run(_ limit: UInt64) -> (bits: [UInt32], bytes: UInt64) {
+    func run(_ limit: UInt64) -> (bits: [UInt32], peak: UInt64, inUse: UInt64) {
       let adapter = TestAdapter { $0.memory_limit = limit }
       #expect(adapter.status == DAS3_OK && adapter.add() == DAS3_OK)
-      for _ in 0..<3 { _ = adapter.step() }
-      return (adapter.snapshot.bits, adapter.info.peak_bytes)
+      let inUse = (0..<3).map { _ in adapter.step().memory_bytes }.max() ?? 0
+      return (adapter.snapshot.bits, adapter.info.peak_bytes, inUse)
     }
     let free = run(0)
     let isRepeatable = run(0).bits == free.bits
@@ -50,11 +50,11 @@ struct AdapterTests {
     #expect(refused.status == DAS3_E_MEMORY && refused.handle == nil)
     let words = lastError().split(separator: " ")
     let least = words.firstIndex(of: "least").flatMap { UInt64(words[$0 + 1]) } ?? 0
-    #expect(least > 0 && least < free.bytes, "\(lastError())")
-    // Beside the network there are the frame and what its labels need.
-    let tight = run(least + 64 << 10)
+    // Beside what the message names there is the frame.
+    let limit = least + 48 * 32 * 3
+    let tight = run(limit)
     let isSame = tight.bits == free.bits
-    #expect(isSame && tight.bytes < free.bytes)
+    #expect(isSame && tight.peak < free.peak && tight.inUse <= limit)
     let adapter = TestAdapter { $0.memory_limit = least }
     var status = adapter.add()
     while status == DAS3_OK { status = adapter.add() }
@@ -98,13 +98,64 @@ struct AdapterTests {
     #expect(isFinite)
   }
 
+  @Test(
+    "statistics of a frame that is not finite are forgotten",
+    arguments: [DAS3_METHOD_TENT, DAS3_METHOD_BN])
+  func forgets(_ method: das3_method) {
+    let adapter = TestAdapter { $0.method = Int32(method.rawValue) }
+    var planes = [Float](repeating: 0.5, count: 3 * 32 * 48)
+    planes[100] = .nan
+    let status = planes.withUnsafeBytes { bytes in
+      var image = das3_image(
+        data: bytes.baseAddress, width: 48, height: 32, stride_bytes: 0,
+        format: Int32(DAS3_FORMAT_FLOAT32.rawValue))
+      return das3_adapter_add_frame(adapter.handle, &image)
+    }
+    #expect(status == DAS3_OK && adapter.step().skipped == 1)
+    let isUnmoved = adapter.snapshot.bits == Self.model.bits
+    #expect(isUnmoved)
+  }
+
+  @Test("a report that cannot be written keeps the step from being taken")
+  func badReport() {
+    let adapter = TestAdapter()
+    #expect(adapter.add() == DAS3_OK)
+    var report = das3_adapter_report()
+    #expect(das3_adapter_step(adapter.handle, &report) == DAS3_E_ARGUMENT)
+    #expect(lastError().contains("struct_size"))
+    let isUnmoved = adapter.snapshot.bits == Self.model.bits
+    #expect(isUnmoved)
+  }
+
+  @Test("before the first step frames may come, whatever was tried")
+  func untouched() {
+    let adapter = TestAdapter()
+    #expect(adapter.add() == DAS3_OK)
+    #expect(das3_adapter_resume(adapter.handle, "/no/such/file") == DAS3_E_IO)
+    #expect(das3_adapter_save(adapter.handle, "/no/such/place/file") == DAS3_E_IO)
+    #expect(das3_adapter_cancel(adapter.handle) == DAS3_OK)
+    #expect(das3_adapter_step(adapter.handle, nil) == DAS3_E_CANCELLED)
+    #expect(adapter.add() == DAS3_OK && adapter.info.frame_count == 2)
+    #expect(adapter.step().total_step == 1)
+    #expect(adapter.add() == DAS3_E_ARGUMENT && lastError().contains("after the first step"))
+  }
+
+  @Test("agreement is looked at where a drift may end the stage")
+  func agreement() {
+    for (drift, expected) in [(0.5, 1.0), (0, -1)] {
+      let adapter = TestAdapter { $0.drift_a = drift }
+      #expect(adapter.add() == DAS3_OK && adapter.step().agreement == expected)
+    }
+  }
+
   @Test("bad options and calls are refused with a message")
   func refused() {
     let changes: [(inout das3_adapter_options) -> Void] = [
       { $0.rate_a = -1 }, { $0.momentum = .nan }, { $0.batch_size = 0 }, { $0.batch_norm = 7 },
       { $0.precision = 9 }, { $0.steps_a = -1 }, { $0.height = 0 }, { $0.positive_share = 1.5 },
       { $0.statistics_momentum = 2 }, { $0.threads = 5000 }, { $0.struct_size = 1 },
-      { $0.method = 7 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 },
+      { $0.method = 7 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 }, { $0.flip = 2 },
+      { ($0.optimizer, $0.momentum) = (Int32(DAS3_OPTIMIZER_ADAMW.rawValue), 1) },
     ]
     for (index, change) in changes.enumerated() {
       let adapter = TestAdapter(change)

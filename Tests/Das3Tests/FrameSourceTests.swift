@@ -155,7 +155,7 @@ struct FrameSourceTests {
 
   @Test("frames and their truth may take half of the memory limit")
   func memory() {
-    let limit = TestAdapter().info.peak_bytes
+    let limit = 2 * TestAdapter().info.peak_bytes
     let adapter = TestAdapter { $0.memory_limit = limit }
     let truth = [UInt8](repeating: 0, count: 48 * 32)
     var status = adapter.add(truth: truth)

@@ -35,6 +35,23 @@ struct LogTests {
     #expect(mailbox.texts.allSatisfy(HostileFileTests.isOneLine))
   }
 
+  @Test("the callback may call the library: that causes no messages, and it cannot be replaced")
+  func nested() {
+    let mailbox = Mailbox()
+    let status = das3_set_log_callback(
+      { _, _, payload in
+        guard let payload else { return }
+        let mailbox = Unmanaged<Mailbox>.fromOpaque(payload).takeUnretainedValue()
+        mailbox.add("\(TestModel(LogTests.silentModel).status)")
+        mailbox.add("\(das3_set_log_callback(nil, 0, nil))")
+      }, 2, Unmanaged.passUnretained(mailbox).toOpaque())
+    #expect(status == DAS3_OK)
+    let model = TestModel(Self.silentModel)
+    #expect(model.status == DAS3_OK && lastError().isEmpty)
+    #expect(das3_set_log_callback(nil, 0, nil) == DAS3_OK)
+    #expect(mailbox.texts == ["\(DAS3_OK)", "\(DAS3_E_ARGUMENT)"])
+  }
+
   @Test("after NULL nothing is called")
   func ended() {
     let mailbox = Mailbox()

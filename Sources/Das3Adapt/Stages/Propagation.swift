@@ -11,9 +11,10 @@ final class Propagation: Stage {
   /// The slow copy's weights.
   private let teacher: Arena
   private let firstImage: Arena
+  /// While labels are made.
+  private var store: LabelStore?
   private var labels: PseudoLabels?
-  private var easy: [Int] = []
-  private var hard: [Int] = []
+  private var easy, hard: FrameOrder
   private var mix = ClassMix()
   private var first, second: Prediction
 
@@ -21,6 +22,8 @@ final class Propagation: Stage {
     self.bench = bench
     self.number = number
     start = memory.start
+    easy = FrameOrder(bench, [], stage: number)
+    hard = easy
     teacher = try Arena(elementCount: start.count)
     teacher.fill(memory.teacher.isEmpty ? start : memory.teacher)
     let trainer = bench.trainer
@@ -39,15 +42,19 @@ final class Propagation: Stage {
   var round: Int { labels == nil ? 0 : 1 }
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int {
-    (labels?.memoryByteCount ?? 0) + 4 * (teacher.elementCount + firstImage.elementCount)
+    (store?.memoryByteCount ?? labels?.memoryByteCount ?? 0)
+      + 4 * (start.count + teacher.elementCount + firstImage.elementCount)
   }
 
   func prepare(_ step: Int) throws(Das3Error) {
     guard labels == nil else { return }
-    let made = try bench.makeLabels(start, in: bench.makeLabelStore())
-    (easy, hard) = PseudoLabels.rank(made.entropies, share: bench.settings.easyShare)
-    easy.sort()
-    hard.sort()
+    let store = try bench.makeLabelStore()
+    self.store = store
+    defer { self.store = nil }
+    let made = try bench.makeLabels(start, in: store)
+    let rank = PseudoLabels.rank(made.entropies, share: bench.settings.easyShare)
+    easy = FrameOrder(bench, rank.easy.sorted(), stage: number)
+    hard = FrameOrder(bench, rank.hard.sorted(), stage: number)
     labels = made
   }
 
@@ -77,7 +84,7 @@ final class Propagation: Stage {
   func finish() { bench.trainer.exchangeWeights(with: teacher) }
 
   private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
-    let frame = bench.pick(position, of: easy, stage: number)
+    let frame = easy.frame(at: position)
     let look = bench.look(stage: number, 2 * position, augments: true)
     try labels?.readLabels(of: frame, into: &first.labels)
     try bench.load(frame, look)
@@ -87,10 +94,7 @@ final class Propagation: Stage {
 
   private func addMixed(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
     let trainer = bench.trainer
-    let (i, j) = (
-      bench.pick(position, of: hard, stage: number),
-      bench.pick(position + 1, of: hard, stage: number)
-    )
+    let (i, j) = (hard.frame(at: position), hard.frame(at: position + 1))
     try askTeacher(i, j)
     var random = bench.maskRandom(stage: number, position)
     mix.cut(

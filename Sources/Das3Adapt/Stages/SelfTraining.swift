@@ -9,7 +9,7 @@ final class SelfTraining: Stage {
   private let number: Int
   private let stepsPerRound: Int
   private let firstStepCount: Int
-  private let frames: [Int]
+  private var order: FrameOrder
   /// Made with the first labels.
   private var store: LabelStore?
   private var labels: PseudoLabels?
@@ -34,7 +34,7 @@ final class SelfTraining: Stage {
     firstStepCount =
       bench.teacher == nil
       ? stepsPerRound : max(stepsPerRound, (bench.frames.count + batchSize - 1) / batchSize)
-    frames = Array(0..<bench.frames.count)
+    order = FrameOrder(bench, Array(0..<bench.frames.count), stage: number)
     let empty = Prediction(shape: bench.trainer.scoreShape)
     positives = empty.labels
     negatives = empty.negatives
@@ -46,7 +46,7 @@ final class SelfTraining: Stage {
   }
 
   var labelCoverage: Double { labels?.coverage ?? 0 }
-  var byteCount: Int { store?.memoryByteCount ?? 0 }
+  var byteCount: Int { memory.byteCount + (store?.memoryByteCount ?? 0) }
 
   func prepare(_ step: Int) throws(Das3Error) {
     let wanted = round(of: step)
@@ -67,7 +67,7 @@ final class SelfTraining: Stage {
     bench.trainer.losses.classWeights = bench.classWeights(labels)
     let batchSize = bench.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
-      let frame = bench.pick(position, of: frames, stage: number)
+      let frame = order.frame(at: position)
       let look = bench.look(stage: number, position)
       try labels.readLabels(of: frame, into: &positives)
       try labels.readNegatives(of: frame, into: &negatives)

@@ -8,7 +8,7 @@ protocol Stage: AnyObject {
   var labelCoverage: Double { get }
   /// Times it has made labels.
   var round: Int { get }
-  /// Bytes of its labels.
+  /// Bytes of its labels, and of the weights it looks back to.
   var byteCount: Int { get }
 
   /// Makes what the step needs and is not there yet: labels, mostly.
@@ -24,7 +24,7 @@ protocol Stage: AnyObject {
 extension Stage {
   var labelCoverage: Double { 0 }
   var round: Int { 0 }
-  var byteCount: Int { 0 }
+  var byteCount: Int { memory.byteCount }
   func prepare(_ step: Int) throws(Das3Error) {}
   func follow() {}
   func finish() {}
@@ -42,10 +42,12 @@ package struct StageMemory: Sendable, Equatable {
   package init(start: [Float]) { self.start = start }
 
   var vectors: [[Float]] { [start, anchor, teacher] }
+  var byteCount: Int { vectors.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride } }
 }
 
-/// Losses of a step without their weights, means over its batch; one that is off is 0.
+/// Losses of a step, means over its batch; one that is off is 0.
 package struct StepLosses: Sendable, Equatable {
+  /// Their sum, each times its weight.
   package var total = 0.0
   package var focalEntropy = 0.0
   package var diversity = 0.0

@@ -5,13 +5,13 @@ final class Supervised: Stage {
   let memory: StageMemory
   private let bench: Workbench
   private let number: Int
-  private let frames: [Int]
+  private var order: FrameOrder
 
   init(_ bench: Workbench, number: Int, _ memory: StageMemory) {
     self.bench = bench
     self.number = number
     self.memory = memory
-    frames = Array(0..<bench.frames.count)
+    order = FrameOrder(bench, Array(0..<bench.frames.count), stage: number)
   }
 
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
@@ -19,7 +19,7 @@ final class Supervised: Stage {
     let batchSize = bench.settings.batchSize
     let shape = bench.trainer.scoreShape
     for position in step * batchSize..<(step + 1) * batchSize {
-      let frame = bench.pick(position, of: frames, stage: number)
+      let frame = order.frame(at: position)
       let look = bench.look(stage: number, position)
       try bench.load(frame, look)
       var labels = bench.frames.truths[frame].labels(height: shape[2], width: shape[3])

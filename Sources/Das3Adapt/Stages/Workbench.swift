@@ -41,7 +41,8 @@ final class Workbench {
 
   /// Bytes beside the trainer, the frames and their labels.
   var byteCount: Int {
-    (augmentation?.byteCount ?? 0) + 4 * (probabilities?.elementCount ?? 0)
+    (augmentation?.byteCount ?? 0) + (teacher?.byteCount ?? 0)
+      + 4 * ((probabilities?.elementCount ?? 0) + (setAside?.count ?? 0))
   }
 
   func checkCancelled() throws(Das3Error) {
@@ -59,6 +60,7 @@ final class Workbench {
 
   /// Puts a frame before the network.
   func load(_ frame: Int, _ look: Look = Look()) throws(Das3Error) {
+    try checkCancelled()
     try frames.read(frame) { trainer.load($0) }
     show(look)
   }
@@ -122,7 +124,7 @@ final class Workbench {
   /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
   /// allocators keep are memory too.
   func makeLabelStore() throws(Das3Error) -> LabelStore {
-    let taken = trainer.byteCount + byteCount + heldByteCount
+    let taken = trainer.byteCount + byteCount + frameByteCount
     let limit =
       settings.memoryLimit > 0
       ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
@@ -144,6 +146,7 @@ final class Workbench {
             let answer = try teacher.answer(frame, picture)
             try prediction.fill(
               answer, negativeThreshold: settings.negativeThreshold, threads: threads)
+            prediction.unmark(teacher.unknownClasses)
           }
         } else {
           try predict(frame, into: &prediction)
@@ -158,19 +161,18 @@ final class Workbench {
     settings.method == .das3 && settings.balancesClasses ? labels.classWeights : []
   }
 
-  /// Bytes that frames and teacher take; set by their owner.
-  var heldByteCount = 0
+  /// Bytes that frames take; set by their owner.
+  var frameByteCount = 0
 
   // MARK: Orders and chance
 
   private enum Purpose: Int { case order, look, mask }
 
-  /// Element `position` of `elements` gone through again and again, each time in another order.
-  func pick(_ position: Int, of elements: [Int], stage: Int) -> Int {
-    guard settings.draws else { return elements[position % elements.count] }
-    var random = Random(
-      seed: settings.seed, Purpose.order.rawValue, stage, position / elements.count)
-    return random.shuffled(elements)[position % elements.count]
+  /// Frames as they are shown in a turn of a stage.
+  func order(of frames: [Int], turn: Int, stage: Int) -> [Int] {
+    guard settings.draws else { return frames }
+    var random = Random(seed: settings.seed, Purpose.order.rawValue, stage, turn)
+    return random.shuffled(frames)
   }
 
   /// How the frame at a position of the schedule is shown: mirrored or not, and where the stage

@@ -532,7 +532,8 @@ typedef struct das3_teacher {
   uint32_t struct_size;
   int32_t reserved;
   const das3_model *model; /* a network that only predicts, kept alive by the adapter; classes are
-                              matched by their names; or NULL and a callback:                 */
+                              matched by their names, or by number where one has none; or NULL and a
+                              callback:                                                      */
   /** Predicts frame `index`; what it points to stays until the next call. Returns 0, else the call
    *  that wanted the prediction fails with DAS3_E_IO.                                       */
   int32_t (*predict)(int64_t index, const das3_image *image, das3_prediction *prediction,

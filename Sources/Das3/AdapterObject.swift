@@ -23,7 +23,7 @@ final class AdapterObject {
     self.base = base
     settings = request.settings
     followsFrame = request.followsFrame
-    backendName = CString(settings.execution.backend == .oneDNN ? "onednn" : "openblas")
+    backendName = CString(settings.execution.backend.rawValue)
     if !followsFrame { trainer = try settings.trainer(of: base.model) }
   }
 

@@ -72,9 +72,7 @@ public func das3_model_load(
 ) -> das3_status {
   status { () throws(Das3Error) in
     try unsafe create(out) { () throws(Das3Error) in
-      guard let path = unsafe path else { throw .argument("path is NULL") }
-      let file = unsafe String(cString: path)
-      guard !file.isEmpty else { throw .argument("path is empty") }
+      let file = try unsafe filePath(path)
       let request = try unsafe ModelRequest(options)
       let onnx = try OnnxImport.load(
         path: file, allowsExternalData: request.allowsExternalData, limits: request.limits)

@@ -13,7 +13,7 @@ final class SegmenterObject {
   init(_ segmenter: Segmenter, format: Int32) {
     self.segmenter = segmenter
     self.format = format
-    backendName = CString(segmenter.options.backend == .oneDNN ? "onednn" : "openblas")
+    backendName = CString(segmenter.options.backend.rawValue)
   }
 }
 

@@ -32,14 +32,14 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
   }
   var result = ExecutionOptions(
     threads: threads == 0 ? ExecutionOptions.processorCount : Int(threads))
-  switch unsafe getenv("DAS3_BACKEND").map({ unsafe String(cString: $0) }) {
-  case nil, "": break
-  case "onednn":
-    guard result.backend == .oneDNN else {
+  if let name = unsafe getenv("DAS3_BACKEND").map({ unsafe String(cString: $0) }), !name.isEmpty {
+    guard let backend = ExecutionOptions.Backend(rawValue: name) else {
+      throw .argument("DAS3_BACKEND is '\(name)'; expected onednn or openblas")
+    }
+    guard backend == .openBLAS || result.backend == .oneDNN else {
       throw .unsupported("DAS3_BACKEND is onednn, which this build lacks")
     }
-  case "openblas": result.backend = .openBLAS
-  case let other?: throw .argument("DAS3_BACKEND is '\(other)'; expected onednn or openblas")
+    result.backend = backend
   }
   switch precision {
   case 0: break

@@ -64,41 +64,34 @@ func status(_ body: () throws(Das3Error) -> Void) -> das3_status {
 public func das3_abi_version() -> UInt32 { UInt32(DAS3_ABI_VERSION) }
 
 @c @implementation
-public func das3_version() -> UnsafePointer<CChar>? { unsafe StaticStrings.version }
+public func das3_version() -> UnsafePointer<CChar>? { unsafe StaticStrings.version.start }
 
 @c @implementation
 public func das3_status_name(_ status: das3_status) -> UnsafePointer<CChar>? {
-  unsafe StaticStrings.statusNames[status] ?? StaticStrings.unknown
+  unsafe (StaticStrings.statusNames[status] ?? StaticStrings.unknown).start
 }
 
 @c @implementation
 public func das3_last_error() -> UnsafePointer<CChar>? {
-  unsafe LastError.text.map { unsafe UnsafePointer($0) } ?? StaticStrings.empty
+  unsafe LastError.text.map { unsafe UnsafePointer($0) } ?? StaticStrings.empty.start
 }
 
 /// Strings that live as long as the process.
 private enum StaticStrings {
-  nonisolated(unsafe) static let version = unsafe make(
+  static let version = CString(
     "\(DAS3_VERSION_MAJOR).\(DAS3_VERSION_MINOR).\(DAS3_VERSION_PATCH)")
-  nonisolated(unsafe) static let unknown = unsafe make("unknown")
-  nonisolated(unsafe) static let empty = unsafe make("")
-  nonisolated(unsafe) static let statusNames: [das3_status: UnsafePointer<CChar>] = unsafe [
-    das3_status(DAS3_OK): make("DAS3_OK"),
-    das3_status(DAS3_E_ARGUMENT): make("DAS3_E_ARGUMENT"),
-    das3_status(DAS3_E_SHAPE): make("DAS3_E_SHAPE"),
-    das3_status(DAS3_E_MEMORY): make("DAS3_E_MEMORY"),
-    das3_status(DAS3_E_IO): make("DAS3_E_IO"),
-    das3_status(DAS3_E_FORMAT): make("DAS3_E_FORMAT"),
-    das3_status(DAS3_E_UNSUPPORTED): make("DAS3_E_UNSUPPORTED"),
-    das3_status(DAS3_E_LIMIT): make("DAS3_E_LIMIT"),
-    das3_status(DAS3_E_CANCELLED): make("DAS3_E_CANCELLED"),
-    das3_status(DAS3_E_INTERNAL): make("DAS3_E_INTERNAL"),
+  static let unknown = CString("unknown")
+  static let empty = CString("")
+  static let statusNames: [das3_status: CString] = [
+    das3_status(DAS3_OK): CString("DAS3_OK"),
+    das3_status(DAS3_E_ARGUMENT): CString("DAS3_E_ARGUMENT"),
+    das3_status(DAS3_E_SHAPE): CString("DAS3_E_SHAPE"),
+    das3_status(DAS3_E_MEMORY): CString("DAS3_E_MEMORY"),
+    das3_status(DAS3_E_IO): CString("DAS3_E_IO"),
+    das3_status(DAS3_E_FORMAT): CString("DAS3_E_FORMAT"),
+    das3_status(DAS3_E_UNSUPPORTED): CString("DAS3_E_UNSUPPORTED"),
+    das3_status(DAS3_E_LIMIT): CString("DAS3_E_LIMIT"),
+    das3_status(DAS3_E_CANCELLED): CString("DAS3_E_CANCELLED"),
+    das3_status(DAS3_E_INTERNAL): CString("DAS3_E_INTERNAL"),
   ]
-
-  private static func make(_ text: String) -> UnsafePointer<CChar> {
-    let bytes = text.utf8CString
-    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-    for (index, byte) in bytes.enumerated() { unsafe copy[index] = byte }
-    return unsafe UnsafePointer(copy)
-  }
 }

@@ -61,6 +61,12 @@ package struct Metadata: Sendable {
 
   private mutating func readInput(_ value: Json) throws(Das3Error) {
     guard let input = value.object else { throw .format("metadata 'input' is not an object") }
+    // A misspelt key would give pixels that the network does not know.
+    let known = ["colour_order", "scale", "mean", "std"]
+    if let other = input.keys.sorted().first(where: { !known.contains($0) }) {
+      throw .format(
+        "metadata 'input' has '\(other)'; expected \(known.joined(separator: ", "))")
+    }
     switch input["colour_order"]?.string {
     case "rgb", nil: break
     case "bgr": swapsColours = true

@@ -3,7 +3,10 @@ import Das3Graph
 
 /// How steps are computed: what a user may choose.
 package struct ExecutionOptions: Sendable, Equatable {
-  package enum Backend: Sendable { case oneDNN, openBLAS }
+  package enum Backend: String, Sendable {
+    case oneDNN = "onednn"
+    case openBLAS = "openblas"
+  }
 
   package var threads: Int
   package var backend: Backend

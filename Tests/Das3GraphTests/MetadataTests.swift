@@ -55,6 +55,7 @@ struct MetadataTests {
   @Test(
     "what is not as it should be is refused by its key",
     arguments: [
+      (#"{"input": {"color_order": "bgr"}}"#, "color_order"),
       (#"{"classes": "a"}"#, "classes"), (#"{"classes": ["a", 1]}"#, "classes"),
       (#"{"colours": [[1, 2]]}"#, "colours"), (#"{"colours": [[1, 2, 256]]}"#, "colours"),
       (#"{"colours": [[1, 2, -1]]}"#, "colours"), (#"{"ignore": 256}"#, "ignore"),

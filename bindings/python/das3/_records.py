@@ -25,18 +25,20 @@ def with_options(struct: type[_Struct], options: Mapping[str, Any]) -> _Struct:
     """The defaults of the library with these options in their place."""
     raw = struct()
     getattr(library, f"{struct.__name__}_init_sized")(ctypes.byref(raw), ctypes.sizeof(raw))
-    names = [field[0] for field in struct._fields_ if field[0] != "struct_size"]
+    types = {field[0]: field[1] for field in struct._fields_ if field[0] != "struct_size"}
     for option, value in options.items():
         name = option.rstrip("_")  # `lambda_`: the other name is a keyword of Python
-        if name not in names:
-            near = difflib.get_close_matches(option, names, 1)
+        if name not in types:
+            near = difflib.get_close_matches(option, types, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{option!r} is not among {struct.__name__}{hint}")
-        is_text = isinstance(value, (str, os.PathLike))
+        is_text = types[name] is ctypes.c_char_p
         try:
-            setattr(raw, name, os.fsencode(value) if is_text else value)
-        except TypeError as error:
-            raise TypeError(f"{option} is {value!r}: {error}") from None
+            # ctypes takes a number for an address.
+            setattr(raw, name, os.fsencode(value) if is_text and value is not None else value)
+        except TypeError:
+            expected = "str" if is_text else type(getattr(raw, name)).__name__
+            raise TypeError(f"{option} is {value!r}; expected {expected}") from None
         # ctypes keeps the low bits of a number that does not fit.
         if isinstance(value, int) and getattr(raw, name) != value:
             raise ArgumentError(f"{option} is {value}, out of the range of its field")

@@ -19,7 +19,7 @@ from ._progress import progress_bar
 from ._records import described, sized, with_options
 from .errors import ArgumentError, check, guarded, interrupts_kept, kept
 from .frame import Format, Frame, buffer, frame_of, image_of
-from .model import Model
+from .model import Model, model_info
 from .segmenter import Precision
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Adapter(Handle):
 
     def __init__(self, model: Model, **options: Unpack[AdapterOptions]) -> None:
         raw = with_options(_ffi.das3_adapter_options, options)
-        info = model.info
+        info = model_info(model)
         self._channel_count, self._class_count = info.channel_count, info.class_count
         self._callbacks: list[Any] = []  # kept alive while the library may call them
         with model._use() as pointer:

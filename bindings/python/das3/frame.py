@@ -16,7 +16,7 @@ Frame = npt.NDArray[Any]  # uint8 or float32, as a Format says
 
 
 class Format(IntEnum):
-    """`das3_format`: how the pixels of a frame lie in its array. Rows may be any distance apart.
+    """`das3_format`: how pixels lie in an array. Rows lie downwards, any distance apart.
 
     =========  =======  ============  =========================================================
     RGB8       uint8    (H, W, 3)     what uint8 arrays of this shape are taken for
@@ -67,6 +67,8 @@ def image_of(frame: Frame, format: Format | None, channel_count: int) -> das3_im
         raise TypeError(f"a frame is a numpy array, not {type(frame).__name__}")
     if format is None:
         format = _guess(frame)
+    if format not in _LAYOUTS:
+        raise ArgumentError(f"format is {format!r}; expected a das3.Format")
     layout = _LAYOUTS[format]
     shape, strides = frame.shape, frame.strides
     if frame.dtype != layout.dtype or len(shape) != layout.rank:
@@ -75,7 +77,8 @@ def image_of(frame: Frame, format: Format | None, channel_count: int) -> das3_im
         planes, height, width = shape
         plane_stride, stride, step = strides
         if planes != channel_count:
-            raise ShapeError(f"the frame has {planes} planes; the network takes {channel_count}")
+            taken = f"the network takes {channel_count} of them first: (C, H, W)"
+            raise ShapeError(f"a frame of float32 {shape} has {planes} planes; {taken}")
         is_packed = planes == 1 or plane_stride == height * stride
     else:
         height, width = shape[:2]
@@ -143,8 +146,11 @@ def _guess(frame: Frame) -> Format:
 
 def _unfit(frame: Frame, format: Format) -> ArgumentError:
     layout = _LAYOUTS[format]
+    expected = f"{Format(format).name} is {layout.dtype} {layout.shape}"
+    if frame.flags.c_contiguous:
+        return ArgumentError(f"a frame of {frame.dtype} {frame.shape}; {expected}")
     return ArgumentError(
-        f"a frame of {frame.dtype} {frame.shape} with strides {frame.strides}; {format.name} is "
-        f"{layout.dtype} {layout.shape}, the pixels of a row side by side "
-        "(numpy.ascontiguousarray makes a copy that is)"
+        f"a frame of {frame.dtype} {frame.shape} with strides {frame.strides}; {expected}, the "
+        "pixels of a row side by side and rows downwards (numpy.ascontiguousarray makes a copy "
+        "that is)"
     )

@@ -46,8 +46,8 @@ def set_log_callback(
 ) -> None:
     """Sends messages of this level and above to `callback`; None ends it.
 
-    It runs on the thread whose call has something to say, and must not call das3. What it raises
-    comes out of that call.
+    It runs on the thread whose call has something to say; what it calls itself is silent. What it
+    raises comes out of that call.
     """
     global _receiver
 

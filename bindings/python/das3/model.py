@@ -85,6 +85,13 @@ class Parameter(NamedTuple):
     is_classifier: bool
 
 
+def model_info(model: Model) -> ModelInfo:
+    """What it is, once it is known to be a model."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model is a {type(model).__name__}; expected a das3.Model")
+    return model.info
+
+
 class Model(Handle):
     """A network with its weights, class names and preprocessing. It never changes.
 

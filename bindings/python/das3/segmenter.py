@@ -15,7 +15,7 @@ from ._handle import Handle
 from ._records import described, sized, with_options
 from .errors import check
 from .frame import Format, Frame, buffer, image_of
-from .model import Model
+from .model import Model, model_info
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -88,7 +88,7 @@ class Segmenter(Handle):
 
     def __init__(self, model: Model, **options: Unpack[SegmenterOptions]) -> None:
         raw = with_options(_ffi.das3_segmenter_options, options)
-        info = model.info
+        info = model_info(model)
         self._channel_count, self._class_count = info.channel_count, info.class_count
         with model._use() as pointer:
             self._create(library.das3_segmenter_create, pointer, ctypes.byref(raw))

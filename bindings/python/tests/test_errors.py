@@ -26,6 +26,26 @@ def test_argument(path):
     assert str(caught.value) == das3.last_error()
 
 
+def test_what_is_no_model_frame_or_option_is_a_type_error(model):
+    with pytest.raises(TypeError, match=r"model is a str; expected a das3\.Model"):
+        das3.Segmenter("network.onnx")
+    with pytest.raises(TypeError, match=r"expected a das3\.Model"):
+        das3.Adapter(None)
+    for option, value, kind in (
+        ("method", "bn", "int"), ("steps_a", 2.5, "int"), ("alpha", "much", "float"),
+        ("stages", 7, "str"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=f"{option} is {value!r}; expected {kind}"):
+            das3.Adapter(model, **{option: value})
+    with das3.Segmenter(model, threads=1) as segmenter:
+        with pytest.raises(das3.ArgumentError, match="format is 'bgr'"):
+            segmenter.run(np.zeros((8, 8, 3), np.uint8), format="bgr")
+        with pytest.raises(das3.ArgumentError, match=r"RGB8 is uint8 \(H, W, 3\)$"):
+            segmenter.run(np.zeros((2, 8, 8, 3), np.uint8), format=das3.Format.RGB8)
+        with pytest.raises(das3.ArgumentError, match="rows downwards"):
+            segmenter.run(np.zeros((8, 8, 3), np.uint8)[::-1])
+
+
 def test_shape(model):
     picky = das3.Segmenter(model, threads=1)
     values = np.zeros((2, 8, 8), np.float32)

@@ -604,7 +604,7 @@ DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter 
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
 /** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
- *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other options; the message says which),
+ *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says),
  *  DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).                          Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 

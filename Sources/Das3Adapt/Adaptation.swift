@@ -58,6 +58,7 @@ package final class Adaptation {
   private var gauge: AgreementGauge?
   /// What a checkpoint said of the stage that is yet to be entered.
   private var restored: StageMemory?
+  private var knownIdentity: Checkpoint.Identity?
 
   private var trainer: Trainer { bench.trainer }
 
@@ -275,16 +276,23 @@ package final class Adaptation {
   // MARK: Checkpoints
 
   /// What another process needs to go on.
-  package var checkpoint: Checkpoint {
+  ///
+  /// - Throws: what frames throw: the first one reads two of them.
+  package func checkpoint() throws(Das3Error) -> Checkpoint {
     Checkpoint(
-      identity: identity, position: position, weights: weights,
+      identity: try identity(), position: position, weights: weights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored)
   }
 
   /// What a checkpoint must agree in.
-  private lazy var identity = Checkpoint.Identity(
-    settings: settings, model: bench.trainer.model.onnx.fingerprint,
-    frameCount: bench.frames.count, hasTeacher: bench.teacher != nil)
+  private func identity() throws(Das3Error) -> Checkpoint.Identity {
+    if let knownIdentity { return knownIdentity }
+    let identity = Checkpoint.Identity(
+      settings: settings, model: trainer.model.onnx.fingerprint, frames: try bench.fingerprint(),
+      frameCount: bench.frames.count, hasTeacher: bench.teacher != nil)
+    knownIdentity = identity
+    return identity
+  }
 
   /// Goes on where a checkpoint was made; before the first step.
   ///
@@ -293,7 +301,7 @@ package final class Adaptation {
     guard position == Position(), stage == nil else {
       throw .argument("the adapter has taken steps already; resume before the first")
     }
-    try checkpoint.identity.check(against: identity)
+    try checkpoint.identity.check(against: identity())
     guard isPossible(checkpoint.position),
       checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true

@@ -133,10 +133,13 @@ package struct Checkpoint: Sendable, Equatable {
 
 extension Checkpoint.Identity {
   /// The settings that decide which bits come out; not where memory lies or how many threads work.
-  init(settings: AdaptationSettings, model: String, frameCount: Int, hasTeacher: Bool) {
+  init(
+    settings: AdaptationSettings, model: String, frames: String, frameCount: Int, hasTeacher: Bool
+  ) {
     let places: Set = ["execution", "memoryLimit", "scratchDirectory"]
     fields = [
-      "model": model, "frames": "\(frameCount)", "teacher": hasTeacher ? "yes" : "no",
+      "model": model, "pictures": frames, "frames": "\(frameCount)",
+      "teacher": hasTeacher ? "yes" : "no",
       "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
     ]
     for (name, value) in Mirror(reflecting: settings).children {
@@ -154,12 +157,16 @@ extension Checkpoint.Identity {
     guard fields["model"] == other.fields["model"] else {
       throw .argument("the checkpoint belongs to another model")
     }
-    for name in Set(fields.keys).union(other.fields.keys).sorted() {
+    let names = Set(fields.keys).union(other.fields.keys)
+    for name in names.subtracting(["pictures"]).sorted() {
       guard fields[name] == other.fields[name] else {
         throw .argument(
           "the checkpoint belongs to a run with \(name) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
         )
       }
+    }
+    guard fields["pictures"] == other.fields["pictures"] else {
+      throw .argument("the checkpoint belongs to a run on other frames")
     }
   }
 }

@@ -156,6 +156,10 @@ struct CheckpointTests {
     let more = TestRun.adapter()
     #expect(more.add() == DAS3_OK)
     expectRefused(more, Int(DAS3_E_ARGUMENT), "frames 5; here it is 6", "run.das3")
+    let elsewhere = TestAdapter(TestRun.options)
+    for picture in TestRun.pictures.dropLast() { #expect(elsewhere.add(picture) == DAS3_OK) }
+    #expect(elsewhere.add() == DAS3_OK)
+    expectRefused(elsewhere, Int(DAS3_E_ARGUMENT), "other frames", "run.das3")
     let taught = TestRun.adapter()
     let teacher = TestTeacher { _, _, _ in false }
     #expect(teacher.set(in: taught) == DAS3_OK)

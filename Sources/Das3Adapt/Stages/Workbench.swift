@@ -65,6 +65,18 @@ final class Workbench {
     show(look)
   }
 
+  /// What the first frame and the last one look like to the network, as a digest.
+  func fingerprint() throws(Das3Error) -> String {
+    var parts: [WholeFile.Part] = []
+    for frame in Set([0, frames.count - 1]).sorted() {
+      try load(frame)
+      let count = trainer.height * trainer.width * trainer.model.channelCount
+      unsafe parts.append(
+        .floats(Array(UnsafeBufferPointer(start: trainer.image, count: count))))
+    }
+    return WholeFile.hexadecimal(WholeFile.digest(parts))
+  }
+
   /// Changes the loaded image.
   func show(_ look: Look) {
     if look.isMirrored { mirrorImage() }

@@ -439,12 +439,12 @@ typedef struct das3_adapter_options {
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
   double rate_a, rate_b, rate_c; /* at the first step; other methods: rate_a; they fall by
-                             (1 - step / steps)^power. 0 = of SGD 2.5e-4, of ADAMW 1e-6, of the others
-                             3e-7; all but SGD's are corrected as a stage goes, so that it has its
-                             drift                                                           */
+                             (1 - step / steps)^power. 0 = of SGD 2.5e-4, of ADAMW 1e-6, of the
+                             others 3e-7; all but SGD's are corrected as a stage goes, so that it
+                             has its drift                                                   */
   double drift_a, drift_b, drift_c; /* pixels that a stage may give another label, 0 to 1; at half
-                             as many again it ends. 0 = as many as come, as in (b) with a teacher and
-                             of other methods                                                */
+                             as many again it ends. 0 = as many as come, as in (b) with a teacher
+                             and of other methods                                            */
   double classifier_rate; /* times the rate                                                 */
   double power;           /* 0 = constant                                                   */
   double momentum, weight_decay;
@@ -604,8 +604,8 @@ DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter 
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
 /** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
- *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says),
- *  DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).                          Since 0.1 */
+ *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says
+ *  which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).                  Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.

@@ -195,6 +195,9 @@ TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
 step saved files in ONNX Runtime
 python Tests/save.py ../shared
 
+step what das3-run refuses
+python Tests/usage.py build/das3-run examples/street
+
 step adapting on the street frames
 python Tests/adapt.py build/das3-run examples/street
 

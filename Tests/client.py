@@ -60,6 +60,17 @@ class Program:
             return events, process.wait()
 
 
+def rubbish(das3, check, code, words, *arguments, **options):
+    """Must end with this exit code and one line that has these words, and write nothing."""
+    output = das3.scratch / "rubbish.onnx"
+    result = das3.run(options.pop("output", output), *arguments, **options)
+    lines = result.stderr.strip().splitlines()
+    good = result.returncode == code and lines and words in lines[0] and not output.exists()
+    # Wrong usage is followed by how it should be.
+    good = good and (code == 2 or len(lines) == 1) and not result.stdout
+    check(f"exit code {code}, \"… {words} …\"", good, f"{result.returncode}, {result.stderr.strip()}")
+
+
 def steps(events):
     return [event for event in events if event["event"] == "step"]
 

@@ -1,0 +1,67 @@
+"""Runs das3-run on rubbish: it must end with one line and the right exit code.
+
+    python Tests/usage.py DAS3_RUN STREET
+
+STREET is examples/street. Prints what it checks and, last, how many checks passed.
+"""
+
+import pathlib
+import sys
+import tempfile
+
+from client import Checks, Program, rubbish
+
+
+def refusals(das3, check):
+    def bad(*arguments, **options):
+        rubbish(das3, check, *arguments, **options)
+
+    scratch = das3.scratch
+    empty = scratch / "empty"
+    empty.mkdir()
+    damaged = scratch / "damaged.das3"
+    damaged.write_bytes(b"not a checkpoint")
+    bad(1, "cannot read", input=scratch / "nothing")
+    bad(1, "no images", input=empty)
+    bad(1, "cannot open", model=scratch / "nothing.onnx")
+    bad(1, str(das3.frames / "street0.png"), model=das3.frames / "street0.png")
+    bad(1, "no directory", output=scratch / "no" / "where.onnx")
+    bad(1, "it is no file", output=empty)
+    bad(1, "is not writable", output="/proc/where.onnx")
+    bad(1, "both", output=das3.model)
+    bad(1, "no directory", checkpoint=scratch / "no" / "where.das3")
+    bad(1, "damaged.das3", "--resume", checkpoint=damaged)
+    bad(1, "no such directory of truth", val=das3.frames, truth=scratch / "nothing")
+    bad(1, "no images", val=empty, truth=das3.truth)
+    bad(1, "has no truth", val=das3.frames, truth=empty)
+    bad(1, "nothing.json", val=das3.frames, truth=das3.truth, class_map=scratch / "nothing.json")
+    bad(1, "alpha is -1", set="alpha=-1")
+    bad(1, "memory", memory_limit="10K")
+    bad(2, "'--truth' needs '--val DIR'", truth=das3.truth)
+    bad(2, "'--val' needs '--truth DIR'", val=das3.frames)
+    bad(2, "'--resume' needs '--checkpoint FILE'", "--resume")
+    bad(2, "'--evaluate-every' needs", evaluate_every=3)
+    bad(2, '"omega" is not a setting; known are stages, steps_a', set="omega=1")
+    bad(2, "expected name=value", set="alpha")
+    bad(2, "alpha is \"x\"; expected a number", set="alpha=x")
+    bad(2, "expected default, relative, sgd, adamw, lars", set="optimizer=newton")
+    bad(2, "such as a=100", steps="100")
+    bad(2, "such as a=100", steps="a=1,d=2")
+    bad(2, "expected a number for tent", method="tent", steps="a=1")
+    bad(2, "of method das3", stages="ba")
+    bad(2, "of method das3", method="bn", stages="a")
+    bad(2, "--every 0", every=0)
+    bad(2, "magic", method="magic")
+    bad(2, "WIDTHxHEIGHT", size="large")
+
+
+def main(program, street):
+    check = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        das3 = Program(program, street, pathlib.Path(scratch))
+        refusals(das3, check)
+    return check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

@@ -1,4 +1,4 @@
-"""Runs das3-run on rubbish: it must end with one line and the right exit code.
+"""Runs das3-run on rubbish and without streams: it must end with one line and the right exit code.
 
     python Tests/usage.py DAS3_RUN STREET
 
@@ -6,6 +6,7 @@ STREET is examples/street. Prints what it checks and, last, how many checks pass
 """
 
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -55,10 +56,26 @@ def refusals(das3, check):
     bad(2, "WIDTHxHEIGHT", size="large")
 
 
+def broken_streams(das3, check):
+    missing, found = f"info --model {das3.scratch}/nothing", f"info --model {das3.model}"
+    for words, code in (
+        (f"{missing} 2>&-", 1), (f"{missing} 2>/dev/full", 1), ("info 2>&-", 2),
+        ("info 2>/dev/full", 2), (f"{missing} <&- >&- 2>&-", 1), (f"{found} >&-", 1),
+        (f"{found} >/dev/full", 1), (f"{found} 2>&-", 0), ("help >/dev/full", 1), ("help nope", 2),
+        ("help info", 0),
+    ):
+        result = subprocess.run(
+            ["sh", "-c", f"exec {das3.program} {words}"], capture_output=True, timeout=600
+        )
+        name = words.replace(str(das3.scratch), "").replace(str(das3.model), "street.onnx")
+        check(f"exit code {code}: {name}", result.returncode == code, result.returncode)
+
+
 def main(program, street):
     check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
         das3 = Program(program, street, pathlib.Path(scratch))
+        broken_streams(das3, check)
         refusals(das3, check)
     return check.end()
 

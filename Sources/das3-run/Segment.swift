@@ -83,8 +83,8 @@ struct Segment: ParsableCommand {
     progress.clear()
     try report.finish(networkSize: try segmenter.describe().size, output: output)
     if reader.damagedPartCount > 0 {
-      Terminal.writeError(
-        "das3-run: \(input) is damaged: \(reader.damagedPartCount) × something was left out\n")
+      Terminal.note(
+        "\(input) is damaged: \(reader.damagedPartCount) × something was left out")
     }
   }
 }

@@ -8,13 +8,14 @@ not; mIoU must be what evaluate says. Prints what it checks and, last, how many 
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
-from client import Checks, Program, rubbish, steps, without_times
+from client import Checks, Program, copies, interrupt, rubbish, steps, without_times
 
 STAGES = "a" * 12 + "b" * 16 + "c" * 12
 STEPS = ",".join(f"{stage}={STAGES.count(stage)}" for stage in "abc")
@@ -59,6 +60,42 @@ def paused_run(das3, check, events, whole):
         third = das3.events(output, "--resume", **options)
         check("resumed at the end: nothing to do", steps(third) == [] and third[-1]["done"], third)
         check("same bytes", output.read_bytes() == whole)
+
+
+def failures(das3, check):
+    """Whatever fails on the way, the model so far is written."""
+    output = das3.scratch / "kept.onnx"
+
+    def disturbed(name, act, code, words, step, **options):
+        output.unlink(missing_ok=True)
+        events, found, text = das3.disturb(3, act, output, steps="a=9", stages="a", **options)
+        check(f"{name}: exit code {code}", found == code, f"{found}, {text}")
+        check(f"{name}: says so once", text.count(words) == 1, text)
+        check(f"{name}: a model of step {step}", output.exists(), list(das3.scratch.iterdir()))
+        return events
+
+    folder = das3.scratch / "gone"
+    for name, is_paused in (("lost", False), ("lost, paused", True)):
+        folder.mkdir()
+
+        def lose(process):
+            folder.rename(das3.scratch / name)
+            if is_paused:
+                # The checkpoint of this step may have been written before.
+                process.stdout.readline()
+                process.stdout.readline()
+                interrupt(process)
+
+        options = {"checkpoint": folder / "run.das3", "checkpoint_every": 0}
+        last = disturbed(f"checkpoint {name}", lose, 1, "all the same", "any", **options)[-1]
+        check(f"checkpoint {name}: a summary", last["done"] is not is_paused, last)
+    checkpoint, frames = das3.scratch / "lost.das3", copies(das3.frames, das3.scratch / "frames", 9)
+    # Too little memory for the frames, so that they are read again.
+    options = {"input": frames, "checkpoint": checkpoint, "memory_limit": "30M"}
+    disturbed(
+        "frames lost", lambda process: shutil.rmtree(frames), 1, "is the model after", "3", **options
+    )
+    check("frames lost: a checkpoint", checkpoint.exists())
 
 
 def teachers(das3, check):
@@ -113,6 +150,7 @@ def main(program, street):
         das3 = Program(program, street, pathlib.Path(scratch))
         events, whole = whole_run(das3, check)
         paused_run(das3, check, events, whole)
+        failures(das3, check)
         other_runs(das3, check, whole)
         teachers(das3, check)
     return check.end()

@@ -21,12 +21,11 @@ import sys
 import tempfile
 import time
 
-from client import Checks, Program, steps, without_times
+from client import Checks, Program, copies, steps, without_times
 
 KILLS = 50
 PLACES = {"labels are made": 3, "a checkpoint is written": 3, "a stage has ended": 3}
 MOST_RUNS = 25
-COPIES = 3
 SETTINGS = {"steps": "a=12,b=36,c=12", "size": "96x72", "threads": 1}
 
 
@@ -154,15 +153,6 @@ class Test:
             self.check(f"{name}: the same bytes", victim.output.read_bytes() == self.bytes)
             names = sorted(path.name for path in folder.iterdir())
             self.check(f"{name}: nothing is left behind", names == ["killed.onnx", "run.das3"], names)
-
-
-def copies(frames, folder):
-    """More frames, so that there are many labels."""
-    folder.mkdir()
-    for number in range(COPIES):
-        for frame in frames.iterdir():
-            (folder / f"{number}{frame.name}").symlink_to(frame)
-    return folder
 
 
 def main(program, street):

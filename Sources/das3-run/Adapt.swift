@@ -144,10 +144,11 @@ struct Adapt: ParsableCommand {
     let loop = AdaptationLoop(
       adapter: adapter, report: report, measurement: measurement, evaluateEvery: evaluateEvery,
       checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery))
-    let isPaused = try loop.run()
+    let end = loop.run()
+    if case .failed(let failure) = end { throw keep(adapter, after: report.stepCount, failure) }
     let adapted = try adapter.snapshot()
     try adapted.save(to: output)
-    if !isPaused {
+    if case .done = end {
       if let measurement { try report.finish(after: try measurement.measure(adapted)) }
       try drawStrips(before: model, after: adapted, measurement, target)
     }
@@ -158,6 +159,19 @@ struct Adapt: ParsableCommand {
     ]
     try report.finish(
       facts, frameCount: target.frameCount, workload: try adapter.describe(), output: output)
+    // What was missing has been said.
+    if loop.lacksCheckpoint { throw ExitCode.failure }
+  }
+
+  /// Writes the model that a failure has left, and adds to it where that is.
+  private func keep(_ adapter: AdapterHandle, after stepCount: Int, _ failure: Failure) -> Failure {
+    guard stepCount > 0 else { return failure }
+    do throws(Failure) {
+      try adapter.snapshot().save(to: output)
+      return Failure("\(failure.message); \(output) is the model after step \(stepCount)")
+    } catch {
+      return Failure("\(failure.message); \(error.message)")
+    }
   }
 
   private func settings() throws -> AdapterSettings {

@@ -13,6 +13,8 @@ final class AdaptReport {
   private var labelProgress: ProgressBar?
   /// The report of the last step, or of none where nothing was left to do.
   private var last: das3_adapter_report?
+  /// Steps that the model has taken, those before the checkpoint too.
+  private(set) var stepCount = 0
 
   /// - Parameters:
   ///   - isJson: whether lines are JSON.
@@ -27,6 +29,7 @@ final class AdaptReport {
   /// Takes what the adapter reports while it runs.
   func follow(_ report: das3_adapter_report) throws(Failure) {
     defer { lastFollowed = .now }
+    stepCount = Int(report.total_step)
     guard report.labelling == 0 else { return followLabels(report) }
     if labelProgress != nil, isJson { try printLabels(report) }
     labelProgress = nil
@@ -63,7 +66,7 @@ final class AdaptReport {
   /// Takes the measurement at the end.
   func finish(after result: EvaluatorHandle.Result) throws(Failure) {
     after = result
-    try printMeasurement(result, step: Int(last?.total_step ?? 0), stage: last?.stageName)
+    try printMeasurement(result, step: stepCount, stage: last?.stageName)
     guard let before else { return }
     var table = Table([.left, .right, .right, .right])
     func add(_ name: String, _ old: Double?, _ new: Double?) {
@@ -90,7 +93,6 @@ final class AdaptReport {
   ) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
     let isDone = last.map { $0.done != 0 } ?? false
-    let stepCount = Int(last?.total_step ?? 0)
     guard isJson else {
       let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
       let steps = stepCount == 1 ? "1 step" : "\(stepCount) steps"

@@ -37,12 +37,14 @@ struct Das3Run: ParsableCommand {
         try checkHelp()
         var command = try parseAsRoot()
         try command.run()
-      } catch where exitCode(for: error).isSuccess {
+      } catch let error where exitCode(for: error).isSuccess {
         print(fullMessage(for: error))
       }
       guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
     } catch let failure as Failure {
       finish(code: 1, message: failure.message)
+    } catch let code as ExitCode {
+      Foundation.exit(code.rawValue)
     } catch {
       let text = fullMessage(for: error)
       let prefix = "Error: "

@@ -21,6 +21,7 @@ struct Adapt: ParsableCommand {
 
       Ctrl-C ends the run after the step: the checkpoint, if one is named, and the
       model so far are written. --resume then goes on as if nothing had happened.
+      So does SIGTERM, a terminal that is closed, and whatever fails on the way.
 
       Frames stay in memory while they fit (into --memory-limit, or else into half
       of the machine); if not, each is read again whenever it is wanted.

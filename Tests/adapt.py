@@ -9,11 +9,13 @@ not; mIoU must be what evaluate says. Prints what it checks and, last, how many 
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
+from PIL import Image
 
 from client import Checks, Program, copies, interrupt, rubbish, steps, without_times
 
@@ -98,6 +100,36 @@ def failures(das3, check):
     check("frames lost: a checkpoint", checkpoint.exists())
 
 
+def hung_up(das3, check):
+    """A terminal that is closed pauses a run, as does a reader that goes away."""
+    for name, code, act in (
+        ("hung up", 0, lambda process: process.send_signal(signal.SIGHUP)),
+        ("not read", 1, lambda process: process.stdout.close()),
+    ):
+        output, checkpoint = das3.scratch / f"{name}.onnx", das3.scratch / f"{name}.das3"
+        options = {"steps": "a=9", "stages": "a", "checkpoint": checkpoint}
+        found = das3.disturb(3, act, output, **options)
+        check(f"{name}: exit code {code}", found[1] == code, found)
+        check(f"{name}: a model and a checkpoint", output.exists() and checkpoint.exists())
+        rest = steps(das3.events(output, "--resume", **options))
+        check(f"{name}: goes on", 0 < len(rest) < 7, rest)
+
+
+def interrupted_video(das3, check):
+    """segment leaves a whole video of the frames until Ctrl-C."""
+    video, output = das3.scratch / "drive.gif", das3.scratch / "segmented"
+    first, *others = [Image.open(path) for path in sorted(das3.frames.glob("*.png"))]
+    first.save(video, save_all=True, append_images=others * 20)
+    options = {"command": "segment", "input": video}
+    events, code, text = das3.disturb(3, interrupt, output, "--overlay", **options)
+    check("segment, interrupted: exit code 0", code == 0, text)
+    last = events[-1]
+    check("segment, interrupted: a summary", last["done"] is False and last["frames"] < 141, last)
+    options["input"] = output / "drive_overlay.mp4"
+    found = das3.events(None, **options)[-1]["frames"]
+    check("segment, interrupted: a whole video", found == last["frames"], found)
+
+
 def teachers(das3, check):
     output = das3.scratch / "student.onnx"
     stored, arrays = das3.scratch / "stored", das3.scratch / "arrays"
@@ -151,6 +183,8 @@ def main(program, street):
         events, whole = whole_run(das3, check)
         paused_run(das3, check, events, whole)
         failures(das3, check)
+        hung_up(das3, check)
+        interrupted_video(das3, check)
         other_runs(das3, check, whole)
         teachers(das3, check)
     return check.end()

@@ -48,14 +48,17 @@ class Program:
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def disturb(self, after, act, *arguments, **options):
-        """Does `act` to the process once `after` steps are done; events, exit code, stderr."""
+        """Does `act` to the process after so many steps or frames; events, exit code, stderr."""
         words = self.command(*arguments, "--json", **options)
-        events = []
+        events, left = [], after
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(words, text=True, **pipes) as process:
             for line in process.stdout:
                 events.append(json.loads(line))
-                if events[-1].get("total_step") == after and events[-1]["event"] == "step":
+                if events[-1]["event"] not in ("step", "frame"):
+                    continue
+                left -= 1
+                if left == 0:
                     act(process)
                     if process.stdout.closed:
                         break

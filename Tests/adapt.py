@@ -56,11 +56,15 @@ def paused_run(das3, check, events, whole):
         check("a model and a checkpoint are there", output.exists() and checkpoint.exists())
         check("the summary says so", first[-1]["done"] is False, first[-1])
         second = das3.events(output, "--resume", **options)
+        start = second[0]
+        place = ("resumed", len(steps(first)))
+        check("it says where it goes on", (start["event"], start["step"]) == place, start)
         joined = without_times(first) + without_times(second)
         check("the steps of both are those of the whole run", joined == without_times(events))
         check("and so are the bytes", output.read_bytes() == whole)
         third = das3.events(output, "--resume", **options)
         check("resumed at the end: nothing to do", steps(third) == [] and third[-1]["done"], third)
+        check("and says so", third[0]["event"] == "resumed" and third[0]["done"], third[0])
         check("same bytes", output.read_bytes() == whole)
 
 

@@ -29,7 +29,8 @@ struct Adapt: ParsableCommand {
       With --json: for each step a line {"event": "step", "stage", "step",
       "step_count", "total_step", …, losses, …} whose keys are the fields of
       das3_adapter_report in das3.h; {"event": "labels", …} when labels have been
-      made; {"event": "evaluation", "step", "miou", "iou", …} in percent; and last
+      made; {"event": "evaluation", "step", "miou", "iou", …} in percent;
+      {"event": "resumed", "step", "done"} where a checkpoint goes on; and last
       {"event": "summary", …}.
 
       Settings for --set, with their defaults; das3.h says more of each:
@@ -127,6 +128,10 @@ struct Adapt: ParsableCommand {
     guard (0...1_000_000).contains(checkpointEvery) else {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
     }
+    if let checkpoint, hasCheckpoint, !resume {
+      throw ValidationError(
+        "'--checkpoint \(checkpoint)' is there already; '--resume' goes on from it")
+    }
     _ = try settings()
   }
 
@@ -138,10 +143,9 @@ struct Adapt: ParsableCommand {
       input: input, choice: choice, teacher: teacher, model: model, settings: try settings(),
       size: sizeOption.size, shared: shared)
     let adapter = target.adapter
-    if resume, let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
-      try adapter.resume(from: checkpoint)
-    }
-    let report = try AdaptReport(isJson: shared.json, before: measurement?.measure(model))
+    if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
+    let report = try AdaptReport(
+      isJson: shared.json, before: measurement?.measure(model), isResumed: hasCheckpoint)
     let loop = AdaptationLoop(
       adapter: adapter, report: report, measurement: measurement, evaluateEvery: evaluateEvery,
       checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery))
@@ -173,6 +177,10 @@ struct Adapt: ParsableCommand {
     } catch {
       return Failure("\(failure.message); \(error.message)")
     }
+  }
+
+  private var hasCheckpoint: Bool {
+    checkpoint.map { FileManager.default.fileExists(atPath: $0) } ?? false
   }
 
   private func settings() throws -> AdapterSettings {

@@ -15,13 +15,17 @@ final class AdaptReport {
   private var last: das3_adapter_report?
   /// Steps that the model has taken, those before the checkpoint too.
   private(set) var stepCount = 0
+  /// Whether nobody has been told yet where a checkpoint goes on.
+  private var isResumed: Bool
 
   /// - Parameters:
   ///   - isJson: whether lines are JSON.
   ///   - before: how good the model was.
+  ///   - isResumed: whether it goes on from a checkpoint.
   /// - Throws: `Failure` where stdout cannot be written.
-  init(isJson: Bool, before: EvaluatorHandle.Result?) throws(Failure) {
+  init(isJson: Bool, before: EvaluatorHandle.Result?, isResumed: Bool) throws(Failure) {
     self.isJson = isJson
+    self.isResumed = isResumed
     self.before = before
     if let before { try printMeasurement(before, step: 0, stage: nil) }
   }
@@ -30,6 +34,7 @@ final class AdaptReport {
   func follow(_ report: das3_adapter_report) throws(Failure) {
     defer { lastFollowed = .now }
     stepCount = Int(report.total_step)
+    if isResumed { try printResumed(report) }
     guard report.labelling == 0 else { return followLabels(report) }
     if labelProgress != nil, isJson { try printLabels(report) }
     labelProgress = nil
@@ -118,6 +123,23 @@ final class AdaptReport {
     ]
     let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
     try JsonValue.object(event + facts + own).printLine()
+  }
+
+  /// Says, with the first report, where a checkpoint goes on.
+  private func printResumed(_ report: das3_adapter_report) throws(Failure) {
+    isResumed = false
+    let isFinished = report.labelling == 0 && report.step == 0
+    let taken = isFinished || report.labelling != 0 ? stepCount : stepCount - 1
+    guard isJson else {
+      return Terminal.note(
+        isFinished
+          ? "the checkpoint is finished: nothing to do"
+          : "goes on at step \(taken + 1) of \(report.total_step_count)")
+    }
+    try JsonValue.object([
+      (key: "event", value: .string("resumed")), (key: "step", value: .integer(taken)),
+      (key: "done", value: .bool(isFinished)),
+    ]).printLine()
   }
 
   private func followLabels(_ report: das3_adapter_report) {

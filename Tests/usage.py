@@ -29,6 +29,7 @@ def refusals(das3, check):
     bad(1, "no directory", output=scratch / "no" / "where.onnx")
     bad(1, "it is no file", output=empty)
     bad(1, "is not writable", output="/proc/where.onnx")
+    bad(1, "cannot write labels: no directory", set=f"scratch_directory={scratch / 'no'}")
     bad(1, "both", output=das3.model)
     bad(1, "no directory", checkpoint=scratch / "no" / "where.das3")
     bad(1, "damaged.das3", "--resume", checkpoint=damaged)

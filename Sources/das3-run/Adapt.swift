@@ -214,7 +214,7 @@ struct Adapt: ParsableCommand {
   }
 
   /// What would fail after hours must fail at once.
-  private func checkTargets() throws(Failure) {
+  private func checkTargets() throws {
     for (option, path) in [("--output", output), ("--checkpoint", checkpoint)] {
       guard let path else { continue }
       try Folder.checkCanReplace(path)
@@ -225,6 +225,9 @@ struct Adapt: ParsableCommand {
     }
     if let checkpoint, Folder.isSame(checkpoint, output) {
       throw Failure("'--output' and '--checkpoint' are both \(output)")
+    }
+    if let scratch = try settings().texts["scratch_directory"] {
+      try Folder.checkIsWritable(scratch, "cannot write labels")
     }
     if let strip { try Folder.create(strip) }
   }

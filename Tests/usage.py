@@ -1,4 +1,5 @@
-"""Runs das3-run on rubbish and without streams: it must end with one line and the right exit code.
+"""Runs das3-run on rubbish and without streams: it must end with one line and the right exit code;
+what goes wrong without an end must be said.
 
     python Tests/usage.py DAS3_RUN STREET
 
@@ -73,12 +74,21 @@ def broken_streams(das3, check):
         check(f"exit code {code}: {name}", result.returncode == code, result.returncode)
 
 
+def diverging(das3, check):
+    options = {"stages": "a", "steps": "a=3"}
+    words = ("--set", "optimizer=sgd", "--set", "rate_a=1e30", "--set", "clip_norm=0")
+    result = das3.run(das3.scratch / "diverged.onnx", *words, **options)
+    for expected in ("skipped 2 of 3 steps", "losses of the last step are not finite"):
+        check(f"diverging: {expected}", expected in result.stderr, result.stderr)
+
+
 def main(program, street):
     check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
         das3 = Program(program, street, pathlib.Path(scratch))
         broken_streams(das3, check)
         refusals(das3, check)
+        diverging(das3, check)
     return check.end()
 
 

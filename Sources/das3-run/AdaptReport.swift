@@ -13,6 +13,9 @@ final class AdaptReport {
   private var labelProgress: ProgressBar?
   /// The report of the last step, or of none where nothing was left to do.
   private var last: das3_adapter_report?
+  /// Steps that were followed, and those of them that moved nothing.
+  private var followedCount = 0
+  private var skippedCount = 0
   /// Steps that the model has taken, those before the checkpoint too.
   private(set) var stepCount = 0
   /// Whether nobody has been told yet where a checkpoint goes on.
@@ -41,6 +44,8 @@ final class AdaptReport {
     last = report
     // Nothing was left to do.
     guard report.step > 0 else { return }
+    followedCount += 1
+    skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
     var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
     // A stage that ends early takes its other steps out.
@@ -96,6 +101,7 @@ final class AdaptReport {
   func finish(
     _ facts: [JsonValue.Member], frameCount: Int, workload: Workload, output: String
   ) throws(Failure) {
+    warn()
     let seconds = (ContinuousClock.now - start).seconds
     let isDone = last.map { $0.done != 0 } ?? false
     guard isJson else {
@@ -110,6 +116,7 @@ final class AdaptReport {
     let own: [JsonValue.Member] = [
       (key: "frames", value: .integer(frameCount)),
       (key: "steps", value: .integer(stepCount)),
+      (key: "skipped", value: .integer(skippedCount)),
       (key: "done", value: .bool(isDone)),
       (key: "seconds", value: .rounded(seconds, 3)),
       (key: "width", value: .integer(workload.size.width)),
@@ -123,6 +130,18 @@ final class AdaptReport {
     ]
     let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
     try JsonValue.object(event + facts + own).printLine()
+  }
+
+  /// Says what makes a run that came to its end worth nothing.
+  private func warn() {
+    clearProgress()
+    if skippedCount > 0 {
+      Terminal.note(
+        "skipped \(skippedCount) of \(followedCount) steps: their gradient was not finite")
+    }
+    if let last, !last.loss.isFinite || !last.entropy.isFinite {
+      Terminal.note("the losses of the last step are not finite")
+    }
   }
 
   /// Says, with the first report, where a checkpoint goes on.

@@ -51,23 +51,7 @@ struct Adapt: ParsableCommand {
   @Option(help: ArgumentHelp("The adapted network, an ONNX file.", valueName: "file"))
   var output: String
 
-  @Option(help: "How to adapt.")
-  var method = AdaptationMethod.das3
-
-  @Option(help: ArgumentHelp("Of das3: any of a, b, c, in this order.", valueName: "abc"))
-  var stages: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Steps at most: a=N,b=N,c=N, any of them; of other methods N.", valueName: "list"))
-  var steps: String?
-
-  @Option(help: ArgumentHelp("Changes a setting; they stand above.", valueName: "name=value"))
-  var set: [String] = []
-
-  @Option(help: ArgumentHelp("Of orders, masks and augmentation.", valueName: "N"))
-  var seed: UInt64?
-
+  @OptionGroup var how: MethodOptions
   @OptionGroup var choice: FrameChoice
 
   @Option(help: ArgumentHelp("A network, or stored predictions of the frames.", valueName: "path"))
@@ -93,8 +77,8 @@ struct Adapt: ParsableCommand {
     help: ArgumentHelp("Where to write how far the run has come.", valueName: "file"))
   var checkpoint: String?
 
-  @Option(help: ArgumentHelp("How often to write it.", valueName: "seconds"))
-  var checkpointEvery = 60
+  @Option(help: ArgumentHelp("How often to write it. Default: 60.", valueName: "seconds"))
+  var checkpointEvery: Int?
 
   @Flag(help: "Go on from the checkpoint, if there is one.")
   var resume = false
@@ -118,6 +102,7 @@ struct Adapt: ParsableCommand {
       ("--class-map", classMap, "--truth DIR", truth),
       ("--evaluate-every", evaluateEvery?.description, "--val DIR", val),
       ("--resume", resume ? "" : nil, "--checkpoint FILE", checkpoint),
+      ("--checkpoint-every", checkpointEvery?.description, "--checkpoint FILE", checkpoint),
     ]
     for (option, given, needed, other) in pairs where given != nil && other == nil {
       throw ValidationError("'\(option)' needs '\(needed)'")
@@ -125,14 +110,13 @@ struct Adapt: ParsableCommand {
     if let evaluateEvery, evaluateEvery < 1 {
       throw ValidationError("'--evaluate-every \(evaluateEvery)': expected 1 or more")
     }
-    guard (0...1_000_000).contains(checkpointEvery) else {
+    if let checkpointEvery, !(0...1_000_000).contains(checkpointEvery) {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
     }
     if let checkpoint, hasCheckpoint, !resume {
       throw ValidationError(
         "'--checkpoint \(checkpoint)' is there already; '--resume' goes on from it")
     }
-    _ = try settings()
   }
 
   func run() throws {
@@ -140,7 +124,7 @@ struct Adapt: ParsableCommand {
     let model = try ModelHandle(path: modelOption.model)
     let measurement = try measurement(of: model)
     let target = try AdaptationTarget(
-      input: input, choice: choice, teacher: teacher, model: model, settings: try settings(),
+      input: input, choice: choice, teacher: teacher, model: model, settings: try how.settings(),
       size: sizeOption.size, shared: shared)
     let adapter = target.adapter
     if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
@@ -148,7 +132,7 @@ struct Adapt: ParsableCommand {
       isJson: shared.json, before: measurement?.measure(model), isResumed: hasCheckpoint)
     let loop = AdaptationLoop(
       adapter: adapter, report: report, measurement: measurement, evaluateEvery: evaluateEvery,
-      checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery))
+      checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery ?? 60))
     let end = loop.run()
     if case .failed(let failure) = end { throw keep(adapter, after: report.stepCount, failure) }
     let adapted = try adapter.snapshot()
@@ -158,8 +142,9 @@ struct Adapt: ParsableCommand {
       try drawStrips(before: model, after: adapted, measurement, target)
     }
     let facts: [JsonValue.Member] = [
-      (key: "method", value: .string(method.rawValue)), (key: "stages", value: .text(stages)),
-      (key: "seed", value: .integer(Int(clamping: try settings().seed))),
+      (key: "method", value: .string(how.method.rawValue)),
+      (key: "stages", value: .text(how.stages)),
+      (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
     ]
     try report.finish(
@@ -183,38 +168,8 @@ struct Adapt: ParsableCommand {
     checkpoint.map { FileManager.default.fileExists(atPath: $0) } ?? false
   }
 
-  private func settings() throws -> AdapterSettings {
-    var settings = AdapterSettings()
-    settings.method = method
-    if let seed { settings.seed = seed }
-    do throws(Failure) {
-      if let stages {
-        guard method == .das3, stages.contains(/^a?b?c?$/), !stages.isEmpty else {
-          throw Failure("'--stages \(stages)': expected a, b, c in this order, of method das3")
-        }
-        try settings.set("stages", to: stages)
-      }
-      for part in steps?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
-        let isStaged = method == .das3
-        guard let match = part.wholeMatch(of: isStaged ? /([abc])=([0-9]+)/ : /()([0-9]+)/) else {
-          let expected = isStaged ? "such as a=100,b=200,c=100" : "a number"
-          throw Failure("'--steps \(steps ?? "")': expected \(expected) for \(method.rawValue)")
-        }
-        try settings.set("steps_\(isStaged ? match.1 : "a")", to: String(match.2))
-      }
-      for text in set {
-        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard sides.count == 2 else { throw Failure("'--set \(text)': expected name=value") }
-        try settings.set(String(sides[0]), to: String(sides[1]))
-      }
-    } catch {
-      throw ValidationError(error.message)
-    }
-    return settings
-  }
-
   /// What would fail after hours must fail at once.
-  private func checkTargets() throws {
+  private func checkTargets() throws(Failure) {
     for (option, path) in [("--output", output), ("--checkpoint", checkpoint)] {
       guard let path else { continue }
       try Folder.checkCanReplace(path)
@@ -226,7 +181,7 @@ struct Adapt: ParsableCommand {
     if let checkpoint, Folder.isSame(checkpoint, output) {
       throw Failure("'--output' and '--checkpoint' are both \(output)")
     }
-    if let scratch = try settings().texts["scratch_directory"] {
+    if let scratch = try how.settings().texts["scratch_directory"] {
       try Folder.checkIsWritable(scratch, "cannot write labels")
     }
     if let strip { try Folder.create(strip) }

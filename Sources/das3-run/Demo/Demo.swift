@@ -34,14 +34,15 @@ struct Demo: ParsableCommand {
     help: ArgumentHelp("Draw frames/ and truth/ into this directory.", valueName: "dir"))
   var draw: String?
 
-  @Option(help: "What --draw draws.")
-  var look = StreetWorld.day
+  @Option(help: "What --draw draws. Default: day.")
+  var look: StreetWorld?
 
-  @Option(help: ArgumentHelp("How many frames --draw draws.", valueName: "N"))
-  var count = 8
+  @Option(help: ArgumentHelp("How many frames --draw draws. Default: 8.", valueName: "N"))
+  var count: Int?
 
-  @Option(help: ArgumentHelp("Of the first frame that --draw draws.", valueName: "N"))
-  var seed = DemoAdaptation.validationSeeds.lowerBound
+  @Option(
+    help: ArgumentHelp("Of the first frame that --draw draws. Default: 900000.", valueName: "N"))
+  var seed: UInt64?
 
   @Flag(help: .hidden)
   var short = false
@@ -52,7 +53,11 @@ struct Demo: ParsableCommand {
     guard train == nil || draw == nil else {
       throw ValidationError("'--train' and '--draw' are two things; expected one of them")
     }
-    guard (1...1_000_000).contains(count) else {
+    let given = ["--look": look != nil, "--count": count != nil, "--seed": seed != nil]
+    if draw == nil, let option = given.filter(\.value).keys.min() {
+      throw ValidationError("'\(option)' needs '--draw DIR'")
+    }
+    if let count, !(1...1_000_000).contains(count) {
       throw ValidationError("'--count \(count)': expected 1 to 1000000")
     }
   }
@@ -68,6 +73,8 @@ struct Demo: ParsableCommand {
   }
 
   private func write(to directory: String) throws(Failure) {
+    let (look, count) = (look ?? .day, count ?? 8)
+    let seed = seed ?? DemoAdaptation.validationSeeds.lowerBound
     let places = ["frames", "truth"].map { (directory as NSString).appendingPathComponent($0) }
     for place in places { try Folder.create(place) }
     let (colours, labels) = (ImageWriter(format: .rgb), ImageWriter(format: .gray))

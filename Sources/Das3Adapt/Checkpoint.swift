@@ -156,8 +156,10 @@ extension Checkpoint.Identity {
     }
     for name in Set(fields.keys).union(other.fields.keys).sorted() {
       guard fields[name] == other.fields[name] else {
+        // Stages have letters for names.
+        let what = name.count == 1 ? "stage \(name)" : name
         throw .argument(
-          "the checkpoint belongs to a run with \(name) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
+          "the checkpoint belongs to a run with \(what) = \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
         )
       }
     }

@@ -67,7 +67,9 @@ struct Adapt: ParsableCommand {
   @Option(help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
   var classMap: String?
 
-  @Option(help: ArgumentHelp("Measure mIoU after every N steps, too.", valueName: "N"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Measure mIoU after every N steps, too.", valueName: "N"))
   var evaluateEvery: Int?
 
   @Option(help: ArgumentHelp("Directory for pictures before and after.", valueName: "dir"))
@@ -77,7 +79,9 @@ struct Adapt: ParsableCommand {
     help: ArgumentHelp("Where to write how far the run has come.", valueName: "file"))
   var checkpoint: String?
 
-  @Option(help: ArgumentHelp("How often to write it. Default: 60.", valueName: "seconds"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often to write it. Default: 60.", valueName: "seconds"))
   var checkpointEvery: Int?
 
   @Flag(help: "Go on from the checkpoint, if there is one.")
@@ -112,6 +116,15 @@ struct Adapt: ParsableCommand {
     }
     if let checkpointEvery, !(0...1_000_000).contains(checkpointEvery) {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
+    }
+    let sources = [("--model", modelOption.model), ("--input", input)]
+    for (option, path, others) in [
+      ("--output", output, sources), ("--checkpoint", checkpoint, sources + [("--output", output)]),
+    ] {
+      guard let path else { continue }
+      for (other, taken) in others where Folder.isSame(path, taken) {
+        throw ValidationError("'\(option)' and '\(other)' are both \(path)")
+      }
     }
     if let checkpoint, hasCheckpoint, !resume {
       throw ValidationError(
@@ -170,17 +183,8 @@ struct Adapt: ParsableCommand {
 
   /// What would fail after hours must fail at once.
   private func checkTargets() throws(Failure) {
-    for (option, path) in [("--output", output), ("--checkpoint", checkpoint)] {
-      guard let path else { continue }
-      try Folder.checkCanReplace(path)
-      for (other, taken) in [("--model", modelOption.model), ("--input", input)]
-      where Folder.isSame(path, taken) {
-        throw Failure("'\(option)' and '\(other)' are both \(path)")
-      }
-    }
-    if let checkpoint, Folder.isSame(checkpoint, output) {
-      throw Failure("'--output' and '--checkpoint' are both \(output)")
-    }
+    try Folder.checkCanReplace(output)
+    if let checkpoint { try Folder.checkCanReplace(checkpoint) }
     if let scratch = try how.settings().texts["scratch_directory"] {
       try Folder.checkIsWritable(scratch, "cannot write labels")
     }

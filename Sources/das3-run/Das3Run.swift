@@ -42,7 +42,7 @@ struct Das3Run: ParsableCommand {
       }
       guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
     } catch let failure as Failure {
-      finish(code: 1, message: failure.message)
+      finish(code: failure.exitCode, message: failure.message)
     } catch let code as ExitCode {
       Foundation.exit(code.rawValue)
     } catch {

@@ -16,7 +16,9 @@ struct MethodOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Changes a setting; they stand above.", valueName: "name=value"))
   var set: [String] = []
 
-  @Option(help: ArgumentHelp("Of orders, masks and augmentation.", valueName: "N"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Of orders, masks and augmentation; from 0.", valueName: "N"))
   var seed: UInt64?
 
   static let allStages = "abc"

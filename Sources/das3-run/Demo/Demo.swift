@@ -37,10 +37,13 @@ struct Demo: ParsableCommand {
   @Option(help: "What --draw draws. Default: day.")
   var look: StreetWorld?
 
-  @Option(help: ArgumentHelp("How many frames --draw draws. Default: 8.", valueName: "N"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many frames --draw draws. Default: 8.", valueName: "N"))
   var count: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Of the first frame that --draw draws. Default: 900000.", valueName: "N"))
   var seed: UInt64?
 

@@ -1,5 +1,6 @@
 // A status of the library or a finding of our own in, one line for the user out.
 import CDas3
+import Foundation
 
 /// Why a command failed: an exit code and one line on stderr.
 struct Failure: Error {
@@ -10,6 +11,13 @@ struct Failure: Error {
   init(_ message: String, exitCode: Int32 = 1) {
     self.message = message
     self.exitCode = exitCode
+  }
+
+  /// Adds to `subject` what the system says, where Foundation tells it.
+  init(_ subject: String, because error: any Error) {
+    let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError
+    let reason = cause.map { unsafe ": " + String(cString: strerror($0.code.rawValue)) }
+    self.init(subject + (reason ?? ""))
   }
 
   /// Turns a negative status into the library's message; `subject` is put before it unless the

@@ -14,7 +14,7 @@ enum Folder {
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: path)
     } catch {
-      throw Failure("cannot read the directory \(path)")
+      throw Failure("cannot read the directory \(path)", because: error)
     }
     return names.filter { name in
       !name.hasPrefix(".") && endings.contains((name as NSString).pathExtension.lowercased())
@@ -27,7 +27,7 @@ enum Folder {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw Failure("cannot create the directory \(path)")
+      throw Failure("cannot create the directory \(path)", because: error)
     }
   }
 

@@ -28,10 +28,10 @@ struct Adapt: ParsableCommand {
 
       With --json: for each step a line {"event": "step", "stage", "step",
       "step_count", "total_step", …, losses, …} whose keys are the fields of
-      das3_adapter_report in das3.h; {"event": "labels", …} when labels have been
-      made; {"event": "evaluation", "step", "miou", "iou", …} in percent;
-      {"event": "resumed", "step", "done"} where a checkpoint goes on; and last
-      {"event": "summary", …}.
+      das3_adapter_report in das3.h but those of labels in the making;
+      {"event": "labels", …} when labels have been made; {"event": "evaluation",
+      "step", "miou", "iou", …} in percent; {"event": "resumed", "step", "done"}
+      where a checkpoint goes on; and last {"event": "summary", …}.
 
       Settings for --set, with their defaults; das3.h says more of each:
       \(settingsTable)
@@ -156,7 +156,7 @@ struct Adapt: ParsableCommand {
     }
     let facts: [JsonValue.Member] = [
       (key: "method", value: .string(how.method.rawValue)),
-      (key: "stages", value: .text(how.stages)),
+      (key: "stages", value: .text(try how.stages(hasTeacher: teacher != nil))),
       (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
     ]

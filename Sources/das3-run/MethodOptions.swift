@@ -48,6 +48,13 @@ struct MethodOptions: ParsableArguments {
     return settings
   }
 
+  /// The stages that are run, of a method that has them; a teacher takes the place of (a).
+  func stages(hasTeacher: Bool) throws(Failure) -> String? {
+    guard method == .das3 else { return nil }
+    let chosen = try settings().texts["stages"] ?? Self.allStages
+    return hasTeacher ? chosen.replacing("a", with: "") : chosen
+  }
+
   private typealias NamedValue = (name: String, value: String)
 
   private func stageSetting() throws(Failure) -> [NamedValue] {

@@ -3,7 +3,8 @@
     python Tests/adapt.py DAS3_RUN STREET
 
 STREET is examples/street. A run that was paused and resumed must give the same bytes as one that was
-not; mIoU must be what evaluate says. Prints what it checks and, last, how many checks passed.
+not; mIoU must be what evaluate says; what fails on the way must leave the model so far. Prints what
+it checks and, last, how many checks passed.
 """
 
 import json
@@ -15,7 +16,6 @@ import sys
 import tempfile
 
 import numpy as np
-from PIL import Image
 
 from client import Checks, Program, copies, interrupt, rubbish, steps, without_times
 
@@ -119,21 +119,6 @@ def hung_up(das3, check):
         check(f"{name}: goes on", 0 < len(rest) < 7, rest)
 
 
-def interrupted_video(das3, check):
-    """segment leaves a whole video of the frames until Ctrl-C."""
-    video, output = das3.scratch / "drive.gif", das3.scratch / "segmented"
-    first, *others = [Image.open(path) for path in sorted(das3.frames.glob("*.png"))]
-    first.save(video, save_all=True, append_images=others * 20)
-    options = {"command": "segment", "input": video}
-    events, code, text = das3.disturb(3, interrupt, output, "--overlay", **options)
-    check("segment, interrupted: exit code 0", code == 0, text)
-    last = events[-1]
-    check("segment, interrupted: a summary", last["done"] is False and last["frames"] < 141, last)
-    options["input"] = output / "drive_overlay.mp4"
-    found = das3.events(None, **options)[-1]["frames"]
-    check("segment, interrupted: a whole video", found == last["frames"], found)
-
-
 def teachers(das3, check):
     output = das3.scratch / "student.onnx"
     stored, arrays = das3.scratch / "stored", das3.scratch / "arrays"
@@ -188,7 +173,6 @@ def main(program, street):
         paused_run(das3, check, events, whole)
         failures(das3, check)
         hung_up(das3, check)
-        interrupted_video(das3, check)
         other_runs(das3, check, whole)
         teachers(das3, check)
     return check.end()

@@ -24,8 +24,10 @@ struct Demo: ParsableCommand {
         das3-run demo --train street.onnx
       """)
 
-  @Option(help: ArgumentHelp("Directory for the results; created if need be.", valueName: "dir"))
-  var output = "demo"
+  @Option(
+    help: ArgumentHelp(
+      "Directory for the results; created if need be. Default: demo.", valueName: "dir"))
+  var output: String?
 
   @Option(help: ArgumentHelp("Train the network and write it here.", valueName: "file"))
   var train: String?
@@ -56,6 +58,9 @@ struct Demo: ParsableCommand {
     guard train == nil || draw == nil else {
       throw ValidationError("'--train' and '--draw' are two things; expected one of them")
     }
+    if output != nil, let option = train.map({ _ in "--train" }) ?? draw.map({ _ in "--draw" }) {
+      throw ValidationError("'\(option)' says where it writes; '--output' is of the demo itself")
+    }
     let given = ["--look": look != nil, "--count": count != nil, "--seed": seed != nil]
     if draw == nil, let option = given.filter(\.value).keys.min() {
       throw ValidationError("'\(option)' needs '--draw DIR'")
@@ -71,7 +76,7 @@ struct Demo: ParsableCommand {
     } else if let draw {
       try write(to: draw)
     } else {
-      try DemoAdaptation(directory: output, isShort: short, shared: shared).run()
+      try DemoAdaptation(directory: output ?? "demo", isShort: short, shared: shared).run()
     }
   }
 

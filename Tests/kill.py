@@ -109,7 +109,7 @@ class Test:
         start = time.monotonic()
         events = self.das3.events(output, **SETTINGS)
         # The frames fit into memory beside the network, their labels do not.
-        self.memory_limit = events[-1]["peak_bytes"] + events[-1]["frames"] * 160 * 120 * 3
+        self.memory_limit = events[-1]["peak_bytes"] + events[-1]["frames"] * 160 * 120 * 2
         self.step_seconds = (time.monotonic() - start) / len(steps(events))
         self.steps = {event["total_step"]: event for event in without_times(events)}
         self.bytes = output.read_bytes()

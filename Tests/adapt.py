@@ -72,12 +72,12 @@ def failures(das3, check):
     """Whatever fails on the way, the model so far is written."""
     output = das3.scratch / "kept.onnx"
 
-    def disturbed(name, act, code, words, step, **options):
+    def disturbed(name, act, code, words, **options):
         output.unlink(missing_ok=True)
         events, found, text = das3.disturb(3, act, output, steps="a=9", stages="a", **options)
         check(f"{name}: exit code {code}", found == code, f"{found}, {text}")
         check(f"{name}: says so once", text.count(words) == 1, text)
-        check(f"{name}: a model of step {step}", output.exists(), list(das3.scratch.iterdir()))
+        check(f"{name}: a model", output.exists(), text)
         return events
 
     folder = das3.scratch / "gone"
@@ -93,14 +93,12 @@ def failures(das3, check):
                 interrupt(process)
 
         options = {"checkpoint": folder / "run.das3", "checkpoint_every": 0}
-        last = disturbed(f"checkpoint {name}", lose, 1, "all the same", "any", **options)[-1]
+        last = disturbed(f"checkpoint {name}", lose, 1, "all the same", **options)[-1]
         check(f"checkpoint {name}: a summary", last["done"] is not is_paused, last)
     checkpoint, frames = das3.scratch / "lost.das3", copies(das3.frames, das3.scratch / "frames", 9)
     # Too little memory for the frames, so that they are read again.
     options = {"input": frames, "checkpoint": checkpoint, "memory_limit": "30M"}
-    disturbed(
-        "frames lost", lambda process: shutil.rmtree(frames), 1, "is the model after", "3", **options
-    )
+    disturbed("frames lost", lambda _: shutil.rmtree(frames), 1, "is the model after", **options)
     check("frames lost: a checkpoint", checkpoint.exists())
 
 

@@ -157,9 +157,9 @@ extension Checkpoint.Identity {
     for name in Set(fields.keys).union(other.fields.keys).sorted() {
       guard fields[name] == other.fields[name] else {
         // Stages have letters for names.
-        let what = name.count == 1 ? "stage \(name)" : name
+        let what = name.count == 1 ? "stage \(name) of" : name
         throw .argument(
-          "the checkpoint belongs to a run with \(what) = \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
+          "the checkpoint belongs to a run with \(what) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
         )
       }
     }

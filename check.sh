@@ -168,6 +168,7 @@ build/das3-run segment --model examples/street/street.onnx --input examples/stre
 build/das3-run evaluate --model examples/street/street.onnx --input examples/street/frames \
   --truth examples/street/truth --json |
   grep -o '"miou": [0-9.]*' | awk '{ print; good = $2 >= 80 } END { exit !good }'
+python Tests/segment.py build/das3-run examples/street
 
 step reference vectors
 DAS3_ONNX_DATA=$(python -c 'import onnx, os; print(os.path.dirname(onnx.__file__))')/backend/test/data
@@ -194,6 +195,9 @@ TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
 
 step saved files in ONNX Runtime
 python Tests/save.py ../shared
+
+step what das3-run refuses
+python Tests/usage.py build/das3-run examples/street
 
 step adapting on the street frames
 python Tests/adapt.py build/das3-run examples/street

@@ -47,17 +47,50 @@ class Program:
             raise SystemExit(f"{options}: {result.stderr.strip()}")
         return [json.loads(line) for line in result.stdout.splitlines()]
 
-    def pause(self, after, *arguments, **options):
-        """Sends SIGINT once `after` steps are done; the events and the exit code."""
+    def disturb(self, after, act, *arguments, **options):
+        """Does `act` to the process after so many steps or frames; events, exit code, stderr."""
         words = self.command(*arguments, "--json", **options)
-        events = []
+        events, left = [], after
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(words, text=True, **pipes) as process:
             for line in process.stdout:
                 events.append(json.loads(line))
-                if events[-1].get("total_step") == after and events[-1]["event"] == "step":
-                    process.send_signal(signal.SIGINT)
-            return events, process.wait()
+                if events[-1]["event"] not in ("step", "frame"):
+                    continue
+                left -= 1
+                if left == 0:
+                    act(process)
+                    if process.stdout.closed:
+                        break
+            return events, process.wait(), process.stderr.read()
+
+    def pause(self, after, *arguments, **options):
+        """Sends SIGINT once `after` steps are done; the events and the exit code."""
+        return self.disturb(after, interrupt, *arguments, **options)[:2]
+
+
+def interrupt(process):
+    process.send_signal(signal.SIGINT)
+
+
+def rubbish(das3, check, code, words, *arguments, **options):
+    """Must end with this exit code and one line that has these words, and write nothing."""
+    output = das3.scratch / "rubbish.onnx"
+    result = das3.run(options.pop("output", output), *arguments, **options)
+    lines = result.stderr.strip().splitlines()
+    good = result.returncode == code and lines and words in lines[0] and not output.exists()
+    # Wrong usage is followed by how it should be.
+    good = good and (code == 2 or len(lines) == 1) and not result.stdout
+    check(f"exit code {code}, \"… {words} …\"", good, f"{result.returncode}, {result.stderr.strip()}")
+
+
+def copies(frames, folder, count=3):
+    """More frames, so that they or their labels do not fit into memory."""
+    folder.mkdir()
+    for number in range(count):
+        for frame in frames.iterdir():
+            (folder / f"{number}{frame.name}").symlink_to(frame)
+    return folder
 
 
 def steps(events):

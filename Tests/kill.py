@@ -21,12 +21,11 @@ import sys
 import tempfile
 import time
 
-from client import Checks, Program, steps, without_times
+from client import Checks, Program, copies, steps, without_times
 
 KILLS = 50
 PLACES = {"labels are made": 3, "a checkpoint is written": 3, "a stage has ended": 3}
 MOST_RUNS = 25
-COPIES = 3
 SETTINGS = {"steps": "a=12,b=36,c=12", "size": "96x72", "threads": 1}
 
 
@@ -110,7 +109,7 @@ class Test:
         start = time.monotonic()
         events = self.das3.events(output, **SETTINGS)
         # The frames fit into memory beside the network, their labels do not.
-        self.memory_limit = events[-1]["peak_bytes"] + events[-1]["frames"] * 160 * 120 * 3
+        self.memory_limit = events[-1]["peak_bytes"] + events[-1]["frames"] * 160 * 120 * 2
         self.step_seconds = (time.monotonic() - start) / len(steps(events))
         self.steps = {event["total_step"]: event for event in without_times(events)}
         self.bytes = output.read_bytes()
@@ -154,15 +153,6 @@ class Test:
             self.check(f"{name}: the same bytes", victim.output.read_bytes() == self.bytes)
             names = sorted(path.name for path in folder.iterdir())
             self.check(f"{name}: nothing is left behind", names == ["killed.onnx", "run.das3"], names)
-
-
-def copies(frames, folder):
-    """More frames, so that there are many labels."""
-    folder.mkdir()
-    for number in range(COPIES):
-        for frame in frames.iterdir():
-            (folder / f"{number}{frame.name}").symlink_to(frame)
-    return folder
 
 
 def main(program, street):

@@ -160,8 +160,10 @@ extension Checkpoint.Identity {
     let names = Set(fields.keys).union(other.fields.keys)
     for name in names.subtracting(["pictures"]).sorted() {
       guard fields[name] == other.fields[name] else {
+        // Stages have letters for names.
+        let what = name.count == 1 ? "stage \(name) of" : name
         throw .argument(
-          "the checkpoint belongs to a run with \(name) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
+          "the checkpoint belongs to a run with \(what) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
         )
       }
     }

@@ -21,15 +21,17 @@ struct Adapt: ParsableCommand {
 
       Ctrl-C ends the run after the step: the checkpoint, if one is named, and the
       model so far are written. --resume then goes on as if nothing had happened.
+      So does SIGTERM, a terminal that is closed, and whatever fails on the way.
 
       Frames stay in memory while they fit (into --memory-limit, or else into half
       of the machine); if not, each is read again whenever it is wanted.
 
       With --json: for each step a line {"event": "step", "stage", "step",
       "step_count", "total_step", …, losses, …} whose keys are the fields of
-      das3_adapter_report in das3.h; {"event": "labels", …} when labels have been
-      made; {"event": "evaluation", "step", "miou", "iou", …} in percent; and last
-      {"event": "summary", …}.
+      das3_adapter_report in das3.h but those of labels in the making;
+      {"event": "labels", …} when labels have been made; {"event": "evaluation",
+      "step", "miou", "iou", …} in percent; {"event": "resumed", "step", "done"}
+      where a checkpoint goes on; and last {"event": "summary", …}.
 
       Settings for --set, with their defaults; das3.h says more of each:
       \(settingsTable)
@@ -49,23 +51,7 @@ struct Adapt: ParsableCommand {
   @Option(help: ArgumentHelp("The adapted network, an ONNX file.", valueName: "file"))
   var output: String
 
-  @Option(help: "How to adapt.")
-  var method = AdaptationMethod.das3
-
-  @Option(help: ArgumentHelp("Of das3: any of a, b, c, in this order.", valueName: "abc"))
-  var stages: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Steps at most: a=N,b=N,c=N, any of them; of other methods N.", valueName: "list"))
-  var steps: String?
-
-  @Option(help: ArgumentHelp("Changes a setting; they stand above.", valueName: "name=value"))
-  var set: [String] = []
-
-  @Option(help: ArgumentHelp("Of orders, masks and augmentation.", valueName: "N"))
-  var seed: UInt64?
-
+  @OptionGroup var how: MethodOptions
   @OptionGroup var choice: FrameChoice
 
   @Option(help: ArgumentHelp("A network, or stored predictions of the frames.", valueName: "path"))
@@ -81,7 +67,9 @@ struct Adapt: ParsableCommand {
   @Option(help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
   var classMap: String?
 
-  @Option(help: ArgumentHelp("Measure mIoU after every N steps, too.", valueName: "N"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Measure mIoU after every N steps, too.", valueName: "N"))
   var evaluateEvery: Int?
 
   @Option(help: ArgumentHelp("Directory for pictures before and after.", valueName: "dir"))
@@ -91,8 +79,10 @@ struct Adapt: ParsableCommand {
     help: ArgumentHelp("Where to write how far the run has come.", valueName: "file"))
   var checkpoint: String?
 
-  @Option(help: ArgumentHelp("How often to write it.", valueName: "seconds"))
-  var checkpointEvery = 60
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often to write it. Default: 60.", valueName: "seconds"))
+  var checkpointEvery: Int?
 
   @Flag(help: "Go on from the checkpoint, if there is one.")
   var resume = false
@@ -116,6 +106,7 @@ struct Adapt: ParsableCommand {
       ("--class-map", classMap, "--truth DIR", truth),
       ("--evaluate-every", evaluateEvery?.description, "--val DIR", val),
       ("--resume", resume ? "" : nil, "--checkpoint FILE", checkpoint),
+      ("--checkpoint-every", checkpointEvery?.description, "--checkpoint FILE", checkpoint),
     ]
     for (option, given, needed, other) in pairs where given != nil && other == nil {
       throw ValidationError("'\(option)' needs '\(needed)'")
@@ -123,10 +114,22 @@ struct Adapt: ParsableCommand {
     if let evaluateEvery, evaluateEvery < 1 {
       throw ValidationError("'--evaluate-every \(evaluateEvery)': expected 1 or more")
     }
-    guard (0...1_000_000).contains(checkpointEvery) else {
+    if let checkpointEvery, !(0...1_000_000).contains(checkpointEvery) {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
     }
-    _ = try settings()
+    let sources = [("--model", modelOption.model), ("--input", input)]
+    for (option, path, others) in [
+      ("--output", output, sources), ("--checkpoint", checkpoint, sources + [("--output", output)]),
+    ] {
+      guard let path else { continue }
+      for (other, taken) in others where Folder.isSame(path, taken) {
+        throw ValidationError("'\(option)' and '\(other)' are both \(path)")
+      }
+    }
+    if let checkpoint, hasCheckpoint, !resume {
+      throw ValidationError(
+        "'--checkpoint \(checkpoint)' is there already; '--resume' goes on from it")
+    }
   }
 
   func run() throws {
@@ -134,74 +137,56 @@ struct Adapt: ParsableCommand {
     let model = try ModelHandle(path: modelOption.model)
     let measurement = try measurement(of: model)
     let target = try AdaptationTarget(
-      input: input, choice: choice, teacher: teacher, model: model, settings: try settings(),
+      input: input, choice: choice, teacher: teacher, model: model, settings: try how.settings(),
       size: sizeOption.size, shared: shared)
     let adapter = target.adapter
-    if resume, let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
-      try adapter.resume(from: checkpoint)
-    }
-    let report = try AdaptReport(isJson: shared.json, before: measurement?.measure(model))
+    if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
+    let report = try AdaptReport(
+      isJson: shared.json, before: measurement?.measure(model), isResumed: hasCheckpoint)
     let loop = AdaptationLoop(
       adapter: adapter, report: report, measurement: measurement, evaluateEvery: evaluateEvery,
-      checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery))
-    let isPaused = try loop.run()
+      checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery ?? 60))
+    let end = loop.run()
+    if case .failed(let failure) = end { throw keep(adapter, after: report.stepCount, failure) }
     let adapted = try adapter.snapshot()
     try adapted.save(to: output)
-    if !isPaused {
+    if case .done = end {
       if let measurement { try report.finish(after: try measurement.measure(adapted)) }
       try drawStrips(before: model, after: adapted, measurement, target)
     }
     let facts: [JsonValue.Member] = [
-      (key: "method", value: .string(method.rawValue)), (key: "stages", value: .text(stages)),
-      (key: "seed", value: .integer(Int(clamping: try settings().seed))),
+      (key: "method", value: .string(how.method.rawValue)),
+      (key: "stages", value: .text(try how.stages(hasTeacher: teacher != nil))),
+      (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
     ]
     try report.finish(
       facts, frameCount: target.frameCount, workload: try adapter.describe(), output: output)
+    // What was missing has been said.
+    if loop.lacksCheckpoint { throw ExitCode.failure }
   }
 
-  private func settings() throws -> AdapterSettings {
-    var settings = AdapterSettings()
-    settings.method = method
-    if let seed { settings.seed = seed }
+  /// Writes the model that a failure has left, and adds to it where that is.
+  private func keep(_ adapter: AdapterHandle, after stepCount: Int, _ failure: Failure) -> Failure {
+    guard stepCount > 0 else { return failure }
     do throws(Failure) {
-      if let stages {
-        guard method == .das3, stages.contains(/^a?b?c?$/), !stages.isEmpty else {
-          throw Failure("'--stages \(stages)': expected a, b, c in this order, of method das3")
-        }
-        try settings.set("stages", to: stages)
-      }
-      for part in steps?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
-        let isStaged = method == .das3
-        guard let match = part.wholeMatch(of: isStaged ? /([abc])=([0-9]+)/ : /()([0-9]+)/) else {
-          let expected = isStaged ? "such as a=100,b=200,c=100" : "a number"
-          throw Failure("'--steps \(steps ?? "")': expected \(expected) for \(method.rawValue)")
-        }
-        try settings.set("steps_\(isStaged ? match.1 : "a")", to: String(match.2))
-      }
-      for text in set {
-        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard sides.count == 2 else { throw Failure("'--set \(text)': expected name=value") }
-        try settings.set(String(sides[0]), to: String(sides[1]))
-      }
+      try adapter.snapshot().save(to: output)
+      return Failure("\(failure.message); \(output) is the model after step \(stepCount)")
     } catch {
-      throw ValidationError(error.message)
+      return Failure("\(failure.message); \(error.message)")
     }
-    return settings
+  }
+
+  private var hasCheckpoint: Bool {
+    checkpoint.map { FileManager.default.fileExists(atPath: $0) } ?? false
   }
 
   /// What would fail after hours must fail at once.
   private func checkTargets() throws(Failure) {
-    for (option, path) in [("--output", output), ("--checkpoint", checkpoint)] {
-      guard let path else { continue }
-      try Folder.checkCanReplace(path)
-      for (other, taken) in [("--model", modelOption.model), ("--input", input)]
-      where Folder.isSame(path, taken) {
-        throw Failure("'\(option)' and '\(other)' are both \(path)")
-      }
-    }
-    if let checkpoint, Folder.isSame(checkpoint, output) {
-      throw Failure("'--output' and '--checkpoint' are both \(output)")
+    try Folder.checkCanReplace(output)
+    if let checkpoint { try Folder.checkCanReplace(checkpoint) }
+    if let scratch = try how.settings().texts["scratch_directory"] {
+      try Folder.checkIsWritable(scratch, "cannot write labels")
     }
     if let strip { try Folder.create(strip) }
   }

@@ -13,13 +13,22 @@ final class AdaptReport {
   private var labelProgress: ProgressBar?
   /// The report of the last step, or of none where nothing was left to do.
   private var last: das3_adapter_report?
+  /// Steps that were followed, and those of them that moved nothing.
+  private var followedCount = 0
+  private var skippedCount = 0
+  /// Steps that the model has taken, those before the checkpoint too.
+  private(set) var stepCount = 0
+  /// Whether nobody has been told yet where a checkpoint goes on.
+  private var isResumed: Bool
 
   /// - Parameters:
   ///   - isJson: whether lines are JSON.
   ///   - before: how good the model was.
+  ///   - isResumed: whether it goes on from a checkpoint.
   /// - Throws: `Failure` where stdout cannot be written.
-  init(isJson: Bool, before: EvaluatorHandle.Result?) throws(Failure) {
+  init(isJson: Bool, before: EvaluatorHandle.Result?, isResumed: Bool) throws(Failure) {
     self.isJson = isJson
+    self.isResumed = isResumed
     self.before = before
     if let before { try printMeasurement(before, step: 0, stage: nil) }
   }
@@ -27,12 +36,16 @@ final class AdaptReport {
   /// Takes what the adapter reports while it runs.
   func follow(_ report: das3_adapter_report) throws(Failure) {
     defer { lastFollowed = .now }
+    stepCount = Int(report.total_step)
+    if isResumed { try printResumed(report) }
     guard report.labelling == 0 else { return followLabels(report) }
     if labelProgress != nil, isJson { try printLabels(report) }
     labelProgress = nil
     last = report
     // Nothing was left to do.
     guard report.step > 0 else { return }
+    followedCount += 1
+    skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
     var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
     // A stage that ends early takes its other steps out.
@@ -63,7 +76,7 @@ final class AdaptReport {
   /// Takes the measurement at the end.
   func finish(after result: EvaluatorHandle.Result) throws(Failure) {
     after = result
-    try printMeasurement(result, step: Int(last?.total_step ?? 0), stage: last?.stageName)
+    try printMeasurement(result, step: stepCount, stage: last?.stageName)
     guard let before else { return }
     var table = Table([.left, .right, .right, .right])
     func add(_ name: String, _ old: Double?, _ new: Double?) {
@@ -88,9 +101,9 @@ final class AdaptReport {
   func finish(
     _ facts: [JsonValue.Member], frameCount: Int, workload: Workload, output: String
   ) throws(Failure) {
+    warn()
     let seconds = (ContinuousClock.now - start).seconds
     let isDone = last.map { $0.done != 0 } ?? false
-    let stepCount = Int(last?.total_step ?? 0)
     guard isJson else {
       let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
       let steps = stepCount == 1 ? "1 step" : "\(stepCount) steps"
@@ -103,6 +116,7 @@ final class AdaptReport {
     let own: [JsonValue.Member] = [
       (key: "frames", value: .integer(frameCount)),
       (key: "steps", value: .integer(stepCount)),
+      (key: "skipped", value: .integer(skippedCount)),
       (key: "done", value: .bool(isDone)),
       (key: "seconds", value: .rounded(seconds, 3)),
       (key: "width", value: .integer(workload.size.width)),
@@ -116,6 +130,35 @@ final class AdaptReport {
     ]
     let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
     try JsonValue.object(event + facts + own).printLine()
+  }
+
+  /// Says what makes a run that came to its end worth nothing.
+  private func warn() {
+    clearProgress()
+    if skippedCount > 0 {
+      Terminal.note(
+        "skipped \(skippedCount) of \(followedCount) steps: their gradient was not finite")
+    }
+    if let last, !last.loss.isFinite || !last.entropy.isFinite {
+      Terminal.note("the losses of the last step are not finite")
+    }
+  }
+
+  /// Says, with the first report, where a checkpoint goes on.
+  private func printResumed(_ report: das3_adapter_report) throws(Failure) {
+    isResumed = false
+    let isFinished = report.labelling == 0 && report.step == 0
+    let taken = isFinished || report.labelling != 0 ? stepCount : stepCount - 1
+    guard isJson else {
+      return Terminal.note(
+        isFinished
+          ? "the checkpoint is finished: nothing to do"
+          : "goes on at step \(taken + 1) of \(report.total_step_count)")
+    }
+    try JsonValue.object([
+      (key: "event", value: .string("resumed")), (key: "step", value: .integer(taken)),
+      (key: "done", value: .bool(isFinished)),
+    ]).printLine()
   }
 
   private func followLabels(_ report: das3_adapter_report) {

@@ -1,4 +1,4 @@
-// An adapter in, its schedule run out: followed, measured, saved, paused by Ctrl-C.
+// An adapter in, its schedule run out: followed, measured, saved, paused by Ctrl-C or a failure.
 import CDas3
 
 final class AdaptationLoop {
@@ -9,6 +9,8 @@ final class AdaptationLoop {
   private let checkpoint: String?
   private let checkpointEvery: Duration
   private var lastSaved = ContinuousClock.now
+  /// Whether the last checkpoint could not be written.
+  private(set) var lacksCheckpoint = false
   /// Of the report that paused the adapter, if one did.
   private var cause: das3_adapter_report?
 
@@ -31,9 +33,27 @@ final class AdaptationLoop {
     self.checkpointEvery = checkpointEvery
   }
 
-  /// Runs to the end, or until Ctrl-C; returns whether it was that.
-  func run() throws(Failure) -> Bool {
+  enum End {
+    case done
+    case paused
+    case failed(Failure)
+  }
+
+  /// Runs to the end, until Ctrl-C, or until something fails; a checkpoint is left in any case.
+  func run() -> End {
     Interrupt.watch()
+    do throws(Failure) {
+      return try runSchedule() ? .done : .paused
+    } catch {
+      report.clearProgress()
+      // Before its first step there is nothing to keep.
+      if report.stepCount > 0 { saveCheckpoint() }
+      return .failed(error)
+    }
+  }
+
+  /// Returns whether the schedule is done.
+  private func runSchedule() throws(Failure) -> Bool {
     while true {
       cause = nil
       try adapter.run { [self] step throws(Failure) in
@@ -46,20 +66,32 @@ final class AdaptationLoop {
         return mustPause ? .pause : .goOn
       }
       report.clearProgress()
-      if let checkpoint {
-        try adapter.save(to: checkpoint)
-        lastSaved = .now
-      }
+      saveCheckpoint()
       guard let cause else {
         try report.follow(try adapter.step())
-        return false
+        return true
       }
-      if cause.done != 0 { return false }
-      if Interrupt.isRequested { return true }
+      if cause.done != 0 { return true }
+      if Interrupt.isRequested { return false }
       if isMeasured(cause), let measurement {
         try report.add(measurement.measure(try adapter.snapshot()), at: cause)
       }
     }
+  }
+
+  /// What was learned so far is worth more than the checkpoint: without it the run goes on.
+  private func saveCheckpoint() {
+    guard let checkpoint else { return }
+    do throws(Failure) {
+      try adapter.save(to: checkpoint)
+      lacksCheckpoint = false
+    } catch {
+      if !lacksCheckpoint {
+        Terminal.note("\(error.message); the model will be written all the same")
+      }
+      lacksCheckpoint = true
+    }
+    lastSaved = .now
   }
 
   private func isMeasured(_ step: das3_adapter_report) -> Bool {

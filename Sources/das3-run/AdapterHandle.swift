@@ -143,7 +143,7 @@ final class AdapterHandle {
   private func check(_ status: das3_status) throws(Failure) {
     guard status != DAS3_OK else { return }
     if let failure = feed?.failure ?? predictions?.failure { throw failure }
-    try Failure.check(status, modelPath)
+    try Failure.check(status)
   }
 
   /// Carries a closure, and what it throws, through the library.

@@ -7,7 +7,7 @@ import Foundation
 struct AdapterSettings {
   private var options = unsafe das3_adapter_options()
   /// By the name of their field.
-  private var texts: [String: String] = [:]
+  private(set) var texts: [String: String] = [:]
 
   /// The library's defaults.
   init() {

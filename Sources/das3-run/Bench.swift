@@ -28,6 +28,7 @@ struct Bench: ParsableCommand {
   @OptionGroup var modelOption: ModelOption
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Size of the frames and of the network's input.", valueName: "WxH"),
     transform: PixelSize.init(argument:))
   var size: PixelSize
@@ -35,7 +36,8 @@ struct Bench: ParsableCommand {
   @Option(help: ArgumentHelp("What to measure.", valueName: "mode"))
   var mode = Mode.segment
 
-  @Option(help: ArgumentHelp("Frames or steps to measure.", valueName: "N"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Frames or steps to measure.", valueName: "N"))
   var iterations = 30
 
   @OptionGroup var shared: SharedOptions

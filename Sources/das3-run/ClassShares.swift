@@ -27,7 +27,8 @@ struct ClassShares {
 
   /// The share of pixels without a class.
   var unlabelledShare: Double {
-    max(0, pixelCount > 0 ? 1 - shares.reduce(0, +) : 0)
+    let count = counts.dropFirst(names.count).reduce(0, +)
+    return pixelCount > 0 ? Double(count) / Double(pixelCount) : 0
   }
 
   /// The classes that occur, in percent.

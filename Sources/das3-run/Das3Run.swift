@@ -31,18 +31,34 @@ struct Das3Run: ParsableCommand {
   }
 
   static func main() {
+    Terminal.reserveDescriptors()
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      do {
+        try checkHelp()
+        var command = try parseAsRoot()
+        try command.run()
+      } catch let error where exitCode(for: error).isSuccess {
+        print(fullMessage(for: error))
+      }
       guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
     } catch let failure as Failure {
-      finish(code: 1, message: "das3-run: \(failure.message)")
+      finish(code: failure.exitCode, message: failure.message)
+    } catch let code as ExitCode {
+      Foundation.exit(code.rawValue)
     } catch {
       let text = fullMessage(for: error)
-      if exitCode(for: error).isSuccess { return print(text) }
       let prefix = "Error: "
-      let message = text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
-      finish(code: 2, message: "das3-run: \(message)")
+      finish(code: 2, message: text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+    }
+  }
+
+  /// `help nope` would show the help of everything.
+  private static func checkHelp() throws {
+    let words = CommandLine.arguments.dropFirst()
+    guard words.first == "help", let name = words.dropFirst().first else { return }
+    let names = configuration.subcommands.map { $0._commandName } + ["help"]
+    guard name.hasPrefix("-") || names.contains(name) else {
+      throw ValidationError("there is no command '\(name)'")
     }
   }
 
@@ -51,8 +67,7 @@ struct Das3Run: ParsableCommand {
   }
 
   private static func finish(code: Int32, message: String) -> Never {
-    Terminal.eraseErrorLine()
-    Terminal.writeError(message + "\n")
+    Terminal.note(message)
     Foundation.exit(code)
   }
 }

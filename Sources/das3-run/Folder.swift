@@ -14,7 +14,7 @@ enum Folder {
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: path)
     } catch {
-      throw Failure("cannot read the directory \(path)")
+      throw Failure("cannot read the directory \(path)", because: error)
     }
     return names.filter { name in
       !name.hasPrefix(".") && endings.contains((name as NSString).pathExtension.lowercased())
@@ -27,27 +27,32 @@ enum Folder {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw Failure("cannot create the directory \(path)")
+      throw Failure("cannot create the directory \(path)", because: error)
     }
   }
 
   /// Throws where a file could not be written, or is something other than a file.
   static func checkCanReplace(_ path: String) throws(Failure) {
     let folder = (path as NSString).deletingLastPathComponent
-    let place = folder.isEmpty ? "." : folder
-    guard exists(place) else { throw Failure("cannot write \(path): no directory \(place)") }
     let manager = FileManager.default
     if manager.fileExists(atPath: path) {
       let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       let type = try? manager.attributesOfItem(atPath: target)[.type] as? FileAttributeType
       guard type == .typeRegular else { throw Failure("cannot write \(path): it is no file") }
     }
-    // Permissions do not tell all: the new file is tried out beside the old one.
-    let trial = path + ".\(ProcessInfo.processInfo.processIdentifier)"
-    guard manager.createFile(atPath: trial, contents: nil) else {
-      throw Failure("cannot write \(path): the directory \(place) is not writable")
+    try checkIsWritable(folder.isEmpty ? "." : folder, "cannot write \(path)")
+  }
+
+  /// Throws where a directory takes no new files; `subject` says what they are wanted for.
+  static func checkIsWritable(_ path: String, _ subject: String) throws(Failure) {
+    guard exists(path) else { throw Failure("\(subject): no directory \(path)") }
+    // Permissions do not tell all: a file is tried out.
+    let trial = (path as NSString).appendingPathComponent(
+      ".das3-\(ProcessInfo.processInfo.processIdentifier)")
+    guard FileManager.default.createFile(atPath: trial, contents: nil) else {
+      throw Failure("\(subject): the directory \(path) is not writable")
     }
-    try? manager.removeItem(atPath: trial)
+    try? FileManager.default.removeItem(atPath: trial)
   }
 
   /// The name without its ending: "0001.left.png" → "0001.left".

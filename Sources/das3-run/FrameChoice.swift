@@ -2,10 +2,10 @@
 import ArgumentParser
 
 struct FrameChoice: ParsableArguments {
-  @Option(help: ArgumentHelp("Take each Nth frame only.", valueName: "N"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Take each Nth frame only.", valueName: "N"))
   var every = 1
 
-  @Option(help: ArgumentHelp("Stop after so many frames.", valueName: "N"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Stop after so many frames.", valueName: "N"))
   var limit: Int?
 
   static let all: FrameChoice = {

@@ -48,7 +48,7 @@ final class ImageWriter {
     do {
       try file.write(to: URL(fileURLWithPath: path))
     } catch {
-      throw Failure("cannot write \(path)")
+      throw Failure("cannot write \(path)", because: error)
     }
   }
 

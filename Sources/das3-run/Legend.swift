@@ -21,6 +21,12 @@ struct Legend {
   private static let columnGap = 12
   private static let shareLength = 4
 
+  /// Narrower pictures have no room for whole names.
+  static func leastWidth(for classes: [ModelClass]) -> Int {
+    let longest = classes.map(\.name.count).max() ?? 1
+    return 2 * margin + nameOffset + longest * BitmapFont.advance
+  }
+
   /// The largest letters, within reason, whose strip stays small beside the picture.
   static func fitting(
     _ size: PixelSize, classes: [ModelClass], showsShares: Bool = true

@@ -10,15 +10,19 @@ struct Overlay {
     self.classes = classes
   }
 
-  /// Draws into `canvas`, as wide as the frame and higher by the legend.
+  /// Draws into `canvas`, higher than the frame by the legend, and wider where that must be.
   func draw(
     _ frame: Frame, labels: [UInt8], shares: [Double], into canvas: inout Frame
   ) {
-    let legend = Legend.fitting(frame.size, classes: classes)
+    let width = max(frame.size.width, Legend.leastWidth(for: classes))
+    let picture = PixelSize(width: width, height: frame.size.height)
+    let legend = Legend.fitting(picture, classes: classes)
     canvas.resize(
       to: PixelSize(
-        width: frame.size.width,
-        height: frame.size.height + legend.height(belowHeight: frame.size.height)))
+        width: width, height: picture.height + legend.height(belowHeight: picture.height)))
+    canvas.fill(
+      x: frame.size.width, y: 0, width: width - frame.size.width, height: picture.height,
+      with: .background)
     canvas.name = frame.name
     canvas.stem = frame.stem
     blend(frame, labels: labels, into: &canvas)
@@ -27,17 +31,20 @@ struct Overlay {
 
   /// Half frame, half class colour; pixels without a class stay as they are.
   private func blend(_ frame: Frame, labels: [UInt8], into canvas: inout Frame) {
-    for index in 0..<min(labels.count, frame.size.pixelCount) {
-      let offset = index * 3
-      let red = frame.pixels[offset]
-      let green = frame.pixels[offset + 1]
-      let blue = frame.pixels[offset + 2]
-      var colour = Colour(red: red, green: green, blue: blue)
-      let label = Int(labels[index])
-      if label < classes.count { colour = colour.mixed(with: classes[label].colour) }
-      canvas.pixels[offset] = colour.red
-      canvas.pixels[offset + 1] = colour.green
-      canvas.pixels[offset + 2] = colour.blue
+    guard labels.count >= frame.size.pixelCount else { return }
+    for row in 0..<frame.size.height {
+      for column in 0..<frame.size.width {
+        let index = row * frame.size.width + column
+        let (source, target) = (index * 3, row * canvas.strideBytes + column * 3)
+        var colour = Colour(
+          red: frame.pixels[source], green: frame.pixels[source + 1],
+          blue: frame.pixels[source + 2])
+        let label = Int(labels[index])
+        if label < classes.count { colour = colour.mixed(with: classes[label].colour) }
+        canvas.pixels[target] = colour.red
+        canvas.pixels[target + 1] = colour.green
+        canvas.pixels[target + 2] = colour.blue
+      }
     }
   }
 }

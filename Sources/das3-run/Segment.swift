@@ -13,6 +13,8 @@ struct Segment: ParsableCommand {
         STEM_overlay.mp4      the same, where the input is the video STEM
       Without --output nothing is written; the table shows how much each class takes.
 
+      Ctrl-C ends it after the frame; what is written so far is complete.
+
       With --json: for each frame a line {"event": "frame", "frame",
       "milliseconds", "shares"}, then {"event": "summary", …}. Shares are percent
       of the pixels.
@@ -72,7 +74,8 @@ struct Segment: ParsableCommand {
     var progress = ProgressBar(title: "segment", count: reader.frameCount ?? choice.limit)
 
     let clock = ContinuousClock()
-    while try reader.read(into: &frame) {
+    Interrupt.watch()
+    while !Interrupt.isRequested, try reader.read(into: &frame) {
       let elapsed = try clock.measure { try segmenter.segment(frame, into: &result) }
       let shares = try report.add(
         frame, labels: result.labels, milliseconds: elapsed.seconds * 1000)
@@ -81,10 +84,12 @@ struct Segment: ParsableCommand {
     }
     try writer?.finish()
     progress.clear()
-    try report.finish(networkSize: try segmenter.describe().size, output: output)
+    try report.finish(
+      networkSize: try segmenter.describe().size, output: output,
+      isWhole: !Interrupt.isRequested)
     if reader.damagedPartCount > 0 {
-      Terminal.writeError(
-        "das3-run: \(input) is damaged: \(reader.damagedPartCount) × something was left out\n")
+      Terminal.note(
+        "\(input) is damaged: \(reader.damagedPartCount) × something was left out")
     }
   }
 }

@@ -36,13 +36,19 @@ struct SegmentReport {
   }
 
   /// Prints the table, if there are no files to look at, and the summary.
-  func finish(networkSize: PixelSize, output: String?) throws(Failure) {
+  /// - Parameters:
+  ///   - networkSize: that the network worked on.
+  ///   - output: where the files are.
+  ///   - isWhole: whether all frames are done.
+  /// - Throws: `Failure` where stdout cannot be written.
+  func finish(networkSize: PixelSize, output: String?, isWhole: Bool) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
     let rate = seconds > 0 ? Double(frameCount) / seconds : 0
     if isJson {
       let summary = JsonValue.object([
         (key: "event", value: .string("summary")),
         (key: "frames", value: .integer(frameCount)),
+        (key: "done", value: .bool(isWhole)),
         (key: "seconds", value: .rounded(seconds, 3)),
         (key: "frames_per_second", value: .rounded(rate, 2)),
         (key: "median_ms", value: .rounded(milliseconds.median, 3)),
@@ -55,9 +61,10 @@ struct SegmentReport {
     }
     if output == nil { print(table) }
     let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
+    let speed = "\(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s\(isWhole ? "" : ", stopped")"
     let place = output.map { ", results in \($0)" } ?? ""
     print(
-      "\(frames) in \(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s; network \(networkSize), "
+      "\(frames) in \(speed); network \(networkSize), "
         + "\(fixed(milliseconds.median, 1)) ms a frame (median)\(place)")
   }
 

@@ -2,13 +2,16 @@
 import ArgumentParser
 
 struct SharedOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Worker threads; 0 = one per core.", valueName: "N"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Worker threads; 0 = one per core.", valueName: "N")
+  )
   var threads = 0
 
   @Option(help: "Arithmetic of convolutions and matrix products.")
   var precision = Precision.f32
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Most memory for activations and prepared weights, such as 800M or 2G; 0 = no limit.",
       valueName: "bytes"),

@@ -3,6 +3,7 @@ import ArgumentParser
 
 struct SizeOption: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       Size the network works on, WIDTHxHEIGHT. Default: the model's own, or else the first \

@@ -2,6 +2,14 @@
 import Foundation
 
 enum Terminal {
+  /// Fills the places of descriptors that were closed, so that no file that is opened later gets
+  /// what is meant for stdout or stderr.
+  static func reserveDescriptors() {
+    var descriptor: Int32
+    repeat { descriptor = unsafe open("/dev/null", O_RDONLY) } while 0...STDERR_FILENO ~= descriptor
+    close(descriptor)
+  }
+
   /// Whether progress can be drawn.
   static let errorIsTerminal = isatty(STDERR_FILENO) == 1
   /// Whether colours may be used in results.
@@ -27,8 +35,23 @@ enum Terminal {
     fflush(nil) == 0
   }
 
+  /// Writes to stderr; where that fails there is nobody left to tell.
   static func writeError(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { bytes in
+        unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Says something beside the results, in a line of its own.
+  static func note(_ text: String) {
+    eraseErrorLine()
+    writeError("das3-run: \(text)\n")
   }
 
   /// Two cells of a 24-bit background colour.

@@ -13,7 +13,8 @@ final class VideoWriter {
   private var packet: UnsafeMutablePointer<AVPacket>?
   private var stream: UnsafeMutablePointer<AVStream>?
   private var writtenCount: Int64 = 0
-  private var isFinished = false
+  /// From the header to the index.
+  private var isOpen = false
 
   private static let encoderNames = ["libx264", "libopenh264", "mpeg4"]
 
@@ -35,7 +36,9 @@ final class VideoWriter {
     }
   }
 
+  /// After a failure elsewhere the file still becomes a video.
   deinit {
+    try? finish()
     release()
   }
 
@@ -54,8 +57,8 @@ final class VideoWriter {
 
   /// Writes what the encoder still holds and the index; without it the file is no video.
   func finish() throws(Failure) {
-    guard !isFinished else { return }
-    isFinished = true
+    guard isOpen else { return }
+    isOpen = false
     try unsafe encode(nil)
     try MediaError.check(unsafe av_write_trailer(format), "cannot write \(path)")
     if let format = unsafe format {
@@ -105,6 +108,7 @@ final class VideoWriter {
       unsafe avio_open(&format.pointee.pb, "file:" + path, AVIO_FLAG_WRITE),
       "cannot write \(path)")
     try MediaError.check(unsafe avformat_write_header(format, nil), "cannot write \(path)")
+    isOpen = true
   }
 
   private func encode(_ picture: UnsafeMutablePointer<AVFrame>?) throws(Failure) {

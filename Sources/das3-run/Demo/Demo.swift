@@ -24,8 +24,10 @@ struct Demo: ParsableCommand {
         das3-run demo --train street.onnx
       """)
 
-  @Option(help: ArgumentHelp("Directory for the results; created if need be.", valueName: "dir"))
-  var output = "demo"
+  @Option(
+    help: ArgumentHelp(
+      "Directory for the results; created if need be. Default: demo.", valueName: "dir"))
+  var output: String?
 
   @Option(help: ArgumentHelp("Train the network and write it here.", valueName: "file"))
   var train: String?
@@ -34,14 +36,18 @@ struct Demo: ParsableCommand {
     help: ArgumentHelp("Draw frames/ and truth/ into this directory.", valueName: "dir"))
   var draw: String?
 
-  @Option(help: "What --draw draws.")
-  var look = StreetWorld.day
+  @Option(help: "What --draw draws. Default: day.")
+  var look: StreetWorld?
 
-  @Option(help: ArgumentHelp("How many frames --draw draws.", valueName: "N"))
-  var count = 8
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many frames --draw draws. Default: 8.", valueName: "N"))
+  var count: Int?
 
-  @Option(help: ArgumentHelp("Of the first frame that --draw draws.", valueName: "N"))
-  var seed = DemoAdaptation.validationSeeds.lowerBound
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Of the first frame that --draw draws. Default: 900000.", valueName: "N"))
+  var seed: UInt64?
 
   @Flag(help: .hidden)
   var short = false
@@ -52,7 +58,14 @@ struct Demo: ParsableCommand {
     guard train == nil || draw == nil else {
       throw ValidationError("'--train' and '--draw' are two things; expected one of them")
     }
-    guard (1...1_000_000).contains(count) else {
+    if output != nil, let option = train.map({ _ in "--train" }) ?? draw.map({ _ in "--draw" }) {
+      throw ValidationError("'\(option)' says where it writes; '--output' is of the demo itself")
+    }
+    let given = ["--look": look != nil, "--count": count != nil, "--seed": seed != nil]
+    if draw == nil, let option = given.filter(\.value).keys.min() {
+      throw ValidationError("'\(option)' needs '--draw DIR'")
+    }
+    if let count, !(1...1_000_000).contains(count) {
       throw ValidationError("'--count \(count)': expected 1 to 1000000")
     }
   }
@@ -63,11 +76,13 @@ struct Demo: ParsableCommand {
     } else if let draw {
       try write(to: draw)
     } else {
-      try DemoAdaptation(directory: output, isShort: short, shared: shared).run()
+      try DemoAdaptation(directory: output ?? "demo", isShort: short, shared: shared).run()
     }
   }
 
   private func write(to directory: String) throws(Failure) {
+    let (look, count) = (look ?? .day, count ?? 8)
+    let seed = seed ?? DemoAdaptation.validationSeeds.lowerBound
     let places = ["frames", "truth"].map { (directory as NSString).appendingPathComponent($0) }
     for place in places { try Folder.create(place) }
     let (colours, labels) = (ImageWriter(format: .rgb), ImageWriter(format: .gray))

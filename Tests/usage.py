@@ -1,0 +1,112 @@
+"""Runs das3-run on rubbish and without streams: it must end with one line and the right exit code;
+what goes wrong without an end must be said.
+
+    python Tests/usage.py DAS3_RUN STREET
+
+STREET is examples/street. Prints what it checks and, last, how many checks passed.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from client import Checks, Program, rubbish
+
+
+def refusals(das3, check):
+    def bad(*arguments, **options):
+        rubbish(das3, check, *arguments, **options)
+
+    scratch = das3.scratch
+    empty = scratch / "empty"
+    empty.mkdir()
+    damaged = scratch / "damaged.das3"
+    damaged.write_bytes(b"not a checkpoint")
+    bad(1, "cannot read", input=scratch / "nothing")
+    bad(1, "no images", input=empty)
+    bad(1, "cannot open", model=scratch / "nothing.onnx")
+    bad(1, str(das3.frames / "street0.png"), model=das3.frames / "street0.png")
+    bad(1, "no directory", output=scratch / "no" / "where.onnx")
+    bad(1, "it is no file", output=empty)
+    bad(1, "is not writable", output="/proc/where.onnx")
+    bad(1, "cannot write labels: no directory", set=f"scratch_directory={scratch / 'no'}")
+    bad(2, "'--output' and '--model' are both", output=das3.model)
+    bad(2, "'--checkpoint' and '--output' are both", checkpoint=scratch / "rubbish.onnx")
+    bad(1, "no directory", checkpoint=scratch / "no" / "where.das3")
+    bad(1, "damaged.das3", "--resume", checkpoint=damaged)
+    bad(1, "no such directory of truth", val=das3.frames, truth=scratch / "nothing")
+    bad(1, "no images", val=empty, truth=das3.truth)
+    bad(1, "has no truth", val=das3.frames, truth=empty)
+    bad(1, "nothing.json", val=das3.frames, truth=das3.truth, class_map=scratch / "nothing.json")
+    bad(2, "das3-run: alpha is -1", set="alpha=-1")
+    bad(2, "das3-run: no parameter is called 'nothing*'", set="trained=nothing*")
+    bad(2, "das3-run: every parameter is frozen", set="frozen=*")
+    bad(2, "'--limit -1': expected", limit=-1)
+    bad(2, "'--threads -1': expected", threads=-1)
+    bad(2, "'-1' is invalid for '--seed <N>'", seed=-1)
+    bad(2, "each side from 1", size="-5x20")
+    bad(1, "memory", memory_limit="10K")
+    bad(2, "'--truth' needs '--val DIR'", truth=das3.truth)
+    bad(2, "'--val' needs '--truth DIR'", val=das3.frames)
+    bad(2, "'--resume' needs '--checkpoint FILE'", "--resume")
+    bad(2, "is there already; '--resume' goes on from it", checkpoint=damaged)
+    bad(2, "'--evaluate-every' needs", evaluate_every=3)
+    bad(2, '"omega" is not a setting; known are stages, steps_a', set="omega=1")
+    bad(2, "expected name=value", set="alpha")
+    bad(2, "alpha is \"x\"; expected a number", set="alpha=x")
+    bad(2, "expected default, relative, sgd, adamw, lars", set="optimizer=newton")
+    bad(2, "such as a=100", steps="100")
+    bad(2, "such as a=100", steps="a=1,d=2")
+    bad(2, "expected a number for tent", method="tent", steps="a=1")
+    bad(2, "from 1", steps="a=0")
+    bad(2, "steps_a is given twice", steps="a=1,a=2")
+    bad(2, "steps_b is given twice", steps="b=1", set="steps_b=2")
+    bad(2, "stages is given twice", stages="a", set="stages=ab")
+    bad(2, "steps of stage b, which is not among the stages ac", stages="ac", steps="b=1")
+    bad(2, "'--checkpoint-every' needs '--checkpoint FILE'", checkpoint_every=3)
+    for option in (("--count", "2"), ("--look", "dusk"), ("--seed", "1")):
+        bad(2, "needs '--draw DIR'", *option, command="demo", model=None, input=None)
+    bad(2, "'--output' is of the demo", "--draw", "x", command="demo", model=None, input=None)
+    bad(2, "of method das3", stages="ba")
+    bad(2, "of method das3", method="bn", stages="a")
+    bad(2, "--every 0", every=0)
+    bad(2, "magic", method="magic")
+    bad(2, "WIDTHxHEIGHT", size="large")
+
+
+def broken_streams(das3, check):
+    missing, found = f"info --model {das3.scratch}/nothing", f"info --model {das3.model}"
+    for words, code in (
+        (f"{missing} 2>&-", 1), (f"{missing} 2>/dev/full", 1), ("info 2>&-", 2),
+        ("info 2>/dev/full", 2), (f"{missing} <&- >&- 2>&-", 1), (f"{found} >&-", 1),
+        (f"{found} >/dev/full", 1), (f"{found} 2>&-", 0), ("help >/dev/full", 1), ("help nope", 2),
+        ("help info", 0),
+    ):
+        result = subprocess.run(
+            ["sh", "-c", f"exec {das3.program} {words}"], capture_output=True, timeout=600
+        )
+        name = words.replace(str(das3.scratch), "").replace(str(das3.model), "street.onnx")
+        check(f"exit code {code}: {name}", result.returncode == code, result.returncode)
+
+
+def diverging(das3, check):
+    options = {"stages": "a", "steps": "a=3"}
+    words = ("--set", "optimizer=sgd", "--set", "rate_a=1e30", "--set", "clip_norm=0")
+    result = das3.run(das3.scratch / "diverged.onnx", *words, **options)
+    for expected in ("skipped 2 of 3 steps", "losses of the last step are not finite"):
+        check(f"diverging: {expected}", expected in result.stderr, result.stderr)
+
+
+def main(program, street):
+    check = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        das3 = Program(program, street, pathlib.Path(scratch))
+        broken_streams(das3, check)
+        refusals(das3, check)
+        diverging(das3, check)
+    return check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

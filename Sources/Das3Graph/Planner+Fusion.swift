@@ -61,7 +61,7 @@ extension Planner {
         isAvailable(node.inputs.dropFirst()),
         rows.channelAxis == 1 || layout.shape[1] == 1
       else { return nil }
-      let operands = node.inputs.dropFirst().map { view(of: $0) }
+      let operands = node.inputs.dropFirst().map { rowMajor(view(of: $0)) }
       return Plan.Stage(
         function: .normalize(epsilon: norm.epsilon),
         extent: layout.shape[1] == 1 ? .scalar : .channel, operands: operands)

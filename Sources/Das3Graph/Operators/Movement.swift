@@ -59,13 +59,15 @@ package struct Transpose: ShapeRule {
 /// The same elements, row-major, in another shape.
 package struct Reshape: ShapeRule {
   package var shape: Shape
+  /// What the elements mean afterwards; nil = what they meant.
+  package var type: ElementType?
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let target = try shape.validated()
     guard target.elementCount == inputs[0].shape.elementCount else {
       throw .shape("\(inputs[0].shape) cannot become \(target)")
     }
-    return ValueInfo(target, inputs[0].type)
+    return ValueInfo(target, type ?? inputs[0].type)
   }
 }
 

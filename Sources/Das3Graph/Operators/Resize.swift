@@ -143,6 +143,7 @@ extension GraphBuilder {
     var scales = try node.floats("scales")
     if scales == nil { scales = try configuration(node, isLegacy ? 1 : 2, "scales")?.floats }
     if sizes != nil { scales = nil }
+    if let sizes, sizes.contains(where: { $0 <= 0 }) { throw .shape("sizes are \(sizes)") }
     guard (sizes?.count ?? scales?.count) == axes.count else {
       throw .shape("\(sizes?.count ?? scales?.count ?? 0) scales or sizes for \(axes.count) axes")
     }

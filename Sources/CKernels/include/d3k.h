@@ -275,7 +275,7 @@ void d3k_frame_read(int32_t threads, const d3k_frame *frame, const d3k_axis *row
  *  size). x: height x width x classes, x_stride floats a pixel. is_probability: x sums to 1 already
  *  and is not put through softmax. Each output may be NULL. Ties go to the first class. At most
  *  256 classes (with more nothing is written).
- *  scratch: threads * 3 * output width * classes floats. */
+ *  scratch: threads * 3 * output width * classes floats; unused without rows. */
 void d3k_label(int32_t threads, const float *x, int64_t x_stride, int64_t height, int64_t width,
                int64_t classes, int32_t is_probability, const d3k_axis *rows,
                const d3k_axis *columns, uint8_t *labels, uint8_t *confidence, float *entropy,

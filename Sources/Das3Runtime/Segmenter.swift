@@ -35,8 +35,7 @@ import Das3Graph
   private struct Resampling {
     let input: FrameInput
     /// nil where the scores have the frame's size.
-    let output: (rows: AxisTable, columns: AxisTable)?
-    let scratch: Arena
+    let output: (rows: AxisTable, columns: AxisTable, scratch: Arena)?
   }
 
   package private(set) var model: SegmentationModel
@@ -74,7 +73,7 @@ import Das3Graph
   /// Size the network works on; nil before the first frame decides.
   package var size: (height: Int, width: Int)? { prepared.map { ($0.height, $0.width) } }
   package var byteCount: Int {
-    (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.scratch.elementCount ?? 0)
+    (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.output?.scratch.elementCount ?? 0)
   }
   package var multiplyAdds: Double { prepared?.executor.plan.multiplyAdds ?? 0 }
 
@@ -86,19 +85,24 @@ import Das3Graph
     resampling.input.read(frame, model, into: prepared.executor)
     prepared.executor.run()
     let scores = prepared.executor.plan.outputs[0]
-    func label(_ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?) {
+    func label(
+      _ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?,
+      _ scratch: UnsafeMutablePointer<Float>?
+    ) {
       unsafe d3k_label(
         threads, prepared.executor.output(0), Int64(scores.pixelStride ?? scores.shape[1]),
         Int64(scores.shape[2]), Int64(scores.shape[3]), Int64(scores.shape[1]),
         model.isProbability ? 1 : 0, rows, columns, results.labels, results.confidence,
-        results.entropy, results.probabilities, resampling.scratch.pointer(at: 0))
+        results.entropy, results.probabilities, scratch)
     }
     if let output = resampling.output {
       unsafe output.rows.withAxis { rows in
-        unsafe output.columns.withAxis { columns in unsafe label(rows, columns) }
+        unsafe output.columns.withAxis { columns in
+          unsafe label(rows, columns, output.scratch.pointer(at: 0))
+        }
       }
     } else {
-      label(nil, nil)
+      label(nil, nil, nil)
     }
   }
 
@@ -119,6 +123,8 @@ import Das3Graph
       return prepared
     }
     if let prepared, let resampling, resampling.input.fits(frame) { return prepared }
+    // The memory limit is for one size at a time.
+    (prepared, resampling) = (nil, nil)
     let new: Prepared
     do throws(Das3Error) {
       new = try prepare(
@@ -134,7 +140,6 @@ import Das3Graph
         width: model.fixedWidth ?? rounded(frame.width))
     }
     prepared = new
-    resampling = nil
     return new
   }
 
@@ -150,22 +155,27 @@ import Das3Graph
 
   private func resampling(for frame: Frame, _ prepared: Prepared) throws(Das3Error) -> Resampling {
     if let resampling, resampling.input.fits(frame) { return resampling }
+    resampling = nil
     let scores = prepared.executor.plan.outputs[0].shape
-    let scratch = try Arena(elementCount: options.threads * 3 * frame.width * scores[1])
     let isSameSize = scores[2] == frame.height && scores[3] == frame.width
     let new = Resampling(
       input: FrameInput(
         frameHeight: frame.height, frameWidth: frame.width, height: prepared.height,
         width: prepared.width),
-      output: isSameSize
+      output: try isSameSize
         ? nil
         : (
           AxisTable(.halfPixel(from: scores[2], to: frame.height)),
-          AxisTable(.halfPixel(from: scores[3], to: frame.width))
-        ),
-      scratch: scratch)
+          AxisTable(.halfPixel(from: scores[3], to: frame.width)),
+          scratch(options.threads * 3 * frame.width * scores[1], beside: prepared.executor)
+        ))
     resampling = new
     return new
+  }
+
+  private func scratch(_ elementCount: Int, beside executor: Executor) throws(Das3Error) -> Arena {
+    try Arena.check(executor.byteCount + 4 * elementCount, against: memoryLimit)
+    return try Arena(elementCount: elementCount)
   }
 }
 

@@ -108,10 +108,13 @@ import Das3Graph
 
   /// Takes the weights of another model of the same graph; plan and memory stay.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
-    guard other.inputName == model.inputName, other.scoresName == model.scoresName,
-      other.onnx.hasSameGraph(as: model.onnx)
-    else {
-      throw .shape("the models differ in their graphs; expected only other weights")
+    guard other.inputName == model.inputName, other.scoresName == model.scoresName else {
+      throw .shape(
+        "the other model goes from '\(other.inputName)' to '\(other.scoresName)'; expected "
+          + "'\(model.inputName)' to '\(model.scoresName)'")
+    }
+    if let difference = model.onnx.difference(from: other.onnx) {
+      throw .shape("the other model differs: \(difference)")
     }
     model = other
     prepared?.executor.setWeights(other.onnx.weights)
@@ -176,22 +179,5 @@ import Das3Graph
   private func scratch(_ elementCount: Int, beside executor: Executor) throws(Das3Error) -> Arena {
     try Arena.check(executor.byteCount + 4 * elementCount, against: memoryLimit)
     return try Arena(elementCount: elementCount)
-  }
-}
-
-extension OnnxModel {
-  /// The same nodes over parameters of the same names and shapes.
-  fileprivate func hasSameGraph(as other: OnnxModel) -> Bool {
-    guard self !== other else { return true }
-    return nodes.count == other.nodes.count
-      && zip(nodes, other.nodes).allSatisfy {
-        $0.opType == $1.opType && $0.inputs == $1.inputs && $0.outputs == $1.outputs
-          && $0.attributes == $1.attributes
-      }
-      && constants == other.constants
-      && parameters.count == other.parameters.count
-      && zip(parameters, other.parameters).allSatisfy {
-        $0.name == $1.name && $0.shape == $1.shape
-      }
   }
 }

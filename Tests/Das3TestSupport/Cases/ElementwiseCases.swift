@@ -107,7 +107,8 @@ extension OperatorCase {
   ]
 
   static let binaryCases: [OperatorCase] = [
-    broadcasts, operations, slopes, variadic, choices, integers, logic, casts,
+    broadcasts, operations, slopes, variadic, choices, integers, remainders, logic,
+    casts,
     Array(
       [binary("Mul", [2, 6, 5, 7], [6, 1, 1], secondIs: .frame, .rounded)]
         .inContexts(Context.allCases).dropFirst()),
@@ -205,11 +206,15 @@ extension OperatorCase {
           node("Cast", ["x"], "i", ["to": .int(7)]), node(opType, ["i", "k"], "j", attributes),
           node("Cast", ["j"], "y", ["to": .int(1)]),
         ], .moved)
-    } + [
-      OperatorCase(
-        "mod fmod of floats", "Mod", [.frame([2, 3, 5, 4], -9...9), .frame([3, 1, 1], 1...2)],
-        ["fmod": .int(1)], .function)
-    ]
+    }
+
+  private static let remainders: [OperatorCase] = [
+    [3, 1, 1], [5, 1], [4], [1], [2, 3, 5, 4], [2, 1, 5, 1],
+  ].map { divisor in
+    OperatorCase(
+      "mod fmod of floats by \(divisor)", "Mod",
+      [.frame([2, 3, 5, 4], -9...9), .frame(divisor, 1...2)], ["fmod": .int(1)], .function)
+  }
 
   private static let logic: [OperatorCase] = ["And", "Or", "Xor"].map { opType in
     OperatorCase(

@@ -219,8 +219,9 @@ extension GraphBuilder {
         let end = clamped(ends[position], 0...size)
         count = max(0, (end - start + step - 1) / step)
       } else {
-        start = clamped(starts[position], -1...max(-1, size - 1))
-        let end = clamped(ends[position], -1...max(-1, size - 1))
+        let last = max(-1, size - 1)
+        start = clamped(starts[position], min(0, last)...last)
+        let end = clamped(ends[position], -1...last)
         count = max(0, (end - start + step + 1) / step)
       }
       slice.starts[axis] = count == 0 ? 0 : start

@@ -1,5 +1,5 @@
 /* Rows of floats -> the same rows through a list of stages, one tile in L1 after the other. */
-#include "internal.h"
+#include "bands.h"
 
 /* Floats in a tile: 16 KiB, so that a tile and one operand fit in 32 KiB of L1. */
 #define TILE 4096
@@ -82,40 +82,22 @@ static void stage_tile(const d3k_stage *stage, const tile *t, const float *x, in
   }
 }
 
-static void copy_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
-                      int64_t channels) {
-  if (x == y) return;
-  if (x_stride == channels && y_stride == channels) {
-    memcpy(y, x, (size_t)(rows * channels) * sizeof(float));
-    return;
-  }
-  for (int64_t r = 0; r < rows; r++) {
-    const float *from = x + r * x_stride;
-    float *to = y + r * y_stride;
-    if (channels < 16) { /* cheaper than a call */
-      for (int64_t c = 0; c < channels; c++) to[c] = from[c];
-    } else {
-      memcpy(to, from, (size_t)channels * sizeof(float));
-    }
-  }
-}
-
 /* Every stage over one tile. */
 static void run_tile(const d3k_chain *chain, const tile *t, const float *x, int64_t x_stride,
                      float *y, int64_t y_stride) {
   if (chain->count == 0) {
-    copy_rows(x, x_stride, y, y_stride, t->rows, t->channels);
+    d3k_copy_rows(x, x_stride, y, y_stride, t->rows, t->channels);
     return;
   }
   const int32_t is_dense = x_stride == t->channels && y_stride == t->channels;
   if (!is_dense && t->channels < NARROW && t->rows > 2) {
     /* Narrow rows with gaps: bring them together, work on long lines, put them back. */
     float dense[TILE];
-    copy_rows(x, x_stride, dense, t->channels, t->rows, t->channels);
+    d3k_copy_rows(x, x_stride, dense, t->channels, t->rows, t->channels);
     for (int32_t s = 0; s < chain->count; s++) {
       stage_tile(&chain->stages[s], t, dense, t->channels, dense, t->channels);
     }
-    copy_rows(dense, t->channels, y, y_stride, t->rows, t->channels);
+    d3k_copy_rows(dense, t->channels, y, y_stride, t->rows, t->channels);
     return;
   }
   for (int32_t s = 0; s < chain->count; s++) {

@@ -49,7 +49,6 @@ d3k_conv *d3k_conv_create(const d3k_conv_options *given) {
   for (int32_t i = 0; i < implementation_count; i++) {
     if (!implementations[i]->fits(options)) continue;
     conv->implementation = implementations[i];
-    conv->name = implementations[i]->name;
     int32_t taken = implementations[i]->create(conv);
     if (taken > 0) return conv;
     if (taken < 0) break;
@@ -70,8 +69,6 @@ int32_t d3k_conv_writes_strided(const d3k_conv_options *given) {
     if (implementations[i]->fits(&options)) return implementations[i]->writes_strided(&options);
   return 0;
 }
-
-const char *d3k_conv_name(const d3k_conv *conv) { return conv->name; }
 
 size_t d3k_conv_packed_bytes(const d3k_conv *conv) { return conv->packed_bytes; }
 

@@ -4,7 +4,6 @@
 #include "epilogue.h"
 
 #ifdef D3K_ONEDNN
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct dnnl_state {
@@ -14,7 +13,6 @@ typedef struct dnnl_state {
   int32_t is_bf16;
   int32_t copies_x, copies_y; /* through dense scratch                                        */
   size_t x_bytes, y_bytes;    /* scratch: x, y, oneDNN's own                                  */
-  char name[64];
 } dnnl_state;
 
 enum { arg_src, arg_weights, arg_dst, arg_scratchpad, arg_rest };
@@ -106,8 +104,6 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
     if (!name || !d3k_dnnl_is_fast(name, only_best)) {
       dnnl_primitive_desc_destroy(desc);
       desc = NULL;
-    } else {
-      snprintf(state->name, sizeof state->name, "onednn %s", name);
     }
   }
   dnnl_primitive_attr_destroy(attr);
@@ -187,7 +183,6 @@ static int32_t create(d3k_conv *conv) {
         d3k_round64(sizeof(float) * (size_t)d3k_conv_pixels(w) * (size_t)w->out_channels);
   conv->scratch_bytes = state->x_bytes + state->y_bytes + d3k_round64(scratchpad_bytes);
   conv->packed_bytes = dnnl_memory_desc_get_size(&state->weights);
-  conv->name = state->name;
   return 1;
 }
 
@@ -262,5 +257,5 @@ static int32_t fits(const d3k_conv_options *options) {
 #endif
 
 const d3k_conv_implementation d3k_conv_onednn = {
-    "onednn", fits, writes_strided, create, destroy, pack, run,
+    fits, writes_strided, create, destroy, pack, run,
 };

@@ -41,7 +41,6 @@ d3k_conv_gradient *d3k_conv_gradient_create(const d3k_conv_options *options) {
       d3k_conv_bias_bytes(bias_rows(&options->window), options->window.out_channels);
   for (int32_t i = 0; i < implementation_count; i++) {
     gradient->implementation = implementations[i];
-    gradient->name = implementations[i]->name;
     int32_t taken = implementations[i]->create(gradient);
     if (taken > 0) return gradient;
     if (taken < 0) break;
@@ -55,8 +54,6 @@ void d3k_conv_gradient_free(d3k_conv_gradient *gradient) {
   if (gradient->implementation->destroy) gradient->implementation->destroy(gradient);
   free(gradient);
 }
-
-const char *d3k_conv_gradient_name(const d3k_conv_gradient *gradient) { return gradient->name; }
 
 size_t d3k_conv_gradient_scratch_bytes(const d3k_conv_gradient *gradient) {
   return gradient->bias_bytes + gradient->scratch_bytes;

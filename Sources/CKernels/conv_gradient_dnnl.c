@@ -4,7 +4,6 @@
 #include "conv_gradient_internal.h"
 
 #ifdef D3K_ONEDNN
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct dnnl_state {
@@ -12,7 +11,6 @@ typedef struct dnnl_state {
   dnnl_memory_desc_t weights;
   int32_t is_bf16;
   size_t x_bytes, dy_bytes, weights_bytes; /* scratch: x, dy, diff_weights, oneDNN's own      */
-  char name[64];
 } dnnl_state;
 
 enum { arg_src, arg_diff_dst, arg_diff_weights, arg_scratchpad };
@@ -55,7 +53,6 @@ static dnnl_primitive_desc_t make_desc(const d3k_window *w, dnnl_state *state) {
     dnnl_primitive_desc_destroy(desc);
     return NULL;
   }
-  if (desc) snprintf(state->name, sizeof state->name, "onednn %s", name);
   return desc;
 }
 
@@ -113,10 +110,7 @@ static int32_t create(d3k_conv_gradient *gradient) {
   int32_t fine = desc && d3k_dnnl_call_create(&state->call, desc) && add_arguments(gradient, desc);
   d3k_dnnl_threads(before);
   if (desc) dnnl_primitive_desc_destroy(desc);
-  if (fine)
-    gradient->name = state->name;
-  else
-    destroy(gradient);
+  if (!fine) destroy(gradient);
   return fine;
 }
 
@@ -161,7 +155,6 @@ static int32_t create(d3k_conv_gradient *gradient) {
 #endif
 
 const d3k_conv_gradient_implementation d3k_conv_gradient_onednn = {
-    "onednn",
     create,
     destroy,
     run,

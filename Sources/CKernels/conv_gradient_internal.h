@@ -8,8 +8,7 @@
 #include "lane_vectors.h"
 
 typedef struct d3k_conv_gradient_implementation {
-  const char *name;
-  /** Fills sizes, name and state; 1 = taken, 0 = declined (nothing left behind), -1 = no memory. */
+  /** Fills sizes and state; 1 = taken, 0 = declined (nothing left behind), -1 = no memory. */
   int32_t (*create)(d3k_conv_gradient *gradient);
   void (*destroy)(d3k_conv_gradient *gradient);
   /** dweights += sum of x * dy. */
@@ -21,7 +20,6 @@ struct d3k_conv_gradient {
   d3k_conv_options options; /* as given                                                        */
   d3k_window window;        /* of the plain convolution                                        */
   const d3k_conv_gradient_implementation *implementation;
-  const char *name;
   size_t scratch_bytes, bias_bytes; /* of the implementation; of the bias, before it           */
   void *state;                      /* the implementation's own                                */
 };

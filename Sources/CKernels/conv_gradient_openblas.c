@@ -105,7 +105,6 @@ static int32_t create(d3k_conv_gradient *gradient) {
 }
 
 const d3k_conv_gradient_implementation d3k_conv_gradient_openblas = {
-    "openblas",
     create,
     NULL,
     run,

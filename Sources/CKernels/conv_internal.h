@@ -5,12 +5,11 @@
 #include "tiles.h"
 
 typedef struct d3k_conv_implementation {
-  const char *name;
   /** 1 where _create would take these options (it may still decline); costs nothing. */
   int32_t (*fits)(const d3k_conv_options *options);
   /** 1 where y_stride > out_channels costs nothing extra. */
   int32_t (*writes_strided)(const d3k_conv_options *options);
-  /** Fills sizes, name and state; 1 = taken, 0 = declined (nothing left behind), -1 = no memory. */
+  /** Fills sizes and state; 1 = taken, 0 = declined (nothing left behind), -1 = no memory. */
   int32_t (*create)(d3k_conv *conv);
   void (*destroy)(d3k_conv *conv);
   void (*pack)(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
@@ -28,7 +27,6 @@ struct d3k_conv {
   d3k_conv_options options; /* as given, or those of the plain convolution that does the same  */
   d3k_conv_weights weights;
   const d3k_conv_implementation *implementation;
-  const char *name;
   size_t packed_bytes, scratch_bytes;
   void *state; /* the implementation's own */
 };

@@ -85,5 +85,5 @@ static int32_t create(d3k_conv *conv) {
 }
 
 const d3k_conv_implementation d3k_conv_reference = {
-    "reference", d3k_always, d3k_always, create, NULL, pack, run,
+    d3k_always, d3k_always, create, NULL, pack, run,
 };

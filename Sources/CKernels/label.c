@@ -112,35 +112,42 @@ static void label_row(const job *j, const float *x, int64_t stride, int64_t at) 
   }
 }
 
-/* Each slot owns a part of the scratch and a run of output rows. */
+/* Output rows first..<last; each slot owns a part of the scratch. */
+static void label_resized(const job *j, int64_t slot, int64_t first, int64_t last) {
+  const int64_t line = j->width * j->classes;
+  float *scratch = j->scratch + slot * 3 * line;
+  d3k_row_pair pair = {.x = j->x,
+                       .x_stride = j->x_stride,
+                       .in_width = j->in_width,
+                       .channels = j->classes,
+                       .columns = j->columns,
+                       .rows = {scratch, scratch + line},
+                       .numbers = {-1, -1}};
+  for (int64_t row = first; row < last; row++) {
+    const float w = j->rows->weight[row];
+    const int64_t low = j->rows->low[row], high = w == 0.f ? low : j->rows->high[row];
+    const float *a, *b;
+    d3k_row_pair_get(&pair, low, high, &a, &b);
+    if (low != high) {
+      float *blend = scratch + 2 * line;
+      d3k_blend(a, b, w, blend, line);
+      a = blend;
+    }
+    label_row(j, a, j->classes, row * j->width);
+  }
+}
+
+/* Each slot has a run of output rows. */
 static void run_slots(void *context, int64_t begin, int64_t end) {
   const job *j = context;
-  const int64_t line = j->width * j->classes;
   for (int64_t slot = begin; slot < end; slot++) {
-    float *scratch = j->scratch + slot * 3 * line;
-    d3k_row_pair pair = {.x = j->x,
-                         .x_stride = j->x_stride,
-                         .in_width = j->in_width,
-                         .channels = j->classes,
-                         .columns = j->columns,
-                         .rows = {scratch, scratch + line},
-                         .numbers = {-1, -1}};
-    const int64_t last = j->height * (slot + 1) / j->slots;
-    for (int64_t row = j->height * slot / j->slots; row < last; row++) {
-      if (j->rows == NULL) {
-        label_row(j, j->x + row * j->width * j->x_stride, j->x_stride, row * j->width);
-        continue;
-      }
-      const float w = j->rows->weight[row];
-      const int64_t low = j->rows->low[row], high = w == 0.f ? low : j->rows->high[row];
-      const float *a, *b;
-      d3k_row_pair_get(&pair, low, high, &a, &b);
-      if (low != high) {
-        float *blend = scratch + 2 * line;
-        d3k_blend(a, b, w, blend, line);
-        a = blend;
-      }
-      label_row(j, a, j->classes, row * j->width);
+    const int64_t first = j->height * slot / j->slots, last = j->height * (slot + 1) / j->slots;
+    if (j->rows) {
+      label_resized(j, slot, first, last);
+      continue;
+    }
+    for (int64_t row = first; row < last; row++) {
+      label_row(j, j->x + row * j->width * j->x_stride, j->x_stride, row * j->width);
     }
   }
 }

@@ -74,8 +74,7 @@ static int64_t count_labels(const job *j, const uint8_t *labels, double *weight)
   return count;
 }
 
-size_t d3k_loss_scratch_bytes(int32_t threads, int64_t pixels, int64_t classes) {
-  (void)threads;
+size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes) {
   const size_t bands = (size_t)d3k_ceil_div(pixels, d3k_pixel_band(pixels));
   return bands * (size_t)(SUMS + classes) * sizeof(double) + (size_t)classes * sizeof(float);
 }

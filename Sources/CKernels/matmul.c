@@ -60,8 +60,6 @@ void d3k_matmul_free(d3k_matmul *matmul) {
   free(matmul);
 }
 
-const char *d3k_matmul_name(const d3k_matmul *matmul) { return matmul->implementation->name; }
-
 size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul) { return matmul->packed_bytes; }
 
 size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul) { return matmul->scratch_bytes; }

@@ -189,4 +189,4 @@ static int32_t create(d3k_matmul *matmul) {
 #define run NULL
 #endif
 
-const d3k_matmul_implementation d3k_matmul_onednn = {"onednn", create, destroy, pack, run};
+const d3k_matmul_implementation d3k_matmul_onednn = {create, destroy, pack, run};

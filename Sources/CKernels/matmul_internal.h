@@ -5,7 +5,6 @@
 #include "tiles.h"
 
 typedef struct d3k_matmul_implementation {
-  const char *name;
   /** Fills sizes and state; 1 = taken, 0 = declined (nothing left behind), -1 = no memory. */
   int32_t (*create)(d3k_matmul *matmul);
   void (*destroy)(d3k_matmul *matmul);

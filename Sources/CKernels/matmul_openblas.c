@@ -84,5 +84,8 @@ static int32_t create(d3k_matmul *matmul) {
 }
 
 const d3k_matmul_implementation d3k_matmul_openblas = {
-    "openblas", create, NULL, d3k_matmul_pack_dense, run,
+    create,
+    NULL,
+    d3k_matmul_pack_dense,
+    run,
 };

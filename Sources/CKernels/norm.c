@@ -12,7 +12,7 @@
 
 typedef struct layer_job {
   const float *x, *scale, *shift;
-  float *y, *mean, *inverse_deviation;
+  float *y;
   int64_t count;
   float epsilon;
 } layer_job;
@@ -45,8 +45,6 @@ static void normalise_rows(void *context, int64_t begin, int64_t end) {
     const float mean = (float)(line_sum(x, count, 0.f, 1) / (double)count);
     const double variance = line_sum(x, count, mean, 2) / (double)count;
     const float inverse = (float)(1. / sqrt(variance + (double)j->epsilon));
-    if (j->mean) j->mean[r] = mean;
-    if (j->inverse_deviation) j->inverse_deviation[r] = inverse;
     const float *scale = j->scale, *shift = j->shift;
     if (scale && shift) {
       D3K_VECTOR
@@ -65,10 +63,9 @@ static void normalise_rows(void *context, int64_t begin, int64_t end) {
 }
 
 void d3k_layer_norm(int32_t threads, const float *x, float *y, int64_t rows, int64_t count,
-                    float epsilon, const float *scale, const float *shift, float *mean,
-                    float *inverse_deviation) {
+                    float epsilon, const float *scale, const float *shift) {
   if (rows <= 0 || count <= 0) return;
-  layer_job j = {x, scale, shift, y, mean, inverse_deviation, count, epsilon};
+  layer_job j = {x, scale, shift, y, count, epsilon};
   d3k_parallel(d3k_threads_for(threads, rows * count * 3), rows, normalise_rows, &j);
 }
 

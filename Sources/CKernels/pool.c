@@ -2,6 +2,7 @@
  *
  * Cost: kernel_height * kernel_width reads a value, vectorised over channels. */
 #include "lanes.h"
+#include "pool_span.h"
 
 typedef struct job {
   d3k_window w;
@@ -18,31 +19,6 @@ typedef struct cells {
   int64_t rows, columns, row_step, column_step;
   float divisor;
 } cells;
-
-/* A position along one axis: cells first..<last of the kernel are inside; `counted` of them for
- * the mean. */
-typedef struct span {
-  int32_t start, first, last, counted;
-} span;
-
-D3K_INLINE span span_of(int32_t out, int32_t stride, int32_t pad, int32_t kernel, int32_t dilation,
-                        int32_t size, int32_t pad_before, int32_t pad_after, int32_t counts_pads) {
-  span s = {.start = out * stride - pad};
-  s.first = s.start < 0 ? (-s.start + dilation - 1) / dilation : 0;
-  s.first = s.first < kernel ? s.first : kernel;
-  s.last = s.start >= size ? 0 : (size - s.start + dilation - 1) / dilation;
-  s.last = s.last < kernel ? s.last : kernel;
-  s.last = s.last > s.first ? s.last : s.first;
-  s.counted = s.last - s.first;
-  if (counts_pads) {
-    s.counted = 0;
-    for (int32_t k = 0; k < kernel; k++) {
-      const int32_t at = s.start + k * dilation;
-      s.counted += at >= -pad_before && at < size + pad_after;
-    }
-  }
-  return s;
-}
 
 /* The channels `i`.. that fit in one vector. */
 #define POOL(name, type, load, store)                                          \
@@ -84,13 +60,14 @@ D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_m
   const int64_t channels = w->out_channels;
   for (int64_t row = begin; row < end; row++) {
     const int64_t image = row / w->out_height;
-    const span v =
-        span_of((int32_t)(row % w->out_height), w->stride_y, w->pad_top, w->kernel_height,
-                w->dilation_y, w->in_height, j->pads[0], j->pads[2], j->counts_pads);
+    const d3k_span v =
+        d3k_span_of((int32_t)(row % w->out_height), w->stride_y, w->pad_top, w->kernel_height,
+                    w->dilation_y, w->in_height, j->pads[0], j->pads[2], j->counts_pads);
     float *y = j->y + row * w->out_width * w->y_stride;
     for (int32_t column = 0; column < w->out_width; column++) {
-      const span h = span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x,
-                             w->in_width, j->pads[1], j->pads[3], j->counts_pads);
+      const d3k_span h =
+          d3k_span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x, w->in_width,
+                      j->pads[1], j->pads[3], j->counts_pads);
       cells c = {.rows = v.last - v.first,
                  .columns = h.last - h.first,
                  .row_step = w->x_stride * w->in_width * w->dilation_y,

@@ -5,6 +5,7 @@
 #include "bands.h"
 #include "d3k_gradient.h"
 #include "lanes.h"
+#include "pool_span.h"
 
 typedef struct job {
   d3k_window w;
@@ -13,35 +14,6 @@ typedef struct job {
   int32_t is_mean, counts_pads, accumulates;
   int32_t pads[4];
 } job;
-
-/* A window along one axis: cells first..<last of the kernel are inside; `counted` of them for the
- * mean. */
-typedef struct span {
-  int32_t start, first, last, counted;
-} span;
-
-D3K_INLINE span span_of(int32_t out, int32_t stride, int32_t pad, int32_t kernel, int32_t dilation,
-                        int32_t size) {
-  span s = {.start = out * stride - pad};
-  s.first = s.start < 0 ? (-s.start + dilation - 1) / dilation : 0;
-  s.first = s.first < kernel ? s.first : kernel;
-  s.last = s.start >= size ? 0 : (size - s.start + dilation - 1) / dilation;
-  s.last = s.last < kernel ? s.last : kernel;
-  s.last = s.last > s.first ? s.last : s.first;
-  s.counted = s.last - s.first;
-  return s;
-}
-
-/* Cells inside the image extended by the pads. */
-D3K_INLINE int32_t counted(const span *s, int32_t kernel, int32_t dilation, int32_t size,
-                           int32_t before, int32_t after) {
-  int32_t count = 0;
-  for (int32_t k = 0; k < kernel; k++) {
-    const int32_t at = s->start + k * dilation;
-    count += at >= -before && at < size + after;
-  }
-  return count;
-}
 
 /* The cells of one window inside the image; those of rows own..<own_end are ours. */
 typedef struct cells {
@@ -113,8 +85,8 @@ D3K_INLINE void pool_pixel(const cells *c, int32_t is_mean, int64_t channels, co
 D3K_INLINE void pool_row(const job *j, int64_t image, int32_t row, int64_t begin, int64_t end,
                          int32_t is_mean) {
   const d3k_window *w = &j->w;
-  const span v =
-      span_of(row, w->stride_y, w->pad_top, w->kernel_height, w->dilation_y, w->in_height);
+  const d3k_span v = d3k_span_of(row, w->stride_y, w->pad_top, w->kernel_height, w->dilation_y,
+                                 w->in_height, j->pads[0], j->pads[2], j->counts_pads);
   /* Rows of the window that are ours; none: nothing to do. */
   const int64_t top = v.start + (int64_t)v.first * w->dilation_y, d = w->dilation_y;
   cells c = {.rows = v.last - v.first,
@@ -123,21 +95,15 @@ D3K_INLINE void pool_row(const job *j, int64_t image, int32_t row, int64_t begin
   c.own = top >= begin ? 0 : d3k_ceil_div(begin - top, d);
   c.own_end = top >= end ? 0 : d3k_min(c.rows, d3k_ceil_div(end - top, d));
   if (c.own >= c.own_end) return;
-  const int32_t tall = !j->counts_pads ? v.counted
-                                       : counted(&v, w->kernel_height, w->dilation_y, w->in_height,
-                                                 j->pads[0], j->pads[2]);
   const float *dy = j->dy + (image * w->out_height + row) * w->out_width * w->y_stride;
   for (int32_t column = 0; column < w->out_width; column++, dy += w->y_stride) {
-    const span h =
-        span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x, w->in_width);
+    const d3k_span h = d3k_span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x,
+                                   w->in_width, j->pads[1], j->pads[3], j->counts_pads);
     c.columns = h.last - h.first;
     if (c.columns <= 0) continue;
     const int64_t left = h.start + (int64_t)h.first * w->dilation_x;
     const int64_t offset = ((image * w->in_height + top) * w->in_width + left) * w->x_stride;
-    const int32_t wide = !j->counts_pads ? h.counted
-                                         : counted(&h, w->kernel_width, w->dilation_x, w->in_width,
-                                                   j->pads[1], j->pads[3]);
-    c.factor = 1.f / (float)((int64_t)tall * wide);
+    c.factor = 1.f / (float)((int64_t)v.counted * h.counted);
     c.x = is_mean ? NULL : j->x + offset;
     c.dx = j->dx + offset;
     pool_pixel(&c, is_mean, w->out_channels, dy);

@@ -20,10 +20,7 @@ static size_t slot_bytes(int64_t in_width, int64_t channels) {
   return d3k_round64((size_t)(in_width * channels) * sizeof(float));
 }
 
-size_t d3k_resize_backward_scratch_bytes(int32_t threads, int64_t in_width, int64_t channels,
-                                         const d3k_axis *rows, const d3k_axis *columns) {
-  (void)rows;
-  (void)columns;
+size_t d3k_resize_backward_scratch_bytes(int32_t threads, int64_t in_width, int64_t channels) {
   return (size_t)d3k_parts(threads) * slot_bytes(in_width, channels);
 }
 

@@ -23,9 +23,9 @@ extension Operator {
       let strides = inputs[0].shape.contiguousStrides
       return inputs[0].moved(to: result.shape, strides: op.order.map { strides[$0] })
     case .reshape:
-      var tensor = inputs[0]
-      tensor.shape = result.shape
-      return tensor
+      return result.type == .float32
+        ? ConstantTensor(shape: result.shape, floats: inputs[0].floats)
+        : ConstantTensor(shape: result.shape, type: result.type, ints: inputs[0].ints)
     case .expand:
       return inputs[0].moved(
         to: result.shape, strides: inputs[0].shape.broadcastStrides(to: result.shape))

@@ -338,13 +338,11 @@ struct ParameterRoles {
   /// Used as running mean or variance.
   private(set) var statistics: Set<String> = []
 
-  /// Inputs that configure an operator instead of being computed with.
+  /// Inputs that configure an operator instead of being computed with; those that can be floats,
+  /// for integers are no parameters anyway.
   private static let configuration: [String: Set<Int>] = [
-    "Resize": [1, 2, 3], "Upsample": [1], "Clip": [1, 2], "Pad": [1, 2, 3], "Dropout": [1, 2],
-    "Reshape": [1], "Expand": [1], "Tile": [1], "Slice": [1, 2, 3, 4], "Squeeze": [1],
-    "Unsqueeze": [1], "Split": [1], "Range": [0, 1, 2], "ConstantOfShape": [0],
-    "ReduceSum": [1], "ReduceMean": [1], "ReduceMax": [1], "ReduceMin": [1], "ReduceL2": [1],
-    "Gather": [1], "GatherND": [1],
+    "Resize": [1, 2], "Upsample": [1], "Clip": [1, 2], "Pad": [2], "Dropout": [1],
+    "Range": [0, 1, 2],
   ]
   private static let layers: [String: Set<Int>] = [
     "Conv": [1, 2], "ConvTranspose": [1, 2], "Gemm": [1, 2], "MatMul": [0, 1],

@@ -46,6 +46,7 @@ extension OnnxModel {
   /// In what `other` is another network, nil where only weights may differ.
   package func difference(from other: OnnxModel) -> String? {
     guard source !== other.source else { return nil }
+    guard opset == other.opset else { return "it has opset \(other.opset); expected \(opset)" }
     guard nodes.count == other.nodes.count else {
       return "it has \(other.nodes.count) nodes; expected \(nodes.count)"
     }
@@ -62,7 +63,7 @@ extension OnnxModel {
       }
     }
     for (name, tensor) in constants.sorted(by: { $0.key < $1.key })
-    where other.constants[name] != tensor {
+    where other.constants[name].map({ !tensor.isSame(as: $0) }) ?? true {
       return "constant '\(name)' has another value"
     }
     guard constants.count == other.constants.count else {
@@ -76,6 +77,37 @@ extension OnnxModel.Node {
   /// The same computation on values of the same names.
   fileprivate func isSame(as other: Self) -> Bool {
     opType == other.opType && domain == other.domain && inputs == other.inputs
-      && outputs == other.outputs && attributes == other.attributes
+      && outputs == other.outputs && attributes.count == other.attributes.count
+      && attributes.allSatisfy { name, mine in
+        other.attributes[name].map { mine.value.isSame(as: $0.value) } ?? false
+      }
+  }
+}
+
+// Floats are compared by their bits: what is not a number is itself all the same.
+
+extension OnnxModel.Attribute.Value {
+  fileprivate func isSame(as other: Self) -> Bool {
+    switch (self, other) {
+    case (.float(let mine), .float(let value)): mine.bitPattern == value.bitPattern
+    case (.floats(let mine), .floats(let values)): mine.hasSameBits(as: values)
+    case (.tensor(let mine), .tensor(let tensor)): mine.isSame(as: tensor)
+    default: self == other
+    }
+  }
+}
+
+extension ConstantTensor {
+  fileprivate func isSame(as other: Self) -> Bool {
+    guard case .floats(let mine) = storage, case .floats(let values) = other.storage else {
+      return self == other
+    }
+    return shape == other.shape && mine.hasSameBits(as: values)
+  }
+}
+
+extension [Float] {
+  fileprivate func hasSameBits(as other: Self) -> Bool {
+    count == other.count && zip(self, other).allSatisfy { $0.bitPattern == $1.bitPattern }
   }
 }

@@ -6,7 +6,7 @@ extension Operator {
     case .argMax: false
     case .select: input > 0
     case .unary(let unary): unary.isDifferentiable
-    case .binary(let binary): binary.kind.isDifferentiable(at: input)
+    case .binary(let binary): binary.kind.isDifferentiable
     case .batchNorm: input < 3
     case .conv, .convTranspose, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax,
       .resize, .concat, .slice, .index, .transpose, .reshape, .expand, .matMul:
@@ -64,10 +64,11 @@ extension Unary {
 }
 
 extension Binary.Kind {
-  func isDifferentiable(at input: Int) -> Bool {
+  var isDifferentiable: Bool {
     switch self {
-    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .power, .prelu: true
-    case .modulo, .remainder: input == 0
+    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .power, .prelu, .modulo,
+      .remainder:
+      true
     case .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor:
       false
     }

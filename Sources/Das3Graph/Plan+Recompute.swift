@@ -3,6 +3,11 @@
 extension Plan {
   /// What recomputation may add to a step of a plan that has all the memory it asks for.
   private static let freeShare = 0.04
+  /// Steps of plans that are tried before each doubling of what is dropped at a time: networks of
+  /// a thousand steps are done before the first, and no network takes more than some seconds.
+  private static let patience = 1 << 19
+  /// Doublings after which nothing more is tried.
+  private static let mostDoublings = 12
 
   /// Drops activations until the frame's arena has at most `limit` elements, or none is left whose
   /// loss would make it smaller; without a limit those alone whose loss is hardly felt.
@@ -19,21 +24,18 @@ extension Plan {
     var kept: Set<Int> = []
     // Whether anything was dropped since what had to be kept was last tried.
     var isWorthRetrying = false
+    var triedSteps = 0
     var best = self
     var current = self
     func layOut() {
       current.assignMemory()
       if current.frameElementCount < best.frameElementCount { best = current }
     }
-    while best.frameElementCount > limit {
+    while best.frameElementCount > limit, triedSteps / Self.patience < Self.mostDoublings {
       let peak = current.peak
       let candidates = original.droppable(at: peak.step, of: current).subtracting(dropped)
         .subtracting(kept)
-      guard
-        let choice = candidates.min(by: {
-          (costs[$0], $0) < (costs[$1], $1)
-        })
-      else {
+      guard !candidates.isEmpty else {
         guard isWorthRetrying || isBound && mostEffort < .infinity else { break }
         if !isWorthRetrying {
           layOut()
@@ -43,16 +45,19 @@ extension Plan {
         isWorthRetrying = false
         continue
       }
-      let trial = original.dropping(dropped.union([choice]))
+      let choice = candidates.sorted { (costs[$0], $0) < (costs[$1], $1) }
+        .prefix(1 << (triedSteps / Self.patience))
+      let trial = original.dropping(dropped.union(choice))
+      triedSteps += trial.steps.count
       // What moves the peak elsewhere without lowering it is worth keeping.
       if trial.peak.elementCount > peak.elementCount || trial.effort > mostEffort {
-        kept.insert(choice)
+        kept.formUnion(choice)
         continue
       }
-      dropped.insert(choice)
+      dropped.formUnion(choice)
       isWorthRetrying = true
       current = trial
-      if trial.peak.elementCount <= limit || candidates.count == 1 { layOut() }
+      if trial.peak.elementCount <= limit || candidates.count == choice.count { layOut() }
     }
     layOut()
     self = best

@@ -140,12 +140,12 @@ extension Planner {
         continue
       }
       let full = allocate(like: step.output)
-      var gradient = Plan.Gradient(
-        step: step, outputGradient: dy, inputs: [nil, nil, nil], operands: [],
-        readsInput: operation.readsBackward(wanted: step.inputs.map { _ in true }).inputs)
-      gradient.inputs = step.inputs.indices.map {
+      let targets = step.inputs.indices.map {
         $0 == index ? Plan.Gradient.Target(view: full, accumulates: false) : nil
       }
+      let gradient = Plan.Gradient(
+        step: step, outputGradient: dy, inputs: targets, operands: [],
+        readsInput: operation.readsBackward(wanted: step.inputs.map { _ in true }).inputs)
       emit(gradient, full)
       deposit(full, to: input, step.name)
     }

@@ -59,9 +59,9 @@ extension Planner {
     case .batchNorm(let norm):
       guard training?.batchNorm != .batch, node.inputs[0] == value,
         isAvailable(node.inputs.dropFirst()),
-        rows.channelAxis == 1 || layout.shape[1] == 1
+        layout.shape[1] == 1 || rows.channelAxis == 1 && !takesScalarsOnly
       else { return nil }
-      let operands = node.inputs.dropFirst().map { view(of: $0) }
+      let operands = node.inputs.dropFirst().map { rowMajor(view(of: $0)) }
       return Plan.Stage(
         function: .normalize(epsilon: norm.epsilon),
         extent: layout.shape[1] == 1 ? .scalar : .channel, operands: operands)

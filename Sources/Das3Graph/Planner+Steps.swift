@@ -7,14 +7,14 @@ extension Planner {
     case .batchNorm, .unary, .binary: lowerElementwise(node)
     case .select: lowerBroadcast(node)
     case .groupNorm:
-      let inputs = node.inputs.map { view(of: $0) }
-      let order = Self.channelsLastOrder(inputs[0].shape.rank)
-      finish(node, [dense(inputs[0], order: order)] + inputs.dropFirst(), order: order)
+      let x = view(of: node.inputs[0])
+      let order = Self.channelsLastOrder(x.shape.rank)
+      let parameters = node.inputs.dropFirst().map { rowMajor(view(of: $0)) }
+      finish(node, [dense(x, order: order)] + parameters, order: order)
     case .layerNorm:
       let inputs = node.inputs.map { view(of: $0) }
       let order = Array(0..<inputs[0].shape.rank)
-      let rows = inputs.map { dense($0, order: Array(0..<$0.shape.rank)) }
-      finish(node, rows, order: order)
+      finish(node, inputs.map { rowMajor($0) }, order: order)
     case .reduce(let reduce): lowerReduction(node, reduce.axes, keepsDims: reduce.keepsDims)
     case .argMax(let argMax): lowerReduction(node, [argMax.axis], keepsDims: argMax.keepsDims)
     case .softmax(let softmax):
@@ -56,10 +56,7 @@ extension Planner {
   private mutating func lowerImage(_ node: Graph.Node) {
     var inputs = node.inputs.map { view(of: $0) }
     inputs[0] = channelsLast(inputs[0])
-    for index in inputs.indices.dropFirst()
-    where inputs[index].strides != inputs[index].shape.contiguousStrides {
-      inputs[index] = copy(inputs[index], order: Array(0..<inputs[index].shape.rank))
-    }
+    for index in inputs.indices.dropFirst() { inputs[index] = rowMajor(inputs[index]) }
     let layout = View(image: graph.values[node.output].shape, buffer: -1)
     let (chain, value) = absorb(
       node.output, layout: layout, channelAxis: 1, operands: inputs)
@@ -105,6 +102,7 @@ extension Planner {
     var inputs = node.inputs.map { view(of: $0) }
     let order = Self.channelsLastOrder(inputs[0].shape.rank)
     inputs[0] = dense(inputs[0], order: order)
+    for index in inputs.indices.dropFirst() { inputs[index] = rowMajor(inputs[index]) }
     let statistics = allocate([2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
     emit(
       .statistics(momentum: training?.statisticsMomentum ?? 0), node.name,
@@ -154,6 +152,11 @@ extension Planner {
       return view
     }
     return copy(view, order: order)
+  }
+
+  /// How kernels read weights and parameters.
+  mutating func rowMajor(_ view: View) -> View {
+    dense(view, order: Array(0..<view.shape.rank))
   }
 
   private mutating func lowerConcat(_ node: Graph.Node, _ concat: Concat) {

@@ -26,6 +26,13 @@ import Glibc
 
   deinit { unsafe munmap(start, 4 * elementCount) }
 
+  /// Refuses more bytes than a limit, where there is one (0 = none).
+  static func check(_ byteCount: Int, against limit: UInt64) throws(Das3Error) {
+    guard limit == 0 || UInt64(byteCount) <= limit else {
+      throw .memory("\(byteCount) bytes are needed; the memory limit is \(limit)")
+    }
+  }
+
   /// Element `offset`.
   ///
   /// Valid as long as the arena.

@@ -78,9 +78,7 @@ package final class Executor {
     kernels = schedule.kernels
     self.parameterCount = parameterCount
     let needed = schedule.byteCount(parameterCount: parameterCount)
-    guard memoryLimit == 0 || UInt64(needed) <= memoryLimit else {
-      throw .memory("\(needed) bytes are needed; the memory limit is \(memoryLimit)")
-    }
+    try Arena.check(needed, against: memoryLimit)
     frame = try Arena(elementCount: plan.frameElementCount)
     model = try Arena(elementCount: schedule.modelElementCount)
     parameters = try Arena(elementCount: parameterCount)

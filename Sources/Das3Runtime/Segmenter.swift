@@ -35,8 +35,7 @@ import Das3Graph
   private struct Resampling {
     let input: FrameInput
     /// nil where the scores have the frame's size.
-    let output: (rows: AxisTable, columns: AxisTable)?
-    let scratch: Arena
+    let output: (rows: AxisTable, columns: AxisTable, scratch: Arena)?
   }
 
   package private(set) var model: SegmentationModel
@@ -74,7 +73,7 @@ import Das3Graph
   /// Size the network works on; nil before the first frame decides.
   package var size: (height: Int, width: Int)? { prepared.map { ($0.height, $0.width) } }
   package var byteCount: Int {
-    (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.scratch.elementCount ?? 0)
+    (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.output?.scratch.elementCount ?? 0)
   }
   package var multiplyAdds: Double { prepared?.executor.plan.multiplyAdds ?? 0 }
 
@@ -86,28 +85,36 @@ import Das3Graph
     resampling.input.read(frame, model, into: prepared.executor)
     prepared.executor.run()
     let scores = prepared.executor.plan.outputs[0]
-    func label(_ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?) {
+    func label(
+      _ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?,
+      _ scratch: UnsafeMutablePointer<Float>?
+    ) {
       unsafe d3k_label(
         threads, prepared.executor.output(0), Int64(scores.pixelStride ?? scores.shape[1]),
         Int64(scores.shape[2]), Int64(scores.shape[3]), Int64(scores.shape[1]),
         model.isProbability ? 1 : 0, rows, columns, results.labels, results.confidence,
-        results.entropy, results.probabilities, resampling.scratch.pointer(at: 0))
+        results.entropy, results.probabilities, scratch)
     }
     if let output = resampling.output {
       unsafe output.rows.withAxis { rows in
-        unsafe output.columns.withAxis { columns in unsafe label(rows, columns) }
+        unsafe output.columns.withAxis { columns in
+          unsafe label(rows, columns, output.scratch.pointer(at: 0))
+        }
       }
     } else {
-      label(nil, nil)
+      label(nil, nil, nil)
     }
   }
 
   /// Takes the weights of another model of the same graph; plan and memory stay.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
-    guard other.inputName == model.inputName, other.scoresName == model.scoresName,
-      other.onnx.hasSameGraph(as: model.onnx)
-    else {
-      throw .shape("the models differ in their graphs; expected only other weights")
+    guard other.inputName == model.inputName, other.scoresName == model.scoresName else {
+      throw .shape(
+        "the other model goes from '\(other.inputName)' to '\(other.scoresName)'; expected "
+          + "'\(model.inputName)' to '\(model.scoresName)'")
+    }
+    if let difference = model.onnx.difference(from: other.onnx) {
+      throw .shape("the other model differs: \(difference)")
     }
     model = other
     prepared?.executor.setWeights(other.onnx.weights)
@@ -119,6 +126,8 @@ import Das3Graph
       return prepared
     }
     if let prepared, let resampling, resampling.input.fits(frame) { return prepared }
+    // The memory limit is for one size at a time.
+    (prepared, resampling) = (nil, nil)
     let new: Prepared
     do throws(Das3Error) {
       new = try prepare(
@@ -134,7 +143,6 @@ import Das3Graph
         width: model.fixedWidth ?? rounded(frame.width))
     }
     prepared = new
-    resampling = nil
     return new
   }
 
@@ -150,38 +158,26 @@ import Das3Graph
 
   private func resampling(for frame: Frame, _ prepared: Prepared) throws(Das3Error) -> Resampling {
     if let resampling, resampling.input.fits(frame) { return resampling }
+    resampling = nil
     let scores = prepared.executor.plan.outputs[0].shape
-    let scratch = try Arena(elementCount: options.threads * 3 * frame.width * scores[1])
     let isSameSize = scores[2] == frame.height && scores[3] == frame.width
     let new = Resampling(
       input: FrameInput(
         frameHeight: frame.height, frameWidth: frame.width, height: prepared.height,
         width: prepared.width),
-      output: isSameSize
+      output: try isSameSize
         ? nil
         : (
           AxisTable(.halfPixel(from: scores[2], to: frame.height)),
-          AxisTable(.halfPixel(from: scores[3], to: frame.width))
-        ),
-      scratch: scratch)
+          AxisTable(.halfPixel(from: scores[3], to: frame.width)),
+          scratch(options.threads * 3 * frame.width * scores[1], beside: prepared.executor)
+        ))
     resampling = new
     return new
   }
-}
 
-extension OnnxModel {
-  /// The same nodes over parameters of the same names and shapes.
-  fileprivate func hasSameGraph(as other: OnnxModel) -> Bool {
-    guard self !== other else { return true }
-    return nodes.count == other.nodes.count
-      && zip(nodes, other.nodes).allSatisfy {
-        $0.opType == $1.opType && $0.inputs == $1.inputs && $0.outputs == $1.outputs
-          && $0.attributes == $1.attributes
-      }
-      && constants == other.constants
-      && parameters.count == other.parameters.count
-      && zip(parameters, other.parameters).allSatisfy {
-        $0.name == $1.name && $0.shape == $1.shape
-      }
+  private func scratch(_ elementCount: Int, beside executor: Executor) throws(Das3Error) -> Arena {
+    try Arena.check(executor.byteCount + 4 * elementCount, against: memoryLimit)
+    return try Arena(elementCount: elementCount)
   }
 }

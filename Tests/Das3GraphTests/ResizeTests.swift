@@ -111,6 +111,22 @@ struct ResizeTests {
     #expect(try nearest(graph) == expected)
   }
 
+  @Test("nearest positions for scales are those of float32: 11 / 2.2 is 5")
+  func nearestScale() throws {
+    let graph = try graph(
+      16, scale: 2.2,
+      [
+        "mode": .string("nearest"), "nearest_mode": .string("floor"),
+        "coordinate_transformation_mode": .string("asymmetric"),
+      ])
+    // torch.nn.functional.interpolate(scale_factor=2.2, mode="nearest")
+    let expected: [Int32] = [
+      0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 10, 11, 11, 12, 12,
+      13, 13, 14, 14, 15, 15,
+    ]
+    #expect(try nearest(graph) == expected)
+  }
+
   @Test("the default of nearest is half-pixel centres, halves rounded down")
   func nearestDefault() throws {
     #expect(try nearest(graph(4, target: 8, [:])) == [0, 0, 1, 1, 2, 2, 3, 3])

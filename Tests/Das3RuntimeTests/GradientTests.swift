@@ -73,6 +73,32 @@ struct GradientTests {
     #expect(isSame)
   }
 
+  @Test("with statistics of the frame, a view of parameters is as good as a parameter")
+  func batchNormOfViews() throws {
+    let long = (0..<12).map { Float($0) / 8 + 0.5 }
+    func gradient(_ scale: OperatorCase.Input, _ front: [OnnxWriter.Node]) throws -> [Float] {
+      let test = OperatorCase(
+        "batchnorm 2×6×5×7",
+        inputs: [
+          .frame([2, 6, 5, 7]).named("x"), scale, .weight([6]).named("shift"),
+          .weight([6]).named("mean"), .weight([6], 0.5...1).named("variance"),
+          .ints([0]).named("zero"), .ints([12]).named("end"), .ints([2]).named("two"),
+        ],
+        nodes: front + [
+          OnnxWriter.Node("BatchNormalization", ["x", "scale", "shift", "mean", "variance"], ["y"])
+        ])
+      let options = ExecutionOptions(threads: 1, packsPerRun: true)
+      let trainer = try OperatorCase.Trainer(test, options, batchNorm: .batch)
+      return try #require(trainer?.gradients()[scale.name])
+    }
+    let slice = OnnxWriter.Node("Slice", ["long", "zero", "end", "zero", "two"], ["scale"])
+    let viewed = try gradient(.weight([12], floats: long).named("long"), [slice])
+    let even = (0..<6).map { 2 * $0 }
+    let scale = OperatorCase.Input.weight([6], floats: even.map { long[$0] }).named("scale")
+    #expect(try gradient(scale, []) == even.map { viewed[$0] })
+    #expect(even.allSatisfy { viewed[$0 + 1] == 0 })
+  }
+
   @Test("threads, repetition and accumulation", arguments: OperatorCase.table)
   func isDeterministic(_ test: OperatorCase) throws {
     let test = test.trainable

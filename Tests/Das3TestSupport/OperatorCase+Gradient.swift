@@ -49,12 +49,14 @@ extension OperatorCase {
 
     /// nil where no parameter reaches an output smoothly.
     package init?(
-      _ test: OperatorCase, _ options: ExecutionOptions, frameElementLimit: Int? = nil
+      _ test: OperatorCase, _ options: ExecutionOptions, frameElementLimit: Int? = nil,
+      batchNorm: Planner.Training.BatchNormMode = .frozen
     ) throws(Das3Error) {
       model = try test.imported()
       let graph = try test.graph(model)
       var training = Planner.Training(isTrained: model.parameters.map { !$0.isStatistic })
       training.frameElementLimit = frameElementLimit
+      training.batchNorm = batchNorm
       let plan = Planner.plan(
         graph, of: model, traits: .kernels(options), putsChannelsLast: false, training: training)
       guard plan.steps.count > plan.forwardCount else { return nil }

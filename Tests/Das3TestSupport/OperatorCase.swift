@@ -35,6 +35,9 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
     package static func weight(_ dims: [Int], _ range: ClosedRange<Float> = -1...1) -> Self {
       Self(dims: dims, role: .weight, values: .uniform(range))
     }
+    package static func weight(_ dims: [Int], floats: [Float]) -> Self {
+      Self(dims: dims, role: .weight, values: .floats(floats))
+    }
     package static func ints(_ values: [Int]) -> Self {
       Self(dims: [values.count], role: .configuration, values: .ints(values))
     }

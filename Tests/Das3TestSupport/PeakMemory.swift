@@ -14,6 +14,9 @@ package enum PeakMemory {
     return peak - before
   }
 
+  /// What this process has allocated, touched or not.
+  package static var allocated: Int? { value("VmSize") }
+
   private static func value(_ key: String) -> Int? {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
       let line = status.split(separator: "\n").first(where: { $0.hasPrefix(key + ":") })

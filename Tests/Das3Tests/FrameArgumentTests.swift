@@ -138,6 +138,34 @@ struct FrameArgumentTests {
     #expect(segmenter.labels(picture) == before)
   }
 
+  @Test("what labels of wide frames take counts in the memory limit")
+  func wideFrame() {
+    var options = TestSegmenter.options(height: 16, width: 24)
+    let network = TestSegmenter(ArgumentTests.model, options: options).info.peak_bytes
+    options.memory_limit = UInt64(network) + 100_000
+    let segmenter = TestSegmenter(ArgumentTests.model, options: options)
+    let before = segmenter.labels(picture)
+    #expect(before != nil, "\(lastError())")
+    let wide = PictureContent(width: 4000, height: 8).rgb8()
+    #expect(segmenter.labels(wide) == nil)
+    #expect(lastError().contains("memory limit"))
+    #expect(segmenter.labels(picture) == before)
+    #expect(segmenter.info.peak_bytes <= options.memory_limit)
+  }
+
+  @Test("a frame of another size takes the place of what was made for the last one")
+  func otherSize() async {
+    await #expect(processExitsWith: .success) {
+      let segmenter = TestSegmenter(ArgumentTests.model)
+      let wide = PictureContent(width: 1280, height: 960).rgb8()
+      let high = PictureContent(width: 960, height: 1280).rgb8()
+      #expect(segmenter.labels(wide) != nil)
+      let allocated = try #require(PeakMemory.allocated)
+      ProcessLimits.apply(bytes: UInt(allocated) + UInt(segmenter.info.peak_bytes) / 2)
+      #expect(segmenter.labels(high) != nil, "\(lastError())")
+    }
+  }
+
   @Test("a frame without any wanted result is read and harmless")
   func nothingWanted() {
     #expect(segmenter.run(picture) { _ in } == DAS3_OK)

@@ -185,6 +185,26 @@ struct ModelParametersTests {
     #expect(merged.status == DAS3_OK, "\(merged.message)")
   }
 
+  @Test("models of another opset are others, models with constants that are no numbers are not")
+  func sameGraph() throws {
+    func model(opset: Int) -> TestModel {
+      var writer = OnnxWriter(opset: opset)
+      writer.input("x", [1, 3, 8, 8])
+      writer.initializers.append(OnnxTensor("low", [], floats: [.nan]))
+      writer.node("Clip", ["x", "low"], ["c"])
+      writer.node("Softmax", ["c"], ["y"], ["axis": .int(1)])
+      writer.output("y", [1, 3, 8, 8])
+      return TestModel(writer.serialized())
+    }
+    let (first, same, older) = (model(opset: 13), model(opset: 13), model(opset: 11))
+    let segmenter = TestSegmenter(first)
+    #expect(TestModel.merge([first, same]).status == DAS3_OK, "\(lastError())")
+    #expect(das3_segmenter_set_model(segmenter.handle, same.handle) == DAS3_OK, "\(lastError())")
+    expectRefused(TestModel.merge([first, older]), Int(DAS3_E_SHAPE), "opset")
+    expectRefused(
+      das3_segmenter_set_model(segmenter.handle, older.handle), Int(DAS3_E_SHAPE), "opset")
+  }
+
   @Test("weights that make no mean are refused")
   func weights() {
     for (weights, mention) in [

@@ -129,10 +129,9 @@ void d3k_arg_max(int32_t threads, int32_t select_last, const float *x, float *y,
 /* norm.c ------------------------------------------------------------------------------------ */
 
 /** Each row of `count` values to mean 0 and variance 1, then * scale[i] + shift[i] (each may be
- *  NULL). `mean` and `inverse_deviation` (one per row) may be NULL. */
+ *  NULL). */
 void d3k_layer_norm(int32_t threads, const float *x, float *y, int64_t rows, int64_t count,
-                    float epsilon, const float *scale, const float *shift, float *mean,
-                    float *inverse_deviation);
+                    float epsilon, const float *scale, const float *shift);
 
 /** x: batch x pixels x channels; statistics per image and group of channels; scale and shift per
  *  channel (each may be NULL). Instance normalisation: groups == channels. */
@@ -174,7 +173,7 @@ int32_t d3k_has_bf16(void);
 typedef struct d3k_conv d3k_conv;
 
 /** What a convolution does after its sums: y = chain(conv(x) + bias). Another number of threads
- *  may round differently where the name says "onednn brgconv" (seen on images a few pixels high).
+ *  may round differently where oneDNN's brgconv is chosen (seen on images a few pixels high).
  *  Convolution: weights O x I/groups x KH x KW. Transposed: weights I x O/groups x KH x KW, the
  *  window describes it from the small image (x) to the large one (y): pads crop y. */
 typedef struct d3k_conv_options {
@@ -192,8 +191,6 @@ d3k_conv *d3k_conv_create(const d3k_conv_options *options);
 void d3k_conv_free(d3k_conv *conv);
 /** 1 where y_stride > out_channels costs nothing extra. */
 int32_t d3k_conv_writes_strided(const d3k_conv_options *options);
-/** Name of the implementation chosen, for reports: "onednn", "depthwise", "openblas", … */
-const char *d3k_conv_name(const d3k_conv *conv);
 /** Bytes for packed weights, and for scratch during _run (both 64-byte aligned). */
 size_t d3k_conv_packed_bytes(const d3k_conv *conv);
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv);
@@ -227,8 +224,6 @@ typedef struct d3k_matmul_options {
 
 d3k_matmul *d3k_matmul_create(const d3k_matmul_options *options);
 void d3k_matmul_free(d3k_matmul *matmul);
-/** Name of the implementation chosen, for reports. */
-const char *d3k_matmul_name(const d3k_matmul *matmul);
 size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul);   /* 0 unless constant_b             */
 size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul);
 void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed, void *scratch);
@@ -275,7 +270,7 @@ void d3k_frame_read(int32_t threads, const d3k_frame *frame, const d3k_axis *row
  *  size). x: height x width x classes, x_stride floats a pixel. is_probability: x sums to 1 already
  *  and is not put through softmax. Each output may be NULL. Ties go to the first class. At most
  *  256 classes (with more nothing is written).
- *  scratch: threads * 3 * output width * classes floats. */
+ *  scratch: threads * 3 * output width * classes floats; unused without rows. */
 void d3k_label(int32_t threads, const float *x, int64_t x_stride, int64_t height, int64_t width,
                int64_t classes, int32_t is_probability, const d3k_axis *rows,
                const d3k_axis *columns, uint8_t *labels, uint8_t *confidence, float *entropy,

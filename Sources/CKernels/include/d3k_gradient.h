@@ -148,8 +148,7 @@ void d3k_average_pool_backward(int32_t threads, const d3k_window *window,
                                int32_t count_include_pad, const int32_t pads[4], const float *dy,
                                float *dx, int32_t accumulates);
 
-size_t d3k_resize_backward_scratch_bytes(int32_t threads, int64_t in_width, int64_t channels,
-                                         const d3k_axis *rows, const d3k_axis *columns);
+size_t d3k_resize_backward_scratch_bytes(int32_t threads, int64_t in_width, int64_t channels);
 
 /** dx of d3k_resize_linear (without chain): the transposed interpolation. Strides are those of the
  *  forward pass (x_stride: dx, y_stride: dy). */

@@ -31,7 +31,7 @@ typedef struct d3k_loss_values {
   int64_t labelled;         /* pixels whose label is a class                                       */
 } d3k_loss_values;
 
-size_t d3k_loss_scratch_bytes(int32_t threads, int64_t pixels, int64_t classes);
+size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes);
 
 /** Value and gradient of all losses that are on. z: pixels x classes, z_stride floats a pixel; dz
  *  likewise with dz_stride, or NULL; dz is overwritten (scaled by `scale`, for batches).

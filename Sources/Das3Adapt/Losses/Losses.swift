@@ -119,7 +119,7 @@ package struct Losses: Sendable, Equatable {
 
   /// Elements of scratch for a batch.
   package static func scratchElementCount(pixelCount: Int, classCount: Int) -> Int {
-    (d3k_loss_scratch_bytes(1, Int64(pixelCount), Int64(classCount)) + 3) / 4
+    (d3k_loss_scratch_bytes(Int64(pixelCount), Int64(classCount)) + 3) / 4
   }
 
   /// Values of the losses that are on; the gradient of their weighted sum goes where `batch` says.

@@ -186,6 +186,10 @@ extension GraphBuilder {
       func split(_ total: Int) -> (Int, Int) {
         auto == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
       }
+      // As far as pads that are stated may go.
+      guard max(fullHeight - size.0, fullWidth - size.1) <= Int(Int16.max) else {
+        throw .shape("output_shape is \(wanted) of \(fullHeight)×\(fullWidth)")
+      }
       (window.padTop, window.padBottom) = split(max(0, fullHeight - size.0))
       (window.padLeft, window.padRight) = split(max(0, fullWidth - size.1))
       return size

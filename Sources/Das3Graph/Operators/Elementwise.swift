@@ -185,22 +185,16 @@ extension GraphBuilder {
 
   private mutating func importCast(_ node: OnnxModel.Node, to type: Int) throws(Das3Error) {
     let x = try input(node, 0)
+    // Everything is computed in float32: the elements stay, what they mean changes.
+    func reading(as type: ElementType) throws(Das3Error) -> ValueID {
+      let same = info(x).type == type
+      return try same ? x : emit(.reshape(Reshape(shape: shape(x), type: type)), [x])
+    }
     switch (type, info(x).type) {
-    case (1, _), (10, _), (11, _), (16, _):
-      // Half and double are computed in float32.
-      if let tensor = constantValue(x), tensor.type != .float32 {
-        try bind(node, constant(ConstantTensor(shape: tensor.shape, floats: tensor.floats)))
-      } else {
-        try bind(node, x)
-      }
+    case (1, _), (10, _), (11, _), (16, _): try bind(node, reading(as: .float32))
     case (6, .float32), (7, .float32):
       try bind(node, emit(.unary(Unary(kind: .truncate)), [x]))
-    case (6, _), (7, _):
-      if let tensor = constantValue(x) {
-        try bind(node, constant(ConstantTensor(shape: tensor.shape, ints: tensor.ints)))
-      } else {
-        try bind(node, x)
-      }
+    case (6, _), (7, _): try bind(node, reading(as: .int64))
     case (9, .bool): try bind(node, x)
     case (9, _): try bind(node, emit(.unary(Unary(kind: .toBool)), [x]))
     default:

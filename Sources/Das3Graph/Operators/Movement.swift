@@ -59,13 +59,15 @@ package struct Transpose: ShapeRule {
 /// The same elements, row-major, in another shape.
 package struct Reshape: ShapeRule {
   package var shape: Shape
+  /// What the elements mean afterwards; nil = what they meant.
+  package var type: ElementType?
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let target = try shape.validated()
     guard target.elementCount == inputs[0].shape.elementCount else {
       throw .shape("\(inputs[0].shape) cannot become \(target)")
     }
-    return ValueInfo(target, inputs[0].type)
+    return ValueInfo(target, type ?? inputs[0].type)
   }
 }
 
@@ -217,8 +219,9 @@ extension GraphBuilder {
         let end = clamped(ends[position], 0...size)
         count = max(0, (end - start + step - 1) / step)
       } else {
-        start = clamped(starts[position], -1...max(-1, size - 1))
-        let end = clamped(ends[position], -1...max(-1, size - 1))
+        let last = max(-1, size - 1)
+        start = clamped(starts[position], min(0, last)...last)
+        let end = clamped(ends[position], -1...last)
         count = max(0, (end - start + step + 1) / step)
       }
       slice.starts[axis] = count == 0 ? 0 : start

@@ -59,13 +59,14 @@ struct ResizeCoordinates {
   var outputSize: Int
   /// As the file states it; the sizes' quotient where the file states sizes.
   var scale: Double
+  /// The file states scales, which are float32.
+  var isScaled = false
   var start = 0.0
   var end = 1.0
 
-  func source(_ index: Int) -> Double {
-    let x = Double(index)
-    let input = Double(inputSize)
-    let output = Double(outputSize)
+  private func source<T: BinaryFloatingPoint>(_ x: T) -> T {
+    let (input, output) = (T(inputSize), T(outputSize))
+    let (scale, start, end) = (T(scale), T(start), T(end))
     switch mode {
     case .halfPixel: return (x + 0.5) / scale - 0.5
     case .halfPixelSymmetric:
@@ -91,7 +92,7 @@ struct ResizeCoordinates {
   func linearAxis() -> Resize.Axis {
     var axis = Resize.Axis(low: [], high: [], weight: [])
     for index in 0..<outputSize {
-      let position = source(index)
+      let position = source(Double(index))
       let clamped = min(max(position, 0), Double(inputSize - 1))
       let low = Int(clamped.rounded(.down))
       axis.low.append(Int32(low))
@@ -105,7 +106,8 @@ struct ResizeCoordinates {
   func nearestTable(rounding: String) throws(Das3Error) -> [Int32] {
     var table: [Int32] = []
     for index in 0..<outputSize {
-      let position = source(index)
+      // 11 / 2.2 is 5 in float32, as others compute it, and below 5 in double.
+      let position = isScaled ? Double(source(Float(index))) : source(Double(index))
       let rounded: Double
       switch rounding {
       case "round_prefer_floor": rounded = (position - 0.5).rounded(.up)
@@ -143,6 +145,7 @@ extension GraphBuilder {
     var scales = try node.floats("scales")
     if scales == nil { scales = try configuration(node, isLegacy ? 1 : 2, "scales")?.floats }
     if sizes != nil { scales = nil }
+    if let sizes, sizes.contains(where: { $0 <= 0 }) { throw .shape("sizes are \(sizes)") }
     guard (sizes?.count ?? scales?.count) == axes.count else {
       throw .shape("\(sizes?.count ?? scales?.count ?? 0) scales or sizes for \(axes.count) axes")
     }
@@ -176,7 +179,8 @@ extension GraphBuilder {
       guard target != size || scale != 1 || coordinates == .tfCropAndResize else { continue }
       try reserve(target)
       var source = ResizeCoordinates(
-        mode: coordinates, inputSize: size, outputSize: target, scale: scale)
+        mode: coordinates, inputSize: size, outputSize: target, scale: scale,
+        isScaled: sizes == nil)
       if coordinates == .tfCropAndResize {
         guard region.count == 2 * axes.count, region.allSatisfy(\.isFinite) else {
           throw .shape("roi has \(region.count) values; expected \(2 * axes.count) numbers")

@@ -126,8 +126,7 @@ extension Plan.Step {
   }
 
   override func run() {
-    unsafe d3k_layer_norm(
-      threads, x, y, rowCount, columnCount, epsilon, scale, shift, nil, nil)
+    unsafe d3k_layer_norm(threads, x, y, rowCount, columnCount, epsilon, scale, shift)
   }
 }
 

@@ -9,14 +9,14 @@ struct AxisSplit {
     let order = view.memoryOrder
     let places = order.indices.filter { axes.contains(order[$0]) }
     let product = { (range: ArraySlice<Int>) in Int64(range.reduce(1) { $0 * view.shape[$1] }) }
-    if let first = places.first, let last = places.last {
+    if let first = places.first, let last = places.last, !view.isEmpty {
       (outer, count, inner) = (
         product(order[..<first]), product(order[first...last]), product(order[(last + 1)...])
       )
     } else {
-      // All reduced axes have one element (or the tensor none).
-      let reduced = Int64(axes.reduce(1) { $0 * view.shape[$1] })
-      (outer, count, inner) = (product(order[...]), reduced, 1)
+      // All reduced axes have one element, or the tensor has none: no line along them is longer.
+      let kept = view.shape.dims.indices.filter { !axes.contains($0) }
+      (outer, count, inner) = (product(kept[...]), product(axes[...]), 1)
     }
   }
 }

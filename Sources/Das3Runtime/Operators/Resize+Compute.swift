@@ -51,12 +51,7 @@ import Das3Graph
 
   override var scratchByteCount: Int {
     let shape = gradient.step.inputs[0].shape
-    return unsafe rows.withAxis { rows in
-      unsafe columns.withAxis { columns in
-        unsafe d3k_resize_backward_scratch_bytes(
-          threads, Int64(shape[3]), Int64(shape[1]), rows, columns)
-      }
-    }
+    return d3k_resize_backward_scratch_bytes(threads, Int64(shape[3]), Int64(shape[1]))
   }
 
   override func run() {

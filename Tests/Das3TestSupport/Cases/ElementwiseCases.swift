@@ -107,7 +107,8 @@ extension OperatorCase {
   ]
 
   static let binaryCases: [OperatorCase] = [
-    broadcasts, operations, slopes, variadic, choices, integers, logic, [likeness],
+    broadcasts, operations, slopes, variadic, choices, integers, remainders, logic,
+    casts,
     Array(
       [binary("Mul", [2, 6, 5, 7], [6, 1, 1], secondIs: .frame, .rounded)]
         .inContexts(Context.allCases).dropFirst()),
@@ -205,11 +206,15 @@ extension OperatorCase {
           node("Cast", ["x"], "i", ["to": .int(7)]), node(opType, ["i", "k"], "j", attributes),
           node("Cast", ["j"], "y", ["to": .int(1)]),
         ], .moved)
-    } + [
-      OperatorCase(
-        "mod fmod of floats", "Mod", [.frame([2, 3, 5, 4], -9...9), .frame([3, 1, 1], 1...2)],
-        ["fmod": .int(1)], .function)
-    ]
+    }
+
+  private static let remainders: [OperatorCase] = [
+    [3, 1, 1], [5, 1], [4], [1], [2, 3, 5, 4], [2, 1, 5, 1],
+  ].map { divisor in
+    OperatorCase(
+      "mod fmod of floats by \(divisor)", "Mod",
+      [.frame([2, 3, 5, 4], -9...9), .frame(divisor, 1...2)], ["fmod": .int(1)], .function)
+  }
 
   private static let logic: [OperatorCase] = ["And", "Or", "Xor"].map { opType in
     OperatorCase(
@@ -223,8 +228,44 @@ extension OperatorCase {
       ], .moved)
   }
 
-  private static let likeness = OperatorCase(
-    "castlike to integers 2×3×5×4",
-    inputs: [.frame([2, 3, 5, 4], -9...9).named("x"), .ints([1]).named("like")],
-    nodes: [node("CastLike", ["x", "like"], "y")], .moved)
+  /// What follows depends on the type that a cast gives.
+  private static let casts: [OperatorCase] = [
+    (
+      "quotient of counts",
+      [
+        node("Cast", ["b"], "f", ["to": .int(1)]), node("ReduceSum", ["f", "axes"], "s"),
+        node("Div", ["f", "s"], "y"),
+      ]
+    ),
+    (
+      "quotient of positions",
+      [
+        node("ArgMax", ["x"], "i", ["axis": .int(1)]), node("Cast", ["i"], "f", ["to": .int(1)]),
+        node("ReduceMax", ["f"], "most"), node("Div", ["f", "most"], "y"),
+      ]
+    ),
+    (
+      "float of a bool to integer",
+      [
+        node("Cast", ["b"], "f", ["to": .int(1)]), node("Mul", ["f", "factor"], "g"),
+        node("Cast", ["g"], "y", ["to": .int(7)]),
+      ]
+    ),
+    (
+      "sum of integers to bool",
+      [
+        node("Cast", ["b"], "i", ["to": .int(7)]), node("Add", ["i", "i"], "s"),
+        node("Cast", ["s"], "y", ["to": .int(9)]),
+      ]
+    ),
+    ("like integers", [node("CastLike", ["x", "axes"], "y")]),
+  ].map { (title: String, nodes: [Node]) in
+    OperatorCase(
+      "cast \(title) 2×3×5×4",
+      inputs: [
+        .frame([2, 3, 5, 4], -9...9).named("x"), .scalar(0).named("zero"),
+        .scalar(1.5).named("factor"), .ints([2, 3]).named("axes"),
+      ],
+      nodes: [node("Greater", ["x", "zero"], "b")] + nodes, .rounded)
+  }
 }

@@ -5,7 +5,7 @@ extension OperatorCase {
       channelShuffle(groups: 2, channels: 12), channelShuffle(groups: 3, channels: 15),
       channelShuffle(groups: 5, channels: 20), longChain, twoUsers, intermediateOutput, sharedNorm,
       normOfView, reversedOperands, residualOfItself, scalarChain, rowOperand, squeezeExcitation,
-      weightChain,
+      weightChain, oneColumn,
     ] + oneChannel
 
   typealias Node = OnnxWriter.Node
@@ -199,6 +199,12 @@ extension OperatorCase {
       node("Mul", ["w", "gain"], "v"), node("Tanh", ["b"], "c"),
       node("Conv", ["x", "v", "c"], "y", same),
     ], .chain)
+
+  /// What the product takes as its channels is the column, not what is normalised.
+  private static let oneColumn = OperatorCase(
+    "product of one column, then a normalisation 1×4×64",
+    inputs: [.frame([1, 4, 64]).named("x"), .weight([64, 1]).named("w")] + normInputs("n", 4),
+    nodes: [node("MatMul", ["x", "w"], "a"), norm("n", "a", "y")], .chain)
 
   /// One channel: the rows of the image are then columns, not channels.
   private static let oneChannel: [OperatorCase] = [[1, 3, 5, 7], [2, 1, 6, 1]].flatMap {

@@ -10,6 +10,7 @@ extension OperatorCase {
       ("channels 1..4", [1], [4], [1], [1]), ("rows backwards", [4], [-100], [2], [-1]),
       ("every second column backwards", [-1], [-8], [3], [-2]),
       ("rows and columns", [1, 2], [5, 100], [2, 3], [2, 3]),
+      ("first row backwards", [-100], [-200], [2], [-1]),
       ("negative axes", [-3, -4], [-1, 100], [-1, -3], [1, 2]), ("one row", [2], [3], [2], [1]),
       ("all axes", [0, 5, 1, 6], [1, 0, 4, 0], [0, 1, 2, 3], [1, -2, 1, -3]),
     ].map { (title: String, starts: [Int], ends: [Int], axes: [Int], steps: [Int]) in

@@ -1,7 +1,7 @@
 extension OperatorCase {
   static let normalizationCases: [OperatorCase] =
     (batchNorms + instanceNorms + groupNorms + layerNorms).inContexts(Context.allCases)
-    + [layerNormStatistics]
+    + [layerNormStatistics] + parameterViews
 
   private static let normTolerance = Tolerance(
     absolute: 3e-6, relative: 2e-6, "a mean is subtracted, then the rest divided by its deviation")
@@ -48,6 +48,26 @@ extension OperatorCase {
         [.frame(dims, -1...3), .weight(slice)] + (hasShift ? [.weight(slice)] : []),
         ["axis": .int(axis)], normTolerance)
     }
+  }
+
+  /// Scales that skip every second value of a parameter, shifts that repeat one value.
+  private static let parameterViews: [OperatorCase] = [
+    ("BatchNormalization", [2, 6, 5, 7]), ("InstanceNormalization", [2, 6, 5, 7]),
+    ("LayerNormalization", [2, 3, 6]),
+  ].map { opType, dims in
+    let statistics = opType == "BatchNormalization" ? ["mean", "variance"] : []
+    return OperatorCase(
+      "\(opType.lowercased()) with views of parameters",
+      inputs: [
+        .frame(dims, 1...3).named("x"), .weight([12], 0.5...1.5).named("long"),
+        .weight([1]).named("one"), .ints([0]).named("zero"), .ints([12]).named("end"),
+        .ints([2]).named("two"), .ints([6]).named("six"),
+      ] + statistics.map { .weight([6], 0.2...2).named($0) },
+      nodes: [
+        node("Slice", ["long", "zero", "end", "zero", "two"], "scale"),
+        node("Expand", ["one", "six"], "shift"),
+        node(opType, ["x", "scale", "shift"] + statistics, "y"),
+      ], normTolerance)
   }
 
   private static let layerNormStatistics = OperatorCase(

@@ -4,7 +4,7 @@ extension OperatorCase {
     Array(
       [reduction("ReduceMax", [2, 5, 7, 6], [2, 3], keepsDims: true)]
         .inContexts(Context.allCases).dropFirst()),
-    argMaxes, softmaxes.inContexts(Context.allCases), largeSoftmaxes, flattenedSoftmaxes,
+    empty, argMaxes, softmaxes.inContexts(Context.allCases), largeSoftmaxes, flattenedSoftmaxes,
   ].flatMap(\.self)
 
   private static let means: [OperatorCase] = axisSets.flatMap { (dims, axes) -> [OperatorCase] in
@@ -14,6 +14,11 @@ extension OperatorCase {
   private static let otherReductions: [OperatorCase] = kinds.flatMap { (kind) -> [OperatorCase] in
     let sets: [[Int]] = [[1], [2, 3], [3], [0, 2], []]
     return sets.map { reduction(kind.0, [2, 5, 7, 6], $0, keepsDims: $0 != [1]) }
+  }
+
+  /// Of no images, and of images without rows: memory of zeros has another product.
+  private static let empty: [OperatorCase] = [[0, 4, 8, 8], [2, 4, 0, 8]].flatMap { dims in
+    [[], [0, 1], [2, 3]].map { reduction("ReduceProd", dims, $0, keepsDims: true) }
   }
 
   private static let axisSets: [([Int], [Int])] = [

@@ -104,8 +104,13 @@ extension Planner {
     inputs[0] = dense(inputs[0], order: order)
     for index in inputs.indices.dropFirst() { inputs[index] = rowMajor(inputs[index]) }
     let statistics = allocate([2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
+    // A file may let a weight stand for a statistic, or compute it: those do not follow.
+    let canFollow = node.inputs[3...].allSatisfy { id in
+      guard case .parameter(let index) = graph.values[id].source else { return false }
+      return model.parameters[index].isStatistic
+    }
     emit(
-      .statistics(momentum: training?.statisticsMomentum ?? 0), node.name,
+      .statistics(momentum: canFollow ? training?.statisticsMomentum ?? 0 : 0), node.name,
       [inputs[0], inputs[3], inputs[4]], statistics)
     for (row, index) in [3, 4].enumerated() {
       let slice = Slice(starts: [row, 0], steps: [1, 1], counts: [1, statistics.shape[1]])

@@ -85,6 +85,21 @@ struct AdapterTests {
     #expect(moved > 0 && moved <= 16)
   }
 
+  @Test("a weight that a file uses as a statistic too is none")
+  func sharedStatistic() throws {
+    var writer = SampleModels.convolutional()
+    let place = try #require(writer.nodes.firstIndex { $0.opType == "BatchNormalization" })
+    writer.nodes[place].inputs[4] = "alias"
+    writer.node("Identity", ["norm.scale"], ["alias"])
+    writer.nodes.insert(writer.nodes.removeLast(), at: place)
+    let model = TestModel(writer.serialized())
+    #expect(model.status == DAS3_OK, "\(model.message)")
+    let adapter = TestAdapter(of: model) { $0.method = Int32(DAS3_METHOD_BN.rawValue) }
+    #expect(adapter.add() == DAS3_OK && adapter.step().step == 1)
+    let isUnmoved = adapter.snapshot.bits == model.bits
+    #expect(isUnmoved)
+  }
+
   @Test("a gradient that is not finite moves nothing")
   func skips() {
     let adapter = TestAdapter { $0.alpha = 1e38 }

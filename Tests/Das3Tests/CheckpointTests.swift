@@ -167,7 +167,7 @@ struct CheckpointTests {
     let changes: [(String, TestAdapter.Change)] = [
       ("seed 0; here it is 7", { $0.seed = 7 }), ("height 32; here it is 48", { $0.height = 48 }),
       ("method das3; here it is tent", { $0.method = Int32(DAS3_METHOD_TENT.rawValue) }),
-      ("a 12 steps", { $0.steps_a = 13 }),
+      ("stage a of 12 steps", { $0.steps_a = 13 }),
       ("here it is 12 steps, rate 1e-06", { $0.rate_c = 1e-6 }),
       ("drift 0.1; here", { $0.drift_b = 0.2 }),
       ("batch_size 1; here it is 2", { $0.batch_size = 2 }),

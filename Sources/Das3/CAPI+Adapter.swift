@@ -140,7 +140,7 @@ public func das3_adapter_save(_ adapter: OpaquePointer?, _ path: UnsafePointer<C
 {
   status { () throws(Das3Error) in
     let object = try unsafe lendAdapter(adapter)
-    try object.started().checkpoint().write(to: try unsafe filePath(path))
+    try object.started().checkpoint.write(to: try unsafe filePath(path))
   }
 }
 

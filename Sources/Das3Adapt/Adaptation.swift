@@ -276,21 +276,20 @@ package final class Adaptation {
   // MARK: Checkpoints
 
   /// What another process needs to go on.
-  ///
-  /// - Throws: what frames throw: the first one reads two of them.
-  package func checkpoint() throws(Das3Error) -> Checkpoint {
+  package var checkpoint: Checkpoint {
     Checkpoint(
-      identity: try identity(), position: position, weights: weights,
+      identity: identity, position: position, weights: weights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored)
   }
 
-  /// What a checkpoint must agree in.
-  private func identity() throws(Das3Error) -> Checkpoint.Identity {
+  /// What a checkpoint must agree in; of frames that are lost it says nothing.
+  private var identity: Checkpoint.Identity {
     if let knownIdentity { return knownIdentity }
+    let pictures = try? bench.fingerprint()
     let identity = Checkpoint.Identity(
-      settings: settings, model: trainer.model.onnx.fingerprint, frames: try bench.fingerprint(),
+      settings: settings, model: trainer.model.onnx.fingerprint, pictures: pictures,
       frameCount: bench.frames.count, hasTeacher: bench.teacher != nil)
-    knownIdentity = identity
+    if pictures != nil { knownIdentity = identity }
     return identity
   }
 
@@ -301,7 +300,7 @@ package final class Adaptation {
     guard position == Position(), stage == nil else {
       throw .argument("the adapter has taken steps already; resume before the first")
     }
-    try checkpoint.identity.check(against: identity())
+    try checkpoint.identity.check(against: identity)
     guard isPossible(checkpoint.position),
       checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true

@@ -134,14 +134,15 @@ package struct Checkpoint: Sendable, Equatable {
 extension Checkpoint.Identity {
   /// The settings that decide which bits come out; not where memory lies or how many threads work.
   init(
-    settings: AdaptationSettings, model: String, frames: String, frameCount: Int, hasTeacher: Bool
+    settings: AdaptationSettings, model: String, pictures: String?, frameCount: Int,
+    hasTeacher: Bool
   ) {
     let places: Set = ["execution", "memoryLimit", "scratchDirectory"]
     fields = [
-      "model": model, "pictures": frames, "frames": "\(frameCount)",
-      "teacher": hasTeacher ? "yes" : "no",
+      "model": model, "frames": "\(frameCount)", "teacher": hasTeacher ? "yes" : "no",
       "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
     ]
+    fields["pictures"] = pictures
     for (name, value) in Mirror(reflecting: settings).children {
       guard let name, !places.contains(name) else { continue }
       // As the C header spells it, and without Swift's Optional(…).
@@ -167,7 +168,7 @@ extension Checkpoint.Identity {
         )
       }
     }
-    guard fields["pictures"] == other.fields["pictures"] else {
+    if let mine = fields["pictures"], let others = other.fields["pictures"], mine != others {
       throw .argument("the checkpoint belongs to a run on other frames")
     }
   }

@@ -40,7 +40,7 @@ struct CheckpointFileTests {
   private func parts() throws -> (header: String, vectors: [UInt8]) {
     let run = try run()
     for _ in 0..<8 { _ = try run.step() }
-    try run.checkpoint().write(to: folder.path("good.das3"))
+    try run.checkpoint.write(to: folder.path("good.das3"))
     let bytes = [UInt8](try Data(contentsOf: folder.url.appending(path: "good.das3")))
     let start = try #require(bytes.firstIndex(of: 10)) + 1
     let length = bytes[start..<start + 8].reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -136,7 +136,9 @@ final class Workbench {
   /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
   /// allocators keep are memory too.
   func makeLabelStore() throws(Das3Error) -> LabelStore {
-    let taken = trainer.byteCount + byteCount + frameByteCount
+    let taken =
+      trainer.byteCount + frameByteCount + (teacher?.byteCount ?? 0)
+      + settings.byteCount(scoreShape: trainer.scoreShape, model: trainer.model)
     let limit =
       settings.memoryLimit > 0
       ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory

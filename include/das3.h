@@ -390,8 +390,15 @@ typedef enum das3_method {
   DAS3_METHOD_ENTROPY = 3,   /* entropy; everything (Vu 2019)                                   */
   DAS3_METHOD_MAXSQUARE = 4, /* -1/2 sum of p^2; everything (Chen 2019)                         */
   DAS3_METHOD_SELFTRAIN = 5, /* positive labels of every class alone (Zou 2018)                 */
-  DAS3_METHOD_SUPERVISED = 6 /* cross-entropy with the labels that come with the frames         */
+  DAS3_METHOD_SUPERVISED = 6, /* cross-entropy with the labels that come with the frames        */
+  DAS3_METHOD_BLEND = 7 /* statistics moved a part of the way to the target's; nothing trained  */
 } das3_method;
+
+/** Where a method that trains begins. */
+typedef enum das3_start {
+  DAS3_START_SOURCE = 0, /* at the model                                                   */
+  DAS3_START_BLEND = 1   /* at what DAS3_METHOD_BLEND makes of it                            */
+} das3_start;
 
 typedef enum das3_batch_norm {
   DAS3_BATCH_NORM_DEFAULT = 0,   /* BN: statistics; TENT and SUPERVISED: batch; else frozen     */
@@ -459,7 +466,34 @@ typedef struct das3_adapter_options {
   double positive_share;  /* of each class's pixels that keep their label: K, 0 to 1        */
   double negative_threshold; /* probability below which a class is certainly not the pixel's   */
   double easy_share;      /* of the frames, the most certain first                          */
+
+  int32_t start;          /* das3_start; BN and BLEND begin at the model                     */
+  int32_t reserved;
+  double blend_limit;     /* a blend compares the quarters of the way up to here, 0 to 1. Beyond 0.5
+                             it helps networks that have collapsed, and can ruin others        */
 } das3_adapter_options;    /* later fields go at the end; missing ones take the default      */
+
+/** One network on the line from the source's statistics to the target's, judged by frames that the
+ *  statistics are not of and by their mirror images. */
+typedef struct das3_blend_candidate {
+  double share;           /* of the way to the target's statistics; 0 = the source            */
+  double information;     /* IM: entropy of the mean prediction less the mean entropy, nats   */
+  double agreement;       /* F: pixels with the same label in both views, 0 to 1              */
+  double divergence;      /* V: mean Jensen-Shannon divergence of both views, nats            */
+  double score;           /* M = IM x F                                                     */
+} das3_blend_candidate;
+
+/** Why a blend of statistics has left the source as it is, bit for bit. */
+typedef enum das3_blend_reason {
+  DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may be the best of them */
+  DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics to move */
+  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* fewer than 4 frames show anything                       */
+  DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames show the same                                */
+} das3_blend_reason;
+
+enum {
+  DAS3_BLEND_CAPACITY = 5
+}; /* candidates at most                                        */
 
 /** What the last step did. A loss that is off is 0. */
 typedef struct das3_adapter_report {
@@ -489,6 +523,16 @@ typedef struct das3_adapter_report {
   double seconds;         /* the step took, with labels made before it                      */
   double network_seconds; /* of them, in passes of the network                              */
   uint64_t memory_bytes;  /* in use: the network, what stages look back to, frames, labels       */
+
+  int32_t blending;       /* 1: a step of a blend: one frame was looked at, nothing trained    */
+  int32_t blend_count;    /* candidates that were compared; 0 = none, or not yet               */
+  int32_t blend_choice;   /* index of the one that was taken                                  */
+  int32_t blend_done;     /* 1: a blend is made; before that the fields below are 0            */
+  int32_t blend_reason;   /* das3_blend_reason                                               */
+  int32_t reserved;
+  double blend_share;     /* of the one that was taken                                       */
+  double blend_seconds;   /* the blend took                                                  */
+  das3_blend_candidate blend[DAS3_BLEND_CAPACITY]; /* the source first, then outwards           */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
@@ -540,6 +584,10 @@ typedef struct das3_teacher {
                      void *payload);
   void *payload;
 } das3_teacher;
+
+/** What a das3_blend_reason means and what would help, in one sentence; "" for
+ *  DAS3_BLEND_REASON_NONE and any other number. Never NULL.                               Since 0.2 */
+DAS3_API const char *das3_blend_reason_text(int32_t reason);
 
 /** Follows das3_adapter_run; a result other than 0 pauses it. */
 typedef int32_t (*das3_progress)(const das3_adapter_report *report, void *payload);

@@ -295,6 +295,12 @@ struct AdapterOptions : das3_adapter_options {
   AdapterOptions() noexcept { das3_adapter_options_init(this); }
 };
 
+/** Why a blend of statistics has left the source as it is (das3_adapter_report::blend_reason), in one
+ *  sentence; "" where it has not. */
+inline const char *blend_reason_text(std::int32_t reason) noexcept {
+  return das3_blend_reason_text(reason);
+}
+
 /** A trainable copy of a model, and the frames it learns from; used by one thread at a time, but
  *  cancelled from any. */
 class Adapter {

@@ -116,6 +116,14 @@ D3K_INLINE void soften(block *b, int64_t classes, float inverse_log) {
   }
 }
 
+/* b->e of `soften` becomes the probabilities. */
+D3K_INLINE void divide(block *b, int64_t classes) {
+  for (int64_t c = 0; c < classes; c++) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) b->e[c * 16 + i] *= b->inverse[i];
+  }
+}
+
 /* 1 where class c is marked. */
 D3K_INLINE float mark(const block *b, int64_t c, int64_t i) {
   return (float)(b->bits[c / 8 * 16 + i] >> c % 8 & 1);

@@ -38,16 +38,6 @@ D3K_INLINE void weigh(block *b, int64_t classes, float inverse_log) {
   }
 }
 
-/* The same from scores in b->d; probabilities end in b->e. */
-D3K_INLINE void soften_all(block *b, int64_t classes, float inverse_log) {
-  soften(b, classes, inverse_log);
-  memcpy(b->largest, b->inverse, sizeof b->largest); /* e of the top class is 1 */
-  for (int64_t c = 0; c < classes; c++) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < 16; i++) b->e[c * 16 + i] *= b->inverse[i];
-  }
-}
-
 /* Probabilities in b->e -> their mean with those of the mirror image. `q` is the last pixel of what
  * the first `count` of them look like there. */
 D3K_INLINE void blend(block *b, const float *q, int64_t count, int64_t classes) {
@@ -98,7 +88,9 @@ static void run_bands(void *context, int64_t begin, int64_t end) {
         d3k_gather16(z, j->z_stride, count, classes, b.e, 16);
       } else {
         d3k_gather16(z, j->z_stride, count, classes, b.d, 16);
-        soften_all(&b, classes, j->inverse_log);
+        soften(&b, classes, j->inverse_log);
+        divide(&b, classes);
+        memcpy(b.largest, b.inverse, sizeof b.largest); /* e of the top class is 1 */
       }
       if (j->mirrored) {
         blend(&b, j->mirrored + (n - x + j->width - 1 - x) * classes, count, classes);

@@ -98,6 +98,8 @@ final class AdapterObject {
         // The old one goes first: there may not be memory for both.
         trainer = nil
         trainer = try settings.trainer(of: base.model, beside: heldByteCount)
+      } else if let trainer {
+        try settings.checkBlend(beside: trainer, heldByteCount)
       }
     }
     guard let trainer else { throw .argument("the adapter has no frames to learn from") }
@@ -134,6 +136,7 @@ final class AdapterObject {
     if settings.method == .das3 {
       provenance.stages = (run?.letters ?? []).map { "\($0)" }.joined()
     }
+    if run?.blend != nil { provenance.blend = run?.blend?.share }
     provenance.seed = settings.seed
     provenance.steps = run?.stepCount ?? 0
     provenance.frames = frameCount

@@ -41,6 +41,8 @@ struct AdapterRequest {
     unsafe options.positive_share = settings.positiveShare
     unsafe options.negative_threshold = decimal(settings.negativeThreshold)
     unsafe options.easy_share = settings.easyShare
+    unsafe options.start = settings.start.rawValue
+    unsafe options.blend_limit = settings.blendLimit
     return unsafe options
   }
 
@@ -70,9 +72,17 @@ struct AdapterRequest {
     _ options: das3_adapter_options, into settings: inout AdaptationSettings
   ) throws(Das3Error) {
     guard let method = unsafe AdaptationSettings.Method(rawValue: options.method) else {
-      throw .argument("method is \(unsafe options.method); expected a das3_method from 0 to 6")
+      throw .argument("method is \(unsafe options.method); expected a das3_method from 0 to 7")
     }
     settings.method = method
+    guard let start = unsafe AdaptationSettings.Start(rawValue: options.start) else {
+      throw .argument("start is \(unsafe options.start); expected a das3_start, 0 or 1")
+    }
+    guard method != .bn || start == .source else {
+      throw .argument("start is a blend; method bn makes all statistics anew: expected the source")
+    }
+    settings.start = start
+    settings.blendLimit = try part("blend_limit", unsafe options.blend_limit)
     if let text = unsafe options.stages.map({ unsafe String(cString: $0) }) {
       let stages = text.utf8.map(AdaptationSettings.Letter.init)
       let letters = stages.compactMap { $0 }

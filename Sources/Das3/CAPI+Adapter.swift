@@ -171,6 +171,11 @@ public func das3_adapter_get_info(
 }
 
 @c @implementation
+public func das3_blend_reason_text(_ reason: Int32) -> UnsafePointer<CChar>? {
+  unsafe StaticStrings.blendReasons[reason]?.start ?? StaticStrings.empty.start
+}
+
+@c @implementation
 public func das3_adapter_free(_ adapter: OpaquePointer?) {
   unsafe Handle.end(adapter, as: AdapterObject.self)
 }
@@ -207,5 +212,25 @@ extension das3_adapter_report {
     seconds = report.seconds
     network_seconds = report.networkSeconds
     memory_bytes = UInt64(report.byteCount)
+    blending = report.isBlending ? 1 : 0
+    if let blend = report.blend { take(blend) }
+  }
+
+  private mutating func take(_ record: BlendRecord) {
+    blend_done = 1
+    blend_count = Int32(record.candidates.count)
+    blend_choice = Int32(record.choice)
+    blend_share = record.share
+    blend_seconds = record.seconds
+    blend_reason = record.reason?.rawValue ?? 0
+    unsafe withUnsafeMutableBytes(of: &blend) { bytes in
+      let slots = unsafe bytes.bindMemory(to: das3_blend_candidate.self)
+      for (slot, candidate) in zip(slots.indices, record.candidates) {
+        unsafe slots[slot] = das3_blend_candidate(
+          share: candidate.share, information: candidate.information,
+          agreement: candidate.agreement, divergence: candidate.divergence,
+          score: candidate.score)
+      }
+    }
   }
 }

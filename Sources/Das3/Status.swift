@@ -1,4 +1,5 @@
 import CDas3
+import Das3Adapt
 import Das3Graph
 import Glibc
 
@@ -77,11 +78,13 @@ public func das3_last_error() -> UnsafePointer<CChar>? {
 }
 
 /// Strings that live as long as the process.
-private enum StaticStrings {
+enum StaticStrings {
   static let version = CString(
     "\(DAS3_VERSION_MAJOR).\(DAS3_VERSION_MINOR).\(DAS3_VERSION_PATCH)")
   static let unknown = CString("unknown")
   static let empty = CString("")
+  static let blendReasons = Dictionary(
+    uniqueKeysWithValues: BlendRecord.Reason.allCases.map { ($0.rawValue, CString($0.sentence)) })
   static let statusNames: [das3_status: CString] = [
     das3_status(DAS3_OK): CString("DAS3_OK"),
     das3_status(DAS3_E_ARGUMENT): CString("DAS3_E_ARGUMENT"),

@@ -33,6 +33,10 @@ package final class Adaptation {
     /// Of them, in passes of the network.
     package var networkSeconds = 0.0
     package var byteCount = 0
+    /// A frame was looked at for the blend of statistics; nothing was trained.
+    package var isBlending = false
+    /// What was chosen; nil before it is.
+    package var blend: BlendRecord?
   }
 
   /// Where in the schedule a run is.
@@ -54,6 +58,8 @@ package final class Adaptation {
   let recipes: [Recipe]
   let bench: Workbench
   private(set) var position = Position()
+  /// Of a run that begins with one, once it is made.
+  package private(set) var blend: BlendRecord?
   private var stage: (any Stage)?
   private var gauge: AgreementGauge?
   /// What a checkpoint said of the stage that is yet to be entered.
@@ -101,7 +107,9 @@ package final class Adaptation {
 
   /// Bytes in use: network, optimiser, frames, labels.
   package var byteCount: Int {
-    trainer.byteCount + bench.byteCount + bench.frameByteCount + (stage?.byteCount ?? 0)
+    let isResting = stage is Blending
+    return (isResting ? trainer.restingByteCount : trainer.byteCount) + bench.byteCount
+      + bench.frameByteCount + (stage?.byteCount ?? 0)
       + (gauge?.byteCount ?? 0)
   }
 
@@ -121,6 +129,7 @@ package final class Adaptation {
       report.totalStep = position.total
       report.totalStepCount = totalStepCount
       report.byteCount = byteCount
+      report.blend = blend
       return report
     }
     let clock = ContinuousClock()
@@ -144,14 +153,18 @@ package final class Adaptation {
     let next = try afterStep(recipe)
     let statistics = trainer.statistics
     let losses = try addGradient(recipe, stage, statistics)
-    trainer.optimizer.pace = next.pace
-    var step = trainer.step()
-    if step.isSkipped || !trainer.statistics.allSatisfy(\.isFinite) {
-      step.isSkipped = true
-      trainer.statistics = statistics
+    var step = Optimizer.Report.nothing
+    if recipe.kind != .blending {
+      trainer.optimizer.pace = next.pace
+      step = trainer.step()
+      if step.isSkipped || !trainer.statistics.allSatisfy(\.isFinite) {
+        step.isSkipped = true
+        trainer.statistics = statistics
+      }
     }
-    stage.follow()
+    stage.follow(position.step)
     position = next
+    blend = (stage as? Blending)?.record ?? blend
     var report = makeReport(recipe, stage)
     report.losses = losses
     report.isSkipped = step.isSkipped
@@ -160,7 +173,8 @@ package final class Adaptation {
     report.isStoppedEarly =
       recipe.isBounded && 1 - position.agreement > Self.mostDrift * recipe.drift
       && position.step < recipe.stepCount
-    report.isStageDone = report.isStoppedEarly || position.step == recipe.stepCount
+    report.isStageDone =
+      report.isStoppedEarly || stage.isFinished || position.step == recipe.stepCount
     if report.isStageDone {
       stage.finish()
       leaveStage(recipe)
@@ -217,6 +231,8 @@ package final class Adaptation {
     report.labelCount = bench.frames.count
     report.labelCoverage = stage.labelCoverage
     report.agreement = gauge == nil ? -1 : position.agreement
+    report.isBlending = recipe.kind == .blending
+    report.blend = blend
     report.byteCount = byteCount
     return report
   }
@@ -231,6 +247,7 @@ package final class Adaptation {
     let number = position.stage
     let stage: any Stage
     switch recipe.kind {
+    case .blending: stage = Blending(bench, memory)
     case .alignment, .statistics: stage = Alignment(bench, number: number, memory)
     case .selfTraining:
       stage = SelfTraining(
@@ -279,7 +296,7 @@ package final class Adaptation {
   package var checkpoint: Checkpoint {
     Checkpoint(
       identity: identity, position: position, weights: weights,
-      optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored)
+      optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blend)
   }
 
   /// What a checkpoint must agree in; of frames that are lost it says nothing.
@@ -303,7 +320,10 @@ package final class Adaptation {
     try checkpoint.identity.check(against: identity)
     guard isPossible(checkpoint.position),
       checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
-      checkpoint.stage.map({ !$0.start.isEmpty }) ?? true
+      checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
+      checkpoint.stage?.blend.map({
+        Blending.accepts($0, frameCount: frameCount, classCount: bench.classCount)
+      }) ?? true
     else { throw Checkpoint.inconsistent }
     if checkpoint.position.stage < recipes.count {
       try restart(recipes[checkpoint.position.stage])
@@ -312,6 +332,7 @@ package final class Adaptation {
       checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
     position = checkpoint.position
     restored = checkpoint.stage
+    blend = checkpoint.blend
   }
 
   /// Whether steps of this run lead there.
@@ -322,63 +343,6 @@ package final class Adaptation {
     return position.step < (isEnd ? 1 : recipes[position.stage].stepCount)
       && position.total <= before + position.step
       && position.leftOut == before + position.step - position.total
-  }
-}
-
-extension AdaptationSettings {
-  /// The network in training, with one plan for all stages.
-  ///
-  /// - Parameters:
-  ///   - model: where the weights start.
-  ///   - held: bytes that frames and teacher take.
-  /// - Returns: a trainer at its first step.
-  /// - Throws: `.memory` where the rest does not suffice.
-  package func trainer(of model: SegmentationModel, beside held: Int = 0) throws(Das3Error)
-    -> Trainer
-  {
-    var options = Trainer.Options(
-      execution: execution,
-      selection: effectiveBatchNorm == .statistics ? nil : selection(of: model, rate: 0))
-    options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
-    options.statisticsMomentum = statisticsMomentum
-    options.memoryLimit = memoryLimit
-    options.reserved = { held + byteCount(scoreShape: $0, model: model) }
-    let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
-    options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
-    return try Trainer(
-      model, height: height, width: width, losses: Losses(), options: options)
-  }
-
-  private func selection(of model: SegmentationModel, rate: Float) -> ParameterSelection {
-    func names(_ indices: Set<Int>) -> [String] {
-      indices.sorted().map { model.onnx.parameters[$0].name }
-    }
-    var selection = ParameterSelection(rate: rate, classifierRate: rate * classifierRate)
-    selection.trained =
-      trained ?? (method == .tent ? names(model.batchNormParameters) : ["*"])
-    selection.frozen = frozen
-    selection.classifier = classifier ?? names(model.classifierParameters)
-    return selection
-  }
-
-  fileprivate func groups(of model: SegmentationModel, _ recipe: Recipe) throws(Das3Error)
-    -> [ParameterGroup]
-  {
-    guard effectiveBatchNorm != .statistics else { return [] }
-    let groups = try selection(of: model, rate: recipe.rate).groups(of: model.onnx.parameters)
-    let chosen = groups.filter { recipe.trainsClassifier || $0.name != "classifier" }
-    guard !chosen.isEmpty else { throw .argument("everything but the classifier is frozen") }
-    return chosen
-  }
-
-  fileprivate func optimizer(_ recipe: Recipe) -> Optimizer {
-    var optimizer = Optimizer(
-      recipe.rule,
-      schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
-      clipNorm: clipNorm > 0 ? clipNorm : nil)
-    optimizer.momentum = momentum
-    optimizer.weightDecay = weightDecay
-    return optimizer
   }
 }
 

@@ -6,7 +6,7 @@ import Das3Runtime
 package struct AdaptationSettings: Sendable, Equatable {
   package enum Method: Int32, Sendable {
     case das3 = 0
-    case bn, tent, entropy, maxSquare, selfTraining, supervised
+    case bn, tent, entropy, maxSquare, selfTraining, supervised, blend
 
     /// As metadata and messages call it.
     package var name: String {
@@ -18,6 +18,7 @@ package struct AdaptationSettings: Sendable, Equatable {
       case .maxSquare: "maxsquare"
       case .selfTraining: "selftrain"
       case .supervised: "supervised"
+      case .blend: "blend"
       }
     }
   }
@@ -56,7 +57,17 @@ package struct AdaptationSettings: Sendable, Equatable {
     }
   }
 
+  /// Where training begins.
+  package enum Start: Int32, Sendable {
+    case source = 0
+    /// The source with a blend of its statistics and the target's (`Blending`).
+    case blend
+  }
+
   package var method = Method.das3
+  package var start = Start.source
+  /// How far the statistics of a blend may be moved to the target's, 0…1.
+  package var blendLimit = 0.5
   package var stages: [Letter] = [.a, .b, .c]
   package var seed: UInt64 = 0
   /// Numbers are drawn; false takes frames in the order they came and every second class.
@@ -121,7 +132,7 @@ package struct AdaptationSettings: Sendable, Equatable {
 
 /// One stage as it is run.
 struct Recipe {
-  enum Kind { case alignment, selfTraining, propagation, statistics, supervised }
+  enum Kind { case alignment, selfTraining, propagation, statistics, supervised, blending }
 
   var kind: Kind
   var letter: AdaptationSettings.Letter?
@@ -146,11 +157,22 @@ extension AdaptationSettings {
   ///   - hasTeacher: the black box, in which nothing can be aligned.
   /// - Returns: none where only stage (a) was wanted of a black box.
   func recipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
+    let training = trainingRecipes(frameCount: frameCount, hasTeacher: hasTeacher)
+    guard blends else { return training }
+    let blending = Recipe(
+      kind: .blending, trainsClassifier: false,
+      stepCount: BlendChoice.stepCount(frameCount: frameCount, limit: blendLimit), rule: .sgd,
+      rate: 0)
+    return [blending] + training
+  }
+
+  private func trainingRecipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
     let rule = self.rule ?? .relative
     var recipe = Recipe(
       kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rule: rule,
       rate: rate(a, rule))
     switch method {
+    case .blend: return []
     case .das3:
       return stages.filter { $0 != .a || !hasTeacher }.map {
         self.recipe($0, frameCount, hasTeacher: hasTeacher)
@@ -216,11 +238,12 @@ extension AdaptationSettings {
 
   /// Bytes that a run takes beside the network in training, frames, teacher and labels.
   package func byteCount(scoreShape: Shape, model: SegmentationModel) -> Int {
-    let mirrored = mirrors ? scoreShape.elementCount : 0
+    let mirrored = [mirrors, blends].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
     let mixed = method == .das3 && stages.contains(.c) ? image : 0
     // Where a stage began; what makes its labels, and the weights set aside while it does.
-    let vectorCount = method == .das3 || method == .selfTraining ? 3 : 1
+    let looksBack = method == .das3 || method == .selfTraining || blends
+    let vectorCount = looksBack ? 3 : 1
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
@@ -228,13 +251,16 @@ extension AdaptationSettings {
       + (2 * perPixel + AgreementGauge.frameCount) * pixels
   }
 
+  /// Whether a blend of statistics comes first.
+  package var blends: Bool { method == .blend || start == .blend }
+
   /// What BatchNormalization does.
   var effectiveBatchNorm: BatchNorm {
     if let batchNorm { return batchNorm }
     switch method {
     case .bn: return .statistics
     case .tent, .supervised: return .batch
-    case .das3, .entropy, .maxSquare, .selfTraining: return .frozen
+    case .das3, .entropy, .maxSquare, .selfTraining, .blend: return .frozen
     }
   }
 }

@@ -17,19 +17,22 @@ package struct Checkpoint: Sendable, Equatable {
   var optimizer: [[Float]]
   /// Of the stage it is in; nil before its first step.
   var stage: StageMemory?
+  /// What a blend of statistics has ended with; nil before it has.
+  var blend: BlendRecord?
 
   private static let magic = Array("DAS3 checkpoint 1\n".utf8)
   private static let maximumBytes: UInt64 = 1 << 36
 
   init(
     identity: Identity, position: Adaptation.Position, weights: [Float], optimizer: [[Float]],
-    stage: StageMemory?
+    stage: StageMemory?, blend: BlendRecord? = nil
   ) {
     self.identity = identity
     self.position = position
     self.weights = weights
     self.optimizer = optimizer
     self.stage = stage
+    self.blend = blend
   }
 
   // MARK: Files
@@ -44,6 +47,7 @@ package struct Checkpoint: Sendable, Equatable {
       "position": position.json,
       "vectors": .array(vectors.map { .number(Double($0.count)) }),
       "optimizer": .number(Double(optimizer.count)), "stage": .bool(stage != nil),
+      "blending": stage?.blend?.json ?? .null, "blend": blend?.json ?? .null,
     ])
     let text = Array(header.text.utf8)
     var parts = [WholeFile.Part.bytes(Self.magic + Self.bytes(of: text.count) + text)]
@@ -108,8 +112,19 @@ package struct Checkpoint: Sendable, Equatable {
       var memory = StageMemory(start: vectors[1 + optimizerCount])
       memory.anchor = vectors[2 + optimizerCount]
       memory.teacher = vectors[3 + optimizerCount]
+      memory.blend = try Self.read(header["blending"], BlendMemory.init)
       stage = memory
     }
+    blend = try Self.read(header["blend"], BlendRecord.init)
+  }
+
+  /// What may be missing, but not wrong.
+  private static func read<Value>(_ json: Json?, _ make: (Json) -> Value?) throws(Das3Error)
+    -> Value?
+  {
+    guard let json, json != .null else { return nil }
+    guard let value = make(json) else { throw inconsistent }
+    return value
   }
 
   static let inconsistent = Das3Error.format("the checkpoint contradicts itself")

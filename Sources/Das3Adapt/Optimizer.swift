@@ -86,6 +86,9 @@ package struct Optimizer: Sendable, Equatable {
     package var isSkipped: Bool
     /// Of each group.
     package let rates: [Float]
+
+    /// No step was wanted.
+    static let nothing = Report(gradientNorm: 0, isSkipped: false, rates: [])
   }
 
   /// The vectors that a step works on, each as long as the flat weight vector; lent.

@@ -1,3 +1,4 @@
+internal import CKernels
 import Das3Graph
 import Das3Runtime
 
@@ -22,6 +23,20 @@ package final class Trainer {
       self.execution = execution
       self.execution.packsPerRun = true
       self.selection = selection
+    }
+  }
+
+  /// A normalisation whose running statistics follow the frames.
+  package struct StatisticsLayer: Sendable, Equatable {
+    /// Where they are in the weights, one of each a channel.
+    package let mean, variance: Range<Int>
+    /// Pixels of a frame that they are of.
+    package let pixelCount: Int
+
+    package init(mean: Range<Int>, variance: Range<Int>, pixelCount: Int) {
+      self.mean = mean
+      self.variance = variance
+      self.pixelCount = pixelCount
     }
   }
 
@@ -65,28 +80,16 @@ package final class Trainer {
     self.groups = groups
     let count = model.onnx.weights.count
     try optimizer.check(groups, weightCount: count)
-    var training = Planner.Training(
-      isTrained: model.onnx.parameters.map { parameter in
-        groups.contains { $0.ranges.contains { $0.contains(parameter.offset) } }
-          && parameter.shape.elementCount > 0
-      })
-    training.batchNorm = options.batchNorm
-    training.statisticsMomentum = options.statisticsMomentum
+    var training = Self.training(of: model, groups, options)
     let graph = try model.trainingGraph(height: height, width: width)
     func makeSchedule(_ training: Planner.Training) throws(Das3Error) -> Schedule {
-      try Schedule(
-        Planner.plan(
-          graph, of: model.onnx, traits: .kernels(options.execution), putsChannelsLast: true,
-          training: training), options.execution)
+      try Self.schedule(graph, of: model, training, options.execution)
     }
     var schedule = try makeSchedule(training)
     let scores = schedule.plan.outputs[0].shape
-    let scratchCount = Losses.scratchElementCount(
-      pixelCount: scores[2] * scores[3], classCount: scores[1])
     let reserved = options.reserved(scores)
     func byteCount(_ schedule: Schedule) -> Int {
-      reserved + schedule.byteCount(parameterCount: count)
-        + 4 * ((optimizer.rule == .adamW ? 2 : 1) * count + scratchCount)
+      reserved + Self.byteCount(of: schedule, weightCount: count, optimizer)
     }
     let limit = options.memoryLimit > 0 ? Int(clamping: options.memoryLimit) : .max
     // What is computed again prepares its weights a second time, so one turn may not do.
@@ -110,7 +113,54 @@ package final class Trainer {
     executor.setWeights(model.onnx.weights)
     velocity = try Arena(elementCount: count)
     squares = optimizer.rule == .adamW ? try Arena(elementCount: count) : nil
-    scratch = try Arena(elementCount: scratchCount)
+    scratch = try Arena(elementCount: Self.scratchElementCount(of: schedule))
+  }
+
+  private static func training(
+    of model: SegmentationModel, _ groups: [ParameterGroup], _ options: Options
+  ) -> Planner.Training {
+    var training = Planner.Training(
+      isTrained: model.onnx.parameters.map { parameter in
+        groups.contains { $0.ranges.contains { $0.contains(parameter.offset) } }
+          && parameter.shape.elementCount > 0
+      })
+    training.batchNorm = options.batchNorm
+    training.statisticsMomentum = options.statisticsMomentum
+    return training
+  }
+
+  private static func schedule(
+    _ graph: Graph, of model: SegmentationModel, _ training: Planner.Training,
+    _ execution: ExecutionOptions
+  ) throws(Das3Error) -> Schedule {
+    try Schedule(
+      Planner.plan(
+        graph, of: model.onnx, traits: .kernels(execution), putsChannelsLast: true,
+        training: training), execution)
+  }
+
+  private static func scratchElementCount(of schedule: Schedule) -> Int {
+    let scores = schedule.plan.outputs[0].shape
+    return Losses.scratchElementCount(
+      pixelCount: scores[2] * scores[3], classCount: scores[1])
+  }
+
+  private static func byteCount(of schedule: Schedule, weightCount: Int, _ optimizer: Optimizer)
+    -> Int
+  {
+    schedule.byteCount(parameterCount: weightCount)
+      + 4
+      * ((optimizer.rule == .adamW ? 2 : 1) * weightCount + scratchElementCount(of: schedule))
+  }
+
+  /// Bytes that a trainer would take which trains nothing.
+  static func byteCount(
+    of model: SegmentationModel, height: Int, width: Int, options: Options
+  ) throws(Das3Error) -> Int {
+    let schedule = try schedule(
+      model.trainingGraph(height: height, width: width), of: model,
+      training(of: model, [], options), options.execution)
+    return byteCount(of: schedule, weightCount: model.onnx.weights.count, options.optimizer)
   }
 
   /// Bytes of activations, weights, their derivatives, momentum and scratch: known before anything
@@ -119,6 +169,9 @@ package final class Trainer {
     executor.byteCount
       + 4 * [velocity, squares, scratch].reduce(0) { $0 + ($1?.elementCount ?? 0) }
   }
+
+  /// Bytes of them that are in use before the first pass.
+  var restingByteCount: Int { executor.restingByteCount }
 
   /// Of both passes of one frame.
   package var multiplyAdds: Double { executor.plan.multiplyAdds }
@@ -141,6 +194,9 @@ package final class Trainer {
       }
     }
   }
+
+  /// Normalisations whose running statistics follow the frames; none where they are frozen.
+  package var statisticsLayers: [StatisticsLayer] { executor.plan.statisticsLayers }
 
   /// What the optimizer remembers: momentum and, for some rules, mean squares.
   package var optimizerMemory: [[Float]] { [velocity, squares].compactMap { $0?.values } }
@@ -169,10 +225,22 @@ package final class Trainer {
   /// Puts an image before the network that is prepared already: channels × height × width.
   package func load(_ image: [Float]) { executor.write(image, to: 0) }
 
+  /// Mirrors the loaded image.
+  package func mirrorImage() {
+    unsafe d3k_flip(
+      Int32(executor.options.threads), image, Int64(height), Int64(width),
+      Int64(model.channelCount * MemoryLayout<Float>.stride))
+  }
+
   /// The loaded image as it lies in memory: height × width × channels, normalised.
   ///
   /// Valid until the next pass.
   package var image: UnsafeMutablePointer<Float> { unsafe executor.input(0) }
+
+  /// A copy of it.
+  package var imageValues: [Float] {
+    unsafe Array(UnsafeBufferPointer(start: image, count: height * width * model.channelCount))
+  }
 
   /// Adds the gradient of the losses on the loaded frame, times `scale`, to what is there.
   ///
@@ -216,6 +284,9 @@ package final class Trainer {
     return try losses.evaluate(
       batch, scale: scale, scratch: scratch, threads: executor.options.threads)
   }
+
+  /// Lets the running statistics follow the loaded frame; nothing is trained.
+  package func observe() { networkTime += clock.measure(executor.run) }
 
   /// Moves the weights by the gradient gathered since the last step, which starts again at 0.
   ///
@@ -287,6 +358,27 @@ extension Trainer {
       threads: executor.options.threads)
   }
 
+  /// Compares the loaded frame with its mirror image, by the weights as they are now; moves no
+  /// statistics.
+  ///
+  /// - Parameter mirrored: what `predict(probabilities:)` made of the mirror image.
+  /// - Returns: sums over the frame's pixels.
+  /// - Throws: `.memory` where there is none for scratch.
+  package func compareViews(mirrored: Arena) throws(Das3Error) -> ViewSignals {
+    let scores = runAlone()
+    let (pixelCount, classCount) = (Int64(scores.shape[2] * scores.shape[3]), scores.shape[1])
+    let scratch = try Arena(
+      elementCount: d3k_compare_views_scratch_bytes(pixelCount, Int64(classCount)) / 4)
+    var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classCount))
+    unsafe d3k_compare_views(
+      Int32(executor.options.threads), executor.output(0),
+      Int64(scores.pixelStride ?? classCount), pixelCount, Int64(scores.shape[3]),
+      Int64(classCount), mirrored.pointer(at: 0), &sums, &signals.masses, scratch.pointer(at: 0))
+    (signals.entropySum, signals.divergenceSum) = (sums.entropy, sums.divergence)
+    (signals.sameCount, signals.pixelCount) = (sums.same, sums.count)
+    return signals
+  }
+
   /// A forward pass that no training follows.
   private func runAlone() -> Plan.View {
     let statistics = statistics
@@ -310,5 +402,20 @@ extension [UInt8]? {
   {
     guard let self else { return body(nil) }
     return unsafe self.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
+  }
+}
+
+extension Plan {
+  fileprivate var statisticsLayers: [Trainer.StatisticsLayer] {
+    steps.compactMap { step in
+      guard case .statistics(let momentum) = step.work, momentum > 0,
+        step.inputs.dropFirst().allSatisfy({ buffers[$0.buffer].region == .parameter })
+      else { return nil }
+      let count = step.output.shape[1]
+      let starts = step.inputs.dropFirst().map { buffers[$0.buffer].offset + $0.offset }
+      return Trainer.StatisticsLayer(
+        mean: starts[0]..<starts[0] + count, variance: starts[1]..<starts[1] + count,
+        pixelCount: step.inputs[0].shape.elementCount / max(1, count))
+    }
   }
 }

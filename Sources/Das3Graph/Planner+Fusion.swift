@@ -57,7 +57,7 @@ extension Planner {
     case .unary(let unary):
       return Plan.Stage(function: .unary(unary), extent: .none, operands: [])
     case .batchNorm(let norm):
-      guard training?.batchNorm != .batch, node.inputs[0] == value,
+      guard !usesOwnStatistics(node), node.inputs[0] == value,
         isAvailable(node.inputs.dropFirst()),
         layout.shape[1] == 1 || rows.channelAxis == 1 && !takesScalarsOnly
       else { return nil }

@@ -3,7 +3,7 @@ extension Planner {
   mutating func lower(_ node: Graph.Node) {
     switch node.operation {
     case .conv, .convTranspose, .maxPool, .averagePool, .resize: lowerImage(node)
-    case .batchNorm where training?.batchNorm == .batch: lowerBatchNorm(node)
+    case .batchNorm where usesOwnStatistics(node): lowerBatchNorm(node)
     case .batchNorm, .unary, .binary: lowerElementwise(node)
     case .select: lowerBroadcast(node)
     case .groupNorm:
@@ -95,6 +95,15 @@ extension Planner {
     }
     emit(.elementwise, node.name, [x], output, chain: chain)
     views[value] = output
+  }
+
+  /// Whether a BatchNormalization takes the statistics of the frame itself.
+  ///
+  /// One value a channel, as after global pooling, has none: its variance is 0, and all that the
+  /// network knows of it would be normalised away. Such a layer keeps the running ones.
+  func usesOwnStatistics(_ node: Graph.Node) -> Bool {
+    let shape = graph.values[node.inputs[0]].shape
+    return training?.batchNorm == .batch && shape.elementCount > shape[1]
   }
 
   /// Normalisation by the frame's own statistics.

@@ -10,6 +10,9 @@ package struct Provenance: Equatable, Sendable {
   package var steps = 0
   /// Target frames it has learned from.
   package var frames = 0
+  /// How far BatchNormalization statistics were moved to the target's before that, 0…1; nil = nobody
+  /// asked.
+  package var blend: Double?
 
   package init(method: String) { self.method = method }
 
@@ -23,11 +26,12 @@ package struct Provenance: Equatable, Sendable {
   /// - Returns: the text of the metadata entry.
   func json(version: String, source: String) -> String {
     // The seed is written by hand: a JSON number of ours has 53 bits.
-    let texts = [
+    var texts = [
       ("version", Json.string(version).text), ("method", Json.string(method).text),
       ("stages", Json.string(stages).text), ("seed", "\(seed)"), ("steps", "\(steps)"),
       ("frames", "\(frames)"), ("source", Json.string("sha256:\(source)").text),
     ]
+    if let blend { texts.append(("blend", Json.number(blend).text)) }
     return "{" + texts.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}"
   }
 }

@@ -103,6 +103,9 @@ package final class Executor {
     4 * [frame, model, parameters, gradientArena, scratch].reduce(0) { $0 + $1.elementCount }
   }
 
+  /// Bytes of them that are in use before the first pass: weights and what is prepared of them.
+  package var restingByteCount: Int { 4 * (model.elementCount + parameters.elementCount) }
+
   /// Takes new weights.
   package func setWeights(_ weights: [Float]) {
     parameters.fill(weights)

@@ -138,6 +138,15 @@ static void adapters(const das3::Model &model, const std::string &folder) {
   check("snapshot", moved.snapshot().parameters() != model.parameters());
   check("adapter info", moved.info().frame_count == 2);
 
+  das3::AdapterOptions alone;
+  alone.method = DAS3_METHOD_BLEND;
+  das3::Adapter blend(model, alone);
+  blend.set_source(2, [&](std::int64_t) { return frame; });
+  std::int32_t reason = 0;
+  blend.run([&](const das3_adapter_report &report) { reason = report.blend_reason; });
+  check("a blend of two frames", reason == DAS3_BLEND_REASON_FEW_FRAMES);
+  check("and why", std::strstr(das3::blend_reason_text(reason), "fewer than 4 frames") != nullptr);
+
   das3::Adapter other(model, options);
   other.set_source(2, [&](std::int64_t) { return frame; });
   other.resume(folder + "/checkpoint");

@@ -22,15 +22,10 @@ struct AdapterTests {
       first.gradient_norm > 0 && first.learning_rate == Double(Float(0.05)))
     #expect(first.seconds > first.network_seconds && first.network_seconds > 0)
     let (before, after) = (Self.model.parameters, adapter.snapshot.parameters)
-    var entry = das3_parameter()
-    for index in 0..<Self.model.info.parameter_tensor_count {
-      entry.struct_size = UInt32(MemoryLayout<das3_parameter>.size)
-      #expect(das3_model_get_parameter(Self.model.handle, index, &entry) == DAS3_OK)
-      let range = Int(entry.offset)..<Int(entry.offset + entry.count)
-      let isMoved = before[range] != after[range]
-      let name = String(cString: entry.name)
+    for tensor in Self.model.tensors {
+      let isMoved = before[tensor.range] != after[tensor.range]
       // In stage (a) the classifier stays.
-      #expect(isMoved == (entry.is_statistic == 0 && name != "head.w"), "\(name)")
+      #expect(isMoved == (!tensor.isStatistic && tensor.name != "head.w"), "\(tensor.name)")
     }
     #expect(adapter.info.frame_count == 1 && adapter.info.multiply_adds > 0)
   }
@@ -169,7 +164,9 @@ struct AdapterTests {
       { $0.rate_a = -1 }, { $0.momentum = .nan }, { $0.batch_size = 0 }, { $0.batch_norm = 7 },
       { $0.precision = 9 }, { $0.steps_a = -1 }, { $0.height = 0 }, { $0.positive_share = 1.5 },
       { $0.statistics_momentum = 2 }, { $0.threads = 5000 }, { $0.struct_size = 1 },
-      { $0.method = 7 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 }, { $0.flip = 2 },
+      { $0.method = 8 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 }, { $0.flip = 2 },
+      { $0.start = 2 }, { $0.blend_limit = 1.5 },
+      { ($0.method, $0.start) = (Int32(DAS3_METHOD_BN.rawValue), 1) },
       { ($0.optimizer, $0.momentum) = (Int32(DAS3_OPTIMIZER_ADAMW.rawValue), 1) },
     ]
     for (index, change) in changes.enumerated() {

@@ -30,6 +30,8 @@ struct CheckpointTests {
     ),
     ("self-training", { $0.method = Int32(DAS3_METHOD_SELFTRAIN.rawValue) }),
     ("tent", { $0.method = Int32(DAS3_METHOD_TENT.rawValue) }),
+    ("a blend", { $0.method = Int32(DAS3_METHOD_BLEND.rawValue) }),
+    ("DAS3 from a blend", { $0.start = Int32(DAS3_START_BLEND.rawValue) }),
   ]
 
   let folder: TemporaryFolder
@@ -62,10 +64,13 @@ struct CheckpointTests {
   private func content(_ report: das3_adapter_report) -> [UInt8] {
     var report = report
     (report.seconds, report.network_seconds, report.memory_bytes) = (0, 0, 0)
+    report.blend_seconds = 0
     return withUnsafeBytes(of: &report) { Array($0) }
   }
 
-  @Test("saved and resumed after every step: the same steps, the same bits", arguments: 0..<6)
+  @Test(
+    "saved and resumed after every step: the same steps, the same bits", arguments: variants.indices
+  )
   func everyStep(_ index: Int) throws {
     let (name, change) = Self.variants[index]
     let whole = TestRun.adapter(change)

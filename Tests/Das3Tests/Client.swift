@@ -1,5 +1,6 @@
 import CDas3
 import Das3
+import Testing
 
 /// What the last call on this thread had to say.
 func lastError() -> String { das3_last_error().map { String(cString: $0) } ?? "NULL" }
@@ -52,6 +53,26 @@ final class TestModel: @unchecked Sendable {
 
   /// The same, to be compared exactly.
   var bits: [UInt32] { parameters.map(\.bitPattern) }
+
+  /// One of its parameters.
+  struct Tensor {
+    let name: String
+    /// Where its values are.
+    let range: Range<Int>
+    let isStatistic: Bool
+  }
+
+  var tensors: [Tensor] {
+    (0..<info.parameter_tensor_count).map { index in
+      var entry = das3_parameter()
+      entry.struct_size = UInt32(MemoryLayout<das3_parameter>.size)
+      #expect(das3_model_get_parameter(handle, index, &entry) == DAS3_OK)
+      return Tensor(
+        name: String(cString: entry.name),
+        range: Int(entry.offset)..<Int(entry.offset + entry.count),
+        isStatistic: entry.is_statistic != 0)
+    }
+  }
 
   func with(_ values: [Float]) -> TestModel {
     TestModel { das3_model_with_parameters($0, handle, values, Int64(values.count)) }

@@ -73,7 +73,7 @@ final class Propagation: Stage {
     return losses
   }
 
-  func follow() {
+  func follow(_ step: Int) {
     unsafe d3k_average(
       Int32(bench.threads), teacher.pointer(at: 0), bench.trainer.weightsPointer,
       Int64(start.count), Double(bench.settings.teacherMomentum))

@@ -15,8 +15,10 @@ protocol Stage: AnyObject {
   func prepare(_ step: Int) throws(Das3Error)
   /// Adds the gradient of a step, counted from 0.
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses
-  /// Follows the new weights.
-  func follow()
+  /// Follows the new weights, or counts what the step has found out; it cannot fail any more.
+  func follow(_ step: Int)
+  /// Whether nothing is left to do, although steps are.
+  var isFinished: Bool { get }
   /// Leaves the weights that the stage ends with.
   func finish()
 }
@@ -26,7 +28,8 @@ extension Stage {
   var round: Int { 0 }
   var byteCount: Int { memory.byteCount }
   func prepare(_ step: Int) throws(Das3Error) {}
-  func follow() {}
+  func follow(_ step: Int) {}
+  var isFinished: Bool { false }
   func finish() {}
 }
 
@@ -38,6 +41,8 @@ package struct StageMemory: Sendable, Equatable {
   package var anchor: [Float] = []
   /// The slow copy that labels mixed frames; empty where there is none.
   package var teacher: [Float] = []
+  /// How far the blend of statistics is, whose sums are in `anchor` and `teacher`.
+  var blend: BlendMemory?
 
   package init(start: [Float]) { self.start = start }
 

@@ -70,23 +70,15 @@ final class Workbench {
     var parts: [WholeFile.Part] = []
     for frame in Set([0, frames.count - 1]).sorted() {
       try load(frame)
-      let count = trainer.height * trainer.width * trainer.model.channelCount
-      unsafe parts.append(
-        .floats(Array(UnsafeBufferPointer(start: trainer.image, count: count))))
+      parts.append(.floats(trainer.imageValues))
     }
     return WholeFile.hexadecimal(WholeFile.digest(parts))
   }
 
   /// Changes the loaded image.
   func show(_ look: Look) {
-    if look.isMirrored { mirrorImage() }
+    if look.isMirrored { trainer.mirrorImage() }
     if var random = look.random { unsafe augmentation?.apply(to: trainer.image, &random) }
-  }
-
-  private func mirrorImage() {
-    unsafe d3k_flip(
-      Int32(threads), trainer.image, Int64(trainer.height), Int64(trainer.width),
-      Int64(trainer.model.channelCount * MemoryLayout<Float>.stride))
   }
 
   /// Mirrors a map of the scores' size with so many bytes a pixel.
@@ -107,7 +99,7 @@ final class Workbench {
     try frames.read(frame) { picture in
       if let probabilities {
         trainer.load(picture)
-        mirrorImage()
+        trainer.mirrorImage()
         trainer.predict(probabilities: probabilities)
       }
       trainer.load(picture)

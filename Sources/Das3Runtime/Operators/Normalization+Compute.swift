@@ -68,6 +68,14 @@ import Das3Graph
       scratch)
     guard movesRunning else { return }
     let unbiased = Float(rowCount) / Float(max(1, rowCount - 1))
+    if momentum == 1 {
+      // The frame's own, without what the difference from the running ones would round away.
+      for channel in 0..<channelCount {
+        unsafe running[0][channel] = mean[channel]
+        unsafe running[1][channel] = variance[channel] * unbiased
+      }
+      return
+    }
     for channel in 0..<channelCount {
       unsafe running[0][channel] += momentum * (mean[channel] - running[0][channel])
       unsafe running[1][channel] += momentum * (variance[channel] * unbiased - running[1][channel])

@@ -1,0 +1,117 @@
+import Das3Graph
+import Das3Runtime
+
+extension AdaptationSettings {
+  /// The network in training, with one plan for all stages.
+  ///
+  /// - Parameters:
+  ///   - model: where the weights start.
+  ///   - held: bytes that frames and teacher take.
+  /// - Returns: a trainer at its first step.
+  /// - Throws: `.memory` where the rest does not suffice.
+  package func trainer(of model: SegmentationModel, beside held: Int = 0) throws(Das3Error)
+    -> Trainer
+  {
+    var options = Trainer.Options(
+      execution: execution,
+      selection: trains ? selection(of: model, rate: 0) : nil)
+    options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
+    options.statisticsMomentum = statisticsMomentum
+    options.memoryLimit = memoryLimit
+    options.reserved = { held + byteCount(scoreShape: $0, model: model) }
+    let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
+    options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
+    let trainer = try Trainer(
+      model, height: height, width: width, losses: Losses(), options: options)
+    try checkBlend(beside: trainer, held)
+    return trainer
+  }
+
+  /// Refuses a memory limit that has no room for the blend with which the run begins.
+  ///
+  /// The trainer has made no pass by then, so that the networks of the blend have what it leaves.
+  ///
+  /// - Parameters:
+  ///   - trainer: of the run.
+  ///   - held: bytes that frames and teacher take.
+  /// - Throws: `.memory`.
+  package func checkBlend(beside trainer: Trainer, _ held: Int) throws(Das3Error) {
+    guard blends, memoryLimit > 0 else { return }
+    let needed =
+      held + byteCount(scoreShape: trainer.scoreShape, model: trainer.model)
+      + trainer.restingByteCount + (try blendByteCount(of: trainer.model))
+    guard UInt64(needed) <= memoryLimit else {
+      throw .memory(
+        "a blend at \(width)x\(height) needs at least \(needed) bytes; the memory limit is \(memoryLimit)"
+      )
+    }
+  }
+
+  /// The network that normalises by the statistics of each frame, which stand among its weights then.
+  func observer(of model: SegmentationModel) throws(Das3Error) -> Trainer {
+    try Trainer(model, height: height, width: width, losses: Losses(), options: observerOptions)
+  }
+
+  /// The network as a segmenter would run it.
+  func predictor(of model: SegmentationModel) throws(Das3Error) -> Trainer {
+    try Trainer(model, height: height, width: width, losses: Losses(), options: predictorOptions)
+  }
+
+  private var observerOptions: Trainer.Options {
+    var options = Trainer.Options(execution: execution, selection: nil)
+    options.batchNorm = .batch
+    options.statisticsMomentum = 1
+    return options
+  }
+
+  private var predictorOptions: Trainer.Options {
+    var options = Trainer.Options(execution: execution, selection: nil)
+    options.execution.packsPerRun = false
+    return options
+  }
+
+  /// Bytes of the networks that a blend needs, one after the other; without what they say of a frame.
+  private func blendByteCount(of model: SegmentationModel) throws(Das3Error) -> Int {
+    var largest = 0
+    for options in [observerOptions, predictorOptions] {
+      let count = try Trainer.byteCount(of: model, height: height, width: width, options: options)
+      largest = max(largest, count)
+    }
+    return largest
+  }
+
+  /// Whether a gradient moves any weight.
+  private var trains: Bool { effectiveBatchNorm != .statistics && method != .blend }
+
+  private func selection(of model: SegmentationModel, rate: Float) -> ParameterSelection {
+    func names(_ indices: Set<Int>) -> [String] {
+      indices.sorted().map { model.onnx.parameters[$0].name }
+    }
+    var selection = ParameterSelection(rate: rate, classifierRate: rate * classifierRate)
+    selection.trained =
+      trained ?? (method == .tent ? names(model.batchNormParameters) : ["*"])
+    selection.frozen = frozen
+    selection.classifier = classifier ?? names(model.classifierParameters)
+    return selection
+  }
+
+  func groups(of model: SegmentationModel, _ recipe: Recipe) throws(Das3Error)
+    -> [ParameterGroup]
+  {
+    guard trains, recipe.kind != .blending else { return [] }
+    let groups = try selection(of: model, rate: recipe.rate).groups(of: model.onnx.parameters)
+    let chosen = groups.filter { recipe.trainsClassifier || $0.name != "classifier" }
+    guard !chosen.isEmpty else { throw .argument("everything but the classifier is frozen") }
+    return chosen
+  }
+
+  func optimizer(_ recipe: Recipe) -> Optimizer {
+    var optimizer = Optimizer(
+      recipe.rule,
+      schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      clipNorm: clipNorm > 0 ? clipNorm : nil)
+    optimizer.momentum = momentum
+    optimizer.weightDecay = weightDecay
+    return optimizer
+  }
+}

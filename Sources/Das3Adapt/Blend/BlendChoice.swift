@@ -1,0 +1,106 @@
+/// What a blend of statistics was chosen among, and what was chosen.
+package struct BlendRecord: Sendable, Equatable {
+  /// One network on the line from the source's statistics to the target's.
+  package struct Candidate: Sendable, Equatable {
+    /// How far its statistics are on the way to the target's, 0…1; 0 = the source.
+    package var share: Double
+    /// IM, F and V of its `ViewSignals`.
+    package var information, agreement, divergence: Double
+    /// M = IM · F: diverse, certain, and the same from both sides.
+    package var score: Double { information * agreement }
+
+    package init(share: Double, information: Double, agreement: Double, divergence: Double) {
+      self.share = share
+      self.information = information
+      self.agreement = agreement
+      self.divergence = divergence
+    }
+  }
+
+  package enum Reason: Int32, Sendable, CaseIterable {
+    case noStatistics = 1
+    case fewFrames, sameFrames
+
+    /// What it means and what would help.
+    package var sentence: String {
+      switch self {
+      case .noStatistics:
+        "the network has no BatchNormalization statistics that could move, because its exporter has "
+          + "folded them or it normalises otherwise; PyTorch keeps them with "
+          + "training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False"
+      case .fewFrames:
+        "fewer than \(Blending.fewestFrames) frames show anything; statistics need frames of the "
+          + "place that are neither black nor blank"
+      case .sameFrames:
+        "all frames show the same, from which nothing can be learned; statistics need frames of "
+          + "different views"
+      }
+    }
+  }
+
+  /// The source first, then outwards; empty where nothing was compared.
+  package var candidates: [Candidate] = []
+  /// Index of the one that was taken.
+  package var choice = 0
+  /// Why the source stays although nothing was compared; nil = it was compared.
+  package var reason: Reason?
+  /// Spent on it.
+  package var seconds = 0.0
+
+  /// How far the statistics have been moved, 0…1.
+  package var share: Double { candidates.isEmpty ? 0 : candidates[choice].share }
+}
+
+/// Which frames compare which candidates, and which candidate is taken.
+package enum BlendChoice {
+  /// Views of two blends agree as well as each other within this.
+  private static let agreementMargin = 0.01
+  /// A candidate whose information is so much larger need not agree as well.
+  private static let informationFactor = 1.1
+
+  /// Takes the candidate with the largest M, unless one that is nearer to the source wins.
+  ///
+  /// The nearer one wins where the views of the farther one agree less (than those of the source: at
+  /// all), and its information is not a tenth larger. M alone runs to blends that are diverse and
+  /// wrong; agreement alone stays with networks that say the same few things everywhere.
+  ///
+  /// - Parameter candidates: at least one; the first is the source, the others follow outwards.
+  /// - Returns: its index.
+  package static func index(of candidates: [BlendRecord.Candidate]) -> Int {
+    var best = 0
+    for index in candidates.indices where candidates[index].score > candidates[best].score {
+      best = index
+    }
+    for nearer in (0..<best).reversed() {
+      let (near, far) = (candidates[nearer], candidates[best])
+      let margin = nearer == 0 ? 0 : agreementMargin
+      if far.agreement < near.agreement - margin,
+        far.information <= informationFactor * near.information
+      {
+        best = nearer
+      }
+    }
+    return best
+  }
+
+  /// The shares that are compared: quarters of the way up to a limit.
+  package static func line(upTo limit: Double, probeCount: Int = .max) -> [Double] {
+    // Few probes choose badly; so near to the source that does little harm.
+    let limit = probeCount < fewestProbes ? min(limit, 0.25) : limit
+    return [0, 0.25, 0.5, 0.75, 1].filter { $0 <= limit }
+  }
+
+  /// From one probe to the next, so that there are 16 to 40 where there are frames enough.
+  package static func probeStride(frameCount: Int) -> Int {
+    max(2, frameCount / min(mostProbes, max(fewestProbes, frameCount / 5)))
+  }
+
+  private static let fewestProbes = 16
+  private static let mostProbes = 40
+
+  /// Steps at most: all frames, and every candidate on all probes.
+  package static func stepCount(frameCount: Int, limit: Double) -> Int {
+    let stride = probeStride(frameCount: frameCount)
+    return frameCount + line(upTo: limit).count * ((frameCount + stride - 1 - stride / 2) / stride)
+  }
+}

@@ -16,10 +16,13 @@ import sys
 import tempfile
 
 import numpy as np
+import onnx
+from PIL import Image
 
 from client import Checks, Program, copies, interrupt, rubbish, steps, without_times
 
-STAGES = "a" * 12 + "b" * 16 + "c" * 12
+# Eight frames, four of them probes, which are asked what they say of the source and of a quarter.
+STAGES = ["blend"] * 16 + ["a"] * 12 + ["b"] * 16 + ["c"] * 12
 STEPS = ",".join(f"{stage}={STAGES.count(stage)}" for stage in "abc")
 
 
@@ -30,15 +33,15 @@ def whole_run(das3, check):
     measured = {"val": das3.frames, "truth": das3.truth, "evaluate_every": 10, "strip": strips}
     events = das3.events(output, steps=STEPS, set="drift_a=0", **measured)
     taken, last = steps(events), events[-1]
-    check("one line per step", [e["total_step"] for e in taken] == list(range(1, 41)))
-    check("stages in order", "".join(e["stage"] for e in taken) == STAGES)
+    check("one line per step", [e["total_step"] for e in taken] == list(range(1, 57)))
+    check("stages in order", [e["stage"] for e in taken] == STAGES)
     made = [(e["stage"], e["round"]) for e in events if e["event"] == "labels"]
     check("labels of (b) and (c)", made == [("b", 1), ("b", 2), ("b", 3), ("c", 1)], made)
     check("every loss is a number", all(isinstance(e["loss"], float) for e in taken))
     check("then a summary", last["event"] == "summary" and last["done"], last)
-    check("of all steps and frames", (last["steps"], last["frames"]) == (40, 8), last)
+    check("of all steps and frames", (last["steps"], last["frames"]) == (56, 8), last)
     curve = [e["step"] for e in events if e["event"] == "evaluation"]
-    check("mIoU on the way", curve == [0, 10, 12, 20, 28, 30, 40], curve)
+    check("mIoU on the way", curve == [0, 16, 20, 28, 30, 40, 44, 50, 56], curve)
     for model, name in ((das3.model, "miou_before"), (output, "miou_after")):
         words = das3.command(None, "--json", command="evaluate", model=model, truth=das3.truth)
         found = json.loads(subprocess.run(words, capture_output=True, text=True).stdout)["miou"]
@@ -48,7 +51,7 @@ def whole_run(das3, check):
 
 
 def paused_run(das3, check, events, whole):
-    for after in (4, 15, 32):
+    for after in (5, 13, 20, 31, 48):
         output, checkpoint = das3.scratch / f"paused{after}.onnx", das3.scratch / f"{after}.das3"
         options = {"steps": STEPS, "set": "drift_a=0", "checkpoint": checkpoint}
         first, code = das3.pause(after, output, **options)
@@ -109,7 +112,7 @@ def hung_up(das3, check):
         ("not read", 1, lambda process: process.stdout.close()),
     ):
         output, checkpoint = das3.scratch / f"{name}.onnx", das3.scratch / f"{name}.das3"
-        options = {"steps": "a=9", "stages": "a", "checkpoint": checkpoint}
+        options = {"steps": "a=9", "stages": "a", "start": "source", "checkpoint": checkpoint}
         found = das3.disturb(3, act, output, **options)
         check(f"{name}: exit code {code}", found[1] == code, found)
         check(f"{name}: a model and a checkpoint", output.exists() and checkpoint.exists())
@@ -140,12 +143,14 @@ def teachers(das3, check):
     lost = {"street3 has no confidence": stored, "prediction of frame street6": arrays}
     for words, teacher in lost.items():
         rubbish(das3, check, 1, words, teacher=teacher)
+    # Else the model after the blend would be written.
+    begun = {"start": "source"}
     np.save(arrays / "street6.npy", np.zeros((class_count + 1, 4, 4), np.float32))
-    rubbish(das3, check, 1, "do not fit its shape", teacher=arrays, steps="b=1")
+    rubbish(das3, check, 1, "do not fit its shape", teacher=arrays, steps="b=1", **begun)
     np.save(arrays / "street5.npy", np.zeros((2, 2), np.float64))
-    rubbish(das3, check, 1, "expected classes x height x width", teacher=arrays, steps="b=1")
+    rubbish(das3, check, 1, "expected classes x height x width", teacher=arrays, steps="b=1", **begun)
     np.save(arrays / "street5.npy", np.zeros((class_count, 4, 4), np.float32))
-    rubbish(das3, check, 1, f"{class_count + 1} classes", teacher=arrays, steps="b=1")
+    rubbish(das3, check, 1, f"{class_count + 1} classes", teacher=arrays, steps="b=1", **begun)
 
 
 def other_runs(das3, check, whole):
@@ -155,12 +160,65 @@ def other_runs(das3, check, whole):
     check("in little memory: the same bytes", output.read_bytes() == whole, events[-1])
     for method in ("tent", "bn", "entropy", "maxsquare", "selftrain"):
         events = das3.events(output, method=method, steps="3")
-        found = [(event["stage"], event["step"]) for event in steps(events)]
+        begins = any(event["stage"] == "blend" for event in steps(events))
+        check(f"method {method}: begins at a blend if it trains", begins == (method != "bn"))
+        found = [(e["stage"], e["step"]) for e in steps(events) if e["stage"] != "blend"]
         check(f"method {method}: three steps", found == [(None, n) for n in (1, 2, 3)], found)
     events = das3.events(output, steps="a=2", stages="a", every=3, limit=2)
     check("every third frame, two of them", events[-1]["frames"] == 2, events[-1])
     events = das3.events(output, steps="a=1", stages="a", input=das3.frames / "street0.png")
     check("one image", events[-1]["frames"] == 1, events[-1])
+
+
+def parameters(path):
+    """Every tensor of the file that holds floats, and whether it is a statistic, by its name."""
+    graph = onnx.load(path).graph
+    statistics = {name for node in graph.node if node.op_type == "BatchNormalization"
+                  for name in node.input[3:5]}
+    return {tensor.name: (onnx.numpy_helper.to_array(tensor), tensor.name in statistics)
+            for tensor in graph.initializer}
+
+
+def blends(das3, check):
+    """Statistics alone move; where they must not, nothing does, and the reason is said."""
+    output, night = das3.scratch / "blend.onnx", das3.scratch / "night"
+    night.mkdir()
+    for number, path in enumerate(sorted(das3.frames.glob("*.png")) * 4):
+        Image.fromarray(np.asarray(Image.open(path)) // 3).save(night / f"{number:02}.png")
+    measured = {"val": night, "truth": das3.scratch / "truth", "strip": das3.scratch / "blended"}
+    measured["truth"].mkdir()
+    for number, path in enumerate(sorted(das3.truth.glob("*.png")) * 4):
+        shutil.copy(path, measured["truth"] / f"{number:02}.png")
+    events = das3.events(output, input=night, method="blend", **measured)
+    made, last = next(e for e in events if e["event"] == "blend"), events[-1]
+    shares = [candidate["share"] for candidate in made["candidates"]]
+    check("blend: the source, a quarter, a half", shares == [0, 0.25, 0.5], made)
+    check("blend: one was taken", made["share"] in shares[1:] and made["reason"] is None, made)
+    check("blend: M = IM F", all(
+        abs(c["M"] - c["IM"] * c["F"]) < 1e-4 and 0 < c["V"] < 0.7 for c in made["candidates"]), made)
+    check("blend: the summary has it too", last["blend"]["candidates"] == made["candidates"], last)
+    check("blend: better at night", last["miou_after"] > last["miou_before"] + 3, last)
+    check("blend: strips", len(list(measured["strip"].glob("*_strip.png"))) == 4)
+    before, after = parameters(das3.model), parameters(output)
+    moved = {name for name in before if (before[name][0] != after[name][0]).any()}
+    check("blend: every statistic has moved, and nothing else",
+          moved == {name for name in before if before[name][1]}, moved)
+    black, same = das3.scratch / "black", das3.scratch / "same"
+    for folder, frame in ((black, np.zeros((240, 320, 3), np.uint8)),
+                          (same, np.asarray(Image.open(next(das3.frames.glob("*.png")))))):
+        folder.mkdir()
+        for number in range(6):
+            Image.fromarray(frame).save(folder / f"{number}.png")
+    for folder, words in ((black, "fewer than 4 frames show anything"),
+                          (same, "all frames show the same")):
+        events = das3.events(output, input=folder, method="blend")
+        found = events[-1]["blend"]
+        check(f"{folder.name}: the source stays, and why", words in found["reason"], found)
+        after = parameters(output)
+        check(f"{folder.name}: bit for bit",
+              all((before[name][0] == after[name][0]).all() for name in before))
+    text = das3.run(output, input=black, method="blend").stdout
+    check("black: a sentence for people", "the network stays as it is: fewer than 4" in text, text)
 
 
 def main(program, street):
@@ -172,6 +230,7 @@ def main(program, street):
         failures(das3, check)
         hung_up(das3, check)
         other_runs(das3, check, whole)
+        blends(das3, check)
         teachers(das3, check)
     return check.end()
 

@@ -64,8 +64,8 @@ def demo(run, scratch):
     output = scratch / "demo"
     found = events(run("--short", "--json", "--output", output))
     places = [(e["look"], e["stage"]) for e in found if e["event"] == "evaluation"]
-    expected = [("day", None), ("dusk", None), ("dusk", "a"), ("dusk", "b"), ("dusk", "c")]
-    check("mIoU by day, at dusk, after each stage", places == expected, places)
+    expected = [("day", None), *(("dusk", stage) for stage in (None, "blend", "a", "b", "c"))]
+    check("mIoU by day, at dusk, of the blend, after each stage", places == expected, places)
     names = sorted(path.name for path in output.iterdir())
     check("a network and pictures", {"adapted.onnx", "demo.png"} < set(names), names)
     text = run("--short", "--output", output)

@@ -27,16 +27,18 @@ from client import Checks, Program, copies, steps, without_times
 KILLS = 50
 PLACES = {"labels are made": 3, "a checkpoint is written": 3, "a stage has ended": 3}
 MOST_RUNS = 25
-# Steps after which labels are made: three times in (b), once in (c).
+# Steps of the stages after which labels are made: three times in (b), once in (c).
 LABELLED_AFTER = (12, 24, 36, 48)
+STAGED = 60
 SETTINGS = {"steps": "a=12,b=36,c=12", "size": "96x72", "threads": 1}
 
 
 class Victim:
     """One process of a run, which goes on where the last one was killed."""
 
-    def __init__(self, das3, folder, memory_limit):
+    def __init__(self, das3, folder, memory_limit, labelled_after):
         self.folder, self.labels = folder, das3.scratch / "labels"
+        self.labelled_after = labelled_after
         self.output, self.checkpoint = folder / "killed.onnx", folder / "run.das3"
         options = SETTINGS | {"checkpoint": self.checkpoint, "memory_limit": memory_limit}
         words = das3.command(
@@ -95,7 +97,7 @@ class Victim:
         self.process.wait()
         if not is_alive:
             return None
-        if steps(self.events) and steps(self.events)[-1]["total_step"] not in LABELLED_AFTER:
+        if steps(self.events) and steps(self.events)[-1]["total_step"] not in self.labelled_after:
             places.discard("labels are made")
         if self.events and self.events[-1].get("stage_done"):
             places.add("a stage has ended")
@@ -118,7 +120,10 @@ class Test:
         self.step_seconds = (time.monotonic() - start) / len(steps(events))
         self.steps = {event["total_step"]: event for event in without_times(events)}
         self.bytes = output.read_bytes()
-        self.check("a run of 60 steps, left alone", len(self.steps) == 60, len(self.steps))
+        blended = sum(event["stage"] == "blend" for event in self.steps.values())
+        self.labelled_after = [blended + step for step in LABELLED_AFTER]
+        count = len(self.steps) - blended
+        self.check(f"a blend and {STAGED} steps, left alone", blended > 24 and count == STAGED, count)
 
     def missing(self):
         return [place for place, count in PLACES.items() if self.found[place] < count]
@@ -138,7 +143,8 @@ class Test:
         with tempfile.TemporaryDirectory(dir=self.das3.scratch) as folder:
             folder, first, taken, other = pathlib.Path(folder), self.kills, set(), []
             while True:
-                victim = Victim(self.das3, folder, self.memory_limit)
+                victim = Victim(
+                    self.das3, folder, self.memory_limit, self.labelled_after)
                 self.wait(victim)
                 places = victim.kill()
                 for event in without_times(victim.events):

@@ -73,6 +73,10 @@ def refusals(das3, check):
     bad(2, "--every 0", every=0)
     bad(2, "magic", method="magic")
     bad(2, "WIDTHxHEIGHT", size="large")
+    bad(2, "'--start blend': bn trains nothing", method="bn", start="blend")
+    bad(2, "'--start source': blend trains nothing", method="blend", start="source")
+    bad(2, "invalid for '--start", start="middle")
+    bad(2, "das3-run: blend_limit is 2", set="blend_limit=2")
 
 
 def broken_streams(das3, check):

@@ -7,12 +7,17 @@ struct Adapt: ParsableCommand {
     abstract: "Adapt a model to frames without labels, and save it.",
     discussion: """
       Methods: das3 in its stages a (alignment), b (self-training), c (propagation);
+      blend, which trains nothing and takes a minute: statistics of BatchNormalization
+      move a part of the way to those of the frames, a part chosen without labels;
       tent, bn, entropy, maxsquare and selftrain for comparison.
+
+      Every method that trains begins at a blend; --start source begins at the
+      network as it is, as the paper does.
 
       With --val and --truth, mIoU is measured before, after, and at the end of
       each stage, just as evaluate does it. --strip draws frame, before, after and
-      truth side by side into NAME_strip.png, for a few frames of --val or else of
-      --input.
+      truth side by side into NAME_strip.png, and the blend that training began
+      with, for a few frames of --val or else of --input.
 
       --teacher starts from what another network predicts (black box; stage a is
       left out). It is an ONNX file, or a directory of predictions called after the
@@ -28,7 +33,9 @@ struct Adapt: ParsableCommand {
 
       With --json: for each step a line {"event": "step", "stage", "step",
       "step_count", "total_step", …, losses, …} whose keys are the fields of
-      das3_adapter_report in das3.h but those of labels in the making;
+      das3_adapter_report in das3.h but those of labels in the making and of the
+      blend; {"event": "blend", "share", "reason", "seconds", "candidates"} with M, IM,
+      F and V of each when it is made;
       {"event": "labels", …} when labels have been made; {"event": "evaluation",
       "step", "miou", "iou", …} in percent; {"event": "resumed", "step", "done"}
       where a checkpoint goes on; and last {"event": "summary", …}.
@@ -36,6 +43,7 @@ struct Adapt: ParsableCommand {
       Settings for --set, with their defaults; das3.h says more of each:
       \(settingsTable)
       Examples:
+        das3-run adapt --model net.onnx --input frames --output better.onnx --method blend
         das3-run adapt --model net.onnx --input drive.mp4 --every 10 \\
           --output better.onnx --checkpoint drive.das3 --resume
         das3-run adapt --model net.onnx --input train --output better.onnx \\
@@ -156,6 +164,7 @@ struct Adapt: ParsableCommand {
     }
     let facts: [JsonValue.Member] = [
       (key: "method", value: .string(how.method.rawValue)),
+      (key: "start", value: .string(try how.settings().start.rawValue)),
       (key: "stages", value: .text(try how.stages(hasTeacher: teacher != nil))),
       (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
@@ -205,18 +214,35 @@ struct Adapt: ParsableCommand {
     _ target: AdaptationTarget
   ) throws(Failure) {
     guard let strip else { return }
+    let models = try moments(before: before, after: after)
     guard let measurement else {
       let labeller = try Labeller(
         model: before, classMap: nil, size: sizeOption.size, shared: shared)
       return try StripWriter(directory: strip, labeller: labeller).write(
-        before: before, after: after, frameCount: target.frameCount
+        models, frameCount: target.frameCount
       ) { index throws(Failure) in (try target.read(index), nil) }
     }
     try StripWriter(directory: strip, labeller: measurement.labeller).write(
-      before: before, after: after, frameCount: measurement.validation.frameCount
+      models, frameCount: measurement.validation.frameCount
     ) { index throws(Failure) in
       let (frame, truth) = try measurement.validation.read(index)
       return (frame, truth)
     }
+  }
+
+  /// The network as it came, the blend where there is one, and what training has made of that.
+  private func moments(
+    before: ModelHandle, after: ModelHandle
+  ) throws(Failure) -> [(name: String, model: ModelHandle)] {
+    let settings = try how.settings()
+    guard how.method.trains else { return [("source", before), (how.method.rawValue, after)] }
+    // Training leaves the statistics of the blend alone where they are frozen.
+    let isFrozen =
+      settings["batch_norm"] == "frozen"
+      || settings["batch_norm"] == "default" && how.method != .tent
+    let blend: [(name: String, model: ModelHandle)] =
+      settings.start == .blend && isFrozen
+      ? [("blend", try before.with(statisticsOf: after))] : []
+    return [("source", before)] + blend + [("adapted", after)]
   }
 }

@@ -13,7 +13,7 @@ final class AdaptReport {
   private var labelProgress: ProgressBar?
   /// The report of the last step, or of none where nothing was left to do.
   private var last: das3_adapter_report?
-  /// Steps that were followed, and those of them that moved nothing.
+  /// Steps of training that were followed, and those of them that moved nothing.
   private var followedCount = 0
   private var skippedCount = 0
   /// Steps that the model has taken, those before the checkpoint too.
@@ -44,7 +44,7 @@ final class AdaptReport {
     last = report
     // Nothing was left to do.
     guard report.step > 0 else { return }
-    followedCount += 1
+    followedCount += report.blending == 0 ? 1 : 0
     skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
     var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
@@ -56,9 +56,37 @@ final class AdaptReport {
     guard report.stage_done != 0 else { return }
     let seconds = (ContinuousClock.now - stageStart).seconds
     stageStart = .now
+    guard report.blending == 0 else { return try printBlend(report) }
     try printText(
       "\(report.place) in \(fixed(seconds, 1)) s\(report.stopped_early != 0 ? ", early" : ""): "
         + "loss \(brief(report.loss)), entropy \(brief(report.entropy))")
+  }
+
+  /// Says how far the statistics were moved, and by what that was chosen.
+  private func printBlend(_ report: das3_adapter_report) throws(Failure) {
+    guard !isJson else {
+      let event: [JsonValue.Member] = [(key: "event", value: .string("blend"))]
+      guard case .object(let members) = report.blendJson else { return }
+      return try JsonValue.object(event + members).printLine()
+    }
+    let head = "blend in \(fixed(report.blend_seconds, 1)) s"
+    if let reason = AdapterHandle.meaning(ofBlendReason: report.blend_reason) {
+      return try printText("\(head): the network stays as it is: \(reason)")
+    }
+    var table = Table([.left, .right, .right, .right, .right])
+    table.add("  share", "M", "IM", "F", "V")
+    for candidate in report.candidates {
+      let mark = candidate.share == report.blend_share ? "* " : "  "
+      table.add(
+        mark + fixed(candidate.share, 2), fixed(candidate.score, 3),
+        fixed(candidate.information, 3), fixed(candidate.agreement, 3),
+        fixed(candidate.divergence, 4))
+    }
+    let choice =
+      report.blend_share == 0
+      ? "the network's own statistics fit best"
+      : "statistics are moved \(fixed(report.blend_share * 100, 0)) % of the way to these frames'"
+    try printText("\(head): \(choice)\n\(table.text)")
   }
 
   /// Takes a measurement on the way.
@@ -124,6 +152,7 @@ final class AdaptReport {
       (key: "threads", value: .integer(workload.threadCount)),
       (key: "precision", value: .string(workload.precision.rawValue)),
       (key: "peak_bytes", value: .integer(Int(clamping: workload.peakBytes))),
+      (key: "blend", value: last?.blendJson ?? .null),
       (key: "miou_before", value: before.map { .rounded($0.miou * 100, 2) } ?? .null),
       (key: "miou_after", value: after.map { .rounded($0.miou * 100, 2) } ?? .null),
       (key: "output", value: .string(output)),

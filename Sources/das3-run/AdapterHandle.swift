@@ -139,6 +139,11 @@ final class AdapterHandle {
       peakBytes: info.peak_bytes, multiplyAdds: info.multiply_adds)
   }
 
+  /// Why a blend has left the source as it is; nil where it has compared candidates.
+  static func meaning(ofBlendReason reason: Int32) -> String? {
+    reason == 0 ? nil : unsafe String(cString: das3_blend_reason_text(reason))
+  }
+
   /// Prefers our own words where a callback of ours has failed.
   private func check(_ status: das3_status) throws(Failure) {
     guard status != DAS3_OK else { return }

@@ -2,14 +2,15 @@
 import CDas3
 
 extension das3_adapter_report {
-  /// "a", "b" or "c"; nil in methods without stages.
+  /// "blend", "a", "b" or "c"; nil in methods without stages.
   var stageName: String? {
-    stage == 0 ? nil : String(UnicodeScalar(UInt8(clamping: stage)))
+    blending != 0 ? "blend" : stage == 0 ? nil : String(UnicodeScalar(UInt8(clamping: stage)))
   }
 
   /// Such as "stage a 12/120".
   var place: String {
-    (stageName.map { "stage \($0) " } ?? "") + "\(step)/\(step_count)"
+    let name = blending != 0 ? "blend " : stageName.map { "stage \($0) " } ?? ""
+    return name + "\(step)/\(step_count)"
   }
 
   /// Every field under its own name.
@@ -41,6 +42,33 @@ extension das3_adapter_report {
       (key: "seconds", value: .rounded(seconds, 6)),
       (key: "network_seconds", value: .rounded(network_seconds, 6)),
       (key: "memory_bytes", value: .integer(Int(clamping: memory_bytes))),
+    ])
+  }
+
+  /// The candidates of the blend and what was taken; null before that.
+  var blendJson: JsonValue {
+    guard blend_done != 0 else { return .null }
+    return .object([
+      (key: "share", value: .number(blend_share)),
+      (key: "reason", value: .text(AdapterHandle.meaning(ofBlendReason: blend_reason))),
+      (key: "seconds", value: .rounded(blend_seconds, 3)),
+      (key: "candidates", value: .array(candidates.map(\.json))),
+    ])
+  }
+
+  /// Networks that the blend was chosen among, the source first.
+  var candidates: [das3_blend_candidate] {
+    let all = [blend.0, blend.1, blend.2, blend.3, blend.4]
+    return Array(all.prefix(Int(blend_count)))
+  }
+}
+
+extension das3_blend_candidate {
+  fileprivate var json: JsonValue {
+    .object([
+      (key: "share", value: .number(share)), (key: "M", value: .rounded(score, 5)),
+      (key: "IM", value: .rounded(information, 5)), (key: "F", value: .rounded(agreement, 5)),
+      (key: "V", value: .rounded(divergence, 5)),
     ])
   }
 }

@@ -85,6 +85,8 @@ struct AdapterSetting {
       "negative_threshold", .real(\.negative_threshold),
       "below it a pixel is not of a class"),
     AdapterSetting("easy_share", .real(\.easy_share), "of the frames, the most certain first"),
+    AdapterSetting(
+      "blend_limit", .real(\.blend_limit), "how far a blend may go to the target, in quarters"),
     AdapterSetting("trained", .text(\.trained), "names of parameters, blanks between, * ?"),
     AdapterSetting("frozen", .text(\.frozen), "likewise, not trained after all"),
     AdapterSetting("classifier", .text(\.classifier), "likewise, the last layers"),

@@ -19,6 +19,11 @@ struct AdapterSettings {
     set { unsafe options.method = newValue.code }
   }
 
+  var start: AdaptationStart {
+    get { AdaptationStart.allCases.first { $0.code == (unsafe options.start) } ?? .source }
+    set { unsafe options.start = newValue.code }
+  }
+
   var seed: UInt64 {
     get { unsafe options.seed }
     set { unsafe options.seed = newValue }

@@ -5,6 +5,10 @@ struct MethodOptions: ParsableArguments {
   @Option(help: "How to adapt.")
   var method = AdaptationMethod.das3
 
+  @Option(
+    help: "Where a method that trains begins: at a blend of statistics (default) or the source.")
+  var start: AdaptationStart?
+
   @Option(help: ArgumentHelp("Of das3: any of a, b, c, in this order.", valueName: "abc"))
   var stages: String?
 
@@ -35,6 +39,10 @@ struct MethodOptions: ParsableArguments {
   func settings() throws(Failure) -> AdapterSettings {
     var settings = AdapterSettings()
     settings.method = method
+    guard start == nil || method.trains else {
+      throw Failure("'--start \(start?.rawValue ?? "")': \(method.rawValue) trains nothing")
+    }
+    settings.start = method.trains ? start ?? .blend : .source
     if let seed { settings.seed = seed }
     var names: Set<String> = []
     for (name, value) in try stageSetting() + stepSettings() + otherSettings() {

@@ -44,4 +44,25 @@ extension ModelHandle {
     guard let model = unsafe created else { throw Failure("\(path): no model was made") }
     return try unsafe ModelHandle(owning: model, path: path)
   }
+
+  /// All values, one tensor after the other.
+  func values() throws(Failure) -> [Float] {
+    var values = [Float](repeating: 0, count: parameterCount)
+    let status = unsafe values.withUnsafeMutableBufferPointer { values in
+      unsafe das3_model_get_parameters(pointer, values.baseAddress, Int64(values.count))
+    }
+    try Failure.check(status, path)
+    return values
+  }
+
+  /// The same model with the BatchNormalization statistics of another one of its graph.
+  func with(statisticsOf other: ModelHandle) throws(Failure) -> ModelHandle {
+    var (values, others, start) = (try values(), try other.values(), 0)
+    for parameter in try parameters() {
+      let range = start..<start + parameter.count
+      if parameter.isStatistic { values[range] = others[range] }
+      start = range.upperBound
+    }
+    return try with(values)
+  }
 }

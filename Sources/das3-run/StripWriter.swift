@@ -1,4 +1,4 @@
-// A model before and after, some frames in, one picture of each out: frame, before, after, truth.
+// A model at several times, some frames in, one picture of each out: frame, labels, truth.
 import Foundation
 
 /// Writes `NAME_strip.png` for a few frames, evenly spread over all of them.
@@ -9,13 +9,12 @@ struct StripWriter {
   private static let largestCount = 4
 
   /// - Parameters:
-  ///   - before: the model as it was.
-  ///   - after: the model as it is.
+  ///   - models: what each is called, and the model.
   ///   - frameCount: how many frames there are.
   ///   - read: gives frame `index`, with its truth where there is one.
   /// - Throws: `Failure` where a frame cannot be read or a picture not be written.
   func write(
-    before: ModelHandle, after: ModelHandle, frameCount: Int,
+    _ models: [(name: String, model: ModelHandle)], frameCount: Int,
     read: (Int) throws(Failure) -> (frame: Frame, truth: [UInt8]?)
   ) throws(Failure) {
     let count = min(frameCount, Self.largestCount)
@@ -25,7 +24,7 @@ struct StripWriter {
     for position in 0..<count {
       let (frame, truth) = try read((2 * position + 1) * frameCount / (2 * count))
       var panels = [PictureStrip.Panel(caption: frame.name, picture: .frame(frame))]
-      for (caption, model) in [("before", before), ("after", after)] {
+      for (caption, model) in models {
         try labeller.setModel(model)
         let labels = try labeller.label(frame)
         panels.append(PictureStrip.Panel(caption: caption, picture: .labels(labels)))

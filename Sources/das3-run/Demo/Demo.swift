@@ -8,9 +8,10 @@ struct Demo: ParsableCommand {
     discussion: """
       The network, 65 017 parameters inside this program, has only seen streets by
       day. It adapts to frames at dusk without labels: other light, other camera,
-      other colours. mIoU is measured before and after each stage on streets that
-      it has not seen, in less than three minutes on two cores. In --output:
-        demo.png          streets by day and at dusk, labels before and after, truth
+      other colours. First a blend of statistics, in seconds; then the stages of DAS3
+      from there. mIoU is measured before and after each on streets that it has not
+      seen, in less than three minutes on two cores. In --output:
+        demo.png          streets by day and at dusk; labels before, of the blend, after
         adapted.onnx      the adapted network
         streetN_strip.png the same for one street
 

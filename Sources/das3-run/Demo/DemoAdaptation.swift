@@ -43,7 +43,8 @@ struct DemoAdaptation {
     try DemoPicture(labeller: labeller, day: day, dusk: dusk).write(
       before: model, after: adapted, to: directory)
     try StripWriter(directory: directory, labeller: labeller).write(
-      before: model, after: adapted, frameCount: dusk.count
+      [("source", model), ("blend", try model.with(statisticsOf: adapted)), ("adapted", adapted)],
+      frameCount: dusk.count
     ) { index in (dusk[index].frame, dusk[index].truth) }
     let seconds = (ContinuousClock.now - start).seconds
     try report.finish(
@@ -57,6 +58,7 @@ struct DemoAdaptation {
     _ model: ModelHandle, _ frames: [LabelledFrame]
   ) throws(Failure) -> AdapterHandle {
     var settings = AdapterSettings()
+    settings.start = .blend
     if isShort {
       for stage in ["a", "b", "c"] { try settings.set("steps_\(stage)", to: "2") }
     }

@@ -8,23 +8,20 @@ struct DemoPicture {
   let dusk: [LabelledFrame]
 
   private static let streetCount = 3
-  private static let columnCount = 5
+  private static let columnCount = 6
 
   func write(before: ModelHandle, after: ModelHandle, to directory: String) throws(Failure) {
     var panels: [PictureStrip.Panel] = []
+    let blend = try before.with(statisticsOf: after)
     for index in 0..<min(Self.streetCount, dusk.count) {
       let (frame, truth) = (dusk[index].frame, dusk[index].truth)
-      try labeller.setModel(before)
-      let wrong = try labeller.label(frame)
-      try labeller.setModel(after)
-      let better = try labeller.label(frame)
-      panels += [
-        .init(caption: "by day", picture: .frame(day[index].frame)),
-        .init(caption: "at dusk", picture: .frame(frame)),
-        .init(caption: "before", picture: .labels(wrong)),
-        .init(caption: "after", picture: .labels(better)),
-        .init(caption: "truth", picture: .labels(truth)),
-      ]
+      panels.append(.init(caption: "by day", picture: .frame(day[index].frame)))
+      panels.append(.init(caption: "at dusk", picture: .frame(frame)))
+      for (caption, model) in [("source", before), ("blend", blend), ("adapted", after)] {
+        try labeller.setModel(model)
+        panels.append(.init(caption: caption, picture: .labels(try labeller.label(frame))))
+      }
+      panels.append(.init(caption: "truth", picture: .labels(truth)))
     }
     var canvas = Frame()
     PictureStrip(classes: labeller.classes).draw(

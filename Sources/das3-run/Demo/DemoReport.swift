@@ -20,7 +20,8 @@ struct DemoReport {
     _ result: EvaluatorHandle.Result, world: StreetWorld, stage: String?, seconds: Double = 0
   ) throws(Failure) {
     let before = columns.last?.result.miou
-    columns.append((stage.map { "(\($0))" } ?? world.rawValue, result))
+    let title = stage.map { $0 == "blend" ? $0 : "(\($0))" } ?? world.rawValue
+    columns.append((title, result))
     if isJson {
       let place: [JsonValue.Member] = [
         (key: "event", value: .string("evaluation")),
@@ -31,8 +32,9 @@ struct DemoReport {
     }
     let miou = fixed(result.miou * 100, 2)
     guard let stage, let before else { return try say("\(world.rawValue): mIoU \(miou)") }
+    let name = stage == "blend" ? "blend of statistics" : "stage (\(stage))"
     try say(
-      "stage (\(stage)) in \(fixed(seconds, 1)) s: mIoU \(fixed(before * 100, 2)) → \(miou)")
+      "\(name) in \(fixed(seconds, 1)) s: mIoU \(fixed(before * 100, 2)) → \(miou)")
   }
 
   /// Prints a line at once, unless lines are JSON.

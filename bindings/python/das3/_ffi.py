@@ -185,7 +185,23 @@ class das3_adapter_options(ctypes.Structure):
         ("positive_share", c_double),
         ("negative_threshold", c_double),
         ("easy_share", c_double),
+        ("start", c_int32),
+        ("reserved", c_int32),
+        ("blend_limit", c_double),
     ]
+
+
+class das3_blend_candidate(ctypes.Structure):
+    _fields_ = [
+        ("share", c_double),
+        ("information", c_double),
+        ("agreement", c_double),
+        ("divergence", c_double),
+        ("score", c_double),
+    ]
+
+
+BLEND_CAPACITY = 5
 
 
 class das3_adapter_report(ctypes.Structure):
@@ -219,6 +235,15 @@ class das3_adapter_report(ctypes.Structure):
         ("seconds", c_double),
         ("network_seconds", c_double),
         ("memory_bytes", c_uint64),
+        ("blending", c_int32),
+        ("blend_count", c_int32),
+        ("blend_choice", c_int32),
+        ("blend_done", c_int32),
+        ("blend_reason", c_int32),
+        ("reserved", c_int32),
+        ("blend_share", c_double),
+        ("blend_seconds", c_double),
+        ("blend", das3_blend_candidate * BLEND_CAPACITY),
     ]
 
 
@@ -331,6 +356,7 @@ SIGNATURES = {
     "das3_adapter_add_labelled_frame": (_STATUS, [_HANDLE, POINTER(das3_image), c_void_p]),
     "das3_adapter_set_source": (_STATUS, [_HANDLE, POINTER(das3_frame_source)]),
     "das3_adapter_set_teacher": (_STATUS, [_HANDLE, POINTER(das3_teacher)]),
+    "das3_blend_reason_text": (c_char_p, [c_int32]),
     "das3_adapter_step": (_STATUS, [_HANDLE, POINTER(das3_adapter_report)]),
     "das3_adapter_run": (_STATUS, [_HANDLE, ProgressCallback, c_void_p]),
     "das3_adapter_cancel": (_STATUS, [_HANDLE]),

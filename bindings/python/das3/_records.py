@@ -25,7 +25,8 @@ def with_options(struct: type[_Struct], options: Mapping[str, Any]) -> _Struct:
     """The defaults of the library with these options in their place."""
     raw = struct()
     getattr(library, f"{struct.__name__}_init_sized")(ctypes.byref(raw), ctypes.sizeof(raw))
-    types = {field[0]: field[1] for field in struct._fields_ if field[0] != "struct_size"}
+    own = ("struct_size", "reserved")
+    types = {field[0]: field[1] for field in struct._fields_ if field[0] not in own}
     for option, value in options.items():
         name = option.rstrip("_")  # `lambda_`: the other name is a keyword of Python
         if name not in types:

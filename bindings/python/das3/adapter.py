@@ -36,6 +36,29 @@ class Method(IntEnum):
     MAXSQUARE = 4
     SELFTRAIN = 5
     SUPERVISED = 6
+    BLEND = 7
+
+
+class Start(IntEnum):
+    """`das3_start`: where a method that trains begins."""
+
+    SOURCE = 0
+    BLEND = 1
+
+
+class BlendReason(IntEnum):
+    """`das3_blend_reason`: why a blend of statistics has left the source as it is."""
+
+    NONE = 0
+    NO_STATISTICS = 1
+    FEW_FRAMES = 2
+    SAME_FRAMES = 3
+
+    @property
+    def text(self) -> str:
+        """What it means and what would help, in one sentence; "" for NONE."""
+        text: bytes = library.das3_blend_reason_text(self)
+        return text.decode()
 
 
 class BatchNorm(IntEnum):
@@ -110,6 +133,18 @@ class AdapterOptions(TypedDict, total=False):
     positive_share: float
     negative_threshold: float
     easy_share: float
+    start: Start
+    blend_limit: float
+
+
+class BlendCandidate(NamedTuple):
+    """One network on the line from the source's statistics to the target's; das3.h has more."""
+
+    share: float  # of the way to the target's statistics; 0 = the source
+    information: float  # IM: entropy of the mean prediction less the mean entropy, in nats
+    agreement: float  # F: pixels with the same label in a frame and in its mirror image
+    divergence: float  # V: mean Jensen-Shannon divergence of the two, in nats
+    score: float  # M = IM x F
 
 
 class Report(NamedTuple):
@@ -143,6 +178,19 @@ class Report(NamedTuple):
     seconds: float
     network_seconds: float
     memory_bytes: int
+    blending: bool
+    blend_count: int
+    blend_choice: int
+    blend_done: bool
+    blend_reason: BlendReason
+    blend_share: float
+    blend_seconds: float
+    blend: tuple[BlendCandidate, ...]  # the source first, then outwards
+
+
+def _report(raw: Any) -> Report:
+    candidates = (described(BlendCandidate, raw.blend[i]) for i in range(raw.blend_count))
+    return described(Report, raw)._replace(blend=tuple(candidates))
 
 
 class AdapterInfo(NamedTuple):
@@ -266,7 +314,7 @@ class Adapter(Handle):
         with self._use() as pointer, interrupts_kept():
             status = library.das3_adapter_step(pointer, ctypes.byref(raw))
         check(status)
-        return described(Report, raw)
+        return _report(raw)
 
     def run(self, progress: Progress | bool = False) -> bool:
         """Steps to the end of the schedule; whether it got there. Ctrl-C ends it between steps.
@@ -284,7 +332,7 @@ class Adapter(Handle):
         @guarded
         def follow(raw: Any, payload: int | None) -> bool:
             nonlocal is_done
-            report = described(Report, raw[0])
+            report = _report(raw[0])
             is_paused = bool(progress and progress(report)) and not report.labelling
             is_done = report.done or not is_paused
             return is_paused

@@ -82,6 +82,45 @@ def test_runs_to_the_end(model, adapter, frame):
         assert not np.array_equal(better.get_parameters(), model.get_parameters())
 
 
+def test_a_blend_moves_statistics_alone(model, frame):
+    views = [np.roll(frame, 9 * shift, axis=1) // (1 + shift % 3) for shift in range(34)]
+    reports = []
+    with das3.Adapter(model, method=Method.BLEND, threads=1) as adapter:
+        adapter.set_source(views)
+        assert adapter.run(reports.append) is True
+        last, better = reports[-1], adapter.snapshot()
+    assert [candidate.share for candidate in last.blend] == [0, 0.25, 0.5]
+    assert last.blend_done and not reports[0].blend_done and all(r.blending for r in reports)
+    assert last.blend_share == last.blend[last.blend_choice].share
+    assert last.blend_reason is das3.BlendReason.NONE and last.blend_reason.text == ""
+    for candidate in last.blend:
+        assert candidate.score == pytest.approx(candidate.information * candidate.agreement)
+    changed = better.get_parameters() != model.get_parameters()
+    for parameter in model.parameters:
+        own = changed[parameter.offset : parameter.offset + parameter.size]
+        assert own.any() == (parameter.is_statistic and last.blend_share > 0), parameter.name
+
+
+def test_a_blend_says_why_the_source_stays(model, frame):
+    with das3.Adapter(model, method=Method.BLEND) as adapter:
+        adapter.set_source([np.zeros_like(frame)] * 5)
+        reports = []
+        adapter.run(reports.append)
+        assert reports[-1].blend_reason is das3.BlendReason.FEW_FRAMES and reports[-1].blend == ()
+        assert "fewer than 4 frames" in reports[-1].blend_reason.text
+        assert np.array_equal(adapter.snapshot().get_parameters(), model.get_parameters())
+
+
+def test_training_begins_at_a_blend(model, frame):
+    options = SMALL | dict(start=das3.Start.BLEND, stages="a")
+    with das3.Adapter(model, **options) as adapter:
+        adapter.set_source([frame, frame[::-1].copy(), frame // 2, frame[:, ::-1].copy()])
+        reports = []
+        adapter.run(reports.append)
+    assert [r.blending for r in reports[:4]] == [True] * 4 and not reports[-1].blending
+    assert reports[-1].stage == "a" and reports[-1].blend_done
+
+
 def test_a_true_result_pauses(adapter, frame):
     adapter.add_frame(frame)
     assert adapter.run(lambda report: not report.labelling) is False

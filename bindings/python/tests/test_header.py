@@ -31,6 +31,8 @@ ENUMS = {
     das3.ExternalData: "EXTERNAL_DATA",
     das3.Precision: "PRECISION",
     das3.Method: "METHOD",
+    das3.Start: "START",
+    das3.BlendReason: "BLEND_REASON",
     das3.BatchNorm: "BATCH_NORM",
     das3.Optimizer: "OPTIMIZER",
     das3.LogLevel: "LOG",
@@ -57,7 +59,9 @@ def fields(body):
 
 def as_ctypes(kind):
     kind, _, count = kind.rstrip("]").partition("[")
-    base = SCALARS.get(kind) or (ctypes.c_void_p if "*" in kind else None)
+    base = SCALARS.get(kind) or (ctypes.c_void_p if "*" in kind else getattr(_ffi, kind, None))
+    if count and not count.isdigit():
+        count = re.search(rf"{count} = (\d+)", HEADER).group(1)
     return base * int(count) if count else base
 
 
@@ -125,7 +129,8 @@ def test_status_has_an_exception(status):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_options_are_those_of_the_header(name):
     found = {field.rstrip("_"): kind for field, kind in OPTIONS[name].__annotations__.items()}
-    expected = {f: k for f, k in getattr(_ffi, name)._fields_ if f != "struct_size"}
+    own = ("struct_size", "reserved")
+    expected = {f: k for f, k in getattr(_ffi, name)._fields_ if f not in own}
     assert list(found) == list(expected)
     for field, kind in expected.items():
         hint = found[field].__forward_arg__.split("[")[0].split(" ")[0]

@@ -4,26 +4,14 @@ See README.md for the rows.
 """
 
 import argparse
-import hashlib
-import json
-import os
-import platform
 import shlex
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 from curves import draw_curves
+from runs import Run, add_options, made_by, parsed, run_all
 
-HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parent
 EVALUATE_EVERY = 80
 
 
@@ -74,11 +62,12 @@ BASELINES = {
     "entropy": "entropy", "maxsquare": "maximum squares", "selftrain": "positive labels alone",
 }
 RUNS = {  # what das3-run adapt is told beside the pair and the seed
-    "whole": [],
-    "focal": ["--stages", "a", "--set", "beta=0"],
-    "positive": ["--stages", "ab", "--set", "negative_weight=0"],
-    "augmented": ["--set", "augment=1"],
-} | {method: ["--method", method] for method in BASELINES}
+    "whole": ["--start", "source"],
+    "focal": ["--start", "source", "--stages", "a", "--set", "beta=0"],
+    "positive": ["--start", "source", "--stages", "ab", "--set", "negative_weight=0"],
+    "augmented": ["--start", "source", "--set", "augment=1"],
+    "bn": ["--method", "bn"],
+} | {method: ["--method", method, "--start", "source"] for method in BASELINES if method != "bn"}
 ROWS = (
     Row("source", "the network as it came", "whole", "start"),
     Row("a", "focal entropy", "focal", "a"),
@@ -90,63 +79,6 @@ ROWS = (
     *(Row(method, title, method, None) for method, title in BASELINES.items()),
 )
 TAUGHT_ROWS = ("source", "c", "d", "e", "f", "selftrain")
-
-
-class Run:
-    """One call of das3-run adapt, and the events it has printed once it is done."""
-
-    def __init__(self, options, pair: str, name: str, seed: int):
-        self.pair, self.name, self.seed = pair, name, seed
-        self.command = [*PAIRS[pair].command(options), "--seed", str(seed), *RUNS[name]]
-        key = hashlib.sha256(json.dumps([self.command, options.program_hash]).encode()).hexdigest()
-        self.path = options.cache / f"{pair}-{name}-{seed}-{key[:16]}.jsonl"
-        self.reason = ""
-
-    def __str__(self) -> str:
-        return f"{self.pair}, {self.name}, seed {self.seed}"
-
-    def finish(self):
-        """Runs unless an earlier call did; a run that was interrupted leaves nothing behind."""
-        if self.path.exists():
-            return
-        part = self.path.with_suffix(".part")
-        with tempfile.TemporaryDirectory() as folder, part.open("w") as output:
-            command = [*self.command, "--output", f"{folder}/adapted.onnx"]
-            process = subprocess.run(
-                command, stdout=output, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT)
-        events = part.read_text().splitlines()
-        if process.returncode or not events or not json.loads(events[-1]).get("done"):
-            part.unlink()
-            errors = process.stderr.strip().splitlines() or [f"status {process.returncode}"]
-            raise RuntimeError(errors[-1])
-        part.rename(self.path)
-
-    @cached_property
-    def events(self) -> list[dict]:
-        return [json.loads(line) for line in self.path.read_text().splitlines()]
-
-    @property
-    def evaluations(self) -> list[dict]:
-        return [event for event in self.events if event["event"] == "evaluation"]
-
-    def miou(self, stage: str | None) -> float:
-        """At the end of a stage."""
-        if stage == "start":
-            return self.evaluations[0]["miou"]
-        return [found["miou"] for found in self.evaluations if found["stage"] == stage][-1]
-
-    def curve(self) -> list[tuple[int, float]]:
-        return [(found["step"], found["miou"]) for found in self.evaluations]
-
-    def stages(self, last: str | None) -> dict[str, dict]:
-        """Steps, seconds and those in the network of each stage up to the last."""
-        sums = defaultdict(lambda: defaultdict(float))
-        for event in self.events:
-            if event["event"] == "step" and (last is None or event["stage"] <= last):
-                sums[event["stage"]]["steps"] += 1
-                for key in ("seconds", "network_seconds"):
-                    sums[event["stage"]][key] += event[key]
-        return sums
 
 
 def cells(row: Row, runs: list[Run]) -> list[str]:
@@ -197,45 +129,21 @@ def section(options, pair: str, rows: list[Row], runs: list[Run]) -> str:
 
 
 def heading(options, runs: list[Run]) -> str:
-    processor = platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            processor = line.split(":", 1)[1].strip()
-            break
-    system = platform.freedesktop_os_release()["PRETTY_NAME"]
-    version = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--tags"], cwd=CHECKOUT, text=True,
-        capture_output=True).stdout.strip()
-    latest = max((run.path.stat().st_mtime for run in runs if not run.reason), default=time.time())
     seeds = ", ".join(map(str, options.seeds))
     return f"""# Results
 
 mIoU in percent on labelled frames that were not adapted to: mean ± standard deviation over the
 seeds {seeds}. Settings are the library's defaults, the same for all networks and places, but
-for what a row says. Steps and seconds are those of the stages, one after the other; a stage may
+for what a row says; every row begins at the network as it came, as in the paper
+([blend.md](blend.md) has what a blend of statistics adds). Steps and seconds are those of the
+stages, one after the other; a stage may
 end before its last step. Seconds are those of the steps and their labels, not of measuring.
 Bookkeeping is the part of the last stage's seconds that was not spent in passes of the network:
 frames, labels, losses, new weights.
 
-Made by `{shlex.join(["python3", "benchmarks/table5.py", *sys.argv[1:]])}`, last run
-{time.strftime("%Y-%m-%d", time.gmtime(latest))}, {version or "no commit"}: {processor},
-{os.cpu_count()} cores, {system}; {options.jobs} runs side by side, {options.threads} threads each.
+{made_by(shlex.join(["table5.py", *sys.argv[1:]]), options, runs)}
 [benchmarks/README.md](../benchmarks/README.md) says what the rows are.
 """
-
-
-def run_all(options, runs: list[Run]):
-    """So many side by side; those that fail know why."""
-    pool = ThreadPoolExecutor(options.jobs)
-    futures = {pool.submit(run.finish): run for run in runs}
-    try:
-        for count, future in enumerate(as_completed(futures), 1):
-            run = futures[future]
-            run.reason = str(future.exception() or "")
-            found = run.reason or f"mIoU {run.miou('start'):.2f} → {run.curve()[-1][1]:.2f}"
-            print(f"{count}/{len(runs)} {run}: {found}", file=sys.stderr)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def arguments():
@@ -248,37 +156,15 @@ def arguments():
             return [name for name in known if name in words]
         return chosen
 
-    cores = len(os.sched_getaffinity(0))
     rows = [row.name for row in ROWS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=names(PAIRS), default=[*PAIRS],
                         help=f"some of {','.join(PAIRS)} (default: all)")
     parser.add_argument("--rows", type=names(rows), default=rows,
                         help=f"some of {','.join(rows)} (default: all)")
-    parser.add_argument("--seeds", default=[0, 1, 2],
-                        type=lambda text: [int(word) for word in text.split(",")],
-                        help="numbers (default: 0,1,2)")
-    parser.add_argument("--jobs", type=int, default=1, help="runs side by side (default: 1)")
-    parser.add_argument("--threads", type=int, help="of each run (default: cores / jobs)")
-    parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / "results.md",
-                        help="Markdown; curves-PAIR.svg go beside it (default: docs/results.md)")
-    parser.add_argument("--cache", type=Path, default=CHECKOUT / ".build" / "table5",
-                        help="what finished runs have printed (default: .build/table5)")
-    parser.add_argument("--program", type=Path, default=CHECKOUT / "build" / "das3-run")
-    parser.add_argument("--shared", type=Path, default=CHECKOUT.parent / "shared",
-                        help="models, frames and labels (default: beside the checkout)")
+    add_options(parser, cache="table5", out="results.md")
     parser.add_argument("more", nargs="*", help="after --: for every das3-run adapt")
-    options = parser.parse_args()
-    options.threads = options.threads or max(1, cores // options.jobs)
-    if not options.program.is_file():
-        parser.error(f"{options.program} is not there; make builds it")
-    options.program_hash = hashlib.sha256(options.program.read_bytes()).hexdigest()
-    # Commands are the same on every machine.
-    options.program = os.path.relpath(options.program, CHECKOUT)
-    options.shared = os.path.relpath(options.shared, CHECKOUT)
-    for folder in (options.cache, options.out.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    return options
+    return parsed(parser)
 
 
 def main() -> int:
@@ -287,7 +173,8 @@ def main() -> int:
     for pair in options.pairs:
         rows = [row for row in ROWS if row.name in options.rows
                 and (not PAIRS[pair].teacher or row.name in TAUGHT_ROWS)]
-        runs = [Run(options, pair, name, seed) for seed in options.seeds
+        command = PAIRS[pair].command(options)
+        runs = [Run(options, pair, name, seed, [*command, *RUNS[name]]) for seed in options.seeds
                 for name in dict.fromkeys(row.run for row in rows)]
         tables[pair] = (rows, runs)
     runs = [run for _, runs in tables.values() for run in runs]

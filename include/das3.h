@@ -487,7 +487,7 @@ typedef struct das3_blend_candidate {
 typedef enum das3_blend_reason {
   DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may be the best of them */
   DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics to move */
-  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* fewer than 4 frames show anything                       */
+  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* too few frames show anything                            */
   DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames show the same                                */
 } das3_blend_reason;
 

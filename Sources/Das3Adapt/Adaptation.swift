@@ -140,6 +140,7 @@ package final class Adaptation {
     defer { bench.isCancelled = { false } }
     let recipe = recipes[position.stage]
     let stage = try enterStage(recipe)
+    let stageStart = stage.networkTime
     try withoutActuallyEscaping(follow) { follow throws(Das3Error) in
       bench.labelled = { [self] done in
         var report = makeReport(recipe, stage)
@@ -181,7 +182,8 @@ package final class Adaptation {
     }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
-    report.networkSeconds = (trainer.networkTime - networkStart).inSeconds
+    let networkTime = trainer.networkTime - networkStart + (stage.networkTime - stageStart)
+    report.networkSeconds = networkTime.inSeconds
     return report
   }
 
@@ -321,9 +323,7 @@ package final class Adaptation {
     guard isPossible(checkpoint.position),
       checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
-      checkpoint.stage?.blend.map({
-        Blending.accepts($0, frameCount: frameCount, classCount: bench.classCount)
-      }) ?? true
+      isPossible(checkpoint.stage, at: checkpoint.position)
     else { throw Checkpoint.inconsistent }
     if checkpoint.position.stage < recipes.count {
       try restart(recipes[checkpoint.position.stage])
@@ -333,6 +333,14 @@ package final class Adaptation {
     position = checkpoint.position
     restored = checkpoint.stage
     blend = checkpoint.blend
+  }
+
+  /// Whether the stage of that place can stand there.
+  private func isPossible(_ memory: StageMemory?, at position: Position) -> Bool {
+    guard let memory, position.stage < recipes.count else { return true }
+    guard recipes[position.stage].kind == .blending else { return memory.blend == nil }
+    return Blending.accepts(
+      memory, step: position.step, frameCount: frameCount, classCount: bench.classCount)
   }
 
   /// Whether steps of this run lead there.

@@ -145,7 +145,7 @@ static void adapters(const das3::Model &model, const std::string &folder) {
   std::int32_t reason = 0;
   blend.run([&](const das3_adapter_report &report) { reason = report.blend_reason; });
   check("a blend of two frames", reason == DAS3_BLEND_REASON_FEW_FRAMES);
-  check("and why", std::strstr(das3::blend_reason_text(reason), "fewer than 4 frames") != nullptr);
+  check("and why", std::strstr(das3::blend_reason_text(reason), "too few frames") != nullptr);
 
   das3::Adapter other(model, options);
   other.set_source(2, [&](std::int64_t) { return frame; });

@@ -100,8 +100,13 @@ struct BlendTests {
   func nothingToLearn() {
     let black = [TestPicture](repeating: Self.black, count: 6)
     for (pictures, reason, words) in [
-      (black, DAS3_BLEND_REASON_FEW_FRAMES, "fewer than 4 frames show anything"),
-      (Array(Self.pictures.prefix(3)), DAS3_BLEND_REASON_FEW_FRAMES, "fewer than 4"),
+      (black, DAS3_BLEND_REASON_FEW_FRAMES, "too few frames show anything"),
+      (Array(Self.pictures.prefix(3)), DAS3_BLEND_REASON_FEW_FRAMES, "at least 4"),
+      // Five that show something among so many are before the first probe.
+      (
+        [TestPicture](repeating: Self.black, count: 400) + Self.pictures.prefix(5),
+        DAS3_BLEND_REASON_FEW_FRAMES, "neither black nor blank"
+      ),
       (
         [TestPicture](repeating: Self.pictures[0], count: 9), DAS3_BLEND_REASON_SAME_FRAMES,
         "the same"

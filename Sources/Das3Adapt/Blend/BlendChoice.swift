@@ -29,8 +29,8 @@ package struct BlendRecord: Sendable, Equatable {
           + "folded them or it normalises otherwise; PyTorch keeps them with "
           + "training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False"
       case .fewFrames:
-        "fewer than \(Blending.fewestFrames) frames show anything; statistics need frames of the "
-          + "place that are neither black nor blank"
+        "too few frames show anything; statistics need at least \(Blending.fewestFrames), spread over "
+          + "all of them, that are neither black nor blank"
       case .sameFrames:
         "all frames show the same, from which nothing can be learned; statistics need frames of "
           + "different views"

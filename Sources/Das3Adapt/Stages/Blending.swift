@@ -26,6 +26,7 @@ final class Blending: Stage {
   /// While candidates are compared.
   private var predictor: Predictor?
   private let clock = ContinuousClock()
+  private(set) var networkTime = Duration.zero
   /// What was chosen; nil before the end.
   private(set) var record: BlendRecord?
 
@@ -124,6 +125,8 @@ final class Blending: Stage {
   private func observe(_ frame: Int) throws(Das3Error) -> Pending {
     let network = try observingNetwork()
     guard !network.statisticsLayers.isEmpty else { return .unseen }
+    let before = network.networkTime
+    defer { networkTime += network.networkTime - before }
     try bench.frames.read(frame) { network.load($0) }
     let model = network.model
     let thumbnail = Thumbnail(
@@ -152,7 +155,9 @@ final class Blending: Stage {
   /// Why nothing need be compared; nil = it must.
   private var reasonToStay: BlendRecord.Reason? {
     if layers?.isEmpty ?? true { return .noStatistics }
-    if state.spread.count < Self.fewestFrames || pool.frameCount == 0 { return .fewFrames }
+    if state.spread.count < Self.fewestFrames || state.probes.isEmpty || pool.frameCount == 0 {
+      return .fewFrames
+    }
     return state.spread.value < Self.leastSpread ? .sameFrames : nil
   }
 
@@ -170,6 +175,8 @@ final class Blending: Stage {
   private func ask(_ candidate: Int, _ frame: Int) throws(Das3Error) -> ViewSignals {
     let predictor = try predictor(for: candidate)
     let network = predictor.network
+    let before = network.networkTime
+    defer { networkTime += network.networkTime - before }
     try bench.frames.read(frame) { picture in
       network.load(picture)
       network.mirrorImage()
@@ -213,8 +220,20 @@ final class Blending: Stage {
 
 extension Blending {
   /// Whether steps of such a run lead to what a checkpoint says.
-  static func accepts(_ memory: BlendMemory, frameCount: Int, classCount: Int) -> Bool {
-    memory.probes.allSatisfy { (0..<frameCount).contains($0) }
-      && memory.signals.allSatisfy { $0.masses.count == classCount }
+  ///
+  /// - Parameters:
+  ///   - stage: what it says of the stage.
+  ///   - step: of the stage that comes next.
+  ///   - frameCount: of the target.
+  ///   - classCount: of the network.
+  /// - Returns: false for what only a file that was made to deceive can hold.
+  static func accepts(_ stage: StageMemory, step: Int, frameCount: Int, classCount: Int) -> Bool {
+    guard let blend = stage.blend, stage.anchor.count == stage.teacher.count,
+      blend.probes.allSatisfy({ (0..<frameCount).contains($0) }),
+      blend.signals.allSatisfy({ $0.masses.count == classCount })
+    else { return false }
+    guard step >= frameCount else { return blend.signals.isEmpty }
+    let (asked, probeCount) = (step - frameCount, blend.probes.count)
+    return probeCount > 0 && blend.signals.count == (asked + probeCount - 1) / probeCount
   }
 }

@@ -10,6 +10,8 @@ protocol Stage: AnyObject {
   var round: Int { get }
   /// Bytes of its labels, and of the weights it looks back to.
   var byteCount: Int { get }
+  /// Spent so far in passes of networks of its own.
+  var networkTime: Duration { get }
 
   /// Makes what the step needs and is not there yet: labels, mostly.
   func prepare(_ step: Int) throws(Das3Error)
@@ -27,6 +29,7 @@ extension Stage {
   var labelCoverage: Double { 0 }
   var round: Int { 0 }
   var byteCount: Int { memory.byteCount }
+  var networkTime: Duration { .zero }
   func prepare(_ step: Int) throws(Das3Error) {}
   func follow(_ step: Int) {}
   var isFinished: Bool { false }

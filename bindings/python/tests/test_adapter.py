@@ -107,7 +107,7 @@ def test_a_blend_says_why_the_source_stays(model, frame):
         reports = []
         adapter.run(reports.append)
         assert reports[-1].blend_reason is das3.BlendReason.FEW_FRAMES and reports[-1].blend == ()
-        assert "fewer than 4 frames" in reports[-1].blend_reason.text
+        assert "too few frames" in reports[-1].blend_reason.text
         assert np.array_equal(adapter.snapshot().get_parameters(), model.get_parameters())
 
 

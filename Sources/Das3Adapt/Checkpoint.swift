@@ -13,10 +13,10 @@ package struct Checkpoint: Sendable, Equatable {
 
   var identity: Identity
   var position: Adaptation.Position
-  var weights: [Float]
-  var optimizer: [[Float]]
+  package var weights: [Float]
+  package var optimizer: [[Float]]
   /// Of the stage it is in; nil before its first step.
-  var stage: StageMemory?
+  package var stage: StageMemory?
 
   private static let magic = Array("DAS3 checkpoint 1\n".utf8)
   private static let maximumBytes: UInt64 = 1 << 36

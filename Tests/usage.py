@@ -6,6 +6,7 @@ what goes wrong without an end must be said.
 STREET is examples/street. Prints what it checks and, last, how many checks passed.
 """
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -79,6 +80,26 @@ def refusals(das3, check):
     bad(2, "das3-run: blend_limit is 2", set="blend_limit=2")
 
 
+def environment(das3, check):
+    """Variables that choose how is computed: another value is refused, an empty one is none."""
+    bfloat16 = ("--precision", "bf16")
+    for variables, arguments, code, words in (
+        ({"DAS3_ISA": "mmx"}, (), 2, "DAS3_ISA is 'mmx'; expected avx512, avx2 or base"),
+        ({"DAS3_BACKEND": "mkl"}, (), 2, "DAS3_BACKEND is 'mkl'; expected onednn or openblas"),
+        ({"DAS3_ISA": "avx2"}, bfloat16, 1, "multiplies bfloat16; DAS3_ISA is avx2"),
+        ({"DAS3_ISA": "", "DAS3_BACKEND": ""}, (), 0, ""),
+        *(({"DAS3_ISA": name}, (), 0, "") for name in ("avx512", "avx2", "base")),
+    ):
+        command = das3.command(None, *arguments, command="segment", limit=1)
+        result = subprocess.run(
+            command, env=os.environ | variables, capture_output=True, text=True,
+            timeout=600)
+        name = " ".join([*(f"{key}={value}" for key, value in variables.items()), *arguments])
+        check(f"{name}: exit code {code}", result.returncode == code, result.stderr)
+        check(f"{name}: {words or 'nothing'} on stderr",
+              words in result.stderr and bool(words) == bool(result.stderr), result.stderr)
+
+
 def broken_streams(das3, check):
     missing, found = f"info --model {das3.scratch}/nothing", f"info --model {das3.model}"
     for words, code in (
@@ -107,6 +128,7 @@ def main(program, street):
     with tempfile.TemporaryDirectory() as scratch:
         das3 = Program(program, street, pathlib.Path(scratch))
         broken_streams(das3, check)
+        environment(das3, check)
         refusals(das3, check)
         diverging(das3, check)
     return check.end()

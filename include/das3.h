@@ -24,6 +24,13 @@
  *   Structs     start with struct_size where they may grow: set it to sizeof the struct as you
  *               compiled it (the _init functions do). Fields beyond it take their defaults.
  *   Strings     are UTF-8 and end in NUL. Indices count from 0.
+ *
+ * Variables of the environment, for tests and comparisons; another value is answered with
+ * DAS3_E_ARGUMENT by what makes a segmenter or an adapter:
+ *   DAS3_ISA      avx512, avx2 or base: the library's own kernels use no more than this, and less
+ *                 where the processor has less. Read once, when the first kernel runs.
+ *   DAS3_BACKEND  onednn or openblas: which library computes convolutions and matrix products.
+ * oneDNN and OpenBLAS have variables of their own, ONEDNN_MAX_CPU_ISA and OPENBLAS_CORETYPE.
  */
 #ifndef DAS3_H
 #define DAS3_H

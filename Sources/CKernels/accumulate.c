@@ -31,8 +31,7 @@ typedef struct job {
   double (*partial)[WIDE];        /* parts x WIDE, on the caller's stack */
 } job;
 
-D3K_CLONES
-static void add_lines(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(add_lines) {
   const job *j = context;
   const int32_t last = j->walk.rank - 1;
   const int64_t length = j->walk.dims[last];
@@ -87,9 +86,9 @@ static d3k_walk summed(const job *j) {
 }
 
 /* Rows begin..<end (pieces) of what is summed, each a run, for `width` kept elements from x. */
-D3K_CLONES
-static void sum_lines(const job *j, const float *x, int64_t width, int64_t begin, int64_t end,
-                      double *out) {
+D3K_CLONES(static, void, sum_lines,
+           (const job *j, const float *x, int64_t width, int64_t begin, int64_t end, double *out),
+           (j, x, width, begin, end, out)) {
   const d3k_walk walk = summed(j);
   const int64_t step = j->kept > 0 ? j->walk.strides[0][j->kept - 1] : 0;
   const int32_t last = walk.rank - 1;
@@ -114,9 +113,9 @@ D3K_INLINE void add_columns(const float *x, int64_t stride, int64_t count, int64
 }
 
 /* The same of rows whose kept elements lie side by side, or anyhow. */
-D3K_CLONES
-static void sum_columns(const job *j, const float *x, int64_t width, int64_t begin, int64_t end,
-                        double *out) {
+D3K_CLONES(static, void, sum_columns,
+           (const job *j, const float *x, int64_t width, int64_t begin, int64_t end, double *out),
+           (j, x, width, begin, end, out)) {
   const d3k_walk walk = summed(j);
   const int64_t step = j->kept > 0 ? j->walk.strides[0][j->kept - 1] : 1;
   const int32_t last = walk.rank - 1;

@@ -17,8 +17,7 @@ typedef struct job {
   float epsilon;
 } job;
 
-D3K_CLONES
-static void step_chunks(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(step_chunks) {
   const job *j = context;
   float *w = j->weights, *m = j->mean, *v = j->square;
   const float *gradient = j->gradient;

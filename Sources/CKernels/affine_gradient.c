@@ -16,10 +16,10 @@ D3K_INLINE void affine(const float *x, const float *scale, const float *center, 
   }
 }
 
-D3K_CLONES
-void d3k_line_affine_gradient(const float *x, const float *scale, const float *center,
-                              const float *dy, float *scale_sum, float *shift_sum, float *dx,
-                              int64_t count) {
+D3K_CLONES(extern, void, d3k_line_affine_gradient,
+           (const float *x, const float *scale, const float *center, const float *dy,
+            float *scale_sum, float *shift_sum, float *dx, int64_t count),
+           (x, scale, center, dy, scale_sum, shift_sum, dx, count)) {
 #define AFFINE(a, b, c, d) affine(x, scale, center, dy, scale_sum, shift_sum, dx, count, a, b, c, d)
   const int32_t has_center = scale_sum && center;
   switch ((has_center ? 8 : 0) + (scale_sum ? 4 : 0) + (shift_sum ? 2 : 0) + (dx ? 1 : 0)) {
@@ -62,9 +62,10 @@ void d3k_line_affine_gradient(const float *x, const float *scale, const float *c
 #undef AFFINE
 }
 
-D3K_CLONES
-void d3k_line_prelu_gradient(const float *x, const float *slope, const float *dy, float *slope_sum,
-                             float *dx, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_prelu_gradient,
+           (const float *x, const float *slope, const float *dy, float *slope_sum, float *dx,
+            int64_t count),
+           (x, slope, dy, slope_sum, dx, count)) {
   D3K_VECTOR
   for (int64_t i = 0; i < count; i++) {
     const float v = x[i], g = dy[i];
@@ -74,8 +75,7 @@ void d3k_line_prelu_gradient(const float *x, const float *slope, const float *dy
   }
 }
 
-D3K_CLONES
-void d3k_line_add(const float *x, float *y, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_add, (const float *x, float *y, int64_t count), (x, y, count)) {
   D3K_VECTOR
   for (int64_t i = 0; i < count; i++) y[i] += x[i];
 }
@@ -99,8 +99,8 @@ D3K_INLINE void block(const d3k_block_line *l, int64_t count, int32_t has_add, i
   }
 }
 
-D3K_CLONES
-void d3k_line_block_gradient(const d3k_block_line *line, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_block_gradient, (const d3k_block_line *line, int64_t count),
+           (line, count)) {
   if (line->add && line->slope) {
     block(line, count, 1, 1);
   } else if (line->add) {

@@ -66,8 +66,7 @@ D3K_INLINE float arg_max_line(const float *x, int64_t count, int32_t select_last
   return (float)index;
 }
 
-D3K_CLONES
-static void arg_max_rows(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(arg_max_rows) {
   const job *j = context;
   const int64_t count = j->count;
   if (count > SHORT) {
@@ -85,8 +84,7 @@ static void arg_max_rows(void *context, int64_t begin, int64_t end) {
   }
 }
 
-D3K_CLONES
-static void arg_max_wide(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(arg_max_wide) {
   const job *j = context;
   const int64_t tiles = d3k_ceil_div(j->inner, WIDE);
   for (int64_t t = begin; t < end; t++) {

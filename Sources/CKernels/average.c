@@ -12,8 +12,7 @@ typedef struct job {
   float keep, take;
 } job;
 
-D3K_CLONES
-static void average_chunks(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(average_chunks) {
   const job *j = context;
   float *t = j->teacher;
   const float *w = j->weights;

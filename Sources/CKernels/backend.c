@@ -17,7 +17,8 @@ int32_t d3k_has_backend(int32_t backend) {
 
 int32_t d3k_has_bf16(void) {
 #ifdef D3K_ONEDNN
-  return d3k_has_backend(D3K_BACKEND_ONEDNN) && __builtin_cpu_supports("avx512bf16") != 0;
+  return d3k_has_backend(D3K_BACKEND_ONEDNN) && d3k_isa() == D3K_ISA_AVX512 &&
+         __builtin_cpu_supports("avx512bf16") != 0;
 #else
   return 0;
 #endif

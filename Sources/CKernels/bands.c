@@ -11,9 +11,10 @@ void d3k_clear_rows(float *y, int64_t y_stride, int64_t rows, int64_t channels) 
   for (int64_t r = 0; r < rows; r++) memset(y + r * y_stride, 0, (size_t)channels * sizeof(float));
 }
 
-D3K_CLONES
-void d3k_copy_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
-                   int64_t channels) {
+D3K_CLONES(extern, void, d3k_copy_rows,
+           (const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
+            int64_t channels),
+           (x, x_stride, y, y_stride, rows, channels)) {
   if (x == y) return;
   if (x_stride == channels && y_stride == channels) {
     memcpy(y, x, (size_t)(rows * channels) * sizeof(float));
@@ -22,9 +23,10 @@ void d3k_copy_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride,
   for (int64_t r = 0; r < rows; r++) d3k_copy_line(y + r * y_stride, x + r * x_stride, channels);
 }
 
-D3K_CLONES
-void d3k_add_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
-                  int64_t channels) {
+D3K_CLONES(extern, void, d3k_add_rows,
+           (const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
+            int64_t channels),
+           (x, x_stride, y, y_stride, rows, channels)) {
   if (x_stride == channels && y_stride == channels) {
     channels *= rows;
     rows = 1;
@@ -60,8 +62,9 @@ const float *d3k_line_load(const float *x, int64_t stride, const d3k_band_line *
   return buffer;
 }
 
-D3K_CLONES
-void d3k_line_flush(float *line, int64_t rows, int64_t channels, int32_t is_scalar, double *sums) {
+D3K_CLONES(extern, void, d3k_line_flush,
+           (float *line, int64_t rows, int64_t channels, int32_t is_scalar, double *sums),
+           (line, rows, channels, is_scalar, sums)) {
   if (is_scalar) {
     double sum = 0;
     for (int64_t i = 0; i < rows * channels; i++) sum += (double)line[i];

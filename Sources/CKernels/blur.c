@@ -47,8 +47,7 @@ D3K_INLINE void blur_line(const job *j, const float *const *taps, float *y, int6
 }
 
 /* Image -> scratch, along the width. */
-D3K_CLONES
-static void blur_rows(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(blur_rows) {
   const job *j = context;
   const int64_t r = j->radius, channels = j->channels, width = j->width;
   const float *taps[2 * MOST_RADIUS + 1];
@@ -67,8 +66,7 @@ static void blur_rows(void *context, int64_t begin, int64_t end) {
 }
 
 /* Scratch -> image, along the height. */
-D3K_CLONES
-static void blur_columns(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(blur_columns) {
   const job *j = context;
   const int64_t r = j->radius, line = j->width * j->channels;
   const float *taps[2 * MOST_RADIUS + 1];

@@ -68,9 +68,9 @@ static int32_t reversed(int32_t kind) {
   return kind;
 }
 
-D3K_CLONES
-static void select_line(const float *condition, const float *a, const float *b, float *y,
-                        int64_t count) {
+D3K_CLONES(static, void, select_line,
+           (const float *condition, const float *a, const float *b, float *y, int64_t count),
+           (condition, a, b, y, count)) {
   D3K_VECTOR
   for (int64_t i = 0; i < count; i++) {
     const float p = a[i], q = b[i];

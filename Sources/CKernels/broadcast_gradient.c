@@ -21,8 +21,9 @@ typedef struct job {
 } job;
 
 /* `count` consecutive elements of array `a` from `position`: where they are, or gathered. */
-D3K_CLONES
-static const float *fetch(const job *j, int32_t a, int64_t position, int64_t count, float *buffer) {
+D3K_CLONES(static, const float *, fetch,
+           (const job *j, int32_t a, int64_t position, int64_t count, float *buffer),
+           (j, a, position, count, buffer)) {
   if (!j->is_used[a]) return NULL;
   if (j->is_dense[a]) return j->data[a] + position;
   const d3k_walk *walk = &j->walk;
@@ -52,9 +53,9 @@ static const float *fetch(const job *j, int32_t a, int64_t position, int64_t cou
   return buffer;
 }
 
-D3K_CLONES
-static void select_line(const float *condition, const float *dy, int32_t is_first, float *dx,
-                        int64_t count) {
+D3K_CLONES(static, void, select_line,
+           (const float *condition, const float *dy, int32_t is_first, float *dx, int64_t count),
+           (condition, dy, is_first, dx, count)) {
   if (is_first) {
     D3K_VECTOR
     for (int64_t i = 0; i < count; i++) dx[i] = condition[i] != 0.f ? dy[i] : 0.f;

@@ -188,8 +188,8 @@ D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64
   }
 }
 
-D3K_CLONES
-static void run_row(const void *context, int64_t row, char *scratch) {
+D3K_CLONES(static, void, run_row, (const void *context, int64_t row, char *scratch),
+           (context, row, scratch)) {
   (void)scratch;
   const direct_call *call = context;
   const d3k_window *w = &call->conv->options.window;

@@ -32,8 +32,8 @@ d3k_pixel_bands d3k_pixel_bands_of(const d3k_window *w, int32_t is_flat, int64_t
 }
 
 /* One row of one block, all taps: they are neighbours in the gradient. */
-D3K_CLONES
-static void merge_row(const void *context, int64_t tile, char *scratch) {
+D3K_CLONES(static, void, merge_row, (const void *context, int64_t tile, char *scratch),
+           (context, tile, scratch)) {
   (void)scratch;
   const d3k_conv_sums *m = context;
   int64_t block = tile / m->rows, row = tile % m->rows;
@@ -69,8 +69,8 @@ static int64_t bias_bands_of(int64_t rows) {
   return d3k_max(1, d3k_min(bias_bands, rows / (2 * bias_rows)));
 }
 
-D3K_CLONES
-static void bias_band(const void *context, int64_t band, char *scratch) {
+D3K_CLONES(static, void, bias_band, (const void *context, int64_t band, char *scratch),
+           (context, band, scratch)) {
   (void)scratch;
   const bias_call *call = context;
   int64_t begin = band * call->rows / call->bands, end = (band + 1) * call->rows / call->bands;

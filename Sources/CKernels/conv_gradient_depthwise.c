@@ -55,8 +55,7 @@ DEFINE_KERNEL(v16, lanes_16)
 DEFINE_KERNEL(v8, lanes_8)
 DEFINE_KERNEL(float, lanes_1)
 
-D3K_CLONES
-static void run_segment(const segment *s, int64_t lanes) {
+D3K_CLONES(static, void, run_segment, (const segment *s, int64_t lanes), (s, lanes)) {
   int64_t lane = 0;
   if (d3k_has_many_registers())
     for (; lane + 16 <= lanes || (s->overreads && lane + 8 < lanes); lane += 16) lanes_16(s, lane);

@@ -71,8 +71,9 @@ DEFINE_KERNEL(v8, lanes_8)
 DEFINE_KERNEL(float, lanes_1)
 
 /* overreads: the last vector may read past the channels. */
-D3K_CLONES
-static void run_streams(const streams *s, int64_t lanes, int64_t singles, int32_t overreads) {
+D3K_CLONES(static, void, run_streams,
+           (const streams *s, int64_t lanes, int64_t singles, int32_t overreads),
+           (s, lanes, singles, overreads)) {
   int64_t lane = 0;
   if (d3k_has_many_registers()) {
     for (; lane + 32 <= lanes; lane += 32) lanes_16(s, lane, singles, 2);

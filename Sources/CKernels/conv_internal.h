@@ -56,12 +56,6 @@ D3K_INLINE int64_t d3k_conv_pixels(const d3k_window *w) {
 }
 
 /** 1 where there are 32 registers of 16 floats; else there are 16 of 8 or fewer. */
-static inline int32_t d3k_has_many_registers(void) {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") != 0;
-#else
-  return 0;
-#endif
-}
+static inline int32_t d3k_has_many_registers(void) { return d3k_isa() == D3K_ISA_AVX512; }
 
 #endif /* D3K_CONV_INTERNAL_H */

@@ -46,8 +46,7 @@ static void order(d3k_walk *walk) {
 }
 
 /* Runs, fills and strided lines. */
-D3K_CLONES
-static void copy_lines(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(copy_lines) {
   const job *j = context;
   const int32_t last = j->outer;
   const int64_t length = j->walk.dims[last];
@@ -122,8 +121,7 @@ D3K_INLINE void unweave(const float *x, float *y, int64_t to, int64_t length) {
 }
 
 /* The last two dimensions: p (x stride 1) and q (y stride 1). */
-D3K_CLONES
-static void transpose_squares(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(transpose_squares) {
   const job *j = context;
   const int32_t p_dim = j->outer, q_dim = j->outer + 1;
   const int64_t rows = j->walk.dims[p_dim], columns = j->walk.dims[q_dim];

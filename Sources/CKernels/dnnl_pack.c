@@ -95,8 +95,8 @@ typedef struct unpack_call {
 } unpack_call;
 
 /* A block of 16 outputs of one group: reads run along a block, writes along 16 rows at once. */
-D3K_CLONES
-static void unpack_block(const void *context, int64_t tile, char *scratch) {
+D3K_CLONES(static, void, unpack_block, (const void *context, int64_t tile, char *scratch),
+           (context, tile, scratch)) {
   (void)scratch;
   const unpack_call *call = context;
   const dnnl_memory_desc_t *desc = call->desc;
@@ -139,8 +139,8 @@ typedef struct convert_call {
 
 enum { convert_rows = 64 };
 
-D3K_CLONES
-static void convert(const void *context, int64_t tile, char *scratch) {
+D3K_CLONES(static, void, convert, (const void *context, int64_t tile, char *scratch),
+           (context, tile, scratch)) {
   (void)scratch;
   const convert_call *call = context;
   int64_t rows = d3k_min(convert_rows, call->rows - tile * convert_rows), n = call->channels;

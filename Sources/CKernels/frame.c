@@ -69,8 +69,9 @@ D3K_INLINE void to_luma(float *x, int64_t floats, int64_t count, int32_t is_bgr)
 }
 
 /* Pixels first..<first+count of one source row -> `floats` floats each, in the source's order. */
-D3K_CLONES
-static void convert(const job *j, int64_t row, int64_t first, int64_t count, float *out) {
+D3K_CLONES(static, void, convert,
+           (const job *j, int64_t row, int64_t first, int64_t count, float *out),
+           (j, row, first, count, out)) {
   const d3k_frame *f = j->frame;
   const uint8_t *line = (const uint8_t *)f->data + row * f->stride_bytes;
   int64_t floats = 4;
@@ -184,9 +185,10 @@ D3K_INLINE void write_one(const job *j, const float *a, const float *b, float we
   }
 }
 
-D3K_CLONES
-static void write_piece(const job *j, const float *a, const float *b, float weight, int64_t first,
-                        int64_t begin, int64_t end, float *y) {
+D3K_CLONES(static, void, write_piece,
+           (const job *j, const float *a, const float *b, float weight, int64_t first,
+            int64_t begin, int64_t end, float *y),
+           (j, a, b, weight, first, begin, end, y)) {
   if (j->frame->channels == 1) {
     write_one(j, a, b, weight, first, begin, end, y);
   } else if (j->floats == 1) {

@@ -16,8 +16,7 @@ static void fill_line(float *y, float value, int64_t count) {
 }
 
 /* One line along the last dimension: y[i] = x[t[i]], each a block. */
-D3K_CLONES
-static void index_line(const job *j, const float *x, float *y) {
+D3K_CLONES(static, void, index_line, (const job *j, const float *x, float *y), (j, x, y)) {
   const int32_t last = j->walk.rank - 1;
   const int64_t length = j->walk.dims[last], stride = j->walk.strides[0][last], block = j->block;
   const int32_t *table = j->tables[last];

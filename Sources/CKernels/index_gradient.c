@@ -44,8 +44,9 @@ D3K_INLINE void add_line(const float *x, float *y, int64_t count) {
 }
 
 /* One line of dy along the last dimension, for dx's positions begin..<end of it. */
-D3K_CLONES
-static void index_line(const job *j, const float *dy, float *dx, int64_t begin, int64_t end) {
+D3K_CLONES(static, void, index_line,
+           (const job *j, const float *dy, float *dx, int64_t begin, int64_t end),
+           (j, dy, dx, begin, end)) {
   const int32_t last = j->walk.rank - 1;
   const int64_t length = j->walk.dims[last], stride = j->walk.strides[0][last], block = j->block;
   const int32_t *table = j->tables[last];

@@ -3,21 +3,48 @@
 #define D3K_INTERNAL_H
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "d3k.h"
 
-/* One body, compiled for AVX-512, AVX2 and the baseline; the loader picks. What such a function
- * calls must be D3K_INLINE, else it is compiled for the baseline only. */
-#if defined(__x86_64__) && !defined(D3K_NO_CLONES)
-#define D3K_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define D3K_INLINE static inline __attribute__((always_inline))
+
+/* D3K_CLONES(static, void, add, (float *y, float x), (y, x)) { *y += x; }
+ *
+ * defines the function `add` (`extern` where other files call it): one body, compiled for AVX-512,
+ * AVX2 and the baseline, of which d3k_isa() picks at every call. What the body calls must be
+ * D3K_INLINE, else it is compiled for the baseline only. */
+#if defined(__x86_64__)
+#define D3K_CLONES(linkage, result, name, parameters, arguments)                                   \
+  D3K_INLINE result name##_body parameters;                                                        \
+  __attribute__((target("arch=x86-64-v4"))) static result name##_avx512 parameters {               \
+    return name##_body arguments;                                                                  \
+  }                                                                                                \
+  __attribute__((target("arch=x86-64-v3"))) static result name##_avx2 parameters {                 \
+    return name##_body arguments;                                                                  \
+  }                                                                                                \
+  __attribute__((noinline)) static result name##_base parameters { return name##_body arguments; } \
+  linkage result name parameters {                                                                 \
+    switch (d3k_isa()) {                                                                           \
+      case D3K_ISA_AVX512:                                                                         \
+        return name##_avx512 arguments;                                                            \
+      case D3K_ISA_AVX2:                                                                           \
+        return name##_avx2 arguments;                                                              \
+      default:                                                                                     \
+        return name##_base arguments;                                                              \
+    }                                                                                              \
+  }                                                                                                \
+  D3K_INLINE result name##_body parameters
 #else
-#define D3K_CLONES
+#define D3K_CLONES(linkage, result, name, parameters, arguments) linkage result name parameters
 #endif
 
-#define D3K_INLINE static inline __attribute__((always_inline))
+/* The same for what d3k_parallel calls. */
+#define D3K_CLONED_BODY(name) \
+  D3K_CLONES(static, void, name, (void *context, int64_t begin, int64_t end), (context, begin, end))
 
 /* Before a loop whose iterations are independent even when input and output are the same array. */
 #define D3K_VECTOR _Pragma("clang loop vectorize(assume_safety) interleave_count(2)")
@@ -29,6 +56,19 @@
 D3K_INLINE int64_t d3k_min(int64_t a, int64_t b) { return a < b ? a : b; }
 D3K_INLINE int64_t d3k_max(int64_t a, int64_t b) { return a > b ? a : b; }
 D3K_INLINE int64_t d3k_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* isa.c: the instructions that functions of several compilations use. ----------------------- */
+
+/** What d3k_find_isa found; 0 = it was not asked yet. Only d3k_isa reads it. */
+extern _Atomic(int32_t) d3k_known_isa __attribute__((visibility("hidden")));
+/** Finds it: what the processor has, but no more than the variable DAS3_ISA allows now. */
+int32_t d3k_find_isa(void);
+
+/** A d3k_isa_level, the same from the first call to the end of the process. */
+D3K_INLINE int32_t d3k_isa(void) {
+  const int32_t known = atomic_load_explicit(&d3k_known_isa, memory_order_relaxed);
+  return known ? known : d3k_find_isa();
+}
 
 /** Threads worth using for `work` operations. */
 D3K_INLINE int32_t d3k_threads_for(int32_t threads, int64_t work) {

@@ -144,8 +144,7 @@ D3K_INLINE void change(const job *j, const float *x, float *y) {
   store(j, apply(j, load(j, x), 0, 4), y);
 }
 
-D3K_CLONES
-static void add_gray(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(add_gray) {
   const job *j = context;
   const int64_t channels = j->jitter->channels;
   for (int64_t band = begin; band < end; band++) {
@@ -164,8 +163,7 @@ static void add_gray(void *context, int64_t begin, int64_t end) {
   }
 }
 
-D3K_CLONES
-static void change_bands(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(change_bands) {
   const job *j = context;
   const int64_t channels = j->jitter->channels;
   const int64_t last = d3k_min(j->pixels, end * j->band);

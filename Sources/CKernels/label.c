@@ -81,8 +81,8 @@ D3K_INLINE void soften(float *s, int64_t classes, int32_t is_probability, int32_
 }
 
 /* One output row from scores `stride` floats apart; `at` is its first pixel. */
-D3K_CLONES
-static void label_row(const job *j, const float *x, int64_t stride, int64_t at) {
+D3K_CLONES(static, void, label_row, (const job *j, const float *x, int64_t stride, int64_t at),
+           (j, x, stride, at)) {
   const int64_t classes = j->classes, plane = j->height * j->width;
   const int32_t wants_softmax = j->confidence || j->entropy || j->probabilities;
   float s[MOST_CLASSES * 16], best[16], confidence[16], entropy[16];

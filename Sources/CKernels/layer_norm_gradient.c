@@ -48,9 +48,9 @@ D3K_INLINE row_sums sum_row(term term, const float *x, const float *dy, const fl
 }
 
 /* One row; its share of the sums is added to dscale and dshift, which may be NULL. */
-D3K_CLONES
-static void backward_row(const job *j, const float *x, const float *dy, float *dx, float *dscale,
-                         float *dshift) {
+D3K_CLONES(static, void, backward_row,
+           (const job *j, const float *x, const float *dy, float *dx, float *dscale, float *dshift),
+           (j, x, dy, dx, dscale, dshift)) {
   const int64_t count = j->count;
   const float *scale = j->scale;
   const double n = (double)count;

@@ -4,8 +4,7 @@
  * of at most 256 bands, whose borders depend on the number of pixels alone. */
 #include "loss_block.h"
 
-D3K_CLONES
-static void run_bands(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(run_bands) {
   const job *j = context;
   const int64_t classes = j->classes, bytes = (classes + 7) / 8;
   const int32_t has_sums = j->has_diversity || j->has_max_square;

@@ -5,9 +5,10 @@
 enum { small_products = 16 * 1024 };
 
 /* y[0..<columns] = alpha * a · b for one row, b's columns side by side. */
-D3K_CLONES
-static void add_rows(const float *a, int64_t a_stride, const float *b, int64_t b_stride,
-                     int64_t inner, int64_t columns, float alpha, float *y) {
+D3K_CLONES(static, void, add_rows,
+           (const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t inner,
+            int64_t columns, float alpha, float *y),
+           (a, a_stride, b, b_stride, inner, columns, alpha, y)) {
   for (int64_t j = 0; j < columns; j++) y[j] = 0;
   for (int64_t k = 0; k < inner; k++) {
     float factor = alpha * a[k * a_stride];

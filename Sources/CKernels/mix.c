@@ -27,8 +27,7 @@ D3K_INLINE void mix_pixels(const mix *j, int64_t first, int64_t last, int64_t si
   }
 }
 
-D3K_CLONES
-static void mix_chunks(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(mix_chunks) {
   const mix *j = context;
   const int64_t first = begin * CHUNK, last = d3k_min(j->pixels, end * CHUNK);
   switch (j->pixel_bytes) {
@@ -92,8 +91,7 @@ D3K_INLINE void flip_row(uint8_t *row, int64_t width, int64_t size) {
   }
 }
 
-D3K_CLONES
-static void flip_rows(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(flip_rows) {
   const flip *j = context;
   for (int64_t r = begin; r < end; r++) {
     uint8_t *row = j->x + r * j->width * j->pixel_bytes;

@@ -35,8 +35,7 @@ D3K_INLINE double line_sum(const float *x, int64_t count, float mean, int32_t po
   return sum;
 }
 
-D3K_CLONES
-static void normalise_rows(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(normalise_rows) {
   const layer_job *j = context;
   const int64_t count = j->count;
   for (int64_t r = begin; r < end; r++) {
@@ -80,8 +79,8 @@ typedef struct group_job {
   double partial[PARTS][WIDE];
 } group_job;
 
-D3K_CLONES
-static void sum_part(const group_job *j, int64_t part, double *out) {
+D3K_CLONES(static, void, sum_part, (const group_job *j, int64_t part, double *out),
+           (j, part, out)) {
   const int64_t first = part * j->part_pixels;
   const int64_t last = d3k_min(j->pixels, first + j->part_pixels), width = j->width;
   for (int64_t i = 0; i < width; i++) out[i] = 0;
@@ -107,8 +106,7 @@ static void sum_parts(void *context, int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; p++) sum_part(j, p, j->partial[p]);
 }
 
-D3K_CLONES
-static void scale_pixels(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(scale_pixels) {
   const group_job *j = context;
   for (int64_t p = begin; p < end; p++) {
     const float *x = j->x + p * j->channels;

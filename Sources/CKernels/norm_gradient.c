@@ -66,9 +66,10 @@ static channel_scratch cut(job *j, int64_t rows, int64_t channels, char *scratch
   return s;
 }
 
-D3K_CLONES
-static void add_line(term term, const float *x, const float *dy, const float *mean, float *first,
-                     float *second, int64_t count) {
+D3K_CLONES(static, void, add_line,
+           (term term, const float *x, const float *dy, const float *mean, float *first,
+            float *second, int64_t count),
+           (term, x, dy, mean, first, second, count)) {
   switch (term) {
     case VALUES: {
       D3K_VECTOR
@@ -136,9 +137,9 @@ static void sum_channels(job *j, term term, const float *mean, double *first, do
   }
 }
 
-D3K_CLONES
-static void gradient_line(const float *x, const float *dy, const float *const *c, float *dx,
-                          int64_t count) {
+D3K_CLONES(static, void, gradient_line,
+           (const float *x, const float *dy, const float *const *c, float *dx, int64_t count),
+           (x, dy, c, dx, count)) {
   const float *mean = c[0], *gain = c[1], *pull = c[2], *drop = c[3];
   D3K_VECTOR
   for (int64_t i = 0; i < count; i++) {

@@ -131,15 +131,9 @@ D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_m
   }
 }
 
-D3K_CLONES
-static void max_rows(void *context, int64_t begin, int64_t end) {
-  pool_rows(context, begin, end, 0);
-}
+D3K_CLONED_BODY(max_rows) { pool_rows(context, begin, end, 0); }
 
-D3K_CLONES
-static void mean_rows(void *context, int64_t begin, int64_t end) {
-  pool_rows(context, begin, end, 1);
-}
+D3K_CLONED_BODY(mean_rows) { pool_rows(context, begin, end, 1); }
 
 static void run(int32_t threads, job *j) {
   const d3k_window *w = &j->w;

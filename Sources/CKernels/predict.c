@@ -67,8 +67,7 @@ D3K_INLINE void write_negatives(const block *b, int64_t count, int64_t classes, 
   }
 }
 
-D3K_CLONES
-static void run_bands(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(run_bands) {
   const prediction *j = context;
   const int64_t classes = j->classes, bytes = (classes + 7) / 8;
   block b;

@@ -162,8 +162,9 @@ D3K_INLINE void fold_part(const job *j, term term, fold fold, int64_t tile, int6
 }
 
 /* The constants are spelled out so that each pair gets loops of its own. */
-D3K_CLONES
-static void fold_any(const job *j, int64_t tile, int64_t part, const double *largest, double *out) {
+D3K_CLONES(static, void, fold_any,
+           (const job *j, int64_t tile, int64_t part, const double *largest, double *out),
+           (j, tile, part, largest, out)) {
   if (j->fold == MULTIPLY) return fold_part(j, PLAIN, MULTIPLY, tile, part, largest, out);
   if (j->fold == LARGEST) return fold_part(j, PLAIN, LARGEST, tile, part, largest, out);
   if (j->fold == SMALLEST) return fold_part(j, PLAIN, SMALLEST, tile, part, largest, out);

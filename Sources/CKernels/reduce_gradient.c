@@ -116,8 +116,9 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
   }
 }
 
-D3K_CLONES
-static void run_row(const job *j, const float *x, const results *of, float *dx, int64_t count) {
+D3K_CLONES(static, void, run_row,
+           (const job *j, const float *x, const results *of, float *dx, int64_t count),
+           (j, x, of, dx, count)) {
   const int32_t accumulates = j->accumulates, is_scalar = j->inner == 1;
 #define CASE(form)                            \
   case form:                                  \

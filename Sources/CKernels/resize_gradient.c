@@ -59,8 +59,7 @@ NARROW(narrow4, d3k_f4, d3k_load4, d3k_store4)
 NARROW(narrow1, float, LOAD1, STORE1)
 
 /* One row of dy -> in_width dense pixels. */
-D3K_CLONES
-static void narrow(const job *j, const float *dy, float *line) {
+D3K_CLONES(static, void, narrow, (const job *j, const float *dy, float *line), (j, dy, line)) {
   const int64_t channels = j->channels;
   const d3k_axis *columns = j->columns;
   const int32_t *low = columns->low, *high = columns->high;
@@ -90,8 +89,8 @@ static void narrow(const job *j, const float *dy, float *line) {
   }
 }
 
-D3K_CLONES
-static void add_row(const job *j, const float *line, float weight, float *dx) {
+D3K_CLONES(static, void, add_row, (const job *j, const float *line, float weight, float *dx),
+           (j, line, weight, dx)) {
   int64_t pixels = j->in_width, channels = j->channels;
   if (j->x_stride == channels) {
     channels *= pixels;

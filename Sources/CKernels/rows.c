@@ -24,9 +24,10 @@ D3K_INLINE void lerp_pixel(const float *a, const float *b, float w, float *y, in
 #undef LERP
 }
 
-D3K_CLONES
-void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels, const d3k_axis *columns,
-                        float fill, float *y) {
+D3K_CLONES(extern, void, d3k_resize_columns,
+           (const float *x, int64_t x_stride, int64_t channels, const d3k_axis *columns, float fill,
+            float *y),
+           (x, x_stride, channels, columns, fill, y)) {
   for (int64_t c = 0; c < columns->size; c++, y += channels) {
     const float w = columns->weight[c];
     if (w == -1.f) {
@@ -42,8 +43,9 @@ void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels, cons
   }
 }
 
-D3K_CLONES
-void d3k_blend(const float *a, const float *b, float weight, float *y, int64_t count) {
+D3K_CLONES(extern, void, d3k_blend,
+           (const float *a, const float *b, float weight, float *y, int64_t count),
+           (a, b, weight, y, count)) {
   D3K_VECTOR
   for (int64_t i = 0; i < count; i++) y[i] = a[i] + (b[i] - a[i]) * weight;
 }

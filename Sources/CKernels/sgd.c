@@ -16,8 +16,7 @@ typedef struct sum_job {
   double *sums;
 } sum_job;
 
-D3K_CLONES
-static void sum_bands(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(sum_bands) {
   const sum_job *j = context;
   for (int64_t band = begin; band < end; band++) {
     const float *x = j->x + band * j->band;
@@ -52,8 +51,7 @@ typedef struct step_job {
   float rate, momentum, weight_decay, gradient_scale;
 } step_job;
 
-D3K_CLONES
-static void step_chunks(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(step_chunks) {
   const step_job *j = context;
   float *w = j->weights, *v = j->velocity;
   const float *gradient = j->gradient;

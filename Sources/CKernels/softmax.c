@@ -98,8 +98,7 @@ D3K_INLINE void run_rows(const job *j, int64_t begin, int64_t end, int32_t is_lo
   }
 }
 
-D3K_CLONES
-static void softmax_rows(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(softmax_rows) {
   const job *j = context;
   if (j->is_log) {
     run_rows(j, begin, end, 1);
@@ -108,8 +107,7 @@ static void softmax_rows(void *context, int64_t begin, int64_t end) {
   }
 }
 
-D3K_CLONES
-static void softmax_wide(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(softmax_wide) {
   const job *j = context;
   const int64_t tiles = d3k_ceil_div(j->inner, WIDE);
   for (int64_t t = begin; t < end; t++) {

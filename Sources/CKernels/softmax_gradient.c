@@ -100,8 +100,7 @@ D3K_INLINE void run_rows(const job *j, int64_t begin, int64_t end, int32_t is_lo
   }
 }
 
-D3K_CLONES
-static void softmax_rows(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(softmax_rows) {
   const job *j = context;
   if (j->is_log) {
     run_rows(j, begin, end, 1, j->accumulates);
@@ -120,8 +119,7 @@ D3K_INLINE void run_wide(const job *j, int64_t begin, int64_t end, int32_t is_lo
   }
 }
 
-D3K_CLONES
-static void softmax_wide(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(softmax_wide) {
   const job *j = context;
   if (j->is_log) {
     run_wide(j, begin, end, 1);

@@ -9,8 +9,9 @@
   }                                     \
   break
 
-D3K_CLONES
-void d3k_line_unary(int32_t kind, float a, float b, const float *x, float *y, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_unary,
+           (int32_t kind, float a, float b, const float *x, float *y, int64_t count),
+           (kind, a, b, x, y, count)) {
   switch (kind) {
     case D3K_RELU:
       EACH(v < 0.f ? 0.f : v);
@@ -153,9 +154,10 @@ D3K_INLINE int32_t power_special(const float *x, float exponent, float *y, int64
   return 1;
 }
 
-D3K_CLONES
-void d3k_line_binary(int32_t kind, const float *x, const float *operand, int32_t is_scalar,
-                     float *y, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_binary,
+           (int32_t kind, const float *x, const float *operand, int32_t is_scalar, float *y,
+            int64_t count),
+           (kind, x, operand, is_scalar, y, count)) {
   switch (kind) {
     case D3K_ADD:
       EACH(v + o);
@@ -219,9 +221,10 @@ void d3k_line_binary(int32_t kind, const float *x, const float *operand, int32_t
 #undef EACH
 #undef EACH_CALL
 
-D3K_CLONES
-void d3k_line_affine(const float *x, const float *scale, const float *shift, int32_t is_scalar,
-                     float *y, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_affine,
+           (const float *x, const float *scale, const float *shift, int32_t is_scalar, float *y,
+            int64_t count),
+           (x, scale, shift, is_scalar, y, count)) {
   if (is_scalar) {
     const float s = *scale, t = *shift;
     D3K_VECTOR

@@ -37,9 +37,10 @@ D3K_INLINE float gelu_tanh_slope(float x) {
   }                                     \
   break
 
-D3K_CLONES
-void d3k_line_unary_gradient(int32_t kind, float a, float b, const float *x, const float *dy,
-                             float *dx, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_unary_gradient,
+           (int32_t kind, float a, float b, const float *x, const float *dy, float *dx,
+            int64_t count),
+           (kind, a, b, x, dy, dx, count)) {
   switch (kind) {
     case D3K_RELU:
       EACH(v > 0.f ? g : 0.f);
@@ -142,9 +143,10 @@ int32_t d3k_follows_from_result(const d3k_stage *stage) {
   }                                     \
   break
 
-D3K_CLONES
-void d3k_line_result_gradient(int32_t kind, float a, float b, const float *y, const float *dy,
-                              float *dx, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_result_gradient,
+           (int32_t kind, float a, float b, const float *y, const float *dy, float *dx,
+            int64_t count),
+           (kind, a, b, y, dy, dx, count)) {
   switch (kind) {
     case D3K_RELU:
       EACH(v > 0.f ? g : 0.f);
@@ -234,9 +236,10 @@ static float exponent_slope(float base, float x) {
   }                                           \
   break
 
-D3K_CLONES
-void d3k_line_binary_gradient(int32_t kind, const float *x, const float *operand,
-                              int32_t is_constant, const float *dy, float *dx, int64_t count) {
+D3K_CLONES(extern, void, d3k_line_binary_gradient,
+           (int32_t kind, const float *x, const float *operand, int32_t is_constant,
+            const float *dy, float *dx, int64_t count),
+           (kind, x, operand, is_constant, dy, dx, count)) {
   switch (kind) {
     case D3K_ADD:
     case D3K_SUB:

@@ -45,8 +45,7 @@ D3K_INLINE void compare(const block *b, int64_t classes, float *entropy, float *
   for (int64_t i = 0; i < 16; i++) same[i] = top[i] == b->top[i] ? 1.f : 0.f;
 }
 
-D3K_CLONES
-static void run_bands(void *context, int64_t begin, int64_t end) {
+D3K_CLONED_BODY(run_bands) {
   const views *j = context;
   const int64_t classes = j->classes;
   block b;

@@ -32,7 +32,11 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
   }
   var result = ExecutionOptions(
     threads: threads == 0 ? ExecutionOptions.processorCount : Int(threads))
-  if let name = unsafe getenv("DAS3_BACKEND").map({ unsafe String(cString: $0) }), !name.isEmpty {
+  let instructionSet = environmentVariable("DAS3_ISA")
+  guard instructionSet.map(ExecutionOptions.isInstructionSet) ?? true else {
+    throw .argument("DAS3_ISA is '\(instructionSet ?? "")'; expected avx512, avx2 or base")
+  }
+  if let name = environmentVariable("DAS3_BACKEND") {
     guard let backend = ExecutionOptions.Backend(rawValue: name) else {
       throw .argument("DAS3_BACKEND is '\(name)'; expected onednn or openblas")
     }
@@ -45,12 +49,22 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
   case 0: break
   case 1:
     guard ExecutionOptions.supportsBFloat16, result.backend == .oneDNN else {
-      throw .unsupported("bf16 needs oneDNN and a CPU that multiplies bfloat16")
+      throw .unsupported(
+        "bf16 needs oneDNN and a CPU that multiplies bfloat16"
+          + (instructionSet.map { "; DAS3_ISA is \($0)" } ?? ""))
     }
     result.usesBFloat16 = true
   default: throw .argument("precision is \(precision); expected a das3_precision")
   }
   return result
+}
+
+/// What a variable of the environment says; nil = it is not set, or empty.
+private func environmentVariable(_ name: String) -> String? {
+  guard let value = unsafe getenv(name).map({ unsafe String(cString: $0) }), !value.isEmpty else {
+    return nil
+  }
+  return value
 }
 
 /// A path to write to or read from.

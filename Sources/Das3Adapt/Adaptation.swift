@@ -113,6 +113,12 @@ package final class Adaptation {
       + (gauge?.byteCount ?? 0)
   }
 
+  /// Given what the network says of a frame before labels or masks are made of it, which it may
+  /// change: for tests that compare single steps with a reference.
+  package func revisePredictions(
+    _ body: @escaping (_ frame: Int, _ prediction: inout Prediction) -> Void
+  ) { bench.revise = body }
+
   /// One optimiser step, and before it whatever labels it needs; nothing after the last.
   ///
   /// - Parameters:
@@ -299,6 +305,19 @@ package final class Adaptation {
     Checkpoint(
       identity: identity, position: position, weights: weights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blend)
+  }
+
+  /// What another process would have left before a step of a stage, both counted from 0: for tests
+  /// that compare single steps with a reference.
+  package func checkpoint(
+    stage: Int, step: Int, weights: [Float], optimizer: [[Float]], memory: StageMemory?
+  ) -> Checkpoint {
+    var position = Position()
+    position.stage = stage
+    position.step = step
+    position.total = recipes[..<stage].reduce(step) { $0 + $1.stepCount }
+    return Checkpoint(
+      identity: identity, position: position, weights: weights, optimizer: optimizer, stage: memory)
   }
 
   /// What a checkpoint must agree in; of frames that are lost it says nothing.

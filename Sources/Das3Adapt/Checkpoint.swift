@@ -13,10 +13,10 @@ package struct Checkpoint: Sendable, Equatable {
 
   var identity: Identity
   var position: Adaptation.Position
-  var weights: [Float]
-  var optimizer: [[Float]]
+  package var weights: [Float]
+  package var optimizer: [[Float]]
   /// Of the stage it is in; nil before its first step.
-  var stage: StageMemory?
+  package var stage: StageMemory?
   /// What a blend of statistics has ended with; nil before it has.
   var blend: BlendRecord?
 

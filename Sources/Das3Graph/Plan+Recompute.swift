@@ -1,11 +1,19 @@
 /// Less memory for more time: activations that the backward pass needs are dropped after the forward
 /// pass and computed again (Chen et al., 2016), those that cost least first.
 extension Plan {
+  /// What grows with the time that the search takes.
+  package struct RecomputeSearch: Sendable, Equatable {
+    /// Steps of all plans that were tried.
+    package var stepCount = 0
+    /// Times that memory was laid out, which takes the longer the more buffers there are.
+    package var layoutCount = 0
+  }
+
   /// What recomputation may add to a step of a plan that has all the memory it asks for.
   private static let freeShare = 0.04
   /// Steps of plans that are tried before each doubling of what is dropped at a time: networks of
   /// a thousand steps are done before the first, and no network takes more than some seconds.
-  private static let patience = 1 << 19
+  package static let patience = 1 << 19
   /// Doublings after which nothing more is tried.
   private static let mostDoublings = 12
 
@@ -24,14 +32,17 @@ extension Plan {
     var kept: Set<Int> = []
     // Whether anything was dropped since what had to be kept was last tried.
     var isWorthRetrying = false
-    var triedSteps = 0
+    var search = RecomputeSearch()
     var best = self
     var current = self
     func layOut() {
+      search.layoutCount += 1
       current.assignMemory()
       if current.frameElementCount < best.frameElementCount { best = current }
     }
-    while best.frameElementCount > limit, triedSteps / Self.patience < Self.mostDoublings {
+    while best.frameElementCount > limit,
+      search.stepCount / Self.patience < Self.mostDoublings
+    {
       let peak = current.peak
       let candidates = original.droppable(at: peak.step, of: current).subtracting(dropped)
         .subtracting(kept)
@@ -46,9 +57,9 @@ extension Plan {
         continue
       }
       let choice = candidates.sorted { (costs[$0], $0) < (costs[$1], $1) }
-        .prefix(1 << (triedSteps / Self.patience))
+        .prefix(1 << (search.stepCount / Self.patience))
       let trial = original.dropping(dropped.union(choice))
-      triedSteps += trial.steps.count
+      search.stepCount += trial.steps.count
       // What moves the peak elsewhere without lowering it is worth keeping.
       if trial.peak.elementCount > peak.elementCount || trial.effort > mostEffort {
         kept.formUnion(choice)
@@ -61,6 +72,7 @@ extension Plan {
     }
     layOut()
     self = best
+    recomputeSearch = search
   }
 
   /// Where most elements are alive, and how many.

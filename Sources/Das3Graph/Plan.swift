@@ -136,6 +136,8 @@ package struct Plan: Sendable {
   /// Elements of each region; those of parameters and gradients are as long as the weight vector.
   package var frameElementCount = 0
   package var modelElementCount = 0
+  /// How hard it was to find what is computed again.
+  package var recomputeSearch = RecomputeSearch()
 
   package func isStatic(_ view: View) -> Bool {
     switch buffers[view.buffer].region {

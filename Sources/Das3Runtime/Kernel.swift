@@ -19,8 +19,13 @@ package struct ExecutionOptions: Sendable, Equatable {
     d3k_has_backend(Int32(D3K_BACKEND_ONEDNN.rawValue)) != 0 ? .oneDNN : .openBLAS
   }
 
-  /// Whether this CPU multiplies bfloat16.
+  /// Whether this CPU multiplies bfloat16, and DAS3_ISA lets it.
   package static var supportsBFloat16: Bool { d3k_has_bf16() != 0 }
+
+  /// Whether it is one of the names that DAS3_ISA may have.
+  package static func isInstructionSet(_ name: String) -> Bool {
+    unsafe d3k_isa_named(name) != 0
+  }
 
   package static var processorCount: Int { Int(d3k_processor_count()) }
 

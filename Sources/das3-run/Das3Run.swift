@@ -19,6 +19,10 @@ struct Das3Run: ParsableCommand {
 
       Results go to stdout, progress (only on a terminal) and messages to stderr.
       Exit codes: 0 good, 1 failed with a message, 2 wrong usage.
+
+      Variables of the environment, for tests and comparisons: DAS3_ISA=avx512,
+      avx2 or base is the most that the kernels use; DAS3_BACKEND=onednn or
+      openblas computes convolutions and matrix products.
       """,
     version: version,
     subcommands: [

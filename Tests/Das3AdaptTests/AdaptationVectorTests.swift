@@ -63,10 +63,11 @@ struct AdaptationVectorTests {
       size += pow(start.slice(parameter).distance(to: golden.floats), 2)
     }
     #expect(size > 0)
-    // PReLU inputs next to 0: the same steps in PyTorch end 2e-4 to 9e-4 of the way from these vectors
-    // in float32, and 2e-3 in float64 (Tests/Golden/spread.py).
+    // PReLU inputs next to 0 change sign: the same steps in PyTorch end 2e-4 to 9e-4 of the way from
+    // these vectors in float32, and 2e-3 in float64 (Tests/Golden/spread.py). Five times that is room
+    // for any order of additions, and a hundredth of what a wrong rate or momentum would do.
     #expect(
-      error.squareRoot() <= 2e-3 * size.squareRoot(),
+      error.squareRoot() <= 1e-2 * size.squareRoot(),
       "off by \(error.squareRoot()) of a way of \(size.squareRoot())")
   }
 

@@ -26,7 +26,7 @@ struct AdapterCancelTests {
     Thread.detachNewThread {
       if das3_adapter_cancel(adapter.handle) == DAS3_OK { done.signal() }
     }
-    #expect(done.wait(timeout: .now() + 60) == .success)
+    #expect(done.wait(timeout: .now() + 600) == .success)
   }
 
   @Test("from another thread, among labels and among steps")

@@ -1,4 +1,4 @@
-"""Two hundred steps of training in PyTorch, step by step, for the Swift tests.
+"""Two hundred steps of training in PyTorch in float64, step by step, for the Swift tests.
 
     python Tests/Golden/curve.py OUT
 
@@ -16,8 +16,10 @@ these arrays, written as unpack.py says:
 and golden.json: magic, version, seed, generator and its versions, the settings of the optimiser,
 and for each parameter its initializer's name, its file and `moved`, the norm of what it changed by.
 
-The rate is one at which training is well conditioned: float64 must give the same losses within
-0.1 %, or nothing is written. So 1 % is a fair demand on another implementation.
+The rate is one at which training is well conditioned, and no pixel's class is decided on the way:
+PyTorch's float32 must give the same losses within 0.2 % (0.04 % were seen) and the same weights
+within 0.5 % of their way, or nothing is written. So 1 % and 2 % are fair demands on any other
+implementation in float32, whatever its order of additions.
 """
 
 import copy
@@ -141,23 +143,29 @@ def main(out):
     start = initial()
     export(start, frames[0], out / "network.onnx")
 
-    network, double = copy.deepcopy(start), copy.deepcopy(start).double()
+    single, network = copy.deepcopy(start), copy.deepcopy(start).double()
     losses = train(network, frames, labels, order, RATE)
-    noise = np.abs(train(double, frames, labels, order, RATE) / losses - 1).max()
+    noise = np.abs(train(single, frames, labels, order, RATE) / losses - 1).max()
+    before, after = dict(start.named_parameters()), dict(single.named_parameters())
+    moved = {name: (tensor - before[name]).norm().item()
+             for name, tensor in network.named_parameters()}
+    drift = max((tensor - after[name]).norm().item() / moved[name]
+                for name, tensor in network.named_parameters())
     first, last = losses[0], losses[-12:].mean()
-    if noise > 1e-3 or first < 4 * last:
-        raise SystemExit(f"float64 differs by {noise:.1e}; loss from {first:.3f} to {last:.3f}")
+    said = (f"loss from {first:.3f} to {last:.3f}, of which float32 differs by {noise:.1e}, "
+            f"its weights by {drift:.1e} of their way")
+    if noise > 2e-3 or drift > 5e-3 or first < 4 * last:
+        raise SystemExit(said)
 
     for index in range(FRAMES):
         write(out / f"frame_{index:02}", frames[index].numpy())
         write(out / f"labels_{index:02}", labels[index])
     write(out / "order", order)
     write(out / "losses", losses.astype(np.float32))
-    before, rows = dict(start.named_parameters()), []
+    rows = []
     for index, (name, tensor) in enumerate(network.named_parameters()):
-        write(out / f"final_{index:03}", tensor.detach().numpy())
-        moved = (tensor - before[name]).norm().item()
-        rows.append({"name": name, "file": f"final_{index:03}", "moved": moved})
+        write(out / f"final_{index:03}", tensor.detach().float().numpy())
+        rows.append({"name": name, "file": f"final_{index:03}", "moved": moved[name]})
     golden = {
         "magic": "das3-golden", "version": 1, "seed": SEED,
         "generator": "Tests/Golden/curve.py", "versions": VERSIONS,
@@ -167,8 +175,7 @@ def main(out):
     }
     (out / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
     count = sum(tensor.numel() for tensor in network.parameters())
-    print(f"{count} parameters, loss from {first:.3f} to {last:.3f} in {STEPS} steps, "
-          f"float64 differs by {noise:.1e}")
+    print(f"{count} parameters, {STEPS} steps, {said}")
 
 
 if __name__ == "__main__":

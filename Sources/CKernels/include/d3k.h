@@ -32,6 +32,15 @@ void d3k_share_processors(void);
 /** Processors this process may run on. */
 int32_t d3k_processor_count(void);
 
+/* isa.c -------------------------------------------------------------------------------- */
+
+/** Which instructions the kernels of this library use; oneDNN and OpenBLAS have settings of their
+ *  own. Bits of results may differ between them. */
+typedef enum d3k_isa_level { D3K_ISA_BASE = 1, D3K_ISA_AVX2 = 2, D3K_ISA_AVX512 = 3 } d3k_isa_level;
+
+/** The level that the variable DAS3_ISA names: avx512, avx2 or base; 0 where it names nothing else. */
+int32_t d3k_isa_named(const char *name);
+
 /* chain.c: element-wise stages, applied in place ------------------------------------------ */
 
 typedef enum d3k_stage_kind {
@@ -167,7 +176,7 @@ typedef enum d3k_precision { D3K_F32 = 0, D3K_BF16 = 1 } d3k_precision;
 
 /** 1 where the backend was built in. */
 int32_t d3k_has_backend(int32_t backend);
-/** 1 where this CPU multiplies bfloat16 and oneDNN is built in. */
+/** 1 where this CPU multiplies bfloat16, DAS3_ISA lets it, and oneDNN is built in. */
 int32_t d3k_has_bf16(void);
 
 typedef struct d3k_conv d3k_conv;

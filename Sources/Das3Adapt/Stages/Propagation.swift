@@ -124,8 +124,10 @@ final class Propagation: Stage {
     let threshold = bench.settings.negativeThreshold
     try bench.load(i)
     bench.trainer.predict(into: &first, negativeThreshold: threshold)
+    bench.revise(i, &first)
     try bench.load(j)
     bench.trainer.predict(into: &second, negativeThreshold: threshold)
+    bench.revise(j, &second)
   }
 
   private func addCrossEntropy(_ shown: [UInt8], weight: Float, _ scale: Float)

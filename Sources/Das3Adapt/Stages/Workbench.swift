@@ -12,6 +12,9 @@ final class Workbench {
   var isCancelled: () -> Bool = { false }
   /// Told while labels are made: how many frames have theirs.
   var labelled: (Int) -> Void = { _ in }
+  /// Given what the network says of a frame before labels or masks are made of it, which it may
+  /// change: a test that compares single steps puts a reference's answer there.
+  var revise: (_ frame: Int, _ prediction: inout Prediction) -> Void = { _, _ in }
   private let augmentation: Augmentation?
   /// Probabilities of a mirrored frame.
   private let probabilities: Arena?
@@ -156,6 +159,7 @@ final class Workbench {
           }
         } else {
           try predict(frame, into: &prediction)
+          revise(frame, &prediction)
         }
         labelled(frame + 1)
       }

@@ -71,7 +71,7 @@ def test_python_goes_on_while_the_library_works(model):
     with das3.Segmenter(model, threads=1) as segmenter:
         frame = np.zeros((480, 640, 3), np.uint8)
         segmenter.run(frame)
-        ticks, stop = [], threading.Event()
+        ticks, seen, stop = [], 0, threading.Event()
 
         def tick():
             while not stop.is_set():
@@ -81,13 +81,19 @@ def test_python_goes_on_while_the_library_works(model):
         thread = threading.Thread(target=tick)
         thread.start()
         try:
-            begin = time.perf_counter()
-            segmenter.run(frame)
-            end = time.perf_counter()
+            # A busy machine may give the other thread no processor during a single frame.
+            for _ in range(100):
+                begin = time.perf_counter()
+                segmenter.run(frame)
+                end = time.perf_counter()
+                seen = max(seen, sum(begin < moment < end for moment in ticks))
+                ticks.clear()
+                if seen > 10:
+                    break
         finally:
             stop.set()
             thread.join()
-    assert sum(begin < moment < end for moment in ticks) > 10
+    assert seen > 10
 
 
 def test_one_segmenter_serves_one_thread(model):
@@ -236,5 +242,5 @@ def run_python(code):
     lines = code.strip("\n").splitlines()
     indent = len(lines[0]) - len(lines[0].lstrip())
     code = "\n".join(line[indent:] for line in lines)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -69,8 +69,12 @@ struct BlendTests {
     // Between blends a hundredth does not count; two do.
     Choice([1.0, 1.18, 1.2], [0.88, 0.905, 0.90], 2),
     Choice([1.0, 1.18, 1.23], [0.88, 0.92, 0.90], 1),
-    // The nearest that wins is compared with what is nearer still.
+    // Both blends are outvoted, one by the other.
     Choice([1.0, 1.05, 1.14], [0.93, 0.925, 0.90], 0),
+    // Much agreement is lost for that much information: frames of the sky alone.
+    Choice([1.17, 1.30, 1.49], [0.82, 0.807, 0.765], 0),
+    // What outvotes another one need not be the best of the rest.
+    Choice([1.35, 1.339, 1.49], [0.793, 0.794, 0.765], 0),
     Choice([0, 0, 0], [0, 0, 0], 0),
   ]
 

@@ -55,32 +55,37 @@ package struct BlendRecord: Sendable, Equatable {
 package enum BlendChoice {
   /// Views of two blends agree as well as each other within this.
   private static let agreementMargin = 0.01
-  /// A candidate whose information is so much larger need not agree as well.
-  private static let informationFactor = 1.1
+  /// Only information that is larger by such a part makes up for agreement that is less.
+  private static let leastGain = 0.1
+  /// It must also be larger by so many times the part of the agreement that is lost.
+  private static let gainPerLoss = 8.0
 
-  /// Takes the candidate with the largest M, unless one that is nearer to the source wins.
+  /// Takes the candidate with the largest M among those that no nearer one to the source outvotes.
   ///
-  /// The nearer one wins where the views of the farther one agree less (than those of the source: at
-  /// all), and its information is not a tenth larger. M alone runs to blends that are diverse and
+  /// A nearer one outvotes a farther one whose views agree less (than those of the source: at all)
+  /// without enough information to make up for it. M alone runs to blends that are diverse and
   /// wrong; agreement alone stays with networks that say the same few things everywhere.
   ///
   /// - Parameter candidates: at least one; the first is the source, the others follow outwards.
   /// - Returns: its index.
   package static func index(of candidates: [BlendRecord.Candidate]) -> Int {
     var best = 0
-    for index in candidates.indices where candidates[index].score > candidates[best].score {
-      best = index
-    }
-    for nearer in (0..<best).reversed() {
-      let (near, far) = (candidates[nearer], candidates[best])
-      let margin = nearer == 0 ? 0 : agreementMargin
-      if far.agreement < near.agreement - margin,
-        far.information <= informationFactor * near.information
-      {
-        best = nearer
+    for index in candidates.indices.dropFirst() {
+      let isOutvoted = (0..<index).contains { nearer in
+        outvotes(
+          candidates[nearer], candidates[index], margin: nearer == 0 ? 0 : agreementMargin)
       }
+      if !isOutvoted, candidates[index].score > candidates[best].score { best = index }
     }
     return best
+  }
+
+  private static func outvotes(
+    _ near: BlendRecord.Candidate, _ far: BlendRecord.Candidate, margin: Double
+  ) -> Bool {
+    guard far.agreement < near.agreement - margin else { return false }
+    let gain = max(leastGain, gainPerLoss * (1 - far.agreement / near.agreement))
+    return far.information <= (1 + gain) * near.information
   }
 
   /// The shares that are compared: quarters of the way up to a limit.

@@ -368,6 +368,13 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  *     (b) self-training    learns what it predicts with certainty, and what it certainly does not
  *     (c) propagation      learns from its easy frames, and from pairs of hard ones cut together
  *
+ * A blend of statistics (DAS3_METHOD_BLEND) takes a minute and trains nothing. One pass over the
+ * frames gathers mean and variance of every BatchNormalization's input, exactly over all frames and
+ * pixels; those of the model are then moved a part of the way there. How far is chosen without
+ * labels: every k-th frame is kept aside, and each candidate is asked what it says of those frames
+ * and of their mirror images. It should be certain of single pixels, diverse over all of them, and
+ * say the same of both views. Training can begin at a blend (das3_adapter_options.start).
+ *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
  *     das3_adapter_create(&adapter, model, NULL);
@@ -398,13 +405,13 @@ typedef enum das3_method {
   DAS3_METHOD_MAXSQUARE = 4, /* -1/2 sum of p^2; everything (Chen 2019)                         */
   DAS3_METHOD_SELFTRAIN = 5, /* positive labels of every class alone (Zou 2018)                 */
   DAS3_METHOD_SUPERVISED = 6, /* cross-entropy with the labels that come with the frames        */
-  DAS3_METHOD_BLEND = 7 /* statistics moved a part of the way to the target's; nothing trained  */
+  DAS3_METHOD_BLEND = 7 /* BatchNormalization statistics moved a part of the way, see above     */
 } das3_method;
 
 /** Where a method that trains begins. */
 typedef enum das3_start {
-  DAS3_START_SOURCE = 0, /* at the model                                                   */
-  DAS3_START_BLEND = 1   /* at what DAS3_METHOD_BLEND makes of it                            */
+  DAS3_START_SOURCE = 0, /* at the model itself                                             */
+  DAS3_START_BLEND = 1   /* at the blend that DAS3_METHOD_BLEND makes of it                  */
 } das3_start;
 
 typedef enum das3_batch_norm {
@@ -474,10 +481,11 @@ typedef struct das3_adapter_options {
   double negative_threshold; /* probability below which a class is certainly not the pixel's   */
   double easy_share;      /* of the frames, the most certain first                          */
 
-  int32_t start;          /* das3_start; BN and BLEND begin at the model                     */
+  int32_t start;          /* das3_start; with BN only the source, with BLEND no matter       */
   int32_t reserved;
-  double blend_limit;     /* a blend compares the quarters of the way up to here, 0 to 1. Beyond 0.5
-                             it helps networks that have collapsed, and can ruin others        */
+  double blend_limit;     /* a blend compares the quarters of the way up to this one, 0 to 1. More
+                             than 0.5 can help a network that has collapsed (night, noise), and can
+                             ruin one that has not                                           */
 } das3_adapter_options;    /* later fields go at the end; missing ones take the default      */
 
 /** One network on the line from the source's statistics to the target's, judged by frames that the
@@ -499,8 +507,8 @@ typedef enum das3_blend_reason {
 } das3_blend_reason;
 
 enum {
-  DAS3_BLEND_CAPACITY = 5
-}; /* candidates at most                                        */
+  DAS3_BLEND_CAPACITY = 5 /* candidates at most                                              */
+};
 
 /** What the last step did. A loss that is off is 0. */
 typedef struct das3_adapter_report {
@@ -593,7 +601,7 @@ typedef struct das3_teacher {
 } das3_teacher;
 
 /** What a das3_blend_reason means and what would help, in one sentence; "" for
- *  DAS3_BLEND_REASON_NONE and any other number. Never NULL.                               Since 0.2 */
+ *  DAS3_BLEND_REASON_NONE and any other number. Never NULL.                               Since 0.1 */
 DAS3_API const char *das3_blend_reason_text(int32_t reason);
 
 /** Follows das3_adapter_run; a result other than 0 pauses it. */

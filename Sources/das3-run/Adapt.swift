@@ -7,17 +7,18 @@ struct Adapt: ParsableCommand {
     abstract: "Adapt a model to frames without labels, and save it.",
     discussion: """
       Methods: das3 in its stages a (alignment), b (self-training), c (propagation);
-      blend, which trains nothing and takes a minute: statistics of BatchNormalization
-      move a part of the way to those of the frames, a part chosen without labels;
-      tent, bn, entropy, maxsquare and selftrain for comparison.
+      blend, which trains nothing and takes a minute; tent, bn, entropy, maxsquare
+      and selftrain for comparison.
 
-      Every method that trains begins at a blend; --start source begins at the
-      network as it is, as the paper does.
+      A blend moves the statistics of BatchNormalization a part of the way to those
+      of the frames. How far is chosen without labels. Every method that trains
+      begins at a blend; with --start source it begins at the network as it is, as
+      the paper does.
 
       With --val and --truth, mIoU is measured before, after, and at the end of
-      each stage, just as evaluate does it. --strip draws frame, before, after and
-      truth side by side into NAME_strip.png, and the blend that training began
-      with, for a few frames of --val or else of --input.
+      each stage, just as evaluate does it. --strip draws frame, source, blend,
+      adapted network and truth side by side into NAME_strip.png, for a few frames
+      of --val or else of --input.
 
       --teacher starts from what another network predicts (black box; stage a is
       left out). It is an ONNX file, or a directory of predictions called after the
@@ -33,9 +34,9 @@ struct Adapt: ParsableCommand {
 
       With --json: for each step a line {"event": "step", "stage", "step",
       "step_count", "total_step", …, losses, …} whose keys are the fields of
-      das3_adapter_report in das3.h but those of labels in the making and of the
-      blend; {"event": "blend", "share", "reason", "seconds", "candidates"} with M, IM,
-      F and V of each when it is made;
+      das3_adapter_report in das3.h but those of labels in the making and of blends;
+      {"event": "blend", "share", "reason", "seconds", "candidates"} when a blend has
+      been made, with M, IM, F and V of each candidate;
       {"event": "labels", …} when labels have been made; {"event": "evaluation",
       "step", "miou", "iou", …} in percent; {"event": "resumed", "step", "done"}
       where a checkpoint goes on; and last {"event": "summary", …}.

@@ -90,6 +90,25 @@ struct BlendTests {
     #expect(BlendChoice.index(of: candidates) == choice.taken)
   }
 
+  @Test("the probes of both halves must prefer a blend to the source")
+  func halves() {
+    func candidates(_ information: [Double]) -> [BlendRecord.Candidate] {
+      information.enumerated().map { index, value in
+        BlendRecord.Candidate(
+          share: Double(index) / 4, information: value, agreement: 0.9, divergence: 0)
+      }
+    }
+    let (near, middle, far) = ([1.2, 1.1, 1.0], [1.0, 1.2, 1.1], [1.0, 1.1, 1.2])
+    for (whole, first, second, taken) in [
+      (far, far, far, 2), (far, middle, far, 2), (far, far, near, 0), (middle, far, far, 1),
+      (far, [1.0, 1.1, 0.9], far, 1),
+    ] {
+      let halves = [candidates(first), candidates(second)]
+      #expect(BlendChoice.index(of: candidates(whole), halves: halves) == taken)
+    }
+    #expect(BlendChoice.index(of: candidates(far), halves: []) == 2)
+  }
+
   @Test("candidates are quarters up to the limit")
   func line() {
     #expect(BlendChoice.line(upTo: 0.5) == [0, 0.25, 0.5])

@@ -9,6 +9,12 @@ package struct BlendRecord: Sendable, Equatable {
     /// M = IM · F: diverse, certain, and the same from both sides.
     package var score: Double { information * agreement }
 
+    init(share: Double, _ signals: ViewSignals) {
+      self.init(
+        share: share, information: signals.information, agreement: signals.agreement,
+        divergence: signals.divergence)
+    }
+
     package init(share: Double, information: Double, agreement: Double, divergence: Double) {
       self.share = share
       self.information = information
@@ -66,16 +72,25 @@ package enum BlendChoice {
   /// without enough information to make up for it. M alone runs to blends that are diverse and
   /// wrong; agreement alone stays with networks that say the same few things everywhere.
   ///
-  /// - Parameter candidates: at least one; the first is the source, the others follow outwards.
+  /// The probes of each half of the frames must prefer it to the source, too: a stream may come from
+  /// two worlds, one of which the blend would ruin.
+  ///
+  /// - Parameters:
+  ///   - candidates: at least one; the first is the source, the others follow outwards.
+  ///   - halves: the same candidates, judged by the probes of a half each.
   /// - Returns: its index.
-  package static func index(of candidates: [BlendRecord.Candidate]) -> Int {
+  package static func index(
+    of candidates: [BlendRecord.Candidate], halves: [[BlendRecord.Candidate]] = []
+  ) -> Int {
     var best = 0
-    for index in candidates.indices.dropFirst() {
+    for index in candidates.indices.dropFirst()
+    where candidates[index].score > candidates[best].score {
       let isOutvoted = (0..<index).contains { nearer in
         outvotes(
           candidates[nearer], candidates[index], margin: nearer == 0 ? 0 : agreementMargin)
       }
-      if !isOutvoted, candidates[index].score > candidates[best].score { best = index }
+      let isWanted = halves.allSatisfy { self.index(of: [$0[0], $0[index]]) == 1 }
+      if !isOutvoted, isWanted { best = index }
     }
     return best
   }

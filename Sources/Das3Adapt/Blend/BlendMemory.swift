@@ -8,7 +8,8 @@ struct BlendMemory: Sendable, Equatable {
   /// Frames that the statistics are of.
   var pooledCount = 0
   var spread = ThumbnailSpread()
-  /// Sums over the probes that were asked so far, a candidate each.
+  /// Sums over the probes that were asked so far: of each candidate over those of the first half of
+  /// the frames, and over those of the second.
   var signals: [ViewSignals] = []
   var seconds = 0.0
 }

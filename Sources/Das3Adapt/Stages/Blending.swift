@@ -34,7 +34,8 @@ final class Blending: Stage {
   private enum Pending {
     case frame(Thumbnail, isProbe: Bool)
     case unseen
-    case signals(ViewSignals, candidate: Int)
+    /// `place` among the sums.
+    case signals(ViewSignals, place: Int)
   }
 
   private struct Predictor {
@@ -82,7 +83,8 @@ final class Blending: Stage {
       let (candidate, probe) = (step - frameCount).quotientAndRemainder(
         dividingBy: state.probes.count)
       let signals = try ask(candidate, state.probes[probe])
-      pending = .signals(signals, candidate: candidate)
+      let half = 2 * probe / state.probes.count
+      pending = .signals(signals, place: 2 * candidate + half)
     }
     state.seconds += (clock.now - began).inSeconds
     return StepLosses()
@@ -97,12 +99,11 @@ final class Blending: Stage {
       } else if let observer, let layers, observer.statistics.allSatisfy(\.isFinite) {
         pool.add(observer.weights, layers)
       }
-    case .signals(let signals, let candidate):
-      if candidate == state.signals.count {
-        state.signals.append(signals)
-      } else {
-        state.signals[candidate].add(signals)
+    case .signals(let signals, let place):
+      while state.signals.count <= place {
+        state.signals.append(ViewSignals(classCount: bench.classCount))
       }
+      state.signals[place].add(signals)
     case .unseen, nil: break
     }
     pending = nil
@@ -207,13 +208,25 @@ final class Blending: Stage {
   }
 
   private var choice: BlendRecord {
-    var record = BlendRecord(seconds: state.seconds)
-    record.candidates = zip(shares, state.signals).map { share, signals in
-      BlendRecord.Candidate(
-        share: share, information: signals.information, agreement: signals.agreement,
-        divergence: signals.divergence)
+    let shares = shares
+    func candidates(_ signals: (_ candidate: Int) -> ViewSignals) -> [BlendRecord.Candidate] {
+      shares.indices.map { BlendRecord.Candidate(share: shares[$0], signals($0)) }
     }
-    record.choice = BlendChoice.index(of: record.candidates)
+    func sums(_ candidate: Int, half: Int) -> ViewSignals {
+      let place = 2 * candidate + half
+      return state.signals.indices.contains(place)
+        ? state.signals[place] : ViewSignals(classCount: bench.classCount)
+    }
+    let halves = (0..<min(2, state.probes.count)).map { half in
+      candidates { sums($0, half: half) }
+    }
+    var record = BlendRecord(seconds: state.seconds)
+    record.candidates = candidates { candidate in
+      var whole = sums(candidate, half: 0)
+      whole.add(sums(candidate, half: 1))
+      return whole
+    }
+    record.choice = BlendChoice.index(of: record.candidates, halves: halves)
     return record
   }
 }
@@ -233,7 +246,6 @@ extension Blending {
       blend.signals.allSatisfy({ $0.masses.count == classCount })
     else { return false }
     guard step >= frameCount else { return blend.signals.isEmpty }
-    let (asked, probeCount) = (step - frameCount, blend.probes.count)
-    return probeCount > 0 && blend.signals.count == (asked + probeCount - 1) / probeCount
+    return !blend.probes.isEmpty && blend.signals.count <= 2 * BlendChoice.line(upTo: 1).count
   }
 }

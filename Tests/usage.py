@@ -115,6 +115,31 @@ def broken_streams(das3, check):
         check(f"exit code {code}: {name}", result.returncode == code, result.returncode)
 
 
+def odd_paths(das3, check):
+    """Short, bare, accented and doubled names are names; what is a directory is none."""
+    folder = das3.scratch / "odd"
+    (folder / "there").mkdir(parents=True)
+    (folder / "é").mkdir()
+    for name in ("x", "é/x", "ö", "./x2", "there//x", "there/../y", "there/\u0301", ".hidden", "a.b.c"):
+        words = das3.command(name, "--method", "bn", "--steps", "1", checkpoint=f"{name}.das3")
+        result = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=600)
+        good = result.returncode == 0 and (folder / name).is_file()
+        good = good and pathlib.Path(f"{folder / name}.das3").is_file()
+        check(f"--output {name!r}, --checkpoint", good, f"{result.returncode}, {result.stderr}")
+    for name in (".", "..", "/", "there", "there/", "é/", "nowhere/", "nowhere/x", ""):
+        words = das3.command(name, "--method", "bn", "--steps", "1")
+        result = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=600)
+        lines = result.stderr.splitlines()
+        good = result.returncode == 1 and len(lines) == 1 and not result.stdout
+        check(f"--output {name!r}: one line", good, f"{result.returncode}, {result.stderr}")
+    for name in ("i", "ï.png", "i.PNG", ".png", "there/i"):
+        (folder / name).write_bytes((das3.frames / "street0.png").read_bytes())
+        words = das3.command("seen", command="segment", input=name)
+        result = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=600)
+        good = result.returncode == 0 and list((folder / "seen" / "labels").glob("*.png"))
+        check(f"--input {name!r}", good, f"{result.returncode}, {result.stderr}")
+
+
 def diverging(das3, check):
     options = {"stages": "a", "steps": "a=3"}
     words = ("--set", "optimizer=sgd", "--set", "rate_a=1e30", "--set", "clip_norm=0")
@@ -130,6 +155,7 @@ def main(program, street):
         broken_streams(das3, check)
         environment(das3, check)
         refusals(das3, check)
+        odd_paths(das3, check)
         diverging(das3, check)
     return check.end()
 

@@ -163,11 +163,8 @@ package final class Adaptation {
     var step = Optimizer.Report.nothing
     if recipe.kind != .blending {
       trainer.optimizer.pace = next.pace
-      step = trainer.step()
-      if step.isSkipped || !trainer.statistics.allSatisfy(\.isFinite) {
-        step.isSkipped = true
-        trainer.statistics = statistics
-      }
+      step = trainer.step(moves: trainer.statistics.allSatisfy(\.isFinite))
+      if step.isSkipped { trainer.statistics = statistics }
     }
     stage.follow(position.step)
     position = next

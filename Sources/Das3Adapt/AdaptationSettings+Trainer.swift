@@ -8,10 +8,12 @@ extension AdaptationSettings {
   ///   - model: where the weights start.
   ///   - held: bytes that frames and teacher take.
   /// - Returns: a trainer at its first step.
-  /// - Throws: `.memory` where the rest does not suffice.
+  /// - Throws: `.memory` where the rest does not suffice, `.unsupported` where a method of
+  ///   BatchNormalization meets a network without.
   package func trainer(of model: SegmentationModel, beside held: Int = 0) throws(Das3Error)
     -> Trainer
   {
+    if method == .tent, model.batchNormParameters.isEmpty { throw lacksNormalisation }
     var options = Trainer.Options(
       execution: execution,
       selection: trains ? selection(of: model, rate: 0) : nil)
@@ -23,8 +25,16 @@ extension AdaptationSettings {
     options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     let trainer = try Trainer(
       model, height: height, width: width, losses: Losses(), options: options)
+    if effectiveBatchNorm == .statistics, trainer.statisticsLayers.isEmpty {
+      throw lacksNormalisation
+    }
     try checkBlend(beside: trainer, held)
     return trainer
+  }
+
+  /// There is nothing that the method could move.
+  private var lacksNormalisation: Das3Error {
+    .unsupported("method \(method.name): \(BlendRecord.Reason.noStatistics.sentence)")
   }
 
   /// Refuses a memory limit that has no room for the blend with which the run begins.

@@ -152,15 +152,16 @@ package struct Optimizer: Sendable, Equatable {
   ///   - groups: as checked by `check`.
   ///   - vectors: weights, gradient and memory.
   ///   - threads: of the one pool.
+  ///   - moves: false measures the gradient alone.
   /// - Returns: what was done; a gradient that is not finite changes nothing.
-  package func step(_ step: Int, _ groups: [ParameterGroup], _ vectors: Vectors, threads: Int)
-    -> Report
-  {
+  package func step(
+    _ step: Int, _ groups: [ParameterGroup], _ vectors: Vectors, threads: Int, moves: Bool = true
+  ) -> Report {
     let threads = Int32(threads)
     let factor = schedule.factor(at: step) * pace
     let rates = groups.map { Float(Double($0.rate) * factor) }
     let norm = unsafe norm(of: vectors.gradient, groups, threads)
-    guard norm.isFinite else { return Report(gradientNorm: norm, isSkipped: true, rates: rates) }
+    guard norm.isFinite, moves else { return Report(gradientNorm: norm, isSkipped: true, rates: rates) }
     var scale: Float = 1
     if rule == .relative {
       let whole = unsafe self.norm(of: UnsafePointer(vectors.weights), groups, threads)

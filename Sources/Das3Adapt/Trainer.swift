@@ -291,13 +291,16 @@ package final class Trainer {
   /// Moves the weights by the gradient gathered since the last step, which starts again at 0.
   ///
   /// A gradient that is not finite moves nothing and is reported.
-  package func step() -> Optimizer.Report {
+  ///
+  /// - Parameter moves: false reports the gradient and moves nothing.
+  /// - Returns: what was done.
+  package func step(moves: Bool = true) -> Optimizer.Report {
     let report = unsafe optimizer.step(
       stepCount, groups,
       Optimizer.Vectors(
         weights: executor.weightsPointer, gradient: executor.gradientsPointer,
         velocity: velocity.pointer(at: 0), squares: squares?.pointer(at: 0)),
-      threads: executor.options.threads)
+      threads: executor.options.threads, moves: moves)
     stepCount += 1
     executor.clearGradients()
     executor.weightsChanged()

@@ -8,7 +8,8 @@ package struct Deadline: Sendable {
   /// Starts now; 0 = never ends.
   package init(milliseconds: UInt64) {
     limitMilliseconds = milliseconds
-    end = milliseconds == 0 ? .max : Self.now.addingReportingOverflow(milliseconds).partialValue
+    let (end, isNever) = Self.now.addingReportingOverflow(milliseconds)
+    self.end = milliseconds == 0 || isNever ? .max : end
   }
 
   /// Throws once the moment has passed.

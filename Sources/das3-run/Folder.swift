@@ -17,8 +17,8 @@ enum Folder {
       throw Failure("cannot read the directory \(path)", because: error)
     }
     return names.filter { name in
-      !name.hasPrefix(".") && endings.contains((name as NSString).pathExtension.lowercased())
-        && !exists((path as NSString).appendingPathComponent(name))
+      !name.hasPrefix(".") && endings.contains(Path.ending(of: name).lowercased())
+        && !exists(Path.join(path, name))
     }.sorted()
   }
 
@@ -33,31 +33,25 @@ enum Folder {
 
   /// Throws where a file could not be written, or is something other than a file.
   static func checkCanReplace(_ path: String) throws(Failure) {
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = Path.parent(of: path)
     let manager = FileManager.default
     if manager.fileExists(atPath: path) {
       let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       let type = try? manager.attributesOfItem(atPath: target)[.type] as? FileAttributeType
       guard type == .typeRegular else { throw Failure("cannot write \(path): it is no file") }
     }
-    try checkIsWritable(folder.isEmpty ? "." : folder, "cannot write \(path)")
+    try checkIsWritable(folder, "cannot write \(path)")
   }
 
   /// Throws where a directory takes no new files; `subject` says what they are wanted for.
   static func checkIsWritable(_ path: String, _ subject: String) throws(Failure) {
     guard exists(path) else { throw Failure("\(subject): no directory \(path)") }
     // Permissions do not tell all: a file is tried out.
-    let trial = (path as NSString).appendingPathComponent(
-      ".das3-\(ProcessInfo.processInfo.processIdentifier)")
+    let trial = Path.join(path, ".das3-\(ProcessInfo.processInfo.processIdentifier)")
     guard FileManager.default.createFile(atPath: trial, contents: nil) else {
       throw Failure("\(subject): the directory \(path) is not writable")
     }
     try? FileManager.default.removeItem(atPath: trial)
-  }
-
-  /// The name without its ending: "0001.left.png" → "0001.left".
-  static func stem(of name: String) -> String {
-    (name as NSString).deletingPathExtension
   }
 
   /// Whether both paths lead to the same place, also through links.

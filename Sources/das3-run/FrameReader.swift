@@ -58,7 +58,7 @@ final class FrameReader {
   }
 
   /// The file's name without directory and ending.
-  var stem: String { Folder.stem(of: (path as NSString).lastPathComponent) }
+  var stem: String { Path.stem(of: Path.name(of: path)) }
 
   /// Parts of a video that could not be decoded so far.
   var damagedPartCount: Int { decoder?.damagedPartCount ?? 0 }
@@ -80,19 +80,19 @@ final class FrameReader {
     switch kind {
     case .image:
       guard place == 0 else { return false }
-      frame.name = (path as NSString).lastPathComponent
+      frame.name = Path.name(of: path)
       decoder = try PictureDecoder(path: path, threadCount: threadCount)
     case .directory:
       guard place < fileNames.count else { return false }
       frame.name = fileNames[place]
-      let file = (path as NSString).appendingPathComponent(frame.name)
+      let file = Path.join(path, frame.name)
       decoder = try PictureDecoder(path: file, threadCount: threadCount)
     case .video:
       guard try skip(to: place) else { return false }
       let digits = String(place)
       frame.name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
-    frame.stem = kind == .video ? frame.name : Folder.stem(of: frame.name)
+    frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)
     let converted: Void? = try decoder?.withNextPicture { picture throws(Failure) in
       do throws(Failure) {
         try converter.convert(picture, into: &frame)
@@ -121,7 +121,7 @@ final class FrameReader {
 extension FrameReader {
   /// Throws where two files of a directory would give results of the same name.
   func checkStemsDiffer() throws(Failure) {
-    let groups = Dictionary(grouping: fileNames, by: Folder.stem(of:))
+    let groups = Dictionary(grouping: fileNames, by: Path.stem(of:))
     guard let clash = groups.values.filter({ $0.count > 1 }).min(by: { $0[0] < $1[0] }) else {
       return
     }

@@ -17,7 +17,7 @@ final class GrayReader {
     self.directory = directory
     self.contents = contents
     let names = try Folder.files(in: directory, endings: ["png"])
-    fileNames = Dictionary(names.map { (Folder.stem(of: $0), $0) }) { first, _ in first }
+    fileNames = Dictionary(names.map { (Path.stem(of: $0), $0) }) { first, _ in first }
   }
 
   /// Throws where a frame has no file.
@@ -30,7 +30,7 @@ final class GrayReader {
   /// Reads the file of a frame into `values`, height × width bytes.
   func read(for stem: String, size: PixelSize) throws(Failure) {
     try check(for: stem)
-    let path = (directory as NSString).appendingPathComponent(fileNames[stem] ?? "")
+    let path = Path.join(directory, fileNames[stem] ?? "")
     try checkHeader(path)
     let decoder = try PictureDecoder(path: path, threadCount: 1)
     let found = try decoder.withNextPicture { picture throws(Failure) in

@@ -35,7 +35,7 @@ final class ResultWriter {
       folders.append(Self.path(directory, Self.overlayName))
     }
     let inputFolder =
-      reader.kind == .directory ? reader.path : (reader.path as NSString).deletingLastPathComponent
+      reader.kind == .directory ? reader.path : Path.parent(of: reader.path)
     let places = reader.kind == .directory ? folders + [directory] : folders
     for place in places where Folder.isSame(place, inputFolder.isEmpty ? "." : inputFolder) {
       throw Failure("\(place) is where the input is read from; choose another --output")
@@ -91,6 +91,6 @@ final class ResultWriter {
   }
 
   private static func path(_ folder: String, _ name: String) -> String {
-    (folder as NSString).appendingPathComponent(name)
+    Path.join(folder, name)
   }
 }

@@ -25,8 +25,7 @@ final class StoredPredictions {
   init(directory: String, stems: [String]) throws(Failure) {
     self.directory = directory
     self.stems = stems
-    let folder = directory as NSString
-    let labelFolder = folder.appendingPathComponent(SavedOutput.labels.rawValue)
+    let labelFolder = Path.join(directory, SavedOutput.labels.rawValue)
     guard Folder.exists(labelFolder) else {
       (labels, confidence) = (nil, nil)
       for stem in stems where !FileManager.default.fileExists(atPath: path(of: stem)) {
@@ -38,7 +37,7 @@ final class StoredPredictions {
     }
     let labels = try GrayReader(directory: labelFolder, contents: "predicted labels")
     let confidence = try GrayReader(
-      directory: folder.appendingPathComponent(SavedOutput.confidence.rawValue),
+      directory: Path.join(directory, SavedOutput.confidence.rawValue),
       contents: "confidence")
     for stem in stems {
       try labels.check(for: stem)
@@ -107,6 +106,6 @@ final class StoredPredictions {
   }
 
   private func path(of stem: String) -> String {
-    (directory as NSString).appendingPathComponent(stem + ".npy")
+    Path.join(directory, stem + ".npy")
   }
 }

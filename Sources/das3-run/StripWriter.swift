@@ -33,7 +33,7 @@ struct StripWriter {
         panels.append(PictureStrip.Panel(caption: "truth", picture: .labels(truth)))
       }
       strip.draw(panels, size: frame.size, into: &canvas)
-      let path = (directory as NSString).appendingPathComponent(frame.stem + "_strip.png")
+      let path = Path.join(directory, frame.stem + "_strip.png")
       try writer.write(canvas.pixels, size: canvas.size, to: path)
     }
   }

@@ -151,6 +151,11 @@ struct BlendTests {
     }
     #expect(run(trained).blend_reason == report.blend_reason)
     #expect(trained.snapshot.bits != model.bits)
+    for (method, name) in [(DAS3_METHOD_BN, "bn"), (DAS3_METHOD_TENT, "tent")] {
+      let refused = TestAdapter(of: model) { $0.method = Int32(method.rawValue) }
+      #expect(refused.status == DAS3_E_UNSUPPORTED && refused.handle == nil)
+      #expect(refused.message.hasPrefix("method \(name): ") && refused.message.contains(text))
+    }
   }
 
   @Test("one value a channel has no statistics: such a layer keeps those of the source")

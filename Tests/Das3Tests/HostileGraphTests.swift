@@ -50,5 +50,9 @@ struct HostileGraphTests {
     var options = TestModel.options()
     options.max_milliseconds = 1
     #expect(TestModel(writer.serialized(), options: options).status == DAS3_E_LIMIT)
+    // As long as can be said is for ever.
+    options.max_milliseconds = .max
+    let bytes = SampleModels.convolutional().serialized()
+    #expect(TestModel(bytes, options: options).status == DAS3_OK, "\(lastError())")
   }
 }

@@ -84,7 +84,7 @@ struct Demo: ParsableCommand {
   private func write(to directory: String) throws(Failure) {
     let (look, count) = (look ?? .day, count ?? 8)
     let seed = seed ?? DemoAdaptation.validationSeeds.lowerBound
-    let places = ["frames", "truth"].map { (directory as NSString).appendingPathComponent($0) }
+    let places = ["frames", "truth"].map { Path.join(directory, $0) }
     for place in places { try Folder.create(place) }
     let (colours, labels) = (ImageWriter(format: .rgb), ImageWriter(format: .gray))
     var progress = ProgressBar(title: "draw", count: count)

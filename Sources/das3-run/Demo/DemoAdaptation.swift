@@ -38,7 +38,7 @@ struct DemoAdaptation {
       stageStart = .now
     }
     let adapted = try adapter.snapshot()
-    let path = (directory as NSString).appendingPathComponent("adapted.onnx")
+    let path = Path.join(directory, "adapted.onnx")
     try adapted.save(to: path)
     try DemoPicture(labeller: labeller, day: day, dusk: dusk).write(
       before: model, after: adapted, to: directory)

@@ -26,7 +26,7 @@ struct DemoPicture {
     var canvas = Frame()
     PictureStrip(classes: labeller.classes).draw(
       panels, size: StreetWorld.size, columnCount: Self.columnCount, into: &canvas)
-    let path = (directory as NSString).appendingPathComponent("demo.png")
+    let path = Path.join(directory, "demo.png")
     try ImageWriter(format: .rgb).write(canvas.pixels, size: canvas.size, to: path)
   }
 }

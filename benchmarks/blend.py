@@ -100,29 +100,36 @@ def row(*cells) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
+def done(runs: list[Run]) -> list[Run]:
+    """Those that have come to their end."""
+    return [run for run in runs if not run.reason]
+
+
 def summary(gains: list[float]) -> str:
     return f"Mean gain of the blend {statistics.fmean(gains):+.2f}, worst {min(gains):+.2f}."
 
 
-def clear_table(runs: dict[Pair, list[Run]]) -> list[str]:
+def clear_table(alone: dict[Pair, Run], runs: dict[Pair, list[Run]]) -> list[str]:
     """Source, blend, and the stages of DAS3 from there."""
     lines = [row("network → place", "source", "share", "blend", "gain", "(a)", "(b)", "(c)",
                  "gain"), "|---" * 9 + "|"]
     gains = []
-    for pair, own in runs.items():
-        gains.append(after(own[0], "blend") - after(own[0], "source"))
-        last = statistics.fmean(after(run, "c") - after(run, "source") for run in own)
-        lines.append(row(pair, mean(own[:1], "source"), blend_of(own[0])["share"],
-                         mean(own[:1], "blend"), f"{gains[-1]:+.2f}",
-                         *(mean(own, stage) for stage in "abc"), f"{last:+.2f}"))
+    for pair, run in alone.items():
+        gains.append(run.curve()[-1][1] - run.miou("start"))
+        own = done(runs[pair])
+        stages = [mean(own, stage) for stage in "abc"] if own else ["–"] * 3
+        last = statistics.fmean(after(each, "c") - after(each, "source") for each in own) if own else 0
+        lines.append(row(pair, mean([run], "source"), blend_of(run)["share"],
+                         f"{run.curve()[-1][1]:.2f}", f"{gains[-1]:+.2f}", *stages,
+                         f"{last:+.2f}" if own else "–"))
     return [*lines, "", summary(gains)]
 
 
-def signal_table(runs: dict[Pair, list[Run]]) -> list[str]:
+def signal_table(alone: dict[Pair, Run]) -> list[str]:
     """What the choice saw."""
     lines = [row("network → place", "share", "M", "IM", "F", "V", "taken"), "|---" * 7 + "|"]
-    for pair, own in runs.items():
-        blend = blend_of(own[0])
+    for pair, run in alone.items():
+        blend = blend_of(run)
         for found in blend["candidates"]:
             lines.append(row(
                 pair if found["share"] == 0 else "", found["share"], f"{found['M']:.3f}",
@@ -140,6 +147,9 @@ def weather_table(runs: dict[tuple[Pair, str], Run]) -> list[str]:
         cells = []
         for kind in WEATHER:
             run = runs[pair, kind]
+            if run.reason:
+                cells.append("–")
+                continue
             gains.append(run.curve()[-1][1] - run.miou("start"))
             share = blend_of(run)["share"]
             cells.append(f"{run.miou('start'):.2f}, {gains[-1]:+.2f} ({share})")
@@ -152,50 +162,50 @@ def stream_table(runs: dict[tuple[Pair, str], Run]) -> list[str]:
     lines = [row("network → place", "stream", "share", "gain", "why the source stays"),
              "|---" * 5 + "|"]
     for (pair, kind), run in runs.items():
+        if run.reason:
+            continue
         blend = blend_of(run)
         gain = run.curve()[-1][1] - run.miou("start")
-        reason = (blend["reason"] or "").partition(",")[0]
+        reason = (blend["reason"] or "").partition(",")[0].partition(";")[0]
         lines.append(row(pair, kind, blend["share"], f"{gain:+.2f}", reason))
     return lines
 
 
-def time_table(options, runs: dict[Pair, list[Run]]) -> list[str]:
+def time_table(options, alone: dict[Pair, Run]) -> list[str]:
     """Seconds of the blend against those of labelling the same frames once."""
     lines = [row("network → place", "frames", "blend, s", "segment, s", "ratio"), "|---" * 5 + "|"]
-    for pair, own in runs.items():
-        frames = own[0].events[-1]["frames"]
+    for pair, run in alone.items():
+        frames = run.events[-1]["frames"]
         words = [options.program, "bench", "--model", f"{options.shared}/{pair.model}.onnx",
                  "--size", pair.size, "--threads", "1", "--iterations", "40", "--json"]
         printed = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=True)
         segment = json.loads(printed.stdout)["median_ms"] * frames / 1000
-        adapt = [*command(options, pair), "--method", "blend", "--output", os.devnull]
-        measured = adapt.index("--val")
-        adapt = [*adapt[:measured], "--method", "blend", "--output",
-                 str(options.cache / "timed.onnx")]
-        adapt[adapt.index("--threads") + 1] = "1"
-        printed = subprocess.run(adapt, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        words = command(options, pair)
+        words = [*words[:words.index("--threads")], "--threads", "1", "--method", "blend",
+                 "--output", str(options.cache / "timed.onnx")]
+        printed = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=True)
         seconds = json.loads(printed.stdout.splitlines()[-1])["blend"]["seconds"]
         lines.append(row(pair, frames, f"{seconds:.1f}", f"{segment:.1f}",
                          f"{seconds / segment:.2f}"))
     return lines
 
 
-def page(options, clear, weather, streams, runs: list[Run]) -> str:
+def page(options, alone, clear, weather, streams, runs: list[Run]) -> str:
     parts = [f"""# A blend of statistics
 
 Mean and variance of every BatchNormalization are moved a part of the way from the source's to
 those of the frames: `das3-run adapt --method blend`, and what every method that trains begins
 with unless it is told `--start source`. How far is chosen without labels; `Sources/Das3Adapt/Blend`
 says how, [blend-tried.md](blend-tried.md) what else was tried. mIoU in percent on labelled frames
-that were not adapted to.
+that were not adapted to; a dash stands for what was not run.
 
-{made_by(shlex.join(["blend.py", *sys.argv[1:]]), options, runs)}
+{made_by(shlex.join(["blend.py", *sys.argv[1:]]), options, done(runs))}
 
 ## Alone, and as the start of DAS3
 
 One set of defaults. The stages have the mean ± standard deviation over the seeds where there are
 several; the blend draws nothing.
-""", *clear_table(clear), "\n## What the choice saw\n", *signal_table(clear)]
+""", *clear_table(alone, clear), "\n## What the choice saw\n", *signal_table(alone)]
     if weather:
         parts += ["""
 ## In bad weather
@@ -213,36 +223,42 @@ frame again and again; *sky* alone, every other frame *covered*, the first half 
 ## Time
 
 The blend of all frames against one pass of `segment` over them; one thread, without decoding.
-""", *time_table(options, clear)]
+""", *time_table(options, alone)]
     return "\n".join(parts) + "\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the first table and the times alone")
+    parser.add_argument("--quick", action="store_true", help="the first tables and the times alone")
     add_options(parser, cache="blend", out="blend.md")
     options = parsed(parser)
+
+    def blended(pair: Pair, kind: str) -> Run:
+        words = [*command(options, pair, kind), "--method", "blend"]
+        return Run(options, f"{pair} {kind}", "blend", 0, words)
+
+    alone = {pair: blended(pair, "clear") for pair in PAIRS}
     clear = {pair: [Run(options, str(pair), "das3", seed, command(options, pair))
                     for seed in (options.seeds if pair in SEEDED else options.seeds[:1])]
              for pair in PAIRS}
     weather, streams = {}, {}
     if not options.quick:
-        for pair in PAIRS:
-            for kind in (*WEATHER, *ODD, *(NOTHING if pair in SEEDED else ())):
-                words = [*command(options, pair, kind), "--method", "blend"]
-                group = weather if kind in WEATHER else streams
-                group[pair, kind] = Run(options, f"{pair} {kind}", "blend", 0, words)
-    runs = [*sum(clear.values(), []), *weather.values(), *streams.values()]
+        weather = {(pair, kind): blended(pair, kind) for pair in PAIRS for kind in WEATHER}
+        streams = {(pair, kind): blended(pair, kind) for pair in PAIRS
+                   for kind in (*ODD, *(NOTHING if pair in SEEDED else ()))}
+    runs = [*alone.values(), *sum(clear.values(), []), *weather.values(), *streams.values()]
     try:
         run_all(options, runs)
     except KeyboardInterrupt:
         print("interrupted; the same line goes on", file=sys.stderr)
         return 130
-    if failed := [run for run in runs if run.reason]:
-        print("\n".join(f"{run}: {run.reason}" for run in failed), file=sys.stderr)
+    for run in runs:
+        if run.reason:
+            print(f"{run}: {run.reason}", file=sys.stderr)
+    if len(done(list(alone.values()))) < len(PAIRS):
         return 1
-    options.out.write_text(page(options, clear, weather, streams, runs))
-    return 0
+    options.out.write_text(page(options, alone, clear, weather, streams, runs))
+    return 0 if len(done(runs)) == len(runs) else 1
 
 
 if __name__ == "__main__":

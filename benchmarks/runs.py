@@ -26,6 +26,7 @@ class Run:
         self.command = [*command, "--seed", str(seed)]
         key = hashlib.sha256(json.dumps([self.command, options.program_hash]).encode()).hexdigest()
         self.path = options.cache / f"{pair}-{name}-{seed}-{key[:16]}.jsonl"
+        self.is_cached_only = options.cached
         self.reason = ""
 
     def __str__(self) -> str:
@@ -35,6 +36,8 @@ class Run:
         """Runs unless an earlier call did; a run that was interrupted leaves nothing behind."""
         if self.path.exists():
             return
+        if self.is_cached_only:
+            raise RuntimeError("not run yet")
         part = self.path.with_suffix(".part")
         with tempfile.TemporaryDirectory() as folder, part.open("w") as output:
             command = [*self.command, "--output", f"{folder}/adapted.onnx"]
@@ -118,6 +121,8 @@ def add_options(parser: argparse.ArgumentParser, cache: str, out: str):
                         help=f"Markdown; pictures go beside it (default: docs/{out})")
     parser.add_argument("--cache", type=Path, default=CHECKOUT / ".build" / cache,
                         help=f"what finished runs have printed (default: .build/{cache})")
+    parser.add_argument("--cached", action="store_true",
+                        help="run nothing: make the page of what finished runs have printed")
     parser.add_argument("--program", type=Path, default=CHECKOUT / "build" / "das3-run")
     parser.add_argument("--shared", type=Path, default=CHECKOUT.parent / "shared",
                         help="models, frames and labels (default: beside the checkout)")

@@ -33,6 +33,9 @@ enum Folder {
 
   /// Throws where a file could not be written, or is something other than a file.
   static func checkCanReplace(_ path: String) throws(Failure) {
+    guard let last = path.utf8.last, last != UInt8(ascii: "/") else {
+      throw Failure("cannot write '\(path)': it names no file")
+    }
     let folder = Path.parent(of: path)
     let manager = FileManager.default
     if manager.fileExists(atPath: path) {

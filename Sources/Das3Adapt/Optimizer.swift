@@ -161,7 +161,9 @@ package struct Optimizer: Sendable, Equatable {
     let factor = schedule.factor(at: step) * pace
     let rates = groups.map { Float(Double($0.rate) * factor) }
     let norm = unsafe norm(of: vectors.gradient, groups, threads)
-    guard norm.isFinite, moves else { return Report(gradientNorm: norm, isSkipped: true, rates: rates) }
+    guard norm.isFinite, moves else {
+      return Report(gradientNorm: norm, isSkipped: true, rates: rates)
+    }
     var scale: Float = 1
     if rule == .relative {
       let whole = unsafe self.norm(of: UnsafePointer(vectors.weights), groups, threads)

@@ -107,8 +107,8 @@ package final class Adaptation {
 
   /// Bytes in use: network, optimiser, frames, labels.
   package var byteCount: Int {
-    let isResting = stage is Blending
-    return (isResting ? trainer.restingByteCount : trainer.byteCount) + bench.byteCount
+    let trains = stage?.trains ?? true
+    return (trains ? trainer.byteCount : trainer.restingByteCount) + bench.byteCount
       + bench.frameByteCount + (stage?.byteCount ?? 0)
       + (gauge?.byteCount ?? 0)
   }
@@ -161,14 +161,14 @@ package final class Adaptation {
     let statistics = trainer.statistics
     let losses = try addGradient(recipe, stage, statistics)
     var step = Optimizer.Report.nothing
-    if recipe.kind != .blending {
+    if stage.trains {
       trainer.optimizer.pace = next.pace
       step = trainer.step(moves: trainer.statistics.allSatisfy(\.isFinite))
       if step.isSkipped { trainer.statistics = statistics }
     }
     stage.follow(position.step)
     position = next
-    blend = (stage as? Blending)?.record ?? blend
+    blend = stage.blend ?? blend
     var report = makeReport(recipe, stage)
     report.losses = losses
     report.isSkipped = step.isSkipped
@@ -236,7 +236,7 @@ package final class Adaptation {
     report.labelCount = bench.frames.count
     report.labelCoverage = stage.labelCoverage
     report.agreement = gauge == nil ? -1 : position.agreement
-    report.isBlending = recipe.kind == .blending
+    report.isBlending = !stage.trains
     report.blend = blend
     report.byteCount = byteCount
     return report
@@ -355,8 +355,12 @@ package final class Adaptation {
   private func isPossible(_ memory: StageMemory?, at position: Position) -> Bool {
     guard let memory, position.stage < recipes.count else { return true }
     guard recipes[position.stage].kind == .blending else { return memory.blend == nil }
-    return Blending.accepts(
-      memory, step: position.step, frameCount: frameCount, classCount: bench.classCount)
+    guard let blend = memory.blend, memory.anchor.count == memory.teacher.count else {
+      return false
+    }
+    return blend.isPossible(
+      before: position.step, frameCount: frameCount, classCount: bench.classCount,
+      limit: settings.blendLimit)
   }
 
   /// Whether steps of this run lead there.

@@ -13,7 +13,9 @@ extension AdaptationSettings {
   package func trainer(of model: SegmentationModel, beside held: Int = 0) throws(Das3Error)
     -> Trainer
   {
-    if method == .tent, model.batchNormParameters.isEmpty { throw lacksNormalisation }
+    if method == .tent, trained == nil, model.batchNormParameters.isEmpty {
+      throw lacksNormalisation
+    }
     var options = Trainer.Options(
       execution: execution,
       selection: trains ? selection(of: model, rate: 0) : nil)

@@ -366,12 +366,10 @@ extension Trainer {
   ///
   /// - Parameter mirrored: what `predict(probabilities:)` made of the mirror image.
   /// - Returns: sums over the frame's pixels.
-  /// - Throws: `.memory` where there is none for scratch.
-  package func compareViews(mirrored: Arena) throws(Das3Error) -> ViewSignals {
+  package func compareViews(mirrored: Arena) -> ViewSignals {
     let scores = runAlone()
     let (pixelCount, classCount) = (Int64(scores.shape[2] * scores.shape[3]), scores.shape[1])
-    let scratch = try Arena(
-      elementCount: d3k_compare_views_scratch_bytes(pixelCount, Int64(classCount)) / 4)
+    // The losses take more of it: a sum more a band.
     var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classCount))
     unsafe d3k_compare_views(
       Int32(executor.options.threads), executor.output(0),

@@ -43,21 +43,8 @@ struct AlignmentRunTests {
   init() throws {
     record = try JSONDecoder().decode(
       Record.self, from: Data(contentsOf: GoldenFile.url("steps/steps.json")))
-    let path = SharedData.url("models/espnet_q8.onnx").path
-    let onnx = try OnnxImport.load(
-      path: path, allowsExternalData: false, limits: OnnxImport.Limits())
-    model = try SegmentationModel(
-      onnx, metadata: Metadata([try OnnxImport.sidecar(ofModel: path)].compactMap { $0 }))
-    frames = FrameSet(
-      try (0..<4).map { index in
-        try GoldenFile("steps/frame\(index).rgb").bytes.withUnsafeBytes { bytes in
-          StoredFrame(
-            try Frame(
-              data: try #require(bytes.baseAddress), height: 360, width: 480, strideBytes: 0,
-              format: 1),
-            channelCount: 3)
-        }
-      })
+    model = try GoldenSteps.network("models/espnet_q8.onnx")
+    frames = try GoldenSteps.frames { "steps/frame\($0).rgb" }
   }
 
   /// The reference's settings: nothing drawn, no mirror images, plain SGD.

@@ -109,6 +109,32 @@ struct BlendTests {
     #expect(BlendChoice.index(of: candidates(far), halves: []) == 2)
   }
 
+  @Test("what no run can have left is told from what one can")
+  func memory() {
+    func isPossible(_ memory: BlendMemory, before step: Int) -> Bool {
+      memory.isPossible(before: step, frameCount: 34, classCount: 3, limit: 0.5)
+    }
+    var memory = BlendMemory()
+    #expect(isPossible(memory, before: 0) && isPossible(memory, before: 33))
+    // Nobody could be asked.
+    #expect(!isPossible(memory, before: 34))
+    memory.probes = (0..<17).map { 2 * $0 }
+    memory.signals = [ViewSignals](repeating: ViewSignals(classCount: 3), count: 6)
+    #expect(isPossible(memory, before: 34 + 3 * 17 - 1))
+    #expect(!isPossible(memory, before: 34 + 3 * 17) && !isPossible(memory, before: 33))
+    var other = memory
+    other.signals.append(ViewSignals(classCount: 3))
+    #expect(!isPossible(other, before: 40))
+    other.signals = [ViewSignals(classCount: 4)]
+    #expect(!isPossible(other, before: 40))
+    // Few probes have asked fewer candidates.
+    other = BlendMemory()
+    other.probes = [5]
+    #expect(isPossible(other, before: 35) && !isPossible(other, before: 36))
+    other.probes = [34]
+    #expect(!isPossible(other, before: 34))
+  }
+
   @Test("candidates are quarters up to the limit")
   func line() {
     #expect(BlendChoice.line(upTo: 0.5) == [0, 0.25, 0.5])

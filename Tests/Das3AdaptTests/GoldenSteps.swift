@@ -46,14 +46,24 @@ struct GoldenSteps {
   init() throws {
     record = try JSONDecoder().decode(
       Record.self, from: Data(contentsOf: GoldenFile.url("single/steps.json")))
-    let path = SharedData.url(record.model).path
+    model = try Self.network(record.model)
+    frames = try Self.frames { "single/frame\($0)" }
+  }
+
+  /// A shared network with the file beside it.
+  static func network(_ name: String) throws -> SegmentationModel {
+    let path = SharedData.url(name).path
     let onnx = try OnnxImport.load(
       path: path, allowsExternalData: false, limits: OnnxImport.Limits())
-    model = try SegmentationModel(
+    return try SegmentationModel(
       onnx, metadata: Metadata([try OnnxImport.sidecar(ofModel: path)].compactMap { $0 }))
-    frames = FrameSet(
+  }
+
+  /// Four frames of 480×360, RGB, by the names of their files.
+  static func frames(_ name: (Int) -> String) throws -> FrameSet {
+    FrameSet(
       try (0..<4).map { index in
-        try GoldenFile("single/frame\(index)").bytes.withUnsafeBytes { bytes in
+        try GoldenFile(name(index)).bytes.withUnsafeBytes { bytes in
           StoredFrame(
             try Frame(
               data: try #require(bytes.baseAddress), height: 360, width: 480, strideBytes: 0,

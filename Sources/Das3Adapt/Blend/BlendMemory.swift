@@ -2,16 +2,38 @@ import Das3Graph
 
 /// How far a blend of statistics is, beside the statistics themselves: what another process needs to
 /// go on with it.
-struct BlendMemory: Sendable, Equatable {
+package struct BlendMemory: Sendable, Equatable {
   /// Frames by which the candidates are compared.
-  var probes: [Int] = []
+  package var probes: [Int] = []
   /// Frames that the statistics are of.
   var pooledCount = 0
   var spread = ThumbnailSpread()
   /// Sums over the probes that were asked so far: of each candidate over those of the first half of
   /// the frames, and over those of the second.
-  var signals: [ViewSignals] = []
+  package var signals: [ViewSignals] = []
   var seconds = 0.0
+
+  package init() {}
+
+  /// Whether a run can have left this before a step, counted from 0 within the blend.
+  ///
+  /// - Parameters:
+  ///   - step: that comes next.
+  ///   - frameCount: of the target.
+  ///   - classCount: of the network.
+  ///   - limit: how far the statistics may be moved, 0…1.
+  /// - Returns: false for what only a file that was made to deceive can hold.
+  package func isPossible(before step: Int, frameCount: Int, classCount: Int, limit: Double)
+    -> Bool
+  {
+    guard probes.allSatisfy({ (0..<frameCount).contains($0) }),
+      signals.allSatisfy({ $0.masses.count == classCount })
+    else { return false }
+    guard step >= frameCount else { return signals.isEmpty }
+    let candidateCount = BlendChoice.line(upTo: limit, probeCount: probes.count).count
+    return step - frameCount < candidateCount * probes.count
+      && signals.count <= 2 * candidateCount
+  }
 }
 
 extension BlendMemory {
@@ -39,40 +61,10 @@ extension BlendMemory {
   }
 }
 
-extension BlendRecord {
-  var json: Json {
-    .object([
-      "candidates": .array(
-        candidates.map {
-          .numbers([$0.share, $0.information, $0.agreement, $0.divergence])
-        }),
-      "choice": .number(Double(choice)),
-      "reason": reason.map { .number(Double($0.rawValue)) } ?? .null,
-      "seconds": .number(seconds),
-    ])
-  }
-
-  init?(_ json: Json) {
-    guard let fields = json.object, let rows = fields["candidates"]?.array?.map(\.numbers),
-      let choice = fields["choice"]?.number.flatMap({ Int(exactly: $0) }),
-      let seconds = fields["seconds"]?.number,
-      choice == 0 || rows.indices.contains(choice), rows.allSatisfy({ $0?.count == 4 })
-    else { return nil }
-    candidates = rows.compactMap { row in
-      row.map {
-        Candidate(share: $0[0], information: $0[1], agreement: $0[2], divergence: $0[3])
-      }
-    }
-    self.choice = choice
-    reason = fields["reason"]?.number.flatMap { Int32(exactly: $0) }.flatMap(Reason.init)
-    self.seconds = seconds
-  }
-}
-
 extension Json {
-  fileprivate static func numbers(_ values: [Double]) -> Json { .array(values.map { .number($0) }) }
+  static func numbers(_ values: [Double]) -> Json { .array(values.map { .number($0) }) }
 
-  fileprivate var numbers: [Double]? {
+  var numbers: [Double]? {
     let values = array?.compactMap(\.number)
     return values?.count == array?.count ? values : nil
   }

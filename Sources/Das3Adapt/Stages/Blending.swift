@@ -28,7 +28,7 @@ final class Blending: Stage {
   private let clock = ContinuousClock()
   private(set) var networkTime = Duration.zero
   /// What was chosen; nil before the end.
-  private(set) var record: BlendRecord?
+  private(set) var blend: BlendRecord?
 
   /// What a step has found out and is yet to count.
   private enum Pending {
@@ -70,7 +70,8 @@ final class Blending: Stage {
       + (predictor.map { $0.network.byteCount + 4 * $0.mirrored.elementCount } ?? 0)
   }
 
-  var isFinished: Bool { record != nil }
+  var isFinished: Bool { blend != nil }
+  var trains: Bool { false }
 
   // MARK: Steps
 
@@ -108,16 +109,16 @@ final class Blending: Stage {
     }
     pending = nil
     if step == frameCount - 1 {
-      record = reasonToStay.map { BlendRecord(reason: $0, seconds: state.seconds) }
+      blend = reasonToStay.map { BlendRecord(reason: $0, seconds: state.seconds) }
       observer = nil
     } else if step == frameCount + shares.count * state.probes.count - 1 {
-      record = choice
+      blend = choice
     }
   }
 
   func finish() {
-    guard let record, record.share > 0 else { return }
-    bench.trainer.setWeights(weights(of: record.share))
+    guard let blend, blend.share > 0 else { return }
+    bench.trainer.setWeights(weights(of: blend.share))
   }
 
   // MARK: The target's statistics
@@ -184,7 +185,7 @@ final class Blending: Stage {
       network.predict(probabilities: predictor.mirrored)
       network.load(picture)
     }
-    return try network.compareViews(mirrored: predictor.mirrored)
+    return network.compareViews(mirrored: predictor.mirrored)
   }
 
   private func predictor(for candidate: Int) throws(Das3Error) -> Predictor {
@@ -228,24 +229,5 @@ final class Blending: Stage {
     }
     record.choice = BlendChoice.index(of: record.candidates, halves: halves)
     return record
-  }
-}
-
-extension Blending {
-  /// Whether steps of such a run lead to what a checkpoint says.
-  ///
-  /// - Parameters:
-  ///   - stage: what it says of the stage.
-  ///   - step: of the stage that comes next.
-  ///   - frameCount: of the target.
-  ///   - classCount: of the network.
-  /// - Returns: false for what only a file that was made to deceive can hold.
-  static func accepts(_ stage: StageMemory, step: Int, frameCount: Int, classCount: Int) -> Bool {
-    guard let blend = stage.blend, stage.anchor.count == stage.teacher.count,
-      blend.probes.allSatisfy({ (0..<frameCount).contains($0) }),
-      blend.signals.allSatisfy({ $0.masses.count == classCount })
-    else { return false }
-    guard step >= frameCount else { return blend.signals.isEmpty }
-    return !blend.probes.isEmpty && blend.signals.count <= 2 * BlendChoice.line(upTo: 1).count
   }
 }

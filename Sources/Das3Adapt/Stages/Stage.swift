@@ -21,6 +21,10 @@ protocol Stage: AnyObject {
   func follow(_ step: Int)
   /// Whether nothing is left to do, although steps are.
   var isFinished: Bool { get }
+  /// Whether its steps move weights by the trainer's gradient; else the trainer rests.
+  var trains: Bool { get }
+  /// What a blend of statistics has ended with.
+  var blend: BlendRecord? { get }
   /// Leaves the weights that the stage ends with.
   func finish()
 }
@@ -33,6 +37,8 @@ extension Stage {
   func prepare(_ step: Int) throws(Das3Error) {}
   func follow(_ step: Int) {}
   var isFinished: Bool { false }
+  var trains: Bool { true }
+  var blend: BlendRecord? { nil }
   func finish() {}
 }
 

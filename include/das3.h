@@ -135,7 +135,8 @@ typedef struct das3_image {
  *
  * Classes and preprocessing come from the options, else from the file's metadata, else from
  * `network.json` beside `network.onnx`; keys: classes, colours, ignore, input {colour_order,
- * scale, mean, std}, output {name, kind}. The network sees (pixel * scale - mean) / std.
+ * scale, mean, std, layout}, output {name, kind, layout}. The first source that has a key decides
+ * it. The network sees (pixel * scale - mean) / std. One channel of scores is two classes.
  */
 typedef struct das3_model das3_model;
 
@@ -173,7 +174,8 @@ typedef struct das3_model_info {
   const char *output_name;    /* the value that holds the logits                            */
   const char *output_kind;    /* "logits" or "probabilities": what output_name holds         */
   int32_t parameter_tensor_count; /* for das3_model_get_parameter                           */
-  int32_t reserved;
+  int32_t is_input_assumed;   /* 1: no source states all of scale, mean, std and colour order */
+  const char *scores_path;    /* how the class scores were found, one sentence               */
 } das3_model_info;
 
 typedef struct das3_class {
@@ -202,7 +204,7 @@ DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_
 #define das3_model_options_init(options) \
   das3_model_options_init_sized(options, (uint32_t)sizeof(das3_model_options))
 
-/** Loads an ONNX file (opset 9 to 21, IR up to 10).
+/** Loads an ONNX file (opset 9 to 25, IR up to 13).
  *  out      receives the model; NULL after a failure.
  *  path     the file; external data is looked for in its directory and nowhere else, and only in
  *           plain files: symbolic links and second hard links are refused.

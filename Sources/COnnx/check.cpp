@@ -5,6 +5,8 @@
 #include <onnx/checker.h>
 // clang-format on
 
+#include <unordered_map>
+
 namespace {
 
 using onnx::TensorProto;
@@ -21,9 +23,29 @@ bool is_standard(const std::string &domain) {
 // Subgraphs, functions and sparse tensors are refused by the importer with a better message. Here
 // they would let a hostile file make the checker ask for files (external data inside a subgraph)
 // or read past the end of sparse indices.
+// Nodes out of order it calls damage; the importer sorts them.
+bool is_sorted(const onnx::GraphProto &graph) {
+  std::unordered_map<std::string_view, int> makers;
+  for (int i = 0; i < graph.node_size(); i++) {
+    for (const auto &name : graph.node(i).output()) makers.emplace(name, i);
+  }
+  for (int i = 0; i < graph.node_size(); i++) {
+    for (const auto &name : graph.node(i).input()) {
+      const auto maker = makers.find(name);
+      if (!name.empty() && maker != makers.end() && maker->second >= i) return false;
+    }
+  }
+  return true;
+}
+
 bool can_judge(const d3o_model &model) {
   if (model.proto.ir_version() > kNewestIR || model.graph.opset > kNewestOpset) return false;
   if (model.graph.opset == 0 || model.proto.functions_size() > 0) return false;
+  if (!is_sorted(model.proto.graph())) return false;
+  // It insists on shapes of outputs, which are inferred here.
+  for (const auto &output : model.proto.graph().output()) {
+    if (!output.type().tensor_type().has_shape()) return false;
+  }
   for (const auto &import : model.proto.opset_import()) {
     if (!is_standard(import.domain())) return false;
   }

@@ -169,6 +169,12 @@ d3o_status d3o_read_file(void **out, size_t *size, const char *path, uint64_t ma
 
 void d3o_free_bytes(void *bytes) { std::free(bytes); }
 
+int d3o_path_exists(const char *path) {
+  struct stat status;
+  // Whatever else is wrong than that nothing is there is told by who opens it.
+  return path != nullptr && (lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR));
+}
+
 d3o_status d3o_open_directory(int *out, const char *path, char *message, size_t capacity) {
   if (out != nullptr) *out = -1;
   return d3o::guarded(message, capacity, [&] {

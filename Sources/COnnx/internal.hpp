@@ -7,6 +7,7 @@
 #define ONNX_ML 1
 #include <onnx/onnx_pb.h>
 
+#include <deque>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -20,8 +21,11 @@
 struct d3o_model {
   onnx::ModelProto proto;
   d3o_graph graph = {};
-  std::vector<d3o_node> nodes;
+  std::vector<d3o_node> nodes;  // of the graph, then of blocks
   std::vector<d3o_attribute> attributes;
+  std::vector<d3o_block> blocks;
+  std::deque<onnx::AttributeProto> defaults;  // of functions' attributes
+  size_t file_tensors = 0;                    // of `tensors`: those outside blocks
   std::vector<const char *> strings;
   std::vector<d3o_tensor> tensors;
   std::vector<onnx::TensorProto *> tensor_protos;  // parallel to `tensors`
@@ -96,7 +100,7 @@ void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits);
 void add_tensor(d3o_model &model, onnx::TensorProto &proto, const std::string &what,
                 const d3o_limits &limits, uint64_t &total);
 
-/// Fills nodes, attributes and the tensors of attributes.
+/// Fills nodes, attributes, the tensors of attributes, and blocks.
 void add_nodes(d3o_model &model, const d3o_limits &limits, uint64_t &total);
 
 /// Size of one element in bits, 0 where the type is not fixed-size or unknown.

@@ -49,18 +49,57 @@ int type_of(AttributeProto &attribute, const std::string &what) {
   return type;
 }
 
+using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
+
+// What a graph, a function or an attribute's graph needs of the vectors into which records point:
+// they must have their full size before the first entry.
+struct Sizes {
+  size_t strings = 0, attributes = 0, nodes = 0, blocks = 0;
+
+  void add(const AttributeProto &attribute) {
+    attributes++;
+    strings += attribute.strings_size();
+    if (attribute.has_g()) add(attribute.g());
+  }
+
+  void add(const Nodes &list) {
+    nodes += list.size();
+    for (const auto &node : list) {
+      strings += node.input_size() + node.output_size();
+      for (const auto &attribute : node.attribute()) add(attribute);
+    }
+  }
+
+  void add(const onnx::GraphProto &graph) {
+    blocks++;
+    strings += graph.input_size() + graph.output_size();
+    add(graph.node());
+  }
+
+  void add(const onnx::FunctionProto &function) {
+    blocks++;
+    strings += function.input_size() + function.output_size();
+    add(function.node());
+  }
+};
+
+// Attributes' graphs that have a block each, filled when the nodes around them are complete.
+struct Pending {
+  onnx::GraphProto *graph;
+  size_t block;
+  std::string owner;
+};
+
 void add_attribute(d3o_model &model, AttributeProto &attribute, const std::string &owner,
-                   const d3o_limits &limits, uint64_t &total) {
+                   const d3o_limits &limits, uint64_t &total, std::vector<Pending> &pending) {
   const std::string what = "attribute " + shown(attribute.name()) + " of " + owner;
   if (attribute.name().empty()) fail(D3O_E_FORMAT, "an attribute of " + owner + " has no name");
-  if (!attribute.ref_attr_name().empty()) {
-    fail(D3O_E_UNSUPPORTED, what + " refers to a function's attribute " +
-                                shown(attribute.ref_attr_name()) + ", which is not read");
-  }
   d3o_attribute record = {};
   record.name = text(attribute.name(), "attribute name");
   record.kind = D3O_OTHER;
   record.tensor = -1;
+  record.block = -1;
+  record.reference = text(attribute.ref_attr_name(), what);
   record.s = "";
   switch (type_of(attribute, what)) {
     case AttributeProto::FLOAT:
@@ -84,6 +123,10 @@ void add_attribute(d3o_model &model, AttributeProto &attribute, const std::strin
       break;
     case AttributeProto::GRAPH:
       record.kind = D3O_GRAPH;
+      if (!attribute.has_g()) break;
+      record.block = static_cast<int32_t>(model.blocks.size());
+      pending.push_back({attribute.mutable_g(), model.blocks.size(), what});
+      model.blocks.push_back({});
       break;
     case AttributeProto::FLOATS:
       record.kind = D3O_FLOATS;
@@ -114,7 +157,8 @@ const char *const *add_names(d3o_model &model, const Names &names, const std::st
   return first;
 }
 
-void add_node(d3o_model &model, onnx::NodeProto &node, const d3o_limits &limits, uint64_t &total) {
+void add_node(d3o_model &model, onnx::NodeProto &node, const d3o_limits &limits, uint64_t &total,
+              std::vector<Pending> &pending) {
   const std::string what = node_shown(node, static_cast<int>(model.nodes.size()));
   if (node.op_type().empty()) fail(D3O_E_FORMAT, what + " has no operator");
   d3o_node record = {};
@@ -130,31 +174,129 @@ void add_node(d3o_model &model, onnx::NodeProto &node, const d3o_limits &limits,
   std::vector<std::string_view> names;
   for (auto &attribute : *node.mutable_attribute()) {
     names.push_back(attribute.name());
-    add_attribute(model, attribute, what, limits, total);
+    add_attribute(model, attribute, what, limits, total, pending);
   }
   refuse_duplicates(names, ("attributes of " + what).c_str());
   model.nodes.push_back(record);
 }
 
+void add_list(d3o_model &model, Nodes &nodes, const d3o_limits &limits, uint64_t &total,
+              std::vector<Pending> &pending) {
+  for (auto &node : nodes) add_node(model, node, limits, total, pending);
+}
+
+// Field 11 of FunctionProto came with IR 9; libonnx 1.12 keeps it as an unknown field.
+constexpr int kFunctionDefaults = 11;
+
+std::vector<AttributeProto *> read_defaults(d3o_model &model, const onnx::FunctionProto &function) {
+  std::vector<AttributeProto *> result;
+  const auto &fields = function.GetReflection()->GetUnknownFields(function);
+  for (int i = 0; i < fields.field_count(); i++) {
+    const auto &field = fields.field(i);
+    if (field.number() != kFunctionDefaults ||
+        field.type() != google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+      continue;
+    }
+    model.defaults.emplace_back();
+    if (!model.defaults.back().ParseFromString(field.length_delimited())) {
+      fail(D3O_E_FORMAT, "an attribute of function " + shown(function.name()) + " is damaged");
+    }
+    result.push_back(&model.defaults.back());
+  }
+  return result;
+}
+
+int64_t default_opset(const onnx::FunctionProto &function) {
+  for (const auto &import : function.opset_import()) {
+    if (import.domain().empty() || import.domain() == "ai.onnx") return import.version();
+  }
+  return 0;
+}
+
+void fill_function(d3o_model &model, size_t index, onnx::FunctionProto &function,
+                   const std::vector<AttributeProto *> &defaults, const d3o_limits &limits,
+                   uint64_t &total, std::vector<Pending> &pending) {
+  const std::string what = "function " + shown(function.name());
+  d3o_block block = {};
+  block.name = text(function.name(), what);
+  block.domain = text(function.domain(), "domain of " + what);
+  block.opset = default_opset(function);
+  block.input_count = function.input_size();
+  block.output_count = function.output_size();
+  block.inputs = add_names(model, function.input(), "an input of " + what);
+  block.outputs = add_names(model, function.output(), "an output of " + what);
+  block.default_count = static_cast<int32_t>(defaults.size());
+  block.defaults = model.attributes.data() + model.attributes.size();
+  for (AttributeProto *attribute : defaults) {
+    add_attribute(model, *attribute, what, limits, total, pending);
+  }
+  block.node_count = function.node_size();
+  block.nodes = model.nodes.data() + model.nodes.size();
+  add_list(model, *function.mutable_node(), limits, total, pending);
+  model.blocks[index] = block;
+}
+
+void fill_graph_block(d3o_model &model, const Pending &place, const d3o_limits &limits,
+                      uint64_t &total, std::vector<Pending> &pending) {
+  onnx::GraphProto &graph = *place.graph;
+  if (graph.sparse_initializer_size() > 0) {
+    fail(D3O_E_UNSUPPORTED, place.owner + " has a sparse initializer, only dense ones are read");
+  }
+  d3o_block block = {};
+  block.name = block.domain = "";
+  block.input_count = graph.input_size();
+  block.output_count = graph.output_size();
+  const auto add_values = [&](const auto &values) {
+    const char *const *first = model.strings.data() + model.strings.size();
+    for (const auto &value : values) model.strings.push_back(text(value.name(), place.owner));
+    return first;
+  };
+  block.inputs = add_values(graph.input());
+  block.outputs = add_values(graph.output());
+  block.first_initializer = static_cast<int64_t>(model.tensors.size());
+  block.initializer_count = graph.initializer_size();
+  for (auto &tensor : *graph.mutable_initializer()) {
+    add_tensor(model, tensor, "initializer " + shown(tensor.name()) + " of " + place.owner, limits,
+               total);
+  }
+  block.node_count = graph.node_size();
+  block.nodes = model.nodes.data() + model.nodes.size();
+  add_list(model, *graph.mutable_node(), limits, total, pending);
+  model.blocks[place.block] = block;
+}
+
 }  // namespace
 
 void add_nodes(d3o_model &model, const d3o_limits &limits, uint64_t &total) {
-  auto &nodes = *model.proto.mutable_graph()->mutable_node();
-  if (static_cast<uint64_t>(nodes.size()) > limits.max_nodes) {
-    fail(D3O_E_LIMIT, "the graph has " + std::to_string(nodes.size()) + " nodes, the limit is " +
+  auto &graph = *model.proto.mutable_graph();
+  auto &functions = *model.proto.mutable_functions();
+  Sizes sizes;
+  sizes.add(graph.node());
+  std::vector<std::vector<AttributeProto *>> defaults;
+  for (const auto &function : functions) {
+    sizes.add(function);
+    defaults.push_back(read_defaults(model, function));
+    for (const AttributeProto *attribute : defaults.back()) sizes.add(*attribute);
+  }
+  if (sizes.nodes > limits.max_nodes) {
+    fail(D3O_E_LIMIT, "the graph has " + std::to_string(sizes.nodes) + " nodes, the limit is " +
                           std::to_string(limits.max_nodes));
   }
-  // Records point into these two vectors: they must have their full size before the first entry.
-  size_t strings = 0, attributes = 0;
-  for (const auto &node : nodes) {
-    strings += node.input_size() + node.output_size();
-    attributes += node.attribute_size();
-    for (const auto &attribute : node.attribute()) strings += attribute.strings_size();
+  model.strings.reserve(sizes.strings);
+  model.attributes.reserve(sizes.attributes);
+  model.nodes.reserve(sizes.nodes);
+  model.blocks.resize(functions.size());
+  std::vector<Pending> pending;
+  add_list(model, *graph.mutable_node(), limits, total, pending);
+  model.file_tensors = model.tensors.size();
+  for (int i = 0; i < functions.size(); i++) {
+    fill_function(model, static_cast<size_t>(i), functions[i], defaults[i], limits, total, pending);
   }
-  model.strings.reserve(strings);
-  model.attributes.reserve(attributes);
-  model.nodes.reserve(nodes.size());
-  for (auto &node : nodes) add_node(model, node, limits, total);
+  while (!pending.empty()) {
+    const Pending next = pending.back();
+    pending.pop_back();
+    fill_graph_block(model, next, limits, total, pending);
+  }
 }
 
 }  // namespace d3o

@@ -11,8 +11,8 @@ using d3o::fail;
 using d3o::shown;
 
 constexpr d3o_limits kDefaultLimits = {uint64_t{2} << 30, 100000};
-constexpr int64_t kOldestIR = 3, kNewestIR = 10;
-constexpr int64_t kOldestOpset = 1, kNewestOpset = 21;
+constexpr int64_t kOldestIR = 3, kNewestIR = 13;
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 25;
 
 std::string range(int64_t low, int64_t high) {
   return std::to_string(low) + " to " + std::to_string(high);
@@ -37,14 +37,22 @@ void read_message(google::protobuf::MessageLite &message, const void *bytes, siz
   }
 }
 
+void unify_domains(google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes) {
+  for (auto &node : nodes) {
+    if (node.domain() == "ai.onnx") node.clear_domain();
+    for (auto &attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) unify_domains(*attribute.mutable_g()->mutable_node());
+    }
+  }
+}
+
 // "ai.onnx" and "" are the same domain; libonnx's checker and the records know only "".
 void unify_domains(onnx::ModelProto &proto) {
   for (auto &import : *proto.mutable_opset_import()) {
     if (import.domain() == "ai.onnx") import.clear_domain();
   }
-  for (auto &node : *proto.mutable_graph()->mutable_node()) {
-    if (node.domain() == "ai.onnx") node.clear_domain();
-  }
+  unify_domains(*proto.mutable_graph()->mutable_node());
+  for (auto &function : *proto.mutable_functions()) unify_domains(*function.mutable_node());
 }
 
 int64_t default_opset(const onnx::ModelProto &proto) {
@@ -140,13 +148,15 @@ void fill_graph(d3o_model &model) {
     model.metadata.push_back({d3o::text(pair.key(), "metadata key"),
                               d3o::text(pair.value(), "value of metadata " + shown(pair.key()))});
   }
-  graph.node_count = static_cast<int64_t>(model.nodes.size());
+  graph.node_count = proto.graph().node_size();
   graph.tensor_count = static_cast<int64_t>(model.tensors.size());
   graph.initializer_count = proto.graph().initializer_size();
   graph.input_count = static_cast<int64_t>(model.inputs.size());
   graph.output_count = static_cast<int64_t>(model.outputs.size());
   graph.metadata_count = static_cast<int64_t>(model.metadata.size());
   graph.function_count = proto.functions_size();
+  graph.block_count = static_cast<int64_t>(model.blocks.size());
+  graph.blocks = model.blocks.data();
   graph.nodes = model.nodes.data();
   graph.tensors = model.tensors.data();
   graph.inputs = model.inputs.data();

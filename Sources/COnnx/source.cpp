@@ -79,7 +79,7 @@ class Splitter {
     literal_ = static_cast<const unsigned char *>(bytes);
     split_model(literal_, literal_ + size);
     if (initializer_ != static_cast<size_t>(model_.graph.initializer_count) ||
-        tensor_ != model_.tensors.size()) {
+        tensor_ != model_.file_tensors) {
       fail(D3O_E_FORMAT, "the file holds its tensors in an unusual way");
     }
     keep_bytes();
@@ -96,7 +96,12 @@ class Splitter {
   void check_external() const {
     uint64_t total = 0;
     for (size_t i = 0; i < model_.tensors.size(); i++) {
-      if (model_.tensors[i].is_external != 0) total += tensor_bytes(i);
+      if (model_.tensors[i].is_external == 0) continue;
+      if (i >= model_.file_tensors) {
+        fail(D3O_E_UNSUPPORTED, "tensor " + shown(model_.tensors[i].name) +
+                                    " of a function or a branch holds external data");
+      }
+      total += tensor_bytes(i);
     }
     if (total > INT_MAX) {
       fail(D3O_E_LIMIT, "its external data has " + std::to_string(total) +

@@ -27,15 +27,16 @@ final class ModelObject: Sendable {
 /// The C strings that a model lends, the same for every model made from it.
 @safe final class ModelStrings: Sendable {
   let classNames, parameterNames: [CString]
-  let producer, inputName, outputName, outputKind: CString
+  let producer, inputName, outputName, outputKind, scoresPath: CString
 
   init(_ model: SegmentationModel) {
     classNames = model.classes.map(CString.init)
     parameterNames = model.onnx.parameters.map { CString($0.name) }
     producer = CString(model.onnx.producer)
-    inputName = CString(model.inputName)
-    outputName = CString(model.scoresName)
-    outputKind = CString(model.isProbability ? "probabilities" : "logits")
+    inputName = CString(model.image.name)
+    outputName = CString(model.scores.name)
+    outputKind = CString(model.scores.isProbability ? "probabilities" : "logits")
+    scoresPath = CString(model.scores.path)
   }
 }
 
@@ -97,7 +98,7 @@ public func das3_model_load_bytes(
         bytes: UnsafeRawBufferPointer(start: bytes, count: size),
         directory: request.allowsExternalData ? request.externalDirectory : nil,
         limits: request.limits)
-      return try request.model(onnx, sidecar: nil)
+      return try request.model(onnx, sidecar: .none)
     }
   }
 }
@@ -122,7 +123,9 @@ public func das3_model_get_info(
       std: (deviation[0], deviation[1], deviation[2]), producer: strings.producer.start,
       input_name: strings.inputName.start, output_name: strings.outputName.start,
       output_kind: strings.outputKind.start,
-      parameter_tensor_count: Int32(model.onnx.parameters.count), reserved: 0)
+      parameter_tensor_count: Int32(model.onnx.parameters.count),
+      is_input_assumed: model.metadata.isInputAssumed ? 1 : 0,
+      scores_path: strings.scoresPath.start)
     try unsafe VersionedStruct.write(value, to: info, "info")
   }
 }
@@ -186,6 +189,7 @@ private struct ModelRequest {
         guard let object = try Json(parsing: unsafe String(cString: text)).object else {
           throw .argument("expected a JSON object")
         }
+        try Metadata.refuseUnknownKeys(in: object)
         overrides.append(object)
       } catch {
         throw Das3Error(.argument, "metadata_json: \(error.message)")
@@ -202,14 +206,20 @@ private struct ModelRequest {
     self.overrides = overrides
   }
 
-  func model(_ onnx: OnnxModel, sidecar: [String: Json]?) throws(Das3Error) -> ModelObject {
-    let own = Metadata.json(ofFile: onnx.metadata)
-    let sources = overrides + [own] + (sidecar.map { [$0] } ?? [])
+  func model(_ onnx: OnnxModel, sidecar: OnnxImport.Sidecar) throws(Das3Error) -> ModelObject {
+    var sources = overrides + [Metadata.json(ofFile: onnx.metadata)]
+    switch sidecar {
+    case .none: break
+    case .metadata(let object): sources.append(object)
+    case .foreign(let reason): Log.write(DAS3_LOG_INFO, reason)
+    }
+    let model = try SegmentationModel(
+      onnx, metadata: Metadata(sources), deadline: limits.deadline)
     if !sources.contains(where: { $0["input"] != nil }) {
       Log.write(
         DAS3_LOG_WARNING, "the model says nothing of its preprocessing; pixels are scaled to 0…1")
     }
-    return ModelObject(
-      try SegmentationModel(onnx, metadata: Metadata(sources), deadline: limits.deadline))
+    for doubt in model.scores.doubts { Log.write(DAS3_LOG_WARNING, doubt) }
+    return ModelObject(model)
   }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Computes a node whose inputs are all constants: what an exporter wrote as shape arithmetic.
 extension Operator {
   /// Larger results are computed by the runtime, once per model; integers, which say where data
@@ -95,7 +97,7 @@ extension ConstantTensor {
     return selecting(indices, shape: shape)
   }
 
-  fileprivate func broadcast(to shape: Shape) -> ConstantTensor {
+  func broadcast(to shape: Shape) -> ConstantTensor {
     self.shape == shape ? self : moved(to: shape, strides: self.shape.broadcastStrides(to: shape))
   }
 }
@@ -150,7 +152,16 @@ extension Unary {
     case .sqrt: return floats { $0.squareRoot() }
     case .reciprocal: return floats { 1 / $0 }
     case .clip: return floats { min(max($0, a), b) }
-    default: return nil
+    case .leakyRelu: return floats { $0 < 0 ? a * $0 : $0 }
+    case .sigmoid: return floats { 1 / (1 + expf(-$0)) }
+    case .tanh: return floats(tanhf)
+    case .erf: return floats(erff)
+    case .exp: return floats(expf)
+    case .log: return floats(logf)
+    case .sign: return floats { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
+    // Activations of layers; nobody does arithmetic on shapes with them.
+    case .elu, .selu, .hardSigmoid, .hardSwish, .softplus, .softsign, .mish, .gelu, .geluTanh, .not:
+      return nil
     }
   }
 }
@@ -236,7 +247,11 @@ extension Binary {
     case .minimum: min(p, q)
     case .maximum: max(p, q)
     case .prelu: p < 0 ? p * q : p
-    default: nil
+    case .power: powf(p, q)
+    case .remainder: q == 0 ? .nan : fmodf(p, q)
+    case .modulo: q == 0 ? .nan : p - (p / q).rounded(.down) * q
+    case .integerDivide: (p / q).rounded(.towardZero)
+    case .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor: nil
     }
   }
 }
@@ -267,6 +282,13 @@ extension Reduce {
       return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(0, +) })
     case (.floats(let values), .product):
       return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(1, *) })
+    case (.floats(let values), .mean):
+      return ConstantTensor(
+        shape: result.shape, floats: rows(values) { $0.reduce(0, +) / Float(length) })
+    case (.floats(let values), .max):
+      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.max() ?? 0 })
+    case (.floats(let values), .min):
+      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.min() ?? 0 })
     default: return nil
     }
   }

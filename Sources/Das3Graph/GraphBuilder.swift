@@ -11,8 +11,12 @@ package struct GraphBuilder {
   let model: OnnxModel
   private var graph = Graph()
   private var bindings: [String: ValueID] = [:]
+  /// ONNX sequences: lists of values that exist only while the graph is made.
+  var sequences: [String: [ValueID]] = [:]
+  private var evaluations: [ValueID: ConstantTensor?] = [:]
   private var place = ""
   private var reservedCount = 0
+  private var branchCount = 0
 
   private init(_ model: OnnxModel) { self.model = model }
 
@@ -30,55 +34,163 @@ package struct GraphBuilder {
     constants: [String: ConstantTensor] = [:], outputs: [String]
   ) throws(Das3Error) -> Graph {
     var builder = GraphBuilder(model)
-    for input in inputs {
-      let shape: Shape
-      do { shape = try input.shape.validated() } catch { throw error.at("input '\(input.name)'") }
-      let id = builder.add(input.name, ValueInfo(shape), .input)
-      builder.graph.inputs.append(id)
-      builder.bindings[input.name] = id
-    }
+    for input in inputs { try builder.addInput(input.name, input.shape) }
     for (name, tensor) in constants {
       builder.bindings[name] = builder.constant(tensor, name: name)
     }
-    let needed = model.nodesNeeded(for: outputs)
-    for (index, node) in model.nodes.enumerated() where needed[index] {
+    try builder.lowerNodes(for: outputs)
+    for name in outputs { try builder.addOutput(name) }
+    builder.graph.prune()
+    return builder.graph
+  }
+
+  /// Makes the graph from an image 1×C×H×W to class scores 1×C×h×w, whatever the file's layouts.
+  package static func build(
+    _ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int), scores: ClassScores
+  ) throws(Das3Error) -> Graph {
+    var builder = GraphBuilder(model)
+    try builder.addImage(image, size: size)
+    try builder.lowerNodes(for: [scores.name])
+    try builder.addOutput(scores.name) { (builder, id) throws(Das3Error) in
+      try scores.present(id, in: &builder)
+    }
+    builder.graph.prune()
+    return builder.graph
+  }
+
+  /// The shapes of all named values for an image of one size.
+  ///
+  /// Nodes that cannot be lowered, and what depends on them, have none; the first such failure is
+  /// told.
+  static func survey(_ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int))
+    throws(Das3Error) -> (values: [String: ValueInfo], failure: Das3Error?)
+  {
+    var builder = GraphBuilder(model)
+    try builder.addImage(image, size: size)
+    var failure: Das3Error?
+    for node in model.nodes {
       builder.place = node.place
       do throws(Das3Error) {
         try builder.lower(node)
       } catch {
+        failure = failure ?? error.at(node.place)
+      }
+    }
+    let graph = builder.graph
+    return (builder.bindings.mapValues { graph.values[$0].info }, failure)
+  }
+
+  @discardableResult
+  private mutating func addInput(_ name: String, _ shape: Shape) throws(Das3Error) -> ValueID {
+    do throws(Das3Error) {
+      let id = add(name, ValueInfo(try shape.validated()), .input)
+      graph.inputs.append(id)
+      bindings[name] = id
+      return id
+    } catch {
+      throw error.at("input '\(name)'")
+    }
+  }
+
+  private mutating func addImage(_ image: ImagePort, size: (height: Int, width: Int))
+    throws(Das3Error)
+  {
+    let id = try addInput(image.name, [1, image.channelCount, size.height, size.width])
+    if image.layout == .channelsLast { bindings[image.name] = try transpose(id, [0, 2, 3, 1]) }
+  }
+
+  private mutating func lowerNodes(for outputs: [String]) throws(Das3Error) {
+    let needed = model.nodesNeeded(for: outputs)
+    for (index, node) in model.nodes.enumerated() where needed[index] {
+      place = node.place
+      do throws(Das3Error) {
+        try lower(node)
+      } catch {
         throw error.at(node.place)
       }
     }
-    for name in outputs {
-      builder.place = "output '\(name)'"
-      do throws(Das3Error) {
-        builder.graph.outputs.append(try builder.value(named: name))
-      } catch {
-        throw error.at(builder.place)
-      }
+  }
+
+  private mutating func addOutput(
+    _ name: String,
+    _ finish: (inout GraphBuilder, ValueID) throws(Das3Error) -> ValueID = { _, id in id }
+  ) throws(Das3Error) {
+    place = "output '\(name)'"
+    do throws(Das3Error) {
+      graph.outputs.append(try finish(&self, try value(named: name)))
+    } catch {
+      throw error.at(place)
     }
-    builder.graph.prune()
-    return builder.graph
   }
 
   private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
     guard node.domain.isEmpty else {
       throw .unsupported("operator of domain '\(node.domain)'; only standard ONNX is supported")
     }
-    guard let importer = Self.importers[node.opType] else {
-      throw .unsupported("operator is not supported")
+    let (importer, evaluator) = (Self.importers[node.opType], Self.evaluators[node.opType])
+    if let evaluator {
+      var inputs: [ConstantTensor?] = []
+      var isKnown = true
+      for index in node.inputs.indices where isKnown {
+        guard let id = try optionalInput(node, index) else {
+          inputs.append(nil)
+          continue
+        }
+        // What depends on weights stays in the graph where it can: weights may change.
+        let tensor = try importer == nil ? evaluated(id) : graph.constant(id)
+        isKnown = tensor != nil
+        inputs.append(tensor)
+      }
+      if isKnown {
+        for (index, tensor) in try evaluator(node, inputs).enumerated() {
+          try reserve(tensor.shape.elementCount)
+          try bind(node, constant(tensor), output: index)
+        }
+        return
+      }
+    }
+    guard let importer else {
+      throw .unsupported(
+        evaluator == nil
+          ? "operator is not supported"
+          : "operator is supported for values known at load; these depend on the image")
     }
     try importer(&self, node)
+  }
+
+  /// Lowers the branch of an `If` that is taken.
+  mutating func importBranch(_ node: OnnxModel.Node) throws(Das3Error) {
+    guard let condition = try configuration(node, 0, "cond"), let value = condition.ints.first
+    else {
+      throw .format("cond is missing")
+    }
+    let name = value != 0 ? "then_branch" : "else_branch"
+    guard case .block(let block)? = node.attributes[name]?.value else {
+      throw .format("\(name) is missing")
+    }
+    guard branchCount < 1 << 12 else { throw .limit("more than \(1 << 12) branches in one graph") }
+    branchCount += 1
+    let outer = place
+    defer { place = outer }
+    for inner in block.called(by: node, prefix: "\(name)#\(branchCount)/").nodes {
+      place = inner.place
+      do throws(Das3Error) { try lower(inner) } catch { throw error.at(place) }
+    }
   }
 
   /// Every ONNX operator that can be lowered, by topic.
   static let importers: [String: Importer] = [
     convolutionImporters, normalizationImporters, elementwiseImporters, poolingImporters,
-    reductionImporters, movementImporters, shapeImporters, productImporters,
+    reductionImporters, movementImporters, shapeImporters, productImporters, sequenceImporters,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   /// Their ONNX names, in order.
   package static var operatorTypes: [String] { importers.keys.sorted() }
+
+  /// Whether an operator can be lowered, or computed while the graph is made.
+  static func isKnown(_ opType: String) -> Bool {
+    importers[opType] != nil || evaluators[opType] != nil
+  }
 
   // MARK: What importers read
 
@@ -117,13 +229,45 @@ package struct GraphBuilder {
     throws(Das3Error) -> ConstantTensor?
   {
     guard let id = try optionalInput(node, index) else { return nil }
-    if let tensor = graph.constant(id) { return tensor }
-    if case .parameter = graph.values[id].source,
-      let tensor = model.value(named: node.inputs[index])
-    {
-      return tensor
+    guard let tensor = try evaluated(id) else {
+      throw .unsupported("'\(name)' depends on the data; expected a value known at load")
     }
-    throw .unsupported("'\(name)' depends on the data; expected a value known at load")
+    return tensor
+  }
+
+  /// The value of what depends on constants and parameters alone, as the file has them; nil where
+  /// it depends on the image, or is too large to be worth knowing.
+  mutating func evaluated(_ id: ValueID, depth: Int = 0) throws(Das3Error) -> ConstantTensor? {
+    if let known = evaluations[id] { return known }
+    var result: ConstantTensor?
+    switch graph.values[id].source {
+    case .constant(let tensor): return tensor
+    case .input: return nil
+    case .parameter(let index):
+      let parameter = model.parameters[index]
+      if parameter.shape.elementCount <= Operator.largestFoldedCount(.float32) {
+        result = model.value(named: parameter.name)
+      }
+    case .node(let index):
+      let node = graph.nodes[index]
+      let info = graph.values[id].info
+      // Shape arithmetic is short.
+      guard depth < 256, info.shape.elementCount <= Operator.largestFoldedCount(info.type) else {
+        return nil
+      }
+      var inputs: [ConstantTensor] = []
+      for input in node.inputs {
+        guard let tensor = try evaluated(input, depth: depth + 1) else {
+          evaluations[id] = .some(nil)
+          return nil
+        }
+        inputs.append(tensor)
+      }
+      try reserve(info.shape.elementCount)
+      result = try node.operation.folded(inputs, result: info)
+    }
+    evaluations[id] = .some(result)
+    return result
   }
 
   /// A configuration that may stand in an attribute (older opsets) or in an input.
@@ -132,6 +276,10 @@ package struct GraphBuilder {
   {
     if let ints = try node.ints(name) { return ints }
     return try configuration(node, index, name)?.ints.map { Int($0) }
+  }
+
+  func isNode(_ id: ValueID) -> Bool {
+    if case .node = graph.values[id].source { true } else { false }
   }
 
   func constantValue(_ id: ValueID) -> ConstantTensor? { graph.constant(id) }
@@ -184,8 +332,16 @@ package struct GraphBuilder {
     shape(id).dims == dims ? id : try emit(.reshape(Reshape(shape: Shape(dims))), [id])
   }
 
+  /// Two in a row become one, or none.
   mutating func transpose(_ id: ValueID, _ order: [Int]) throws(Das3Error) -> ValueID {
-    order == Array(order.indices) ? id : try emit(.transpose(Transpose(order: order)), [id])
+    if order == Array(order.indices) { return id }
+    if case .node(let index) = graph.values[id].source,
+      case .transpose(let inner) = graph.nodes[index].operation,
+      order.sorted() == Array(inner.order.indices)
+    {
+      return try transpose(graph.nodes[index].inputs[0], order.map { inner.order[$0] })
+    }
+    return try emit(.transpose(Transpose(order: order)), [id])
   }
 
   private mutating func add(_ name: String, _ info: ValueInfo, _ source: Graph.Source) -> ValueID {
@@ -195,6 +351,11 @@ package struct GraphBuilder {
 }
 
 extension OnnxModel {
+  /// Whether a node or an output of the graph takes the value.
+  func isUsed(_ name: String) -> Bool {
+    outputs.contains { $0.name == name } || nodes.contains { $0.dependencies.contains(name) }
+  }
+
   /// Which nodes the named values depend on.
   fileprivate func nodesNeeded(for outputs: [String]) -> [Bool] {
     var names = Set(outputs)
@@ -202,7 +363,7 @@ extension OnnxModel {
     for index in nodes.indices.reversed() where nodes[index].outputs.contains(where: names.contains)
     {
       needed[index] = true
-      names.formUnion(nodes[index].inputs)
+      names.formUnion(nodes[index].dependencies)
     }
     return needed
   }

@@ -2,12 +2,12 @@
 ///
 /// The same keys everywhere (`classes`, `colours`, `ignore`, `input`, `output`): in the caller's
 /// options, in the ONNX file's metadata, in a JSON file beside the model; the first that has a key
-/// decides it.
+/// decides it. The keys inside `input` and `output` count one by one.
 package struct Metadata: Sendable {
   package struct Colour: Equatable, Sendable {
-    package var red: UInt8
-    package var green: UInt8
-    package var blue: UInt8
+    package var red: UInt8 = 0
+    package var green: UInt8 = 0
+    package var blue: UInt8 = 0
   }
 
   package var classes: [String]?
@@ -18,19 +18,33 @@ package struct Metadata: Sendable {
   package var scale: Float = 1 / 255
   package var mean: [Float] = [0, 0, 0]
   package var deviation: [Float] = [1, 1, 1]
+  /// Some of colour order, scale, mean and deviation is the default: no source says it.
+  package private(set) var isInputAssumed = true
+  package var inputLayout: Layout?
   package var outputName: String?
+  package var outputLayout: Layout?
   package var isProbability: Bool?
   /// Every key that a source had, as the most binding one had it.
   private var stated: [String: Json] = [:]
 
   private static let keys = ["classes", "colours", "ignore", "input", "output"]
+  private static let inputKeys = ["colour_order", "scale", "mean", "std", "layout"]
+  private static let outputKeys = ["name", "kind", "layout"]
 
   package init() {}
 
   /// - Parameter sources: JSON objects, the most binding first.
   /// - Throws: `.format` naming the key that is not what it should be.
   package init(_ sources: [[String: Json]]) throws(Das3Error) {
-    for key in Self.keys { stated[key] = sources.lazy.compactMap { $0[key] }.first }
+    for key in Self.keys {
+      for value in sources.compactMap({ $0[key] }) {
+        guard case .object(let binding)? = stated[key], case .object(let other) = value else {
+          stated[key] = stated[key] ?? value
+          continue
+        }
+        stated[key] = .object(binding.merging(other) { first, _ in first })
+      }
+    }
     let stated = stated
     func find(_ key: String) -> Json? { stated[key] }
     if let value = find("classes") {
@@ -47,42 +61,90 @@ package struct Metadata: Sendable {
       ignoreLabel = Int(label)
     }
     if let value = find("input") { try readInput(value) }
-    if let output = find("output")?.object {
-      outputName = output["name"]?.string
-      switch output["kind"]?.string {
-      case "logits": isProbability = false
-      case "probabilities": isProbability = true
-      case nil: break
-      case let other?:
-        throw .format("metadata 'output.kind' is '\(other)'; expected logits or probabilities")
-      }
+    if let value = find("output") { try readOutput(value) }
+  }
+
+  private mutating func readOutput(_ value: Json) throws(Das3Error) {
+    let output = try Self.members(of: "output", value, known: Self.outputKeys)
+    if let name = output["name"] {
+      guard let text = name.string else { throw .format("metadata 'output.name' is not a name") }
+      outputName = text
+    }
+    outputLayout = try Self.layout(of: "output", output["layout"])
+    guard let kind = output["kind"] else { return }
+    switch kind.string {
+    case "logits": isProbability = false
+    case "probabilities": isProbability = true
+    default:
+      throw .format("metadata 'output.kind' is \(kind.text); expected logits or probabilities")
     }
   }
 
   private mutating func readInput(_ value: Json) throws(Das3Error) {
-    guard let input = value.object else { throw .format("metadata 'input' is not an object") }
-    // A misspelt key would give pixels that the network does not know.
-    let known = ["colour_order", "scale", "mean", "std"]
-    if let other = input.keys.sorted().first(where: { !known.contains($0) }) {
-      throw .format(
-        "metadata 'input' has '\(other)'; expected \(known.joined(separator: ", "))")
+    let input = try Self.members(of: "input", value, known: Self.inputKeys)
+    inputLayout = try Self.layout(of: "input", input["layout"])
+    isInputAssumed = ["colour_order", "scale", "mean", "std"].contains { input[$0] == nil }
+    if let order = input["colour_order"] {
+      guard let text = order.string, ["rgb", "bgr"].contains(text) else {
+        throw .format("metadata 'colour_order' is \(order.text); expected rgb or bgr")
+      }
+      swapsColours = text == "bgr"
     }
-    switch input["colour_order"]?.string {
-    case "rgb", nil: break
-    case "bgr": swapsColours = true
-    case let other?: throw .format("metadata 'colour_order' is '\(other)'; expected rgb or bgr")
+    if let value = input["scale"] {
+      guard let number = value.number, Float(number).isFinite, Float(number) != 0 else {
+        throw .format("metadata 'input.scale' is \(value.text); expected a number that is not 0")
+      }
+      scale = Float(number)
     }
-    if let number = input["scale"]?.number { scale = Float(number) }
     func triple(_ key: String) throws(Das3Error) -> [Float]? {
       guard let value = input[key] else { return nil }
-      guard let numbers = value.array?.compactMap(\.number), [1, 3].contains(numbers.count) else {
-        throw .format("metadata 'input.\(key)' is not a list of 3 numbers")
-      }
-      return (0..<3).map { Float(numbers[numbers.count == 1 ? 0 : $0]) }
+      let numbers = (value.array ?? []).compactMap(\.number).map(Float.init)
+      guard numbers.count == value.array?.count, [1, 3].contains(numbers.count),
+        numbers.allSatisfy(\.isFinite)
+      else { throw .format("metadata 'input.\(key)' is not a list of 3 numbers") }
+      return (0..<3).map { numbers[numbers.count == 1 ? 0 : $0] }
     }
     mean = try triple("mean") ?? mean
     deviation = try triple("std") ?? deviation
     guard deviation.allSatisfy({ $0 != 0 }) else { throw .format("metadata 'input.std' has a 0") }
+  }
+
+  /// The members of an object; a misspelt key would give pixels that the network does not know.
+  private static func members(of key: String, _ value: Json, known: [String])
+    throws(Das3Error) -> [String: Json]
+  {
+    guard let members = value.object else { throw .format("metadata '\(key)' is not an object") }
+    if let other = members.keys.sorted().first(where: { !known.contains($0) }) {
+      throw .format("metadata '\(key)' has '\(other)'; expected \(known.joined(separator: ", "))")
+    }
+    return members
+  }
+
+  private static func layout(of key: String, _ value: Json?) throws(Das3Error) -> Layout? {
+    guard let value else { return nil }
+    guard let layout = value.string.flatMap(Layout.init) else {
+      throw .format("metadata '\(key).layout' is \(value.text); expected nchw or nhwc")
+    }
+    return layout
+  }
+
+  /// Refuses keys that mean nothing, in metadata that was written for this library.
+  package static func refuseUnknownKeys(in object: [String: Json]) throws(Das3Error) {
+    if let other = object.keys.sorted().first(where: { !keys.contains($0) }) {
+      throw .format("metadata has '\(other)'; expected \(keys.joined(separator: ", "))")
+    }
+  }
+
+  /// Whether a JSON file beside a model was written for this library: one of its keys holds what
+  /// it holds here.
+  package static func isOurs(_ json: Json) -> Bool {
+    guard let object = json.object else { return false }
+    func hasMember(_ key: String, _ known: [String]) -> Bool {
+      object[key]?.object?.keys.contains { known.contains($0) } ?? false
+    }
+    return object["classes"]?.array?.contains { $0.string != nil } ?? false
+      || object["colours"]?.array != nil || object["ignore"]?.number != nil
+      || hasMember("input", inputKeys) || hasMember("output", outputKeys)
   }
 
   private static func colours(_ value: Json) throws(Das3Error) -> [Colour] {

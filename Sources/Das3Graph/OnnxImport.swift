@@ -14,7 +14,7 @@ internal import COnnx
 
   /// From 9 on every meaning is covered; 6 to 8 load where their operators' attributes say what
   /// later versions say by default.
-  package static let supportedOpsets = 6...21
+  package static let supportedOpsets = 6...25
 
   private let limits: Limits
   private let model: OpaquePointer
@@ -77,22 +77,39 @@ internal import COnnx
     ).convert()
   }
 
-  /// The metadata in `network.json` beside `network.onnx`, or nil where there is none.
-  package static func sidecar(ofModel path: String) throws(Das3Error) -> [String: Json]? {
-    let stem = path.hasSuffix(".onnx") ? String(path.dropLast(5)) : path
+  /// What stands in `network.json` beside `network.onnx`.
+  package enum Sidecar {
+    case none
+    case metadata([String: Json])
+    /// Another program's file; says why it is not read.
+    case foreign(String)
+
+    package var object: [String: Json]? {
+      if case .metadata(let object) = self { object } else { nil }
+    }
+  }
+
+  /// Reads the JSON file beside a model.
+  ///
+  /// - Throws: `.io` or `.limit` where there is one that cannot be read, `.format` where it is
+  ///   damaged and names keys of ours.
+  package static func sidecar(ofModel path: String) throws(Das3Error) -> Sidecar {
+    let place = (path.hasSuffix(".onnx") ? String(path.dropLast(5)) : path) + ".json"
     var bytes: UnsafeMutableRawPointer?
     var size = 0
-    guard
-      (try? unsafe call { unsafe d3o_read_file(&bytes, &size, stem + ".json", 1 << 20, $0, $1) })
-        != nil
-    else { return nil }
+    guard unsafe d3o_path_exists(place) != 0 else { return .none }
+    try unsafe call { unsafe d3o_read_file(&bytes, &size, place, 1 << 20, $0, $1) }
     defer { unsafe d3o_free_bytes(bytes) }
     let text = unsafe String(
       decoding: UnsafeRawBufferPointer(start: bytes, count: size), as: UTF8.self)
     do {
-      return try Json(parsing: text).object
+      let json = try Json(parsing: text)
+      if Metadata.isOurs(json), let object = json.object { return .metadata(object) }
+      return .foreign("\(place) is ignored: it holds no metadata of a segmentation network")
     } catch {
-      throw error.at("\(stem).json")
+      let ours = ["\"classes\"", "\"colours\"", "\"input\"", "\"output\""]
+      if ours.contains(where: { text.contains($0) }) { throw error.at(place) }
+      return .foreign("\(place) is ignored: \(error.message)")
     }
   }
 
@@ -118,7 +135,7 @@ internal import COnnx
     let graph = unsafe d3o_get_graph(model).pointee
     for index in unsafe 0..<Int(graph.node_count) {
       let opType = unsafe String(cString: graph.nodes[index].op_type)
-      guard GraphBuilder.importers[opType] == nil else { continue }
+      guard !GraphBuilder.isKnown(opType) else { continue }
       let node = unsafe graph.nodes[index]
       let name = unsafe String(cString: node.name)
       guard name.isEmpty, unsafe node.output_count > 0, let output = unsafe node.outputs[0] else {
@@ -138,15 +155,18 @@ internal import COnnx
 
   private func convert() throws(Das3Error) -> OnnxModel {
     let graph = unsafe d3o_get_graph(model).pointee
-    guard unsafe graph.function_count == 0 else {
-      throw .unsupported(
-        unsafe "the file defines \(graph.function_count) functions; expected plain operators")
-    }
+    // Constant nodes of the file itself may hold weights.
+    var tensors: [String: Int] = [:]
     var nodes: [OnnxModel.Node] = []
     nodes.reserveCapacity(unsafe Int(graph.node_count))
     for index in unsafe 0..<Int(graph.node_count) {
-      nodes.append(try unsafe node(graph.nodes[index]))
+      let node = try unsafe node(graph.nodes[index])
+      nodes.append(node)
+      if node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first {
+        tensors[output] = unsafe valueTensor(of: graph.nodes[index])
+      }
     }
+    nodes = try inlined(nodes).inComputingOrder()
     let roles = ParameterRoles(nodes: nodes)
 
     var constants: [String: ConstantTensor] = [:]
@@ -175,11 +195,11 @@ internal import COnnx
     // A weight may also stand in a Constant node.
     var others: [OnnxModel.Node] = []
     others.reserveCapacity(nodes.count)
-    for (index, node) in nodes.enumerated() {
+    for node in nodes {
       guard node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first,
         roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"]?.value,
         tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil,
-        let place = unsafe valueTensor(of: graph.nodes[index])
+        let place = tensors.removeValue(forKey: output)
       else {
         others.append(node)
         continue
@@ -234,9 +254,6 @@ internal import COnnx
   }
 
   private func node(_ record: d3o_node) throws(Das3Error) -> OnnxModel.Node {
-    func strings(_ list: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int32) -> [String] {
-      (0..<Int(count)).map { unsafe list?[$0].map { unsafe String(cString: $0) } ?? "" }
-    }
     var attributes: [String: OnnxModel.Attribute] = [:]
     for index in unsafe 0..<Int(record.attribute_count) {
       let attribute = unsafe record.attributes[index]
@@ -249,9 +266,55 @@ internal import COnnx
       outputs: strings(record.outputs, record.output_count), attributes: attributes)
   }
 
+  private func strings(_ list: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int32) -> [String] {
+    (0..<Int(count)).map { unsafe list?[$0].map { unsafe String(cString: $0) } ?? "" }
+  }
+
+  private func block(_ record: d3o_block) throws(Das3Error) -> OnnxModel.Block {
+    var nodes: [OnnxModel.Node] = []
+    for index in unsafe 0..<Int(record.initializer_count) {
+      let place = unsafe Int(record.first_initializer) + index
+      let name = unsafe String(cString: d3o_get_graph(model).pointee.tensors[place].name)
+      nodes.append(
+        OnnxModel.Node(
+          name: "", opType: "Constant", domain: "", inputs: [], outputs: [name],
+          attributes: ["value": OnnxModel.Attribute(value: .tensor(try tensor(place)))]))
+    }
+    for index in unsafe 0..<Int(record.node_count) {
+      nodes.append(try unsafe node(record.nodes[index]))
+    }
+    return unsafe OnnxModel.Block(
+      inputs: strings(record.inputs, record.input_count),
+      outputs: strings(record.outputs, record.output_count), nodes: nodes)
+  }
+
+  /// The nodes with calls of the model's own functions replaced by what these do.
+  private func inlined(_ nodes: [OnnxModel.Node]) throws(Das3Error) -> [OnnxModel.Node] {
+    let graph = unsafe d3o_get_graph(model).pointee
+    var functions = OnnxFunctions(maximumNodes: limits.maximumNodes)
+    for index in unsafe 0..<Int(graph.function_count) {
+      let record = unsafe graph.blocks[index]
+      var defaults: [String: OnnxModel.Attribute] = [:]
+      for position in unsafe 0..<Int(record.default_count) {
+        let attribute = unsafe record.defaults[position]
+        defaults[unsafe String(cString: attribute.name)] = OnnxModel.Attribute(
+          value: try unsafe value(of: attribute))
+      }
+      try unsafe functions.add(
+        name: String(cString: record.name), domain: String(cString: record.domain),
+        opset: Int(record.opset), modelOpset: Int(graph.opset), block: block(record),
+        defaults: defaults)
+    }
+    return try functions.inlined(nodes)
+  }
+
   private func value(of record: d3o_attribute) throws(Das3Error) -> OnnxModel.Attribute.Value {
     let count = unsafe Int(record.count)
+    let reference = unsafe String(cString: record.reference)
+    guard reference.isEmpty else { return .reference(reference) }
     switch unsafe d3o_attribute_kind(UInt32(record.kind)) {
+    case D3O_GRAPH where unsafe record.block >= 0:
+      return .block(try unsafe block(d3o_get_graph(model).pointee.blocks[Int(record.block)]))
     case D3O_FLOAT: return unsafe .float(record.f)
     case D3O_INT: return unsafe .int(Int(record.i))
     case D3O_STRING: return .string(unsafe record.s.map { unsafe String(cString: $0) } ?? "")
@@ -323,43 +386,6 @@ internal import COnnx
     case D3O_E_IO: throw .io(message)
     case D3O_E_MEMORY: throw .memory(message)
     default: throw .format(message)
-    }
-  }
-}
-
-/// What names are used as, decided from the nodes alone so that it does not depend on input size.
-struct ParameterRoles {
-  /// Used by any node.
-  private(set) var uses: Set<String> = []
-  /// Used as data somewhere: a float initialiser among them is a parameter.
-  private(set) var operands: Set<String> = []
-  /// Used as the weight of a layer: a Constant node among them is a parameter too.
-  private(set) var weights: Set<String> = []
-  /// Used as running mean or variance.
-  private(set) var statistics: Set<String> = []
-
-  /// Inputs that configure an operator instead of being computed with; those that can be floats,
-  /// for integers are no parameters anyway.
-  private static let configuration: [String: Set<Int>] = [
-    "Resize": [1, 2], "Upsample": [1], "Clip": [1, 2], "Pad": [2], "Dropout": [1],
-    "Range": [0, 1, 2],
-  ]
-  private static let layers: [String: Set<Int>] = [
-    "Conv": [1, 2], "ConvTranspose": [1, 2], "Gemm": [1, 2], "MatMul": [0, 1],
-    "BatchNormalization": [1, 2, 3, 4], "InstanceNormalization": [1, 2],
-    "LayerNormalization": [1, 2], "GroupNormalization": [1, 2], "PRelu": [1],
-  ]
-
-  init(nodes: [OnnxModel.Node]) {
-    for node in nodes {
-      let configuration = Self.configuration[node.opType] ?? []
-      let layer = Self.layers[node.opType] ?? []
-      for (position, name) in node.inputs.enumerated() where !name.isEmpty {
-        uses.insert(name)
-        if !configuration.contains(position) { operands.insert(name) }
-        if layer.contains(position) { weights.insert(name) }
-        if node.opType == "BatchNormalization", position >= 3 { statistics.insert(name) }
-      }
     }
   }
 }

@@ -11,13 +11,24 @@ package final class OnnxModel: Sendable {
       case floats([Float])
       case ints([Int])
       case strings([String])
-      /// A subgraph or another kind that no supported operator takes.
+      case block(Block)
+      /// In a function: the value of its caller's attribute of this name.
+      case reference(String)
+      /// A kind that no supported operator takes.
       case other
     }
     package let value: Value
   }
 
-  package struct Node: Sendable {
+  /// Nodes that stand for one: a branch of an `If`, or a function of the model.
+  package struct Block: Equatable, Sendable {
+    package let inputs: [String]
+    package let outputs: [String]
+    /// Initialisers are Constant nodes.
+    package let nodes: [Node]
+  }
+
+  package struct Node: Equatable, Sendable {
     package let name: String
     package let opType: String
     package let domain: String

@@ -3,16 +3,9 @@
 package final class SegmentationModel: Sendable {
   package let onnx: OnnxModel
   package let metadata: Metadata
-  package let inputName: String
-  /// The value with one score per class and pixel: N×C×h×w.
-  package let scoresName: String
-  /// The scores are probabilities already.
-  package let isProbability: Bool
-  package let channelCount: Int
+  package let image: ImagePort
+  package let scores: ClassScores
   package let classCount: Int
-  /// nil where the file leaves it open.
-  package let fixedHeight: Int?
-  package let fixedWidth: Int?
   /// The largest factor by which the network makes its input smaller.
   package let strideMultiple: Int
   /// Indices of the parameters of the last layers before the scores.
@@ -20,13 +13,23 @@ package final class SegmentationModel: Sendable {
   /// Indices of scales and shifts of BatchNormalization.
   package let batchNormParameters: Set<Int>
 
+  package var channelCount: Int { image.channelCount }
+  package var fixedHeight: Int? { image.fixedHeight }
+  package var fixedWidth: Int? { image.fixedWidth }
+
   package var classes: [String] {
-    metadata.classes ?? (0..<classCount).map { "class \($0)" }
+    guard let names = metadata.classes else { return (0..<classCount).map { "class \($0)" } }
+    return backgroundCount > 0 ? ["background"] + names : names
   }
 
+  /// 1 where metadata names one class of two: the one that is looked for.
+  private var backgroundCount: Int { scores.isBinary && metadata.classes?.count == 1 ? 1 : 0 }
+
   package func colour(_ index: Int) -> Metadata.Colour {
-    if let colours = metadata.colours, index < colours.count { return colours[index] }
-    return Metadata.defaultColour(index)
+    guard let colours = metadata.colours else { return Metadata.defaultColour(index) }
+    if index < backgroundCount, colours.count < classCount { return Metadata.Colour() }
+    let place = colours.count < classCount ? index - backgroundCount : index
+    return place < colours.count ? colours[place] : Metadata.defaultColour(index)
   }
 
   /// - Throws: `.unsupported` where it is no segmentation network or has an operator we lack,
@@ -38,59 +41,31 @@ package final class SegmentationModel: Sendable {
   {
     self.onnx = onnx
     self.metadata = metadata
-    guard let port = onnx.inputs.first, onnx.inputs.count == 1 else {
-      throw .unsupported("the graph has \(onnx.inputs.count) inputs; expected one image")
-    }
-    guard port.isFloat else { throw .unsupported("input '\(port.name)' is not a float tensor") }
-    guard let dims = port.dims, dims.count == 4 else {
-      throw .unsupported(
-        "input '\(port.name)' has \(port.dims?.count ?? 0) dimensions; expected N×C×H×W")
-    }
-    guard (dims[0] ?? 1) >= 1, (dims[1] ?? 3) == 3 || dims[1] == 1 else {
-      throw .unsupported(
-        "input '\(port.name)' has \(dims[1] ?? 0) channels; expected 1 or 3 before H×W")
-    }
-    guard (dims[2] ?? 1) >= 1, (dims[3] ?? 1) >= 1 else {
-      throw .shape(
-        "input '\(port.name)' is \(dims[2] ?? 0)×\(dims[3] ?? 0) pixels; expected at least 1×1")
-    }
-    inputName = port.name
-    channelCount = dims[1] ?? 3
-    fixedHeight = dims[2]
-    fixedWidth = dims[3]
-    let tail = try ScoreSearch(onnx, wanted: metadata.outputName)
-    scoresName = tail.name
-    // The file may call its output probabilities; before its softmax they are none yet.
-    isProbability = !tail.isBeforeSoftmax && metadata.isProbability ?? tail.isProbability
-
+    image = try ImagePort(onnx, metadata: metadata)
     var failure: Das3Error?
-    var probe: Graph?
-    for size in [256, 512, 224] where probe == nil {
+    var found: (scores: ClassScores, probe: Graph)?
+    for side in [256, 512, 224] where found == nil {
+      let size = (height: image.fixedHeight ?? side, width: image.fixedWidth ?? side)
       do throws(Das3Error) {
-        probe = try GraphBuilder.build(
-          onnx,
-          inputs: [(port.name, [1, dims[1] ?? 3, dims[2] ?? size, dims[3] ?? size])],
-          outputs: [tail.name])
+        let scores = try ScoreSearch(onnx, metadata: metadata, image: image, size: size).find()
+        found = (scores, try GraphBuilder.build(onnx, image: image, size: size, scores: scores))
       } catch {
         failure = failure ?? error
       }
       try deadline.check()
-      if dims[2] != nil, dims[3] != nil { break }
+      if image.fixedHeight != nil, image.fixedWidth != nil { break }
     }
-    guard let probe else { throw failure ?? .unsupported("the graph could not be built") }
-    guard let output = probe.outputs.first, case let scores = probe.values[output].shape,
-      scores.rank == 4, scores[1] >= 1, scores[1] <= 255
-    else {
-      throw .unsupported(
-        "output '\(tail.name)' is \(probe.outputs.first.map { probe.values[$0].shape.description } ?? "missing"); expected class scores N×C×h×w with at most 255 classes"
-      )
+    guard let (scores, probe) = found, let output = probe.outputs.first else {
+      throw failure ?? .unsupported("the graph could not be built")
     }
-    classCount = scores[1]
+    self.scores = scores
+    classCount = probe.values[output].shape[1]
     strideMultiple = probe.strideMultiple
     classifierParameters = probe.classifierParameters.filter { !onnx.parameters[$0].isStatistic }
     batchNormParameters = probe.batchNormParameters
-    if let classes = metadata.classes, classes.count != scores[1] {
-      throw .shape("metadata names \(classes.count) classes; the network scores \(scores[1])")
+    let channels = scores.isBinary ? 1 : classCount
+    if let names = metadata.classes?.count, !ClassScores.fits(channels: channels, names: names) {
+      throw .shape("metadata names \(names) classes; the network scores \(classCount)")
     }
   }
 
@@ -105,13 +80,9 @@ package final class SegmentationModel: Sendable {
   package init(_ base: SegmentationModel, _ onnx: OnnxModel) {
     self.onnx = onnx
     metadata = base.metadata
-    inputName = base.inputName
-    scoresName = base.scoresName
-    isProbability = base.isProbability
-    channelCount = base.channelCount
+    image = base.image
+    scores = base.scores
     classCount = base.classCount
-    fixedHeight = base.fixedHeight
-    fixedWidth = base.fixedWidth
     strideMultiple = base.strideMultiple
     classifierParameters = base.classifierParameters
     batchNormParameters = base.batchNormParameters
@@ -126,18 +97,18 @@ package final class SegmentationModel: Sendable {
 
   /// The graph for frames of one size, from the image to the class scores.
   package func graph(height: Int, width: Int) throws(Das3Error) -> Graph {
-    if let fixedHeight, fixedHeight != height {
-      throw .shape("height is \(height); the network is fixed to \(fixedHeight)")
+    if let fixed = image.fixedHeight, fixed != height {
+      throw .shape("height is \(height); the network is fixed to \(fixed)")
     }
-    if let fixedWidth, fixedWidth != width {
-      throw .shape("width is \(width); the network is fixed to \(fixedWidth)")
+    if let fixed = image.fixedWidth, fixed != width {
+      throw .shape("width is \(width); the network is fixed to \(fixed)")
     }
     let graph = try GraphBuilder.build(
-      onnx, inputs: [(inputName, [1, channelCount, height, width])], outputs: [scoresName])
-    let scores = graph.outputs.map { graph.values[$0].shape }
-    guard let first = scores.first, first.rank == 4, first[0] == 1, first[1] == classCount else {
+      onnx, image: image, size: (height: height, width: width), scores: scores)
+    let shape = graph.outputs.first.map { graph.values[$0].shape }
+    guard let shape, shape[1] == classCount, shape.elementCount > 0 else {
       throw .shape(
-        "the scores are \(scores.first?.description ?? "missing") at \(height)×\(width); expected 1×\(classCount)×h×w"
+        "the scores are \(shape?.description ?? "missing") at \(height)×\(width); expected 1×\(classCount)×h×w"
       )
     }
     return graph
@@ -150,59 +121,11 @@ extension SegmentationModel {
   /// Probabilities are put through a logarithm, whose softmax gives them back.
   package func trainingGraph(height: Int, width: Int) throws(Das3Error) -> Graph {
     var graph = try graph(height: height, width: width)
-    guard isProbability else { return graph }
+    guard scores.isProbability else { return graph }
     // Far below what float32 tells apart from 0 in a sum of probabilities.
     graph.appendToOutput(Unary(kind: .clip, a: 1e-30, b: 1))
     graph.appendToOutput(Unary(kind: .log))
     return graph
-  }
-}
-
-/// Walks from a graph output back over what only presents the scores: arg max, softmax, casts.
-private struct ScoreSearch {
-  private(set) var name: String
-  private(set) var isProbability = false
-  private(set) var isBeforeSoftmax = false
-
-  init(_ onnx: OnnxModel, wanted: String?) throws(Das3Error) {
-    let producers = Dictionary(
-      onnx.nodes.flatMap { node in node.outputs.map { ($0, node) } },
-      uniquingKeysWith: { first, _ in first })
-    if let wanted {
-      guard producers[wanted] != nil else {
-        throw .argument("metadata 'output.name' is '\(wanted)', which no node makes")
-      }
-      name = wanted
-      return
-    }
-    guard let first = onnx.outputs.first else { throw .format("the graph has no output") }
-    // Auxiliary heads are usually later, smaller or of another rank.
-    name = (onnx.outputs.first { $0.dims?.count == 4 } ?? first).name
-    // In a graph with a circle the walk would not end.
-    for _ in onnx.nodes {
-      guard let node = producers[name], let input = node.inputs.first else { return }
-      switch node.opType {
-      case "ArgMax", "Cast", "Squeeze", "Identity", "Unsqueeze": break
-      case "Softmax", "LogSoftmax":
-        // Not the softmax of an attention: scores are normalised over channels.
-        let axis = node.attributes["axis"]?.value
-        guard case .int(let value)? = axis, value == 1 || value == -3 else { return }
-        name = input
-        isBeforeSoftmax = true
-        return
-      case "Resize", "Upsample":
-        isProbability = Self.isSoftmax(producers, input)
-        return
-      default: return
-      }
-      name = input
-    }
-  }
-
-  private static func isSoftmax(_ producers: [String: OnnxModel.Node], _ name: String) -> Bool {
-    guard let node = producers[name], node.opType == "Softmax" else { return false }
-    if case .int(let axis)? = node.attributes["axis"]?.value { return axis == 1 || axis == -3 }
-    return false
   }
 }
 

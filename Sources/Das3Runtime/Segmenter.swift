@@ -92,7 +92,7 @@ import Das3Graph
       unsafe d3k_label(
         threads, prepared.executor.output(0), Int64(scores.pixelStride ?? scores.shape[1]),
         Int64(scores.shape[2]), Int64(scores.shape[3]), Int64(scores.shape[1]),
-        model.isProbability ? 1 : 0, rows, columns, results.labels, results.confidence,
+        model.scores.isProbability ? 1 : 0, rows, columns, results.labels, results.confidence,
         results.entropy, results.probabilities, scratch)
     }
     if let output = resampling.output {
@@ -108,10 +108,10 @@ import Das3Graph
 
   /// Takes the weights of another model of the same graph; plan and memory stay.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
-    guard other.inputName == model.inputName, other.scoresName == model.scoresName else {
+    guard other.image.name == model.image.name, other.scores.name == model.scores.name else {
       throw .shape(
-        "the other model goes from '\(other.inputName)' to '\(other.scoresName)'; expected "
-          + "'\(model.inputName)' to '\(model.scoresName)'")
+        "the other model goes from '\(other.image.name)' to '\(other.scores.name)'; expected "
+          + "'\(model.image.name)' to '\(model.scores.name)'")
     }
     if let difference = model.onnx.difference(from: other.onnx) {
       throw .shape("the other model differs: \(difference)")

@@ -36,6 +36,7 @@ struct Das3Run: ParsableCommand {
 
   static func main() {
     Terminal.reserveDescriptors()
+    Warnings.show()
     do {
       do {
         try checkHelp()

@@ -31,7 +31,7 @@ struct Info: ParsableCommand {
     facts.add("graph", "\(model.nodeCount) nodes, \(grouped(model.parameterCount)) parameters")
     facts.add("input", "\(model.inputName ?? "–"): \(model.channelCount) channels, \(size(model))")
     facts.add("preprocessing", preprocessing(model))
-    facts.add("output", "\(model.outputName ?? "–"), \(model.outputKind ?? "–")")
+    facts.add("scores", model.scoresPath ?? "–")
     facts.add("classifier", classifier.isEmpty ? "–" : classifier.joined(separator: ", "))
     facts.add("classes", "\(model.classes.count), ignored label \(model.ignoreLabel)")
     var classes = Table([.right, .left, .left])
@@ -56,7 +56,8 @@ struct Info: ParsableCommand {
     let order = model.channelCount == 1 ? "gray" : model.wantsBGR ? "BGR" : "RGB"
     let mean = model.mean.map(\.description).joined(separator: " ")
     let deviation = model.standardDeviation.map(\.description).joined(separator: " ")
-    return "(\(order) · \(model.scale) − [\(mean)]) / [\(deviation)]"
+    let note = model.isInputAssumed ? ", assumed where the model does not say it" : ""
+    return "(\(order) · \(model.scale) − [\(mean)]) / [\(deviation)]\(note)"
   }
 
   private func json(_ model: ModelHandle, _ classifier: [String]) -> JsonValue {
@@ -87,6 +88,7 @@ struct Info: ParsableCommand {
           (key: "scale", value: number(model.scale)),
           (key: "mean", value: .array(model.mean.map(number))),
           (key: "std", value: .array(model.standardDeviation.map(number))),
+          (key: "is_assumed", value: .bool(model.isInputAssumed)),
         ])
       ),
       (
@@ -94,6 +96,7 @@ struct Info: ParsableCommand {
         value: .object([
           (key: "name", value: .text(model.outputName)),
           (key: "kind", value: .text(model.outputKind)),
+          (key: "scores_path", value: .text(model.scoresPath)),
         ])
       ),
       (key: "classifier", value: .array(classifier.map(JsonValue.string))),

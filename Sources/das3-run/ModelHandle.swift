@@ -63,6 +63,10 @@ final class ModelHandle {
   var producer: String? { unsafe Self.text(storedInfo.producer) }
   var inputName: String? { unsafe Self.text(storedInfo.input_name) }
   var outputName: String? { unsafe Self.text(storedInfo.output_name) }
+  /// How the class scores were found: one sentence.
+  var scoresPath: String? { unsafe Self.text(storedInfo.scores_path) }
+  /// Whether some of the preprocessing is a default that no source states.
+  var isInputAssumed: Bool { unsafe storedInfo.is_input_assumed != 0 }
   var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }
 
   /// One value per input channel.

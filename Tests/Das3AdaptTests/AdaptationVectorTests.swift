@@ -80,7 +80,7 @@ struct AdaptationVectorTests {
     let path = SharedData.url("models/espnetv2_s0.5_dynamic.onnx").path
     let onnx = try OnnxImport.load(
       path: path, allowsExternalData: false, limits: OnnxImport.Limits())
-    let sidecar = try OnnxImport.sidecar(ofModel: path)
+    let sidecar = try OnnxImport.sidecar(ofModel: path).object
     let model = try SegmentationModel(onnx, metadata: Metadata([sidecar].compactMap { $0 }))
     var selection = ParameterSelection(rate: rate)
     selection.frozen = frozen

@@ -56,7 +56,7 @@ struct GoldenSteps {
     let onnx = try OnnxImport.load(
       path: path, allowsExternalData: false, limits: OnnxImport.Limits())
     return try SegmentationModel(
-      onnx, metadata: Metadata([try OnnxImport.sidecar(ofModel: path)].compactMap { $0 }))
+      onnx, metadata: Metadata([try OnnxImport.sidecar(ofModel: path).object].compactMap { $0 }))
   }
 
   /// Four frames of 480×360, RGB, by the names of their files.

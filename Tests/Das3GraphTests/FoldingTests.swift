@@ -157,4 +157,90 @@ struct FoldingTests {
     }
     #expect(TestGraph.operators(graph) == ["binary", "binary"])
   }
+
+  @Test("operators without a kernel are computed where their inputs are known")
+  func evaluated() throws {
+    func values(
+      _ opType: String, _ inputs: [(dims: [Int], values: [Float])],
+      _ attributes: KeyValuePairs<String, OnnxWriter.Attribute> = [:]
+    ) throws -> [Float]? {
+      try TestGraph.folded(opset: 18) {
+        for (index, input) in inputs.enumerated() {
+          let ints = opType != "CumSum" || index > 0
+          if index > 0, ints {
+            $0.initializers.append(
+              OnnxTensor("c\(index)", input.dims, ints: input.values.map { Int($0) }))
+          } else {
+            $0.node(
+              "Constant", [], ["c\(index)"],
+              ["value": .tensor(OnnxTensor("", input.dims, floats: input.values))])
+          }
+        }
+        $0.node(opType, inputs.indices.map { "c\($0)" }, ["y"], attributes)
+      }?.floats
+    }
+    let square: (dims: [Int], values: [Float]) = ([2, 2], [1, 2, 3, 4])
+    #expect(try values("Sin", [([2], [0, 0.5])]) == [0, 0.47942555])
+    #expect(try values("CumSum", [square, ([], [1])]) == [1, 3, 3, 7])
+    #expect(try values("CumSum", [square, ([], [0])], ["exclusive": .int(1)]) == [0, 0, 1, 2])
+    #expect(try values("CumSum", [square, ([], [1])], ["reverse": .int(1)]) == [3, 2, 7, 4])
+    #expect(try values("Trilu", [square, ([], [1])]) == [0, 2, 0, 0])
+    #expect(try values("Trilu", [square, ([], [0])], ["upper": .int(0)]) == [1, 0, 3, 4])
+    #expect(try values("NonZero", [([2, 2], [0, 1, 1, 0])]) == [0, 1, 1, 0])
+    #expect(try values("TopK", [([4], [3, 9, 1, 7]), ([1], [2])]) == [9, 7])
+    #expect(
+      try values("GatherElements", [square, ([2, 1], [1, 0])], ["axis": .int(1)]) == [2, 3])
+    #expect(try values("Compress", [square, ([2], [0, 1])], ["axis": .int(0)]) == [3, 4])
+    #expect(
+      try values("ScatterND", [([3], [1, 1, 1]), ([2, 1], [2, 0]), ([2], [5, 6])]) == [6, 1, 5])
+    #expect(
+      try values(
+        "ScatterElements", [square, ([1, 2], [1, 0]), ([1, 2], [8, 9])], ["axis": .int(0)])
+        == [1, 9, 8, 4])
+  }
+
+  @Test("EyeLike and OneHot make tables")
+  func tables() throws {
+    let eye = try TestGraph.folded(opset: 18) {
+      $0.floats("m", [2, 3], [0, 0, 0, 0, 0, 0])
+      $0.node("EyeLike", ["m"], ["y"], ["k": .int(1)])
+    }
+    #expect(eye?.floats == [0, 1, 0, 0, 0, 1])
+    let hot = try TestGraph.folded(opset: 18) {
+      $0.ints("i", [1, -1])
+      $0.scalar("depth", 3)
+      $0.ints("values", [5, 7])
+      $0.node("OneHot", ["i", "depth", "values"], ["y"])
+    }
+    #expect(hot?.ints == [5, 7, 5, 5, 5, 7])
+  }
+
+  @Test("a vector of floats times a shape is known, though it could be a weight")
+  func vectorTimesShape() throws {
+    let graph = try TestGraph.build([1, 3, 16, 24]) {
+      $0.floats("half", [2], [0.5, 0.25])
+      $0.node("Shape", ["x"], ["s"], ["start": .int(2)])
+      $0.node("Cast", ["s"], ["f"], ["to": .int(OnnxTensor.float32)])
+      $0.node("Mul", ["f", "half"], ["m"])
+      $0.node("Floor", ["m"], ["r"])
+      $0.node("Cast", ["r"], ["i"], ["to": .int(OnnxTensor.int64)])
+      $0.ints("head", [1, 3])
+      $0.node("Concat", ["head", "i"], ["sizes"], ["axis": .int(0)])
+      $0.node("Resize", ["x", "", "", "sizes"], ["y"], ["mode": .string("linear")])
+    }
+    #expect(graph.values[graph.outputs[0]].shape == [1, 3, 8, 6])
+    #expect(TestGraph.operators(graph) == ["resize"])
+  }
+
+  @Test("floats to a power, roots and exponentials")
+  func floatArithmetic() throws {
+    let value = try TestGraph.folded {
+      $0.node("Constant", [], ["a"], ["value_float": .float(64)])
+      $0.node("Constant", [], ["b"], ["value_float": .float(0.5)])
+      $0.node("Pow", ["a", "b"], ["p"])
+      $0.node("Log", ["p"], ["l"])
+      $0.node("Exp", ["l"], ["y"])
+    }
+    #expect(value.map { abs($0.floats[0] - 8) < 1e-5 } == true)
+  }
 }

@@ -33,7 +33,7 @@ struct LayeringTests {
       "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",
       "Terminal",
       "DecodedPicture", "ImageWriter", "MediaError", "PictureDecoder", "PixelConverter",
-      "VideoWriter",
+      "VideoWriter", "Warnings",
     ],
   ]
 

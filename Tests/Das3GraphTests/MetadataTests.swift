@@ -41,8 +41,8 @@ struct MetadataTests {
     let metadata = try read(options, file, sidecar)
     #expect(metadata.classes == ["option"])
     #expect(metadata.ignoreLabel == 7)
-    // `input` is one key: the file's decides all of it.
-    #expect(metadata.scale == 3 && metadata.mean == [0, 0, 0])
+    // The keys inside `input` count one by one.
+    #expect(metadata.scale == 3 && metadata.mean == [9, 9, 9])
     #expect(metadata.isProbability == false)
   }
 

@@ -112,7 +112,7 @@ struct SharedModelTests {
       let path = SharedData.url("models/\(test.model).onnx").path
       let onnx = try OnnxImport.load(
         path: path, allowsExternalData: true, limits: OnnxImport.Limits())
-      let sidecar = try OnnxImport.sidecar(ofModel: path)
+      let sidecar = try OnnxImport.sidecar(ofModel: path).object
       let model = try SegmentationModel(onnx, metadata: Metadata(sidecar.map { [$0] } ?? []))
       (height, width) = (test.size?.height ?? 360, test.size?.width ?? 480)
       name = test.model + (test.size.map { "_\($0.width)x\($0.height)" } ?? "")

@@ -30,6 +30,9 @@ package struct OnnxWriter: Sendable {
     case tensor(OnnxTensor)
     /// An empty subgraph.
     case graph
+    case block([Node], outputs: [String])
+    /// In a function: an attribute of its caller, an integer.
+    case callersInt(String)
   }
 
   package enum Dimension: Sendable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
@@ -46,8 +49,33 @@ package struct OnnxWriter: Sendable {
     package var elementType = OnnxTensor.float32
   }
 
+  /// A function of the model.
+  package struct Function: Sendable {
+    package var name: String
+    package var domain: String
+    package var inputs: [String]
+    package var outputs: [String]
+    package var nodes: [Node]
+    package var defaults: [(name: String, value: Attribute)]
+    package var opset: Int
+
+    package init(
+      _ name: String, domain: String = "own", _ inputs: [String], _ outputs: [String],
+      _ nodes: [Node], defaults: KeyValuePairs<String, Attribute> = [:], opset: Int = 17
+    ) {
+      self.name = name
+      self.domain = domain
+      self.inputs = inputs
+      self.outputs = outputs
+      self.nodes = nodes
+      self.defaults = defaults.map { (name: $0.key, value: $0.value) }
+      self.opset = opset
+    }
+  }
+
   package var irVersion = 8
   package var opset = 17
+  package var functions: [Function] = []
   package var producer = "libdas3 tests"
   package var metadata: [(key: String, value: String)] = []
   package var nodes: [Node] = []
@@ -104,7 +132,26 @@ package struct OnnxWriter: Sendable {
         $0.string(2, pair.value)
       }
     }
+    for function in functions { model.message(25) { write(function, &$0) } }
     return model.bytes
+  }
+
+  private func write(_ function: Function, _ writer: inout ProtobufWriter) {
+    writer.string(1, function.name)
+    for name in function.inputs { writer.string(4, name) }
+    for name in function.outputs { writer.string(5, name) }
+    for node in function.nodes { writer.message(7) { write(node, &$0) } }
+    writer.message(9) {
+      $0.string(1, "")
+      $0.varint(2, function.opset)
+    }
+    writer.string(10, function.domain)
+    for attribute in function.defaults {
+      writer.message(11) {
+        $0.string(1, attribute.name)
+        write(attribute.value, &$0)
+      }
+    }
   }
 
   private func write(_ graph: inout ProtobufWriter) {
@@ -146,6 +193,16 @@ package struct OnnxWriter: Sendable {
     case .graph:
       writer.message(6) { $0.string(2, "subgraph") }
       writer.varint(20, 5)
+    case .block(let nodes, let outputs):
+      writer.message(6) { graph in
+        for node in nodes { graph.message(1) { write(node, &$0) } }
+        graph.string(2, "branch")
+        for name in outputs { graph.message(12) { write(Port(name: name, dims: nil), &$0) } }
+      }
+      writer.varint(20, 5)
+    case .callersInt(let name):
+      writer.varint(20, 2)
+      writer.string(21, name)
     case .floats(let values):
       for value in values { writer.float(7, value) }
       writer.varint(20, 6)

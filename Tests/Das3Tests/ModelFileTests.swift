@@ -67,15 +67,42 @@ struct ModelFileTests {
     #expect(className(TestModel(path: folder.path("net.onnx")), 4) == "class 4")
   }
 
-  @Test("a damaged JSON file is refused by name")
+  @Test("a JSON file that names what it should not, or is damaged, is refused by name")
   func damagedSidecar() throws {
-    for text in ["{", "[]]", #"{"classes": 3}"#, #"{"classes": ["only one"]}"#, #"{"input": []}"#] {
+    for text in [
+      #"{"classes": ["only one"]}"#, #"{"classes": ["a", 3]}"#, #"{"input": {"scale": 0}}"#,
+      #"{"input": {"std": [1, 0, 1]}}"#, #"{"input": {"scal": 1, "mean": [0]}}"#,
+      #"{"classes": ["a","#,
+    ] {
       try folder.write(Array(text.utf8), to: "net.json")
       let model = TestModel(path: folder.path("net.onnx"))
       #expect(model.status == DAS3_E_FORMAT || model.status == DAS3_E_SHAPE, "\(text)")
       #expect(model.handle == nil)
       #expect(HostileFileTests.isOneLine(model.message))
     }
+  }
+
+  @Test("a JSON file of another program is ignored")
+  func foreignSidecar() throws {
+    for text in [
+      "{", "[]]", "", "[1, 2]", #"{"classes": 3}"#, #"{"input": []}"#, #"{"input": {"size": 3}}"#,
+      #"{"id2label": {"0": "road"}, "architectures": ["SegFormer"]}"#,
+    ] {
+      try folder.write(Array(text.utf8), to: "net.json")
+      let model = TestModel(path: folder.path("net.onnx"))
+      #expect(model.status == DAS3_OK, "\(text): \(model.message)")
+      #expect(className(model, 4) == "class 4")
+    }
+  }
+
+  @Test("a JSON file that cannot be read is an error")
+  func unreadableSidecar() throws {
+    try folder.write([UInt8](repeating: UInt8(ascii: " "), count: 2 << 20), to: "net.json")
+    #expect(TestModel(path: folder.path("net.onnx")).status == DAS3_E_LIMIT)
+    try FileManager.default.removeItem(atPath: folder.path("net.json"))
+    try FileManager.default.createDirectory(
+      atPath: folder.path("net.json"), withIntermediateDirectories: false)
+    #expect(TestModel(path: folder.path("net.onnx")).status == DAS3_E_IO)
   }
 
   @Test("a pipe in place of the JSON file is not waited for")

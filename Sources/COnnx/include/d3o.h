@@ -55,6 +55,10 @@ typedef struct d3o_attribute {
   int32_t count;               /* of floats, ints or strings                                */
   float f;
   int32_t tensor;              /* index into d3o_graph.tensors, or -1                       */
+  int32_t block;               /* of D3O_GRAPH: index into d3o_graph.blocks, or -1          */
+  int32_t reserved;
+  const char *reference;       /* in a function: the attribute of its caller whose value this
+                                  takes, "" = none                                          */
   int64_t i;
   const char *s;               /* ended by NUL                                              */
   const float *floats;
@@ -73,6 +77,20 @@ typedef struct d3o_node {
   const d3o_attribute *attributes;
 } d3o_node;
 
+/* Nodes that stand for one: a function of the model, or the graph of an attribute. */
+typedef struct d3o_block {
+  const char *name, *domain;   /* of a function, else ""                                    */
+  int64_t opset;               /* of a function, of the default domain; 0 where it has none */
+  int32_t input_count, output_count;
+  const char *const *inputs;
+  const char *const *outputs;
+  int64_t node_count;
+  const d3o_node *nodes;
+  int64_t first_initializer, initializer_count;   /* among d3o_graph.tensors                */
+  int32_t default_count, reserved;
+  const d3o_attribute *defaults;   /* of a function: values of attributes that a caller omits */
+} d3o_block;
+
 typedef struct d3o_value {
   const char *name;
   int32_t data_type;           /* 0 = not stated, or not a tensor                           */
@@ -88,17 +106,18 @@ typedef struct d3o_graph {
   const char *producer_name;
   const char *producer_version;
   int64_t node_count, tensor_count, initializer_count, input_count, output_count;
-  int64_t metadata_count, function_count;
+  int64_t metadata_count, function_count, block_count;
   const d3o_node *nodes;       /* in file order                                             */
-  const d3o_tensor *tensors;   /* initializers first, then tensors of attributes            */
+  const d3o_tensor *tensors;   /* initializers, tensors of attributes, then those of blocks */
+  const d3o_block *blocks;     /* functions first, then graphs of attributes                */
   const d3o_value *inputs;     /* without those that are initializers                       */
   const d3o_value *outputs;
   const d3o_pair *metadata;
 } d3o_graph;
 
 /** Parses `size` bytes. They may be freed afterwards.
- *  Sparse initializers, subgraph-only constructs and training info are D3O_E_UNSUPPORTED;
- *  opsets above 21 and IR above 10 (or below 3) likewise, with the numbers named. */
+ *  Sparse initializers and training info are D3O_E_UNSUPPORTED; opsets above 25 and IR above 13
+ *  (or below 3) likewise, with the numbers named. */
 d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_limits *limits,
                      char *message, size_t capacity);
 
@@ -127,6 +146,9 @@ d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int directory, 
 d3o_status d3o_read_file(void **out, size_t *size, const char *path, uint64_t max_bytes,
                          char *message, size_t capacity);
 void d3o_free_bytes(void *bytes);
+
+/** 1 where something of that name is there, readable or not; 0 where there is nothing. */
+int d3o_path_exists(const char *path);
 
 /** Opens a directory for external data; d3o_close_directory closes it (-1 is harmless).
  *  Only regular files directly or deeper inside it are read: no "..", no absolute path, no

@@ -281,7 +281,7 @@ extension GraphBuilder {
     }
     try reserve(indices.shape.elementCount)
     var tables = [[Int32]?](repeating: nil, count: shape.rank)
-    tables[axis] = try indices.ints.checked(below: shape[axis])
+    tables[axis] = try indices.ints.positions(below: shape[axis]).map(Int32.init)
     let gathered = try emit(.index(Index(tables: tables)), [x])
     let dims = shape.dims[..<axis] + indices.shape.dims + shape.dims[(axis + 1)...]
     try bind(node, reshape(gathered, Array(dims)))
@@ -301,8 +301,8 @@ extension GraphBuilder {
     var positions = [Int32](repeating: 0, count: indices.ints.count / width)
     for axis in 0..<width {
       let column = stride(from: axis, to: indices.ints.count, by: width).map { indices.ints[$0] }
-      for (row, index) in try column.checked(below: shape[axis]).enumerated() {
-        positions[row] = positions[row] * Int32(shape[axis]) + index
+      for (row, index) in try column.positions(below: shape[axis]).enumerated() {
+        positions[row] = positions[row] * Int32(shape[axis]) + Int32(index)
       }
     }
     let rest = Array(shape.dims[width...])
@@ -310,19 +310,5 @@ extension GraphBuilder {
     let tables = [positions] + [[Int32]?](repeating: nil, count: rest.count)
     let gathered = try emit(.index(Index(tables: tables)), [flat])
     try bind(node, reshape(gathered, Array(indices.shape.dims.dropLast()) + rest))
-  }
-}
-
-extension [Int64] {
-  /// Indices with negative ones counted from the end; throws where one is outside 0..<size.
-  fileprivate func checked(below size: Int) throws(Das3Error) -> [Int32] {
-    var result: [Int32] = []
-    for index in self {
-      guard index >= -size, index < size else {
-        throw .shape("index \(index) is outside a dimension of \(size)")
-      }
-      result.append(Int32(index < 0 ? index + Int64(size) : index))
-    }
-    return result
   }
 }

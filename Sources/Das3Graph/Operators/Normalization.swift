@@ -52,18 +52,7 @@ package struct GroupNorm: ShapeRule {
 extension GraphBuilder {
   static let normalizationImporters: [String: Importer] = [
     "BatchNormalization": { (builder, node) throws(Das3Error) in
-      if try node.int("training_mode", default: 0) != 0, node.outputs.count > 1,
-        node.outputs.dropFirst().contains(where: { !$0.isEmpty })
-      {
-        throw .unsupported("training_mode with outputs for the statistics; expected inference")
-      }
-      let isTraining = try builder.model.opset < 7 ? node.int("is_test", default: 0) == 0 : false
-      if try isTraining ? true : node.int("spatial", default: 1) == 0 {
-        throw .unsupported("training or per-pixel statistics of an old opset; expected inference")
-      }
-      let inputs = try builder.inputs(node, 0..<5)
-      let epsilon = try node.float("epsilon", default: 1e-5)
-      try builder.bind(node, builder.emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs))
+      try builder.importBatchNormalization(node)
     },
     "InstanceNormalization": { (builder, node) throws(Das3Error) in
       let inputs = try builder.inputs(node, 0..<3)
@@ -120,6 +109,83 @@ extension GraphBuilder {
       try builder.bind(node, unary(.reciprocal, deviation), output: 2)
     },
   ]
+
+  private mutating func importBatchNormalization(_ node: OnnxModel.Node) throws(Das3Error) {
+    let old = model.opset
+    let statistics = node.outputs.dropFirst().filter { !$0.isEmpty }
+    if try node.int("spatial", default: 1) == 0 {
+      throw .unsupported("statistics of each pixel (spatial 0); expected one for each channel")
+    }
+    let isTraining: Bool
+    switch old {
+    case ..<7: isTraining = try node.int("is_test", default: 0) == 0
+    case ..<14: isTraining = !statistics.isEmpty
+    default:
+      isTraining = try node.int("training_mode", default: 0) != 0
+      guard !isTraining || node.outputs.count > 1 else {
+        throw .unsupported(
+          "training_mode 1 without outputs for the statistics: exported while training; export after model.eval()"
+        )
+      }
+    }
+    let inputs = try inputs(node, 0..<5)
+    let epsilon = try node.float("epsilon", default: 1e-5)
+    if isTraining {
+      if let used = statistics.first(where: { model.isUsed($0) }) {
+        throw .unsupported(
+          "batch statistics are wanted as '\(used)'; expected a network that was exported after model.eval()"
+        )
+      }
+      return try bind(node, batchStatisticsNormalized(Array(inputs[0..<3]), epsilon))
+    }
+    let isComputed = inputs[3...].contains { isNode($0) }
+    try bind(
+      node,
+      isComputed
+        ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs))
+  }
+
+  /// By the mean and variance of the values themselves, as in training.
+  ///
+  /// Over one image that is normalisation of each channel; a batch is laid out as one.
+  private mutating func batchStatisticsNormalized(_ inputs: [ValueID], _ epsilon: Float)
+    throws(Das3Error) -> ValueID
+  {
+    let dims = shape(inputs[0]).dims
+    guard dims.count >= 2 else { throw .shape("input is \(shape(inputs[0])); expected N×C×…") }
+    let operation = Operator.groupNorm(GroupNorm(groups: dims[1], epsilon: epsilon))
+    guard dims[0] != 1 || dims.count < 3 else { return try emit(operation, inputs) }
+    let swapped = [1, 0] + Array(2..<dims.count)
+    let columns = try reshape(
+      transpose(inputs[0], swapped), [1, dims[1], dims[0] * dims[2...].reduce(1, *)])
+    let y = try emit(operation, [columns, inputs[1], inputs[2]])
+    return try transpose(reshape(y, swapped.map { dims[$0] }), swapped)
+  }
+
+  /// (x − mean) / √(variance + ε) · scale + shift with mean and variance that are computed, so that
+  /// gradients flow through them.
+  private mutating func normalized(_ inputs: [ValueID], _ epsilon: Float) throws(Das3Error)
+    -> ValueID
+  {
+    let rank = shape(inputs[0]).rank
+    guard rank >= 2 else { throw .shape("input is \(shape(inputs[0])); expected N×C×…") }
+    let channels = shape(inputs[0])[1]
+    var columns: [ValueID] = []
+    for id in inputs.dropFirst() {
+      guard shape(id).dims == [channels] else {
+        throw .shape("a parameter is \(shape(id)); expected \(channels) values, one per channel")
+      }
+      columns.append(try reshape(id, [1, channels] + [Int](repeating: 1, count: rank - 2)))
+    }
+    func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
+      try emit(.binary(Binary(kind: kind)), [a, b])
+    }
+    let small = constant(ConstantTensor(scalar: epsilon))
+    let deviation = try emit(.unary(Unary(kind: .sqrt)), [binary(.add, columns[3], small)])
+    let factor = try binary(.divide, columns[0], deviation)
+    let centred = try binary(.subtract, inputs[0], columns[2])
+    return try binary(.add, binary(.multiply, centred, factor), columns[1])
+  }
 
   mutating func inputs(_ node: OnnxModel.Node, _ range: Range<Int>) throws(Das3Error) -> [ValueID] {
     var result: [ValueID] = []

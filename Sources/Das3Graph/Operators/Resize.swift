@@ -190,7 +190,10 @@ extension GraphBuilder {
         if target == size, source.start == 0, source.end == 1 { continue }
       }
       if mode == "nearest" {
-        let rounding = isLegacy ? "floor" : "round_prefer_floor"
+        // Opset 10 does not say how; ONNX Runtime goes down where pixels are taken more than once
+        // and up where some are left out.
+        let legacy = scale < 1 ? "ceil" : "floor"
+        let rounding = isLegacy ? legacy : "round_prefer_floor"
         tables[axis] = try source.nearestTable(
           rounding: node.string("nearest_mode", default: rounding))
       } else {

@@ -23,6 +23,7 @@ extension GraphBuilder {
         node, builder.constant(ConstantTensor(shape: shape, type: .bool, ints: mask)), output: 1)
     },
     "Constant": { (builder, node) throws(Das3Error) in try builder.importConstant(node) },
+    "If": { (builder, node) throws(Das3Error) in try builder.importBranch(node) },
     "ConstantOfShape": { (builder, node) throws(Das3Error) in
       guard let sizes = try builder.configuration(node, 0, "input")?.ints else {
         throw .format("the shape is missing")
@@ -48,6 +49,23 @@ extension GraphBuilder {
       let end = try position("end", dims.count)
       let kept = Array(dims[start..<max(start, end)])
       try builder.bind(node, builder.constant(ConstantTensor(vector: kept)))
+    },
+    "EyeLike": { (builder, node) throws(Das3Error) in
+      let x = try builder.input(node, 0)
+      let shape = builder.shape(x)
+      guard shape.rank == 2 else { throw .shape("input is \(shape); expected a matrix") }
+      let diagonal = try node.int("k", default: 0)
+      try builder.reserve(shape.elementCount)
+      let ones = (0..<shape.elementCount).map {
+        $0 % shape[1] == ($0 / shape[1]).addingReportingOverflow(diagonal).partialValue
+      }
+      let isFloat = [1, 10, 11, 16].contains(try node.int("dtype", default: 1))
+      try builder.bind(
+        node,
+        builder.constant(
+          isFloat
+            ? ConstantTensor(shape: shape, floats: ones.map { $0 ? 1 : 0 })
+            : ConstantTensor(shape: shape, ints: ones.map { $0 ? 1 : 0 })))
     },
     "Size": { (builder, node) throws(Das3Error) in
       let x = try builder.input(node, 0)

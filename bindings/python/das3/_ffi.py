@@ -67,7 +67,8 @@ class das3_model_info(ctypes.Structure):
         ("output_name", c_char_p),
         ("output_kind", c_char_p),
         ("parameter_tensor_count", c_int32),
-        ("reserved", c_int32),
+        ("is_input_assumed", c_int32),
+        ("scores_path", c_char_p),
     ]
 
 

@@ -1,0 +1,95 @@
+/// ONNX sequences: lists of values, taken apart while the graph is made.
+extension GraphBuilder {
+  static let sequenceImporters: [String: Importer] = [
+    "SequenceConstruct": { (builder, node) throws(Das3Error) in
+      try builder.bindSequence(node, builder.inputs(node, node.inputs.indices))
+    },
+    "SplitToSequence": { (builder, node) throws(Das3Error) in try builder.importSplit(node) },
+    "SequenceAt": { (builder, node) throws(Das3Error) in
+      let list = try builder.sequence(node, 0)
+      guard let position = try builder.configuration(node, 1, "position")?.ints.first else {
+        throw .format("position is missing")
+      }
+      let index = position < 0 ? position &+ Int64(list.count) : position
+      guard list.indices.contains(Int(clamping: index)) else {
+        throw .shape("position \(position) in a sequence of \(list.count)")
+      }
+      try builder.bind(node, list[Int(index)])
+    },
+    "SequenceLength": { (builder, node) throws(Das3Error) in
+      let count = try builder.sequence(node, 0).count
+      try builder.bind(node, builder.constant(ConstantTensor(shape: [], ints: [Int64(count)])))
+    },
+    "ConcatFromSequence": { (builder, node) throws(Das3Error) in
+      var parts = try builder.sequence(node, 0)
+      guard let first = parts.first else { throw .shape("the sequence is empty") }
+      let isStacking = try node.int("new_axis", default: 0) != 0
+      let rank = builder.shape(first).rank + (isStacking ? 1 : 0)
+      guard rank <= Shape.maximumRank else { throw .unsupported("\(rank) dimensions") }
+      let axis = try Shape([Int](repeating: 1, count: rank)).axis(node.int("axis", default: 0))
+      if isStacking {
+        for index in parts.indices {
+          var dims = builder.shape(parts[index]).dims
+          guard dims.count + 1 == rank else { throw .shape("the parts have unlike ranks") }
+          dims.insert(1, at: axis)
+          parts[index] = try builder.reshape(parts[index], dims)
+        }
+      }
+      try builder.bind(node, builder.emit(.concat(Concat(axis: axis)), parts))
+    },
+  ]
+
+  private func sequence(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> [ValueID] {
+    guard index < node.inputs.count, let list = sequences[node.inputs[index]] else {
+      throw .unsupported("input \(index) is no sequence that is known at load")
+    }
+    return list
+  }
+
+  private mutating func bindSequence(_ node: OnnxModel.Node, _ list: [ValueID])
+    throws(Das3Error)
+  {
+    guard let name = node.outputs.first, sequences.updateValue(list, forKey: name) == nil else {
+      throw .format("the sequence has no name, or one that is taken")
+    }
+  }
+
+  private mutating func importSplit(_ node: OnnxModel.Node) throws(Das3Error) {
+    let x = try input(node, 0)
+    let shape = shape(x)
+    let axis = try shape.axis(node.int("axis", default: 0))
+    let size = shape[axis]
+    var counts = [Int](repeating: 1, count: size)
+    let split = try configuration(node, 1, "split")
+    if let split, split.shape.rank > 0 {
+      counts = split.ints.map { Int($0) }
+    } else if let length = split?.ints.first {
+      guard length > 0 else { throw .shape("split is \(length); expected at least 1") }
+      counts = stride(from: 0, to: size, by: Int(length)).map { min(Int(length), size - $0) }
+    }
+    guard counts.allSatisfy({ (0...size).contains($0) }), counts.reduce(0, +) == size else {
+      throw .shape("split \(counts) of axis \(axis) of \(shape)")
+    }
+    // Only without sizes may the axis itself go.
+    let isKept = try node.int("keepdims", default: 1) != 0
+    let keepsDims = split != nil || isKept
+    var list: [ValueID] = []
+    var start = 0
+    for count in counts {
+      var slice = Slice(
+        starts: [Int](repeating: 0, count: shape.rank),
+        steps: [Int](repeating: 1, count: shape.rank), counts: shape.dims)
+      slice.starts[axis] = count == 0 ? 0 : start
+      slice.counts[axis] = count
+      start += count
+      var part = try emit(.slice(slice), [x])
+      if !keepsDims {
+        var dims = shape.dims
+        dims.remove(at: axis)
+        part = try reshape(part, dims)
+      }
+      list.append(part)
+    }
+    try bindSequence(node, list)
+  }
+}

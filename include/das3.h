@@ -263,7 +263,8 @@ DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const 
  *  loaded from, in the encoding they have there (float16 rounds to nearest even); a parameter that
  *  has not changed keeps its bytes. Weights in other files come into this one. Metadata that came
  *  from options or from network.json is added under the same keys; changed parameters add
- *  "das3.provenance". The same model gives the same bytes.
+ *  "das3.provenance". The same model gives the same bytes. A tensor of 16 bits may round a small
+ *  change away: a warning says of how many of the changed weights.
  *  path     a file in an existing directory. It is replaced when the new one is complete and on
  *           disk, and keeps its permissions; after a failure it is what it was. A link to a file
  *           is followed; anything but a regular file is refused.

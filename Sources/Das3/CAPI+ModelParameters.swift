@@ -93,6 +93,13 @@ public func das3_model_save(_ model: OpaquePointer?, _ path: UnsafePointer<CChar
     try object.model.save(
       to: try unsafe filePath(path),
       version: "\(DAS3_VERSION_MAJOR).\(DAS3_VERSION_MINOR).\(DAS3_VERSION_PATCH)")
+    let lost = object.model.onnx.shareLostInSaving
+    // What rounds as often up as down moves the network nowhere.
+    guard lost > 0.05 else { return }
+    Log.write(
+      DAS3_LOG_WARNING,
+      "\(Int((100 * lost).rounded())) % of the changed weights are saved as they were before: the file keeps them in 16 bits, which do not hold so small a change; adapt a float32 network to keep all of it"
+    )
   }
 }
 

@@ -175,10 +175,15 @@ internal import COnnx
     var weights: [Float] = []
     func adopt(_ name: String, _ index: Int, shape: Shape, floats: [Float]) {
       places.append((tensor: index, offset: weights.count))
-      parameters.append(
-        OnnxModel.Parameter(
-          name: name, shape: shape, offset: weights.count,
-          isStatistic: roles.statistics.contains(name)))
+      var parameter = OnnxModel.Parameter(
+        name: name, shape: shape, offset: weights.count,
+        isStatistic: roles.statistics.contains(name))
+      switch unsafe graph.tensors[index].data_type {
+      case 10: parameter.storage = .float16
+      case 16: parameter.storage = .bfloat16
+      default: break
+      }
+      parameters.append(parameter)
       weights.append(contentsOf: floats)
     }
     for index in unsafe 0..<Int(graph.initializer_count) {

@@ -58,6 +58,24 @@ package final class OnnxModel: Sendable {
     package let offset: Int
     /// Running mean or variance of a BatchNormalization: merged and saved, never trained by gradient.
     package let isStatistic: Bool
+    /// In 16 bits in the file, where small changes are lost.
+    package var storage = Storage.wide
+
+    package enum Storage: Sendable {
+      case wide, float16, bfloat16
+
+      /// What is read again of a value that was written.
+      func rounded(_ value: Float) -> Float {
+        switch self {
+        case .wide: return value
+        case .float16: return Float(Float16(value))
+        case .bfloat16:
+          let bits = value.bitPattern
+          guard value.isFinite else { return value }
+          return Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000)
+        }
+      }
+    }
   }
 
   package let nodes: [Node]
@@ -81,6 +99,8 @@ package final class OnnxModel: Sendable {
   let source: OnnxSource
   /// SHA-256 of the file, where the weights are others.
   let sourceHashIfDerived: String?
+  /// The weights of the file, where those here are others and some are stored in 16 bits.
+  private let fileWeights: [Float]?
 
   init(
     nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
@@ -101,6 +121,7 @@ package final class OnnxModel: Sendable {
     self.source = source
     provenance = nil
     sourceHashIfDerived = nil
+    fileWeights = nil
     var index: [String: Int] = [:]
     for (position, parameter) in parameters.enumerated() { index[parameter.name] = position }
     parameterIndex = index
@@ -123,6 +144,23 @@ package final class OnnxModel: Sendable {
     self.weights = weights
     self.provenance = provenance
     sourceHashIfDerived = sourceHash
+    let isNarrow = base.parameters.contains { $0.storage != .wide }
+    fileWeights = isNarrow ? base.fileWeights ?? base.weights : nil
+  }
+
+  /// Of the weights that differ from the file's, the share that is the file's again when saved: the
+  /// 16 bits of their tensors do not hold so small a change.
+  package var shareLostInSaving: Double {
+    guard let fileWeights else { return 0 }
+    var (changed, lost) = (0, 0)
+    for parameter in parameters {
+      for index in parameter.offset..<parameter.offset + parameter.shape.elementCount
+      where weights[index] != fileWeights[index] {
+        changed += 1
+        if parameter.storage.rounded(weights[index]) == fileWeights[index] { lost += 1 }
+      }
+    }
+    return changed == 0 ? 0 : Double(lost) / Double(changed)
   }
 
   /// The file's value of a parameter or constant, for operators that need to know it when the

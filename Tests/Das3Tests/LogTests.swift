@@ -60,4 +60,28 @@ struct LogTests {
     _ = TestModel(Self.silentModel)
     #expect(mailbox.texts.count == count)
   }
+
+  @Test("small changes that 16 bits do not hold are told when the model is saved")
+  func lostChanges() throws {
+    let folder = try TemporaryFolder()
+    func messages(_ type: Int, changedBy delta: Float) -> [String] {
+      let ones = [UInt8](repeating: 0, count: 9).flatMap { _ in
+        type == OnnxTensor.float16 ? [0, 0x3C] as [UInt8] : [0x80, 0x3F]
+      }
+      let model = TestModel(
+        WeightNetwork.writer(OnnxTensor("w", type: type, WeightNetwork.dims, .raw(ones)))
+          .serialized())
+      let mailbox = Mailbox()
+      #expect(model.parameters.allSatisfy { $0 == 1 })
+      let changed = model.with(model.parameters.map { $0 + delta })
+      _ = Self.collect(2, mailbox) {
+        #expect(das3_model_save(changed.handle, folder.path("saved.onnx")) == DAS3_OK)
+      }
+      return mailbox.texts
+    }
+    for type in [OnnxTensor.float16, OnnxTensor.bfloat16] {
+      #expect(messages(type, changedBy: 1e-4).contains { $0.contains("100 %") })
+      #expect(messages(type, changedBy: 0.5).isEmpty)
+    }
+  }
 }

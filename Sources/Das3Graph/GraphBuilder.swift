@@ -14,7 +14,12 @@ package struct GraphBuilder {
   private var place = ""
   private var reservedCount = 0
 
-  private init(_ model: OnnxModel) { self.model = model }
+  private let deadline: Deadline
+
+  private init(_ model: OnnxModel, _ deadline: Deadline) {
+    self.model = model
+    self.deadline = deadline
+  }
 
   /// Makes the graph.
   ///
@@ -23,13 +28,15 @@ package struct GraphBuilder {
   ///   - inputs: shapes of the graph inputs that come at run time, by name.
   ///   - constants: values of the graph inputs that are known now, by name.
   ///   - outputs: names of the values to keep; everything else is dropped.
+  ///   - deadline: asked before every node, and before every value that is folded.
   /// - Returns: the nodes that the outputs need, in an order in which they can run.
   /// - Throws: an error that names the node, its operator, what was found and what was expected.
   package static func build(
     _ model: OnnxModel, inputs: [(name: String, shape: Shape)],
-    constants: [String: ConstantTensor] = [:], outputs: [String]
+    constants: [String: ConstantTensor] = [:], outputs: [String],
+    deadline: Deadline = Deadline(milliseconds: 0)
   ) throws(Das3Error) -> Graph {
-    var builder = GraphBuilder(model)
+    var builder = GraphBuilder(model, deadline)
     for input in inputs {
       let shape: Shape
       do { shape = try input.shape.validated() } catch { throw error.at("input '\(input.name)'") }
@@ -62,6 +69,7 @@ package struct GraphBuilder {
   }
 
   private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
+    try deadline.check()
     guard node.domain.isEmpty else {
       throw .unsupported("operator of domain '\(node.domain)'; only standard ONNX is supported")
     }
@@ -147,6 +155,7 @@ package struct GraphBuilder {
       info.shape.elementCount <= Operator.largestFoldedCount(info.type)
     {
       try reserve(info.shape.elementCount)
+      try deadline.check()
       if let folded = try operation.folded(constants, result: info) { return constant(folded) }
     }
     let id = add("", info, .node(graph.nodes.count))

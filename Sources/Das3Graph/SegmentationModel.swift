@@ -70,7 +70,7 @@ package final class SegmentationModel: Sendable {
         probe = try GraphBuilder.build(
           onnx,
           inputs: [(port.name, [1, dims[1] ?? 3, dims[2] ?? size, dims[3] ?? size])],
-          outputs: [tail.name])
+          outputs: [tail.name], deadline: deadline)
       } catch {
         failure = failure ?? error
       }

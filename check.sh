@@ -83,6 +83,14 @@ for rounds in 1000 48; do
   alone build/check/handles examples/street/street.onnx $rounds
 done
 
+step every failure of the system has a status
+rm -rf build/check/faults
+mkdir -p build/check/faults/files
+gcc -std=gnu11 -O1 $WARNINGS -Iinclude Tests/Clients/faults.c -rdynamic -Lbuild -ldas3 -ldl -lm \
+  -o build/check/faults/faults
+alone OMP_WAIT_POLICY=passive build/check/faults/faults examples/street/street.onnx \
+  build/check/faults/files
+
 step the quick starts of the README
 python Tests/quick_starts.py
 

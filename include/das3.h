@@ -17,7 +17,8 @@
  *     das3_model_free(model);
  *
  * Rules that hold for every function:
- *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks.
+ *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks. What
+ *               "Returns" lists can come; DAS3_E_INTERNAL from any function, where oneDNN fails too.
  *   New objects arrive through the first parameter, which is NULL after a failure.
  *   Pointers    NULL for an options struct means all defaults; for anything required it is
  *               answered with DAS3_E_ARGUMENT. Every _free takes NULL; any order of freeing works.
@@ -115,7 +116,7 @@ typedef enum das3_format {
   DAS3_FORMAT_GRAY8 = 5,  /* 1 byte a pixel, the same for every channel                     */
   DAS3_FORMAT_NV12 = 6,   /* Y plane, then interleaved UV of half size; BT.601, video range */
   DAS3_FORMAT_YUYV = 7,   /* Y0 U Y1 V, even width; BT.601, video range                     */
-  DAS3_FORMAT_FLOAT32 = 8 /* channel planes, float32, normalised as the network expects     */
+  DAS3_FORMAT_FLOAT32 = 8 /* channel planes, finite, normalised as the network expects      */
 } das3_format;
 
 typedef struct das3_image {
@@ -246,7 +247,7 @@ DAS3_API das3_status das3_model_get_parameters(const das3_model *model, float *v
  *  out      receives the model; NULL after a failure.
  *  values   `count` values in the order of das3_model_get_parameters.
  *  count    must be info.parameter_count.
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT.                                                Since 0.1 */
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                 Since 0.1 */
 DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_model *model,
                                                 const float *values, int64_t count);
 
@@ -255,7 +256,8 @@ DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_mod
  *  models   `count` models, at least one, of the same graph with parameters of the same names and
  *           shapes: the same file before it was trained. One may stand there more than once.
  *  weights  `count` numbers, finite, from 0, not all 0; only their ratios count. NULL = all equal.
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names what differs). Since 0.1 */
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names what differs),
+ *           DAS3_E_MEMORY.                                                           Since 0.1 */
 DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const *models,
                                       const double *weights, int32_t count);
 
@@ -334,7 +336,7 @@ DAS3_API void das3_segmenter_options_init_sized(das3_segmenter_options *options,
 
 /** Prepares a model for frames: plan, memory, weights in the layout of the kernels.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names the node that does not fit
- *           the size), DAS3_E_UNSUPPORTED, DAS3_E_MEMORY.                             Since 0.1 */
+ *           the size), DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (shape arithmetic), DAS3_E_MEMORY. Since 0.1 */
 DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_model *model,
                                            const das3_segmenter_options *options);
 
@@ -345,7 +347,8 @@ DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_mode
  *             resized (bilinear, half-pixel centres, no antialiasing) before normalisation, and
  *             the logits are resized back the same way before softmax and arg max.
  *  result     buffers of yours, each may be NULL.
- *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_MEMORY.                  Since 0.1 */
+ *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (threads too); of a frame whose size needs a
+ *             new plan also what das3_segmenter_create returns.                      Since 0.1 */
 DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
                                         das3_segmentation *result);
 
@@ -444,7 +447,8 @@ typedef struct das3_adapter_options {
                              the first frame, rounded to the model's stride multiple         */
   uint64_t memory_limit;  /* bytes of everything: beyond it activations are computed again
                              instead of kept, labels go to disk, frames are refused; 0 = none */
-  const char *scratch_directory; /* for labels beyond the limit; NULL = $TMPDIR or /var/tmp    */
+  const char *scratch_directory; /* exists; for labels beyond the limit; NULL = $TMPDIR or
+                             /var/tmp                                                        */
   const char *trained;    /* names, blanks between, * and ? for any characters; NULL = all    */
   const char *frozen;     /* likewise: not trained after all; NULL = none                   */
   const char *classifier; /* likewise: frozen in (a); NULL = the last layers before the scores */
@@ -471,7 +475,8 @@ typedef struct das3_adapter_options {
                              and of other methods                                            */
   double classifier_rate; /* times the rate                                                 */
   double power;           /* 0 = constant                                                   */
-  double momentum, weight_decay;
+  double momentum;        /* from 0 to below 1                                              */
+  double weight_decay;
   double clip_norm;       /* largest Euclidean norm of the gradient; 0 = any                */
   double statistics_momentum; /* how far running statistics move with each frame, 0 to 1     */
   double teacher_momentum; /* how much of itself the teacher of (c) keeps each step, 0 to 1    */
@@ -522,7 +527,8 @@ typedef struct das3_adapter_report {
   int32_t round;          /* how often the stage has made labels                            */
   int32_t labelling;      /* 1: not a step; labels_done of label_count frames have labels     */
   int64_t labels_done, label_count;
-  int32_t skipped;        /* 1: the gradient or a statistic was not finite; nothing was moved    */
+  int32_t skipped;        /* 1: the gradient or a statistic was not finite, or no pixel counted in
+                             any loss; nothing was moved                                     */
   int32_t stage_done;     /* 1: the last step of its stage                                  */
   int32_t stopped_early;  /* 1: the stage ended before its last step                        */
   int32_t done;           /* 1: nothing is left to do                                       */
@@ -607,7 +613,10 @@ typedef struct das3_teacher {
  *  DAS3_BLEND_REASON_NONE and any other number. Never NULL.                               Since 0.1 */
 DAS3_API const char *das3_blend_reason_text(int32_t reason);
 
-/** Follows das3_adapter_run; a result other than 0 pauses it. */
+/** Follows das3_adapter_run; a result other than 0 pauses it. Of the same adapter it may call
+ *  das3_adapter_snapshot, _save, _get_info and _cancel; the callbacks of sources and teachers may
+ *  call _get_info and _cancel. All else is answered with DAS3_E_ARGUMENT there, and _free is not
+ *  allowed. Other handles may be used in any callback. */
 typedef int32_t (*das3_progress)(const das3_adapter_report *report, void *payload);
 
 /** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
@@ -618,14 +627,16 @@ DAS3_API void das3_adapter_options_init_sized(das3_adapter_options *options, uin
 
 /** Prepares a model for training: gradients of every operator on the way to a trained parameter,
  *  one plan for both passes, all memory (where the size is known; else with the first frame).
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_MEMORY (the message
- *           names the smallest limit that would do).                                 Since 0.1 */
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (shape
+ *           arithmetic), DAS3_E_MEMORY (the message names the smallest limit that would do).
+ *                                                                                    Since 0.1 */
 DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *model,
                                          const das3_adapter_options *options);
 
 /** Adds a frame to learn from; it is copied. Frames may differ in size and format.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source), DAS3_E_MEMORY
- *  (frames would take more than half of the memory limit).                          Since 0.1 */
+ *  (frames would take more than half of the memory limit); the first frame, where it decides the
+ *  size, also what das3_adapter_create returns.                                     Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
 /** Adds a frame with its truth, height x width class numbers without padding, 255 = ignore: for
@@ -640,14 +651,16 @@ DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
 
 /** Black box: the labels of the first epoch of (b) come from this teacher, and stage (a), which
  *  wants a network trained on the source, is left out. The struct is copied.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step).                      Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step); of a model also what
+ *  das3_segmenter_create returns.                                                   Since 0.1 */
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
                                               const das3_teacher *teacher);
 
 /** One optimiser step, and before it whatever labels it needs. report may be NULL; else set
  *  report->struct_size first. After the last step it does nothing but report `done`.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO, DAS3_E_SHAPE, DAS3_E_MEMORY,
- *          DAS3_E_CANCELLED.                                                         Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames, or a frame that is wrong), DAS3_E_IO (a callback, or
+ *          the scratch directory), DAS3_E_SHAPE, DAS3_E_MEMORY, DAS3_E_CANCELLED; the first one also
+ *          what das3_adapter_create returns.                                         Since 0.1 */
 DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
 
 /** Steps to the end of the schedule. progress may be NULL; it is called after every step, and after
@@ -658,7 +671,8 @@ DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progr
                                       void *payload);
 
 /** Ends the running das3_adapter_run or _step, else the next one, with DAS3_E_CANCELLED after the
- *  frame in work; a later call goes on. Any thread. Returns DAS3_OK, DAS3_E_ARGUMENT.  Since 0.1 */
+ *  frame in work; a later call goes on. Where the last report of the schedule cancels, nothing is
+ *  left to end. Any thread, any callback. Returns DAS3_OK, DAS3_E_ARGUMENT.            Since 0.1 */
 DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 
 /** Makes a model of the weights as they are now: for das3_segmenter_set_model and das3_model_save.
@@ -666,12 +680,14 @@ DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
 
 /** Writes a checkpoint to a file in an existing directory; what was there is replaced when the new
- *  one is complete and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO.            Since 0.1 */
+ *  one is complete and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO,
+ *  DAS3_E_MEMORY; before the first step also what das3_adapter_create returns.         Since 0.1 */
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
 /** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
  *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says
- *  which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version).                  Since 0.1 */
+ *  which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version), DAS3_E_LIMIT (more bytes than
+ *  a checkpoint has), DAS3_E_MEMORY; also what das3_adapter_create returns.             Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.

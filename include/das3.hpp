@@ -168,14 +168,22 @@ inline void set_log_callback(Log log, std::int32_t minimum_level = DAS3_LOG_INFO
   };
   // Never destroyed: other threads may log while the program ends.
   static Current &current = *new Current;
+  static thread_local bool is_logging = false;
   const das3_log_callback call = [](std::int32_t level, const char *message, void *payload) {
     std::exception_ptr dropped;
+    is_logging = true;
     detail::guarded(dropped, [&] { (*static_cast<Log *>(payload))(level, message); });
+    is_logging = false;
   };
+  // Inside it the library refuses; the mutex may be held by who waits for this message to end.
+  if (is_logging) detail::check(das3_set_log_callback(nullptr, minimum_level, nullptr));
   auto next = log ? std::make_unique<Log>(std::move(log)) : nullptr;
-  const std::lock_guard lock(current.mutex);
-  detail::check(das3_set_log_callback(next ? call : nullptr, minimum_level, next.get()));
-  current.log = std::move(next);
+  {
+    const std::lock_guard lock(current.mutex);
+    detail::check(das3_set_log_callback(next ? call : nullptr, minimum_level, next.get()));
+    current.log.swap(next);
+  }
+  // The one before ends here, where it may call this function again.
 }
 
 struct ModelOptions : das3_model_options {

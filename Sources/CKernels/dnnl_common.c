@@ -172,6 +172,12 @@ int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
   return fine;
 }
 
+/* What oneDNN could not do is told where its caller looks for it. */
+static void note(dnnl_status_t status) {
+  if (status == dnnl_success) return;
+  d3k_fail(status == dnnl_out_of_memory ? D3K_FAILED_MEMORY : D3K_FAILED_BACKEND);
+}
+
 /* Calls ---------------------------------------------------------------------------------- */
 
 int32_t d3k_dnnl_call_create(d3k_dnnl_call *call, dnnl_primitive_desc_t desc) {
@@ -206,7 +212,7 @@ void d3k_dnnl_call_set(const d3k_dnnl_call *call, int32_t index, const void *dat
   dnnl_memory_get_data_handle(call->args[index].memory, &before);
   if (before == data) return;
   /* Not const in oneDNN; inputs are only read. */
-  dnnl_memory_set_data_handle(call->args[index].memory, (void *)(uintptr_t)data);
+  note(dnnl_memory_set_data_handle(call->args[index].memory, (void *)(uintptr_t)data));
 }
 
 void d3k_dnnl_call_set_operands(const d3k_dnnl_call *call, int32_t first,
@@ -219,8 +225,10 @@ void d3k_dnnl_call_set_operands(const d3k_dnnl_call *call, int32_t first,
 }
 
 void d3k_dnnl_call_run(const d3k_dnnl_call *call, int32_t threads) {
+  /* Arguments may be missing; the caller finds out that nothing is right from here on. */
+  if (d3k_has_failed()) return;
   int32_t before = d3k_dnnl_threads(threads);
-  dnnl_primitive_execute(call->primitive, call->stream, call->arg_count, call->args);
+  note(dnnl_primitive_execute(call->primitive, call->stream, call->arg_count, call->args));
   d3k_dnnl_threads(before);
 }
 

@@ -1,7 +1,7 @@
 /* The head of a chain, applied to sums while they are in registers: nothing is written to be read
  * again. What it takes, in this order, each may be missing:
  *
- *     y = y + residual;   y = y * scale + shift;   y = y > 0 ? y : y * slope */
+ *     y = y + residual;   y = y * scale + shift;   y = y <= 0 ? y * slope : y */
 #ifndef D3K_EPILOGUE_H
 #define D3K_EPILOGUE_H
 
@@ -67,11 +67,11 @@ static inline d3k_chain d3k_chain_after(const d3k_chain *chain, int32_t stages) 
   return rest;
 }
 
-/* y > 0 ? y : y * slope, for each width of vector. */
+/* y <= 0 ? y * slope : y, for each width of vector: what is not a number stays. */
 #define D3K_DEFINE_ACTIVATE(vector, mask, name)                     \
   D3K_INLINE vector name(vector y, vector slope, int32_t is_relu) { \
-    mask positive = y > 0, value = positive & (mask)y;              \
-    if (!is_relu) value |= ~positive & (mask)(y * slope);           \
+    mask low = y <= 0, value = ~low & (mask)y;                      \
+    if (!is_relu) value |= low & (mask)(y * slope);                 \
     return (vector)value;                                           \
   }
 
@@ -80,7 +80,7 @@ D3K_DEFINE_ACTIVATE(v8, i8, d3k_activate_8)
 D3K_DEFINE_ACTIVATE(v4, i4, d3k_activate_4)
 
 D3K_INLINE float d3k_activate_1(float y, float slope, int32_t is_relu) {
-  return y > 0 ? y : is_relu ? 0 : y * slope;
+  return !(y <= 0) ? y : is_relu ? 0 : y * slope;
 }
 
 #endif /* D3K_EPILOGUE_H */

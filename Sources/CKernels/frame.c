@@ -266,3 +266,13 @@ void d3k_frame_read(int32_t threads, const d3k_frame *frame, const d3k_axis *row
   d3k_parallel(d3k_threads_for(threads, rows->size * columns->size * frame->channels), rows->size,
                run_rows, &j);
 }
+
+D3K_CLONES(extern, int32_t, d3k_all_finite, (const float *x, int64_t count), (x, count)) {
+  int32_t found = 0;
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    found |= (bits & 0x7f800000u) == 0x7f800000u;
+  }
+  return !found;
+}

@@ -57,6 +57,13 @@ D3K_INLINE int64_t d3k_min(int64_t a, int64_t b) { return a < b ? a : b; }
 D3K_INLINE int64_t d3k_max(int64_t a, int64_t b) { return a > b ? a : b; }
 D3K_INLINE int64_t d3k_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/* failure.c ----------------------------------------------------------------------------------- */
+
+/** Notes for d3k_take_failure that a kernel of this thread has not done its work. */
+void d3k_fail(int32_t failure);
+/** Whether one was noted that nobody has taken. */
+int32_t d3k_has_failed(void);
+
 /* isa.c: the instructions that functions of several compilations use. ----------------------- */
 
 /** What d3k_find_isa found; 0 = it was not asked yet. Only d3k_isa reads it. */

@@ -1,5 +1,6 @@
 /* A count and a body -> the body run on contiguous parts by the one libgomp pool. */
 #define _GNU_SOURCE
+#include <fenv.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,12 +23,16 @@ typedef struct region {
 
 static void run_part(void *data) {
   const region *r = data;
+  /* A thread that the host program has made may trap what is 0 / 0. */
+  fenv_t before;
+  feholdexcept(&before);
   /* The pool may give fewer threads than asked for: split by what is there. */
   const int64_t parts = omp_get_num_threads(), part = omp_get_thread_num();
   const int64_t size = r->count / parts, rest = r->count % parts;
   const int64_t begin = part * size + d3k_min(part, rest);
   const int64_t end = begin + size + (part < rest);
   if (begin < end) r->body(r->context, begin, end);
+  fesetenv(&before);
 }
 
 void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context) {
@@ -39,6 +44,34 @@ void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context) 
   }
   region r = {body, context, count};
   GOMP_parallel(run_part, &r, (unsigned)parts, 0);
+}
+
+/* Ends when `data`, a mutex, is free. */
+static void *wait_for(void *data) {
+  pthread_mutex_lock(data);
+  pthread_mutex_unlock(data);
+  return NULL;
+}
+
+/* Whether so many threads can be there beside those that are. */
+static int32_t try_threads(int32_t count) {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_t threads[1024];
+  int32_t made = 0;
+  pthread_mutex_lock(&mutex);
+  while (made < count && pthread_create(&threads[made], NULL, wait_for, &mutex) == 0) made++;
+  pthread_mutex_unlock(&mutex);
+  for (int32_t i = 0; i < made; i++) pthread_join(threads[i], NULL);
+  return made == count;
+}
+
+int32_t d3k_can_make_threads(int32_t threads) {
+  static _Thread_local int32_t known = 1;
+  threads = (int32_t)d3k_min(threads, 1024);
+  if (threads <= known) return 1;
+  if (!try_threads(threads - known)) return 0;
+  known = threads;
+  return 1;
 }
 
 static void do_nothing(void *data) { (void)data; }
@@ -59,6 +92,7 @@ static void start_idle_team(void) {
   sigset_t all, before;
   pthread_t thread;
   pthread_attr_t attributes;
+  if (!try_threads(2)) return;
   if (pthread_attr_init(&attributes) != 0) return;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   /* The host program's signals are not for this thread. */

@@ -20,6 +20,9 @@ typedef struct cells {
   float divisor;
 } cells;
 
+/* Not-a-number wins from either side. */
+#define MAX(v, next) ((((next) > (v)) | ((next) != (next))) ? (next) : (v))
+
 /* The channels `i`.. that fit in one vector. */
 #define POOL(name, type, load, store)                                          \
   D3K_INLINE void name(const cells *c, int32_t is_mean, int64_t i, float *y) { \
@@ -29,7 +32,7 @@ typedef struct cells {
       const float *x = row;                                                    \
       for (int64_t k = 0; k < c->columns; k++, x += c->column_step) {          \
         const type next = load(x);                                             \
-        v = is_mean ? v + next : __builtin_elementwise_max(v, next);           \
+        v = is_mean ? v + next : MAX(v, next);                                 \
       }                                                                        \
     }                                                                          \
     store(y + i, is_mean ? v / c->divisor : v);                                \

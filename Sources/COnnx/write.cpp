@@ -168,8 +168,9 @@ void AtomicFile::commit() {
     fail_writing();
   }
   temporary_.clear();
-  // Some file systems cannot sync a directory; then there is nothing to wait for.
-  if (can_sync_directory_ && fsync(directory_.get()) != 0 && errno != EINVAL) fail_writing();
+  // The new file is there, whole and on disk: a failure from here on would say that the old one
+  // still is. Where the directory cannot be synced, a crash of the machine may bring that back.
+  if (can_sync_directory_) fsync(directory_.get());
 }
 
 }  // namespace d3o

@@ -18,8 +18,13 @@ final class AdapterObject {
   private var teacher: (any Teacher)?
   private var run: Adaptation?
   private let cancellation = Atomic<Bool>(false)
+  /// Bytes of the frames that were added, with their truth.
+  private var frameByteCount = 0
+  /// What runs now, and with it the callbacks of the caller.
+  private var activity = Activity.none
 
   init(_ base: ModelObject, _ request: AdapterRequest) throws(Das3Error) {
+    try base.checkCopies(6)
     self.base = base
     settings = request.settings
     followsFrame = request.followsFrame
@@ -27,11 +32,44 @@ final class AdapterObject {
     if !followsFrame { trainer = try settings.trainer(of: base.model) }
   }
 
+  // MARK: What callbacks may call
+
+  /// What the adapter does while the caller's code may run.
+  private enum Activity { case none, working, reporting }
+
+  /// Does what no callback of this adapter may ask for, unless progress is reported.
+  ///
+  /// - Throws: `.argument` inside a callback that must not call `function`; what `body` throws.
+  func perform<Result>(
+    _ function: String, alsoInReports: Bool = false, _ body: () throws(Das3Error) -> Result
+  ) throws(Das3Error) -> Result {
+    let before = activity
+    guard before == .none || (alsoInReports && before == .reporting) else {
+      throw .argument(
+        "\(function) inside a callback of the same adapter; expected das3_adapter_cancel or _get_info there, and where progress is reported _snapshot or _save"
+      )
+    }
+    activity = .working
+    defer { activity = before }
+    return try body()
+  }
+
+  /// Lets the caller know of progress.
+  func report(_ body: () -> Void) {
+    activity = .reporting
+    defer { activity = .working }
+    body()
+  }
+
   // MARK: What is learned from
 
   func add(_ frame: Frame, truth: FrameSet.Truth?) throws(Das3Error) {
     try checkNotStarted("frames are added")
+    try AddressSpace.check(
+      StoredFrame.byteCount(of: frame, channelCount: base.model.channelCount)
+        + AddressSpace.margin)
     guard source == nil else { throw .argument("the adapter has a source; expected no frames") }
+    try frame.checkFinite(channelCount: base.model.channelCount)
     try plan(for: frame)
     let copy = StoredFrame(frame, channelCount: base.model.channelCount)
     let limit = settings.memoryLimit
@@ -42,6 +80,7 @@ final class AdapterObject {
       )
     }
     stored.append(copy)
+    frameByteCount = byteCount
     if let truth { truths.append(truth) }
   }
 
@@ -83,6 +122,7 @@ final class AdapterObject {
 
   /// The run, begun where it is not yet.
   func started() throws(Das3Error) -> Adaptation {
+    try base.checkCopies(6)
     if let run { return run }
     let frames = source ?? FrameSet(stored, truths: truths)
     if trainer == nil, frames.count > 0 {
@@ -115,23 +155,30 @@ final class AdapterObject {
     let run = try started()
     // A cancellation ends one call, whether it came before or during it.
     let isCancelled: () -> Bool = { self.takeCancellation() }
-    guard !isCancelled() else { throw Das3Error(.cancelled, "the adapter was cancelled") }
+    guard !isCancelled() else { throw Das3Error.adapterCancelled }
     return try run.step(isCancelled: isCancelled, follow: follow)
   }
 
   func cancel() { cancellation.store(true, ordering: .relaxed) }
 
-  private func takeCancellation() -> Bool {
+  /// Whether there is a cancellation that no call has ended with yet; from now on there is none.
+  func takeCancellation() -> Bool {
     cancellation.exchange(false, ordering: .relaxed)
   }
 
+  func save(_ path: String) throws(Das3Error) {
+    try started().checkpoint.write(to: path)
+  }
+
   func resume(_ path: String) throws(Das3Error) {
+    try base.checkCopies(20)
     let checkpoint = try Checkpoint(contentsOf: path)
     if let run, run.isUntouched { self.run = nil }
     try started().resume(checkpoint)
   }
 
   func snapshot() throws(Das3Error) -> ModelObject {
+    try base.checkCopies(3)
     var provenance = Provenance(method: settings.method.name)
     if settings.method == .das3 {
       provenance.stages = (run?.letters ?? []).map { "\($0)" }.joined()
@@ -151,8 +198,4 @@ final class AdapterObject {
   var size: (height: Int, width: Int) { trainer.map { ($0.height, $0.width) } ?? (0, 0) }
   var peakByteCount: Int { trainer?.byteCount ?? 0 }
   var multiplyAdds: Double { trainer?.multiplyAdds ?? 0 }
-
-  private var frameByteCount: Int {
-    stored.reduce(0) { $0 + $1.byteCount } + truths.reduce(0) { $0 + $1.labels.count }
-  }
 }

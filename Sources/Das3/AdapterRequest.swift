@@ -2,6 +2,7 @@ import CDas3
 import Das3Adapt
 import Das3Graph
 import Das3Runtime
+import Glibc
 
 /// `das3_adapter_options`, checked.
 struct AdapterRequest {
@@ -95,7 +96,15 @@ struct AdapterRequest {
     }
     settings.seed = unsafe options.seed
     settings.memoryLimit = unsafe options.memory_limit
-    settings.scratchDirectory = unsafe options.scratch_directory.map { unsafe String(cString: $0) }
+    if let directory = unsafe options.scratch_directory.map({ unsafe String(cString: $0) }) {
+      // The dot is found in folders alone.
+      guard !directory.isEmpty, unsafe access("\(directory)/.", W_OK | X_OK) == 0 else {
+        throw .argument(
+          "scratch_directory '\(directory)' is no folder that can be written; expected one, or NULL"
+        )
+      }
+      settings.scratchDirectory = directory
+    }
     settings.trained = unsafe options.trained.map { unsafe patterns($0) }
     settings.frozen = unsafe options.frozen.map { unsafe patterns($0) } ?? []
     settings.classifier = unsafe options.classifier.map { unsafe patterns($0) }
@@ -157,15 +166,15 @@ struct AdapterRequest {
     settings.classifierRate = try number("classifier_rate", unsafe options.classifier_rate)
     settings.power = Double(try number("power", unsafe options.power))
     settings.momentum = try number("momentum", unsafe options.momentum)
+    guard settings.momentum < 1 else {
+      throw .argument("momentum is \(settings.momentum); expected 0 to below 1")
+    }
     settings.weightDecay = try number("weight_decay", unsafe options.weight_decay)
     settings.clipNorm = Double(try number("clip_norm", unsafe options.clip_norm))
     settings.statisticsMomentum = Float(
       try unsafe part("statistics_momentum", options.statistics_momentum))
     settings.teacherMomentum = Float(
       try part("teacher_momentum", unsafe options.teacher_momentum))
-    if settings.rule == .adamW, settings.momentum >= 1 {
-      throw .argument("momentum is \(settings.momentum); expected below 1 with AdamW")
-    }
   }
 
   private static func readLosses(

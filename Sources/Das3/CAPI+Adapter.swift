@@ -34,7 +34,10 @@ public func das3_adapter_add_frame(_ adapter: OpaquePointer?, _ image: UnsafePoi
 {
   status { () throws(Das3Error) in
     let object = try unsafe lendAdapter(adapter)
-    try object.add(try unsafe Frame(image), truth: nil)
+    let frame = try unsafe Frame(image)
+    try object.perform("das3_adapter_add_frame") { () throws(Das3Error) in
+      try object.add(frame, truth: nil)
+    }
   }
 }
 
@@ -47,8 +50,10 @@ public func das3_adapter_add_labelled_frame(
     let frame = try unsafe Frame(image)
     guard let truth = unsafe truth else { throw .argument("truth is NULL") }
     let labels = unsafe Array(UnsafeBufferPointer(start: truth, count: frame.height * frame.width))
-    try object.add(
-      frame, truth: FrameSet.Truth(height: frame.height, width: frame.width, labels: labels))
+    try object.perform("das3_adapter_add_labelled_frame") { () throws(Das3Error) in
+      try object.add(
+        frame, truth: FrameSet.Truth(height: frame.height, width: frame.width, labels: labels))
+    }
   }
 }
 
@@ -58,7 +63,10 @@ public func das3_adapter_set_source(
 ) -> das3_status {
   status { () throws(Das3Error) in
     let object = try unsafe lendAdapter(adapter)
-    try object.setSource(try unsafe FrameSet(source))
+    let frames = try unsafe FrameSet(source, channelCount: object.base.model.channelCount)
+    try object.perform("das3_adapter_set_source") { () throws(Das3Error) in
+      try object.setSource(frames)
+    }
   }
 }
 
@@ -70,16 +78,19 @@ public func das3_adapter_set_teacher(
     let object = try unsafe lendAdapter(adapter)
     guard unsafe teacher != nil else { throw .argument("teacher is NULL") }
     let request = try unsafe VersionedStruct.read(teacher, defaults: das3_teacher(), "teacher")
-    if unsafe request.model != nil {
-      let model = try unsafe Handle.lend(request.model, as: ModelObject.self, "teacher.model")
-      try object.setTeacher { settings throws(Das3Error) in
-        try ModelTeacher(
-          model.model, student: object.base.model, options: settings.execution,
-          memoryLimit: settings.memoryLimit)
+    try object.perform("das3_adapter_set_teacher") { () throws(Das3Error) in
+      if unsafe request.model != nil {
+        let model = try unsafe Handle.lend(request.model, as: ModelObject.self, "teacher.model")
+        try object.setTeacher { settings throws(Das3Error) in
+          try ModelTeacher(
+            model.model, student: object.base.model, options: settings.execution,
+            memoryLimit: settings.memoryLimit)
+        }
+      } else {
+        let callback = try unsafe CallbackTeacher(
+          request, classCount: object.base.model.classCount)
+        try object.setTeacher { _ in callback }
       }
-    } else {
-      let callback = try unsafe CallbackTeacher(request, classCount: object.base.model.classCount)
-      try object.setTeacher { _ in callback }
     }
   }
 }
@@ -92,7 +103,9 @@ public func das3_adapter_step(
     let object = try unsafe lendAdapter(adapter)
     // What cannot be reported is not done.
     _ = try unsafe VersionedStruct.read(report, defaults: das3_adapter_report(), "report")
-    let done = try object.step()
+    let done = try object.perform("das3_adapter_step") { () throws(Das3Error) in
+      try object.step()
+    }
     guard let report = unsafe report else { return }
     try unsafe VersionedStruct.write(das3_adapter_report(done), to: report, "report")
   }
@@ -108,14 +121,23 @@ public func das3_adapter_run(
     func follow(_ report: Adaptation.Report) {
       var record = das3_adapter_report(report)
       record.struct_size = UInt32(MemoryLayout<das3_adapter_report>.size)
-      if let progress = unsafe progress, unsafe progress(&record, payload) != 0 { isPaused = true }
+      object.report {
+        if let progress = unsafe progress, unsafe progress(&record, payload) != 0 {
+          isPaused = true
+        }
+      }
     }
-    while !isPaused {
-      // While labels are made the run can only be cancelled: what is half done would be lost.
-      let report = try object.step(follow)
-      if report.isDone, report.step == 0 { return }
-      follow(report)
-      if report.isDone { return }
+    try object.perform("das3_adapter_run") { () throws(Das3Error) in
+      while !isPaused {
+        // While labels are made the run can only be cancelled: what is half done would be lost.
+        let report = try object.step(follow)
+        if report.isDone, report.step == 0 { return }
+        follow(report)
+        // The end is not cut short by a cancellation that comes with the last report.
+        let isCancelled = (report.isDone || isPaused) && object.takeCancellation()
+        if report.isDone { return }
+        if isCancelled { throw Das3Error.adapterCancelled }
+      }
     }
   }
 }
@@ -130,7 +152,12 @@ public func das3_adapter_snapshot(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ adapter: OpaquePointer?
 ) -> das3_status {
   status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in try unsafe lendAdapter(adapter).snapshot() }
+    try unsafe create(out) { () throws(Das3Error) in
+      let object = try unsafe lendAdapter(adapter)
+      return try object.perform("das3_adapter_snapshot", alsoInReports: true) {
+        () throws(Das3Error) in try object.snapshot()
+      }
+    }
   }
 }
 
@@ -140,7 +167,10 @@ public func das3_adapter_save(_ adapter: OpaquePointer?, _ path: UnsafePointer<C
 {
   status { () throws(Das3Error) in
     let object = try unsafe lendAdapter(adapter)
-    try object.started().checkpoint.write(to: try unsafe filePath(path))
+    let file = try unsafe filePath(path)
+    try object.perform("das3_adapter_save", alsoInReports: true) { () throws(Das3Error) in
+      try object.save(file)
+    }
   }
 }
 
@@ -150,7 +180,8 @@ public func das3_adapter_resume(_ adapter: OpaquePointer?, _ path: UnsafePointer
 {
   status { () throws(Das3Error) in
     let object = try unsafe lendAdapter(adapter)
-    try object.resume(try unsafe filePath(path))
+    let file = try unsafe filePath(path)
+    try object.perform("das3_adapter_resume") { () throws(Das3Error) in try object.resume(file) }
   }
 }
 

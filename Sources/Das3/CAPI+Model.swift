@@ -11,6 +11,12 @@ final class ModelObject: Sendable {
     strings = ModelStrings(model)
   }
 
+  /// Makes sure that there is memory for so many copies of the weights.
+  func checkCopies(_ count: Int) throws(Das3Error) {
+    try AddressSpace.check(
+      count * model.onnx.weights.count * MemoryLayout<Float>.stride + AddressSpace.margin)
+  }
+
   /// The same network with other weights; the strings are shared.
   init(_ base: ModelObject, weights: [Float], provenance: Provenance) throws(Das3Error) {
     model = try SegmentationModel(base.model, weights: weights, provenance: provenance)

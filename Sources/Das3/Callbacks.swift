@@ -6,7 +6,7 @@ import Das3Runtime
 /// Callbacks of the C header as frames and teachers.
 extension FrameSet {
   /// Frames that the caller reads, one at a time.
-  init(_ source: UnsafePointer<das3_frame_source>?) throws(Das3Error) {
+  init(_ source: UnsafePointer<das3_frame_source>?, channelCount: Int) throws(Das3Error) {
     guard unsafe source != nil else { throw .argument("source is NULL") }
     let source = try unsafe VersionedStruct.read(
       source, defaults: das3_frame_source(), "source")
@@ -21,7 +21,9 @@ extension FrameSet {
         throw .io("the source could not read frame \(index)")
       }
       do throws(Das3Error) {
-        try body(try unsafe Frame(&image))
+        let frame = try unsafe Frame(&image)
+        try frame.checkFinite(channelCount: channelCount)
+        try body(frame)
       } catch {
         throw error.at("frame \(index)")
       }

@@ -50,7 +50,12 @@ enum LastError {
 
 /// The body of every C function: runs, and turns an error into its status and message; a success
 /// clears the message, also that of a call that a callback has made meanwhile.
+///
+/// What the host program traps of floating point, as 0 / 0, is not trapped meanwhile.
 func status(_ body: () throws(Das3Error) -> Void) -> das3_status {
+  var traps = fenv_t()
+  unsafe feholdexcept(&traps)
+  defer { unsafe fesetenv(&traps) }
   do throws(Das3Error) {
     try body()
     LastError.set("")

@@ -138,6 +138,8 @@ package final class Adaptation {
       report.blend = blend
       return report
     }
+    try settings.execution.checkThreads()
+    KernelFailure.clear()
     let clock = ContinuousClock()
     let start = clock.now
     let networkStart = trainer.networkTime
@@ -163,7 +165,10 @@ package final class Adaptation {
     var step = Optimizer.Report.nothing
     if stage.trains {
       trainer.optimizer.pace = next.pace
-      step = trainer.step(moves: trainer.statistics.allSatisfy(\.isFinite))
+      // Where no pixel counts, the gradient is 0: decay and momentum alone would move weights.
+      let counts =
+        losses.selects || recipe.kind == .statistics || settings.effectiveBatchNorm == .statistics
+      step = trainer.step(moves: counts && trainer.statistics.allSatisfy(\.isFinite))
       if step.isSkipped { trainer.statistics = statistics }
     }
     stage.follow(position.step)
@@ -214,6 +219,7 @@ package final class Adaptation {
     trainer.losses = recipe.losses
     do throws(Das3Error) {
       let losses = try stage.addGradient(position.step)
+      try KernelFailure.check()
       try bench.checkCancelled()
       return losses
     } catch {
@@ -372,6 +378,11 @@ package final class Adaptation {
       && position.total <= before + position.step
       && position.leftOut == before + position.step - position.total
   }
+}
+
+extension Das3Error {
+  /// What a call ends with that was cancelled.
+  package static let adapterCancelled = Das3Error(.cancelled, "the adapter was cancelled")
 }
 
 extension Duration {

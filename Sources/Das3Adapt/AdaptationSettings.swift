@@ -243,7 +243,9 @@ extension AdaptationSettings {
     let mixed = method == .das3 && stages.contains(.c) ? image : 0
     // Where a stage began; what makes its labels, and the weights set aside while it does.
     let looksBack = method == .das3 || method == .selfTraining || blends
-    let vectorCount = looksBack ? 3 : 1
+    // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
+    let copyCount = rule == .adamW ? 3 : 2
+    let vectorCount = (looksBack ? 3 : 1) + copyCount
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4

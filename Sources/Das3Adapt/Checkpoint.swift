@@ -81,7 +81,7 @@ package struct Checkpoint: Sendable, Equatable {
     }
     let end = bytes.count - 32
     var at = magic.count + 8
-    guard end >= at, WholeFile.digest([.bytes(Array(bytes[..<end]))]) == Array(bytes[end...])
+    guard end >= at, WholeFile.digest(bytes, count: end) == Array(bytes[end...])
     else {
       throw .format("the checkpoint is damaged: its checksum does not fit")
     }

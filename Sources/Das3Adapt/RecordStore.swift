@@ -40,8 +40,8 @@ import Glibc
   /// Bytes held in memory.
   var memoryByteCount: Int { memory.map { 4 * $0.elementCount } ?? 0 }
 
-  /// Half of the machine's memory: for labels where there is no limit.
-  static let largestMemory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 2
+  /// Half of the memory there is: for labels where there is no limit.
+  static let largestMemory = MachineMemory.byteCount() / 2
 
   /// Writes part of a record.
   private func write(_ bytes: UnsafeRawBufferPointer, to record: Int, at offset: Int)
@@ -53,6 +53,15 @@ import Glibc
       unsafe (UnsafeMutableRawPointer(memory.pointer(at: 0)) + start)
         .copyMemory(from: source, byteCount: bytes.count)
       return
+    }
+    // Beyond this limit the kernel would end the process.
+    var limit = rlimit()
+    if unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
+      UInt64(start + bytes.count) > limit.rlim_cur
+    {
+      throw .io(
+        "cannot write labels to \(directory): files of this process may have \(limit.rlim_cur) bytes"
+      )
     }
     var done = 0
     while done < bytes.count {

@@ -269,6 +269,7 @@ package final class Trainer {
     }
     let values = try result.get()
     networkTime += clock.measure(executor.runBackward)
+    try KernelFailure.check()
     return values
   }
 

@@ -260,8 +260,10 @@ extension Reduce {
   fileprivate func folded(_ x: ConstantTensor, _ result: ValueInfo) -> ConstantTensor? {
     let kept = x.shape.dims.indices.filter { !axes.contains($0) }
     let strides = x.shape.contiguousStrides
-    let ordered = x.moved(
-      to: Shape((kept + axes).map { x.shape[$0] }), strides: (kept + axes).map { strides[$0] })
+    let order = kept + axes
+    let ordered =
+      order == Array(x.shape.dims.indices)
+      ? x : x.moved(to: Shape(order.map { x.shape[$0] }), strides: order.map { strides[$0] })
     let length = axes.reduce(1) { $0 * x.shape[$1] }
     guard length > 0 else { return nil }
     func rows<T>(_ values: [T], _ combine: (ArraySlice<T>) -> T) -> [T] {

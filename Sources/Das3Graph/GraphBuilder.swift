@@ -17,8 +17,12 @@ package struct GraphBuilder {
   private var place = ""
   private var reservedCount = 0
   private var branchCount = 0
+  private let deadline: Deadline
 
-  private init(_ model: OnnxModel) { self.model = model }
+  private init(_ model: OnnxModel, _ deadline: Deadline) {
+    self.model = model
+    self.deadline = deadline
+  }
 
   /// Makes the graph.
   ///
@@ -27,13 +31,15 @@ package struct GraphBuilder {
   ///   - inputs: shapes of the graph inputs that come at run time, by name.
   ///   - constants: values of the graph inputs that are known now, by name.
   ///   - outputs: names of the values to keep; everything else is dropped.
+  ///   - deadline: asked before every node, and before every value that is folded.
   /// - Returns: the nodes that the outputs need, in an order in which they can run.
   /// - Throws: an error that names the node, its operator, what was found and what was expected.
   package static func build(
     _ model: OnnxModel, inputs: [(name: String, shape: Shape)],
-    constants: [String: ConstantTensor] = [:], outputs: [String]
+    constants: [String: ConstantTensor] = [:], outputs: [String],
+    deadline: Deadline = Deadline(milliseconds: 0)
   ) throws(Das3Error) -> Graph {
-    var builder = GraphBuilder(model)
+    var builder = GraphBuilder(model, deadline)
     for input in inputs { try builder.addInput(input.name, input.shape) }
     for (name, tensor) in constants {
       builder.bindings[name] = builder.constant(tensor, name: name)
@@ -46,9 +52,10 @@ package struct GraphBuilder {
 
   /// Makes the graph from an image 1×C×H×W to class scores 1×C×h×w, whatever the file's layouts.
   package static func build(
-    _ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int), scores: ClassScores
+    _ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int), scores: ClassScores,
+    deadline: Deadline = Deadline(milliseconds: 0)
   ) throws(Das3Error) -> Graph {
-    var builder = GraphBuilder(model)
+    var builder = GraphBuilder(model, deadline)
     try builder.addImage(image, size: size)
     try builder.lowerNodes(for: [scores.name])
     try builder.addOutput(scores.name) { (builder, id) throws(Das3Error) in
@@ -62,10 +69,10 @@ package struct GraphBuilder {
   ///
   /// Nodes that cannot be lowered, and what depends on them, have none; the first such failure is
   /// told.
-  static func survey(_ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int))
-    throws(Das3Error) -> (values: [String: ValueInfo], failure: Das3Error?)
-  {
-    var builder = GraphBuilder(model)
+  static func survey(
+    _ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int), deadline: Deadline
+  ) throws(Das3Error) -> (values: [String: ValueInfo], failure: Das3Error?) {
+    var builder = GraphBuilder(model, deadline)
     try builder.addImage(image, size: size)
     var failure: Das3Error?
     for node in model.nodes {
@@ -74,6 +81,7 @@ package struct GraphBuilder {
         try builder.lower(node)
       } catch {
         failure = failure ?? error.at(node.place)
+        try deadline.check()
       }
     }
     let graph = builder.graph
@@ -124,6 +132,7 @@ package struct GraphBuilder {
   }
 
   private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
+    try deadline.check()
     guard node.domain.isEmpty else {
       throw .unsupported("operator of domain '\(node.domain)'; only standard ONNX is supported")
     }
@@ -264,6 +273,7 @@ package struct GraphBuilder {
         inputs.append(tensor)
       }
       try reserve(info.shape.elementCount)
+      try deadline.check()
       result = try node.operation.folded(inputs, result: info)
     }
     evaluations[id] = .some(result)
@@ -295,6 +305,7 @@ package struct GraphBuilder {
       info.shape.elementCount <= Operator.largestFoldedCount(info.type)
     {
       try reserve(info.shape.elementCount)
+      try deadline.check()
       if let folded = try operation.folded(constants, result: info) { return constant(folded) }
     }
     let id = add("", info, .node(graph.nodes.count))

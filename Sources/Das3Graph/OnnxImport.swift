@@ -173,7 +173,10 @@ internal import COnnx
     var parameters: [OnnxModel.Parameter] = []
     var places: [(tensor: Int, offset: Int)] = []
     var weights: [Float] = []
-    func adopt(_ name: String, _ index: Int, shape: Shape, floats: [Float]) {
+    func adopt(_ name: String, _ index: Int, shape: Shape, floats: [Float]) throws(Das3Error) {
+      let count = weights.count + floats.count
+      // The array doubles where it grows.
+      if weights.capacity < count { try AddressSpace.check(8 * count + AddressSpace.margin) }
       places.append((tensor: index, offset: weights.count))
       var parameter = OnnxModel.Parameter(
         name: name, shape: shape, offset: weights.count,
@@ -191,7 +194,7 @@ internal import COnnx
       guard roles.uses.contains(name) else { continue }
       let tensor = try self.tensor(index)
       if tensor.type == .float32, tensor.shape.rank > 0, roles.operands.contains(name) {
-        adopt(name, index, shape: tensor.shape, floats: tensor.floats)
+        try adopt(name, index, shape: tensor.shape, floats: tensor.floats)
       } else {
         constants[name] = tensor
       }
@@ -209,7 +212,7 @@ internal import COnnx
         others.append(node)
         continue
       }
-      adopt(output, place, shape: tensor.shape, floats: tensor.floats)
+      try adopt(output, place, shape: tensor.shape, floats: tensor.floats)
     }
     let source = try unsafe OnnxSource(
       bytes: bytes, model: model, directory: directory, parameters: places,
@@ -346,8 +349,10 @@ internal import COnnx
       throw error.at("tensor '\(name)'")
     }
     let count = shape.elementCount
+    let isLarge = count > 1 << 14
     switch unsafe record.data_type {
     case 1, 10, 11, 16:
+      if isLarge { try AddressSpace.check(4 * count + AddressSpace.margin) }
       var floats = [Float](repeating: 0, count: count)
       try unsafe Self.call { message, capacity in
         unsafe floats.withUnsafeMutableBufferPointer {
@@ -362,6 +367,7 @@ internal import COnnx
         throw .limit(
           "tensor '\(name)' has \(count) integers; the limit is \(Shape.maximumComputedCount)")
       }
+      if isLarge { try AddressSpace.check(8 * count + AddressSpace.margin) }
       var ints = [Int64](repeating: 0, count: count)
       try unsafe Self.call { message, capacity in
         unsafe ints.withUnsafeMutableBufferPointer {

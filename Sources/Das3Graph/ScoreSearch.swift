@@ -11,13 +11,15 @@ struct ScoreSearch {
   private let producers: [String: OnnxModel.Node]
 
   init(
-    _ onnx: OnnxModel, metadata: Metadata, image: ImagePort, size: (height: Int, width: Int)
+    _ onnx: OnnxModel, metadata: Metadata, image: ImagePort, size: (height: Int, width: Int),
+    deadline: Deadline
   ) throws(Das3Error) {
     self.onnx = onnx
     self.metadata = metadata
     self.image = image
     self.size = size
-    (values, failure) = try GraphBuilder.survey(onnx, image: image, size: size)
+    (values, failure) = try GraphBuilder.survey(
+      onnx, image: image, size: size, deadline: deadline)
     producers = Dictionary(
       onnx.nodes.flatMap { node in node.outputs.map { ($0, node) } },
       uniquingKeysWith: { first, _ in first })

@@ -47,8 +47,12 @@ package final class SegmentationModel: Sendable {
     for side in [256, 512, 224] where found == nil {
       let size = (height: image.fixedHeight ?? side, width: image.fixedWidth ?? side)
       do throws(Das3Error) {
-        let scores = try ScoreSearch(onnx, metadata: metadata, image: image, size: size).find()
-        found = (scores, try GraphBuilder.build(onnx, image: image, size: size, scores: scores))
+        let search = try ScoreSearch(
+          onnx, metadata: metadata, image: image, size: size, deadline: deadline)
+        let scores = try search.find()
+        let probe = try GraphBuilder.build(
+          onnx, image: image, size: size, scores: scores, deadline: deadline)
+        found = (scores, probe)
       } catch {
         failure = failure ?? error
       }

@@ -39,6 +39,18 @@ package enum WholeFile {
     return unsafe Array(UnsafeRawBufferPointer(start: bytes, count: size))
   }
 
+  /// The SHA-256 of the first bytes of a file: 32 bytes.
+  package static func digest(_ bytes: [UInt8], count: Int) -> [UInt8] {
+    var result = [UInt8](repeating: 0, count: 32)
+    unsafe bytes.withUnsafeBytes { bytes in
+      var part = unsafe d3o_part(bytes: bytes.baseAddress, size: min(count, bytes.count))
+      unsafe result.withUnsafeMutableBufferPointer {
+        unsafe d3o_sha256(&part, 1, $0.baseAddress)
+      }
+    }
+    return result
+  }
+
   /// The SHA-256 of the parts, one after the other: 32 bytes.
   package static func digest(_ parts: [Part]) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: 32)

@@ -81,6 +81,23 @@ import Das3Graph
     self.strideBytes = strideBytes == 0 ? row : Int(strideBytes)
   }
 
+  /// Refuses planes of float32 that hold an infinity or what is not a number.
+  ///
+  /// - Cost: one pass over the pixels; nothing for other formats.
+  /// - Parameter channelCount: of the network.
+  /// - Throws: `.argument` naming the row.
+  package func checkFinite(channelCount: Int) throws(Das3Error) {
+    guard format == .float32 else { return }
+    for row in 0..<format.rowCount(height, channelCount: channelCount) {
+      let start = unsafe (data + row * strideBytes).assumingMemoryBound(to: Float.self)
+      guard unsafe d3k_all_finite(start, Int64(width)) != 0 else {
+        throw .argument(
+          "row \(row % height) of plane \(row / height) of a float32 image holds an infinity or NaN"
+        )
+      }
+    }
+  }
+
   /// The frame and preprocessing as the kernel takes them: (pixel · scale − mean) / deviation
   /// as pixel · factor + offset.
   func kernelFrame(_ model: SegmentationModel) -> d3k_frame {
@@ -108,12 +125,18 @@ package struct StoredFrame: Sendable {
     strideBytes = format.rowByteCount(width)
     let rowCount = format.rowCount(height, channelCount: channelCount)
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(rowCount * strideBytes)
+    bytes.reserveCapacity(Self.byteCount(of: frame, channelCount: channelCount))
     for row in 0..<rowCount {
       unsafe bytes += UnsafeRawBufferPointer(
         start: frame.data + row * frame.strideBytes, count: strideBytes)
     }
     self.bytes = bytes
+  }
+
+  /// Bytes that a copy of the picture takes.
+  package static func byteCount(of frame: Frame, channelCount: Int) -> Int {
+    frame.format.rowCount(frame.height, channelCount: channelCount)
+      * frame.format.rowByteCount(frame.width)
   }
 
   /// Lends the picture; valid within `body`.

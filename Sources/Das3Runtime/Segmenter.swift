@@ -79,11 +79,15 @@ import Das3Graph
 
   /// Labels one frame.
   package func segment(_ frame: Frame, into results: Results) throws(Das3Error) {
+    try frame.checkFinite(channelCount: model.channelCount)
+    try options.checkThreads()
     let prepared = try prepared(for: frame)
     let resampling = try resampling(for: frame, prepared)
     let threads = Int32(options.threads)
+    KernelFailure.clear()
     resampling.input.read(frame, model, into: prepared.executor)
     prepared.executor.run()
+    try KernelFailure.check()
     let scores = prepared.executor.plan.outputs[0]
     func label(
       _ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?,

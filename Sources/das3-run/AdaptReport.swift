@@ -166,7 +166,8 @@ final class AdaptReport {
     clearProgress()
     if skippedCount > 0 {
       Terminal.note(
-        "skipped \(skippedCount) of \(followedCount) steps: their gradient was not finite")
+        "skipped \(skippedCount) of \(followedCount) steps: their gradient was not finite, or no pixel counted"
+      )
     }
     if let last, !last.loss.isFinite || !last.entropy.isFinite {
       Terminal.note("the losses of the last step are not finite")

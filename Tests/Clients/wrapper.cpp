@@ -3,11 +3,15 @@
 //     wrapper MODEL.onnx FOLDER
 //
 // Prints what fails and, last, how many checks passed.
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <das3.hpp>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <string>
+#include <thread>
 
 static int passed = 0, failed = 0;
 
@@ -194,6 +198,34 @@ static void evaluators() {
   check("sizes", status([&] { evaluator.add(found, three); }) == DAS3_E_ARGUMENT);
 }
 
+/* A receiver may not replace itself, whoever else replaces it meanwhile; its end may. */
+static void messages(const char *path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string known = "input", unknown = "inpuT";
+  for (auto at = bytes.find(known); at != std::string::npos; at = bytes.find(known, at + 1)) {
+    bytes.replace(at, known.size(), unknown);
+  }
+  std::atomic<int> told{0}, refused{0};
+  std::thread other([&] {
+    for (int i = 0; i < 2000; i++) {
+      das3::set_log_callback([&](std::int32_t, const char *) {
+        ++told;
+        refused += status([] { das3::set_log_callback({}); }) == DAS3_E_ARGUMENT;
+      });
+    }
+  });
+  do das3::Model(bytes.data(), bytes.size());
+  while (told < 20);
+  other.join();
+  check("a receiver replaces itself", refused == told);
+  struct Farewell {
+    ~Farewell() { das3::set_log_callback({}); }
+  };
+  das3::set_log_callback([farewell = std::make_shared<Farewell>()](std::int32_t, const char *) {});
+  das3::set_log_callback({});
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   check("version", das3::abi_version() == DAS3_ABI_VERSION && das3::version()[0] != 0);
@@ -206,6 +238,7 @@ int main(int argc, char **argv) {
   adapters(model, argv[2]);
   teachers(model);
   evaluators();
+  messages(argv[1]);
   das3::set_log_callback({});
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

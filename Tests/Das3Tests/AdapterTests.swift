@@ -114,7 +114,7 @@ struct AdapterTests {
 
   @Test(
     "a frame whose statistics are not finite moves nothing, though its gradient is",
-    arguments: [DAS3_METHOD_TENT, DAS3_METHOD_BN], [Float.nan, 1e30])
+    arguments: [DAS3_METHOD_TENT, DAS3_METHOD_BN], [Float.greatestFiniteMagnitude, 1e30])
   func forgets(_ method: das3_method, _ pixel: Float) {
     let adapter = TestAdapter { $0.method = Int32(method.rawValue) }
     var planes = [Float](repeating: 0.5, count: 3 * 32 * 48)
@@ -127,9 +127,36 @@ struct AdapterTests {
     }
     let report = adapter.step()
     #expect(status == DAS3_OK && report.skipped == 1 && report.step == 1)
-    #expect(report.gradient_norm.isFinite == pixel.isFinite || method == DAS3_METHOD_BN)
+    #expect(report.gradient_norm.isFinite || method == DAS3_METHOD_BN || pixel > 1e30)
     let isUnmoved = adapter.snapshot.bits == Self.model.bits
     #expect(isUnmoved)
+  }
+
+  @Test(
+    "a step in which no pixel counts moves nothing: no decay, no momentum",
+    arguments: [DAS3_BATCH_NORM_FROZEN, DAS3_BATCH_NORM_BATCH])
+  func nothingSelected(_ mode: das3_batch_norm) {
+    let adapter = TestAdapter {
+      $0.method = Int32(DAS3_METHOD_SUPERVISED.rawValue)
+      $0.batch_norm = Int32(mode.rawValue)
+      $0.weight_decay = 0.1
+    }
+    let pixelCount = Self.picture.width * Self.picture.height
+    let nobodyKnows = [UInt8](repeating: 255, count: pixelCount)
+    #expect(adapter.add(truth: nobodyKnows) == DAS3_OK)
+    for _ in 0..<3 { #expect(adapter.step().skipped == 1) }
+    let isUnmoved = adapter.snapshot.bits == Self.model.bits
+    #expect(isUnmoved)
+
+    let known = TestAdapter {
+      $0.method = Int32(DAS3_METHOD_SUPERVISED.rawValue)
+      $0.batch_norm = Int32(mode.rawValue)
+      $0.weight_decay = 0.1
+    }
+    #expect(known.add(truth: [UInt8](repeating: 0, count: pixelCount)) == DAS3_OK)
+    #expect(known.step().skipped == 0)
+    let isMoved = known.snapshot.bits != Self.model.bits
+    #expect(isMoved)
   }
 
   @Test("a report that cannot be written keeps the step from being taken")
@@ -141,6 +168,21 @@ struct AdapterTests {
     #expect(lastError().contains("struct_size"))
     let isUnmoved = adapter.snapshot.bits == Self.model.bits
     #expect(isUnmoved)
+  }
+
+  @Test("a scratch directory must be there and take files")
+  func scratchDirectory() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([1], to: "file")
+    func adapter(_ path: String) -> TestAdapter {
+      path.withCString { text in TestAdapter { $0.scratch_directory = text } }
+    }
+    #expect(adapter(folder.path("")).status == DAS3_OK)
+    for path in [folder.path("nowhere"), folder.path("file"), ""] {
+      let refused = adapter(path)
+      #expect(refused.status == DAS3_E_ARGUMENT, "'\(path)'")
+      #expect(refused.message.contains("scratch_directory '\(path)'"), "\(refused.message)")
+    }
   }
 
   @Test("before the first step frames may come, whatever was tried")
@@ -167,7 +209,8 @@ struct AdapterTests {
   @Test("bad options and calls are refused with a message")
   func refused() {
     let changes: [(inout das3_adapter_options) -> Void] = [
-      { $0.rate_a = -1 }, { $0.momentum = .nan }, { $0.batch_size = 0 }, { $0.batch_norm = 7 },
+      { $0.rate_a = -1 }, { $0.momentum = .nan }, { $0.momentum = 2 },
+      { $0.momentum = 1 }, { $0.batch_size = 0 }, { $0.batch_norm = 7 },
       { $0.precision = 9 }, { $0.steps_a = -1 }, { $0.height = 0 }, { $0.positive_share = 1.5 },
       { $0.statistics_momentum = 2 }, { $0.threads = 5000 }, { $0.struct_size = 1 },
       { $0.method = 8 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 }, { $0.flip = 2 },

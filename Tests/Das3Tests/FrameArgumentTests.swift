@@ -49,6 +49,32 @@ struct FrameArgumentTests {
     #expect(HostileFileTests.isOneLine(lastError()), sourceLocation: sourceLocation)
   }
 
+  @Test("float32 that is infinite or not a number", arguments: [Float.nan, .infinity, -.infinity])
+  func notFinite(_ value: Float) {
+    for place in [0, 2 * 8 * 16 + 17, 3 * 8 * 16 - 1] {
+      var planes = [Float](repeating: 0.5, count: 3 * 8 * 16)
+      planes[place] = value
+      planes.withUnsafeBytes { bytes in
+        func change(_ image: inout das3_image) {
+          image.data = bytes.baseAddress
+          image.format = Int32(DAS3_FORMAT_FLOAT32.rawValue)
+        }
+        expectRefused("row \(place / 16 % 8) of plane \(place / 128)") { change(&$0) }
+        let adapter = TestAdapter()
+        var image = das3_image()
+        (image.width, image.height) = (16, 8)
+        change(&image)
+        #expect(das3_adapter_add_frame(adapter.handle, &image) == DAS3_E_ARGUMENT)
+        #expect(lastError().contains("infinity or NaN") && adapter.info.frame_count == 0)
+        let source = TestSource([picture])
+        source.change = { change(&$0) }
+        #expect(source.set(in: adapter) == DAS3_OK)
+        #expect(das3_adapter_step(adapter.handle, nil) == DAS3_E_ARGUMENT)
+        #expect(lastError().contains("frame 0: row"), "\(lastError())")
+      }
+    }
+  }
+
   @Test("formats that do not exist")
   func format() {
     for format in [-1, 0, 9, Int32.min, Int32.max] {

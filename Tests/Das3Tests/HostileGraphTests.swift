@@ -55,4 +55,26 @@ struct HostileGraphTests {
     let bytes = SampleModels.convolutional().serialized()
     #expect(TestModel(bytes, options: options).status == DAS3_OK, "\(lastError())")
   }
+
+  @Test("folding of large constants stops at the time limit")
+  func foldingTimeLimit() {
+    let bytes = HostileGraph.network("sums") {
+      $0.initializers.append(
+        OnnxTensor(
+          "large", type: 3, [1 << 12, 1 << 12], .raw([UInt8](repeating: 1, count: 1 << 24))))
+      $0.ints("axes", [0])
+      for index in 0..<1000 { $0.node("ReduceSum", ["large", "axes"], ["s\(index)"]) }
+      $0.node("Sum", ["x"] + (0..<1000).map { "s\($0)" }, ["y"])
+    }.writer.serialized()
+    var options = TestModel.options()
+    options.max_milliseconds = 2000
+    let clock = ContinuousClock()
+    let start = clock.now
+    let model = TestModel(bytes, options: options)
+    let duration = clock.now - start
+    #expect(model.status == DAS3_E_LIMIT, "\(model.message)")
+    #expect(model.message.contains("2000 ms"), "\(model.message)")
+    // A busy machine may take long for the one sum that was begun.
+    #expect(duration < .seconds(30), "\(duration)")
+  }
 }

@@ -1,18 +1,19 @@
 #!/bin/sh
-# After `make`: build/das3-VERSION-py3-none-manylinux_2_36_x86_64.whl, with libdas3 and every library
-# that it needs beyond glibc.
+# After `make`: build/das3-VERSION-py3-none-manylinux_2_36_x86_64.whl, with libdas3, das3-run and every
+# library that they need beyond glibc.
 set -eu
 cd "$(dirname "$0")"
 root=$PWD/../..
 venv=$root/.build/wheel
 
-if ! cmp -s requirements-wheel.txt "$venv/installed.txt"; then
+if ! cat requirements-wheel.txt build.sh | cmp -s - "$venv/installed.txt"; then
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet -r requirements-wheel.txt
   # manylinux lets a wheel leave these to the system; a wheel that carries them needs nothing of it.
-  sed -i -E '/lib_whitelist/ { s/"lib(gcc_s\.so\.1|stdc\+\+\.so\.6)", //g; s/, "libz\.so\.1"// }' \
+  left='gcc_s|stdc\+\+|z|X11|Xext|Xrender|ICE|SM|GL|gobject-2\.0|gthread-2\.0|glib-2\.0|expat'
+  sed -i -E "/lib_whitelist/ { s/\"lib($left)\.so\.[0-9]+\", //g; s/, \"lib($left)\.so\.[0-9]+\"//g }" \
     "$venv"/lib/python3*/site-packages/auditwheel/policy/manylinux-policy.json
-  cp requirements-wheel.txt "$venv/installed.txt"
+  cat requirements-wheel.txt build.sh >"$venv/installed.txt"
 fi
 PATH=$venv/bin:$PATH
 

@@ -1,4 +1,4 @@
-"""The wheel's version, from das3.h, and its library, from build/."""
+"""The wheel's version, from das3.h; its library and das3-run, from build/."""
 
 import re
 import subprocess
@@ -19,11 +19,11 @@ def version() -> str:
     return ".".join(number(f"VERSION_{part}") for part in ("MAJOR", "MINOR", "PATCH"))
 
 
-def licences(library: Path) -> dict[str, str]:
-    """What Debian says of the packages that a library needs -> where the wheel says it."""
+def licences(*programs: Path) -> dict[str, str]:
+    """What Debian says of the packages that programs need -> where the wheel says it."""
     result = {str(ROOT / "LICENSE"): "das3/licenses/das3.txt"}
-    needed = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
-    for path in re.findall(r"=> (/\S+)", needed):
+    needed = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
+    for path in sorted(set(re.findall(r"=> (/\S+)", needed))):
         owner = ["dpkg", "-S", f"*/{Path(path).resolve().name}"]
         package = subprocess.run(owner, capture_output=True, text=True, check=True).stdout
         package = package.split(":")[0]
@@ -36,7 +36,8 @@ class CarryLibrary(BuildHookInterface):
         if version == "editable":
             return
         name = f"libdas3.so.{number('ABI_VERSION')}"
-        library = ROOT / "build" / name
-        build_data["force_include"] |= {str(library): f"das3/{name}"} | licences(library)
+        library, program = ROOT / "build" / name, ROOT / "build" / "das3-run"
+        carried = {str(library): f"das3/{name}", str(program): "das3/das3-run"}
+        build_data["force_include"] |= carried | licences(library, program)
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-linux_x86_64"

@@ -12,10 +12,11 @@ for python in python3 $others; do
   "$python" -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "$root"/build/das3-*.whl pillow
   result=$(env -i "$venv/bin/python" "$@")
+  env -i "$venv/bin/das3-run" --version
   echo "$("$python" --version): $result"
 done
 # All that is loaded from elsewhere is glibc.
-find "$venv" -path '*das3*' -name '*.so*' -exec env -i ldd {} + |
-  awk -v venv="$venv" '$2 == "=>" && index($3, venv) != 1 && !/lib(c|m)\.so/ {
+find "$venv"/lib -path '*das3*' \( -name '*.so*' -o -name das3-run \) -exec env -i ldd {} + |
+  awk -v venv="$venv" '$2 == "=>" && index($3, venv) != 1 && !/lib(c|m|pthread|resolv)\.so/ {
     print "needs", $0; bad = 1 } END { exit bad }'
 rm -rf "$venv"

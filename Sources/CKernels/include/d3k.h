@@ -1,6 +1,7 @@
 /* numbers -> numbers. Pure functions on float32 arrays; images are channels last (NHWC).
  *
- * Sizes were checked when the plan was made: nothing here reports errors except _create.
+ * Sizes were checked when the plan was made: nothing here reports errors except _create, and
+ * d3k_take_failure what oneDNN reports.
  * `threads` is how many threads of the one libgomp pool share the work; it never changes a bit
  * unless a function says so. No function allocates after _create. Arrays must not overlap
  * unless a function says they may be the same.
@@ -31,6 +32,18 @@ void d3k_share_processors(void);
 
 /** Processors this process may run on. */
 int32_t d3k_processor_count(void);
+
+/** Whether the calling thread can have so many in its pool: libgomp ends the process where it cannot
+ *  make one. Tries it once for each number that is larger than all before. */
+int32_t d3k_can_make_threads(int32_t threads);
+
+/* failure.c ---------------------------------------------------------------------------- */
+
+/** What a kernel that this thread called could not do: memory ran out, or oneDNN failed. */
+typedef enum d3k_failure { D3K_FAILED_MEMORY = 1, D3K_FAILED_BACKEND = 2 } d3k_failure;
+
+/** The first d3k_failure since the last call on this thread, 0 = none. Its results are undefined. */
+int32_t d3k_take_failure(void);
 
 /* isa.c -------------------------------------------------------------------------------- */
 
@@ -268,6 +281,9 @@ typedef struct d3k_frame {
   float factor[3], offset[3];  /* y = pixel * factor + offset, per network channel; unused for
                                   FLOAT32                                                       */
 } d3k_frame;
+
+/** Whether none of `count` floats is infinite or not a number. */
+int32_t d3k_all_finite(const float *x, int64_t count);
 
 /** Resizes (bilinear, half-pixel centres) and normalises in one pass into y: rows.size x
  *  columns.size x channels. rows and columns map network pixels to frame pixels (high - low at

@@ -60,6 +60,8 @@ package struct Losses: Sendable, Equatable {
     package var meanEntropy = 0.0
     /// Pixels with a label that is a class.
     package var labelledCount = 0
+    /// Whether some pixel counted in a loss that is on.
+    package var selects = false
 
     package init() {}
   }
@@ -154,7 +156,13 @@ package struct Losses: Sendable, Equatable {
         Int64(batch.classCount), batch.labels, batch.negatives, scale, batch.gradient,
         Int64(batch.gradientStride), &result, scratch.pointer(at: 0))
     }
-    return Values(result)
+    var values = Values(result)
+    // Means over all pixels; cross-entropy is over those with a label, negative over marks.
+    let countsAll = [focalEntropy, diversity, entropy, maxSquare].contains { $0 != 0 }
+    values.selects =
+      countsAll || (crossEntropy != 0 && values.labelledCount > 0)
+      || (negative != 0 && values.negative != 0)
+    return values
   }
 }
 

@@ -137,6 +137,7 @@ final class Blending: Stage {
     guard thumbnail.contrast >= Self.leastContrast else { return .unseen }
     let isProbe = state.spread.count % stride == stride / 2
     if !isProbe { network.observe() }
+    try KernelFailure.check()
     return .frame(thumbnail, isProbe: isProbe)
   }
 
@@ -185,7 +186,9 @@ final class Blending: Stage {
       network.predict(probabilities: predictor.mirrored)
       network.load(picture)
     }
-    return network.compareViews(mirrored: predictor.mirrored)
+    let signals = network.compareViews(mirrored: predictor.mirrored)
+    try KernelFailure.check()
+    return signals
   }
 
   private func predictor(for candidate: Int) throws(Das3Error) -> Predictor {

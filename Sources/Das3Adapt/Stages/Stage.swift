@@ -70,10 +70,13 @@ package struct StepLosses: Sendable, Equatable {
   package var mixed = 0.0
   package var entropy = 0.0
   package var maxSquare = 0.0
+  /// Whether some pixel of the batch counted in a loss that is on.
+  package var selects = false
 
   /// Adds a frame's share.
   mutating func add(_ values: Losses.Values, share: Double, isMixed: Bool = false) {
     total += share * values.total
+    selects = selects || values.selects
     focalEntropy += share * values.focalEntropy
     diversity += share * values.diversity
     if isMixed {

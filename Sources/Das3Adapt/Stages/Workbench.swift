@@ -49,7 +49,7 @@ final class Workbench {
   }
 
   func checkCancelled() throws(Das3Error) {
-    if isCancelled() { throw Das3Error(.cancelled, "the adapter was cancelled") }
+    if isCancelled() { throw .adapterCancelled }
   }
 
   // MARK: Frames before the network
@@ -69,10 +69,12 @@ final class Workbench {
   }
 
   /// What the first frame and the last one look like to the network, as a digest.
+  ///
+  /// A cancellation is left to the step that it is meant for.
   func fingerprint() throws(Das3Error) -> String {
     var parts: [WholeFile.Part] = []
     for frame in Set([0, frames.count - 1]).sorted() {
-      try load(frame)
+      try frames.read(frame) { trainer.load($0) }
       parts.append(.floats(trainer.imageValues))
     }
     return WholeFile.hexadecimal(WholeFile.digest(parts))
@@ -109,6 +111,7 @@ final class Workbench {
       trainer.predict(
         into: &prediction, mirrored: probabilities, negativeThreshold: settings.negativeThreshold)
     }
+    try KernelFailure.check()
   }
 
   /// The weights in training, also while others predict.

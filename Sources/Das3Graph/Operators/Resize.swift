@@ -89,6 +89,15 @@ struct ResizeCoordinates {
     mode == .tfCropAndResize && (position < 0 || position > Double(inputSize - 1))
   }
 
+  /// Makes sure that every position is a number, which can be rounded to an index.
+  ///
+  /// - Throws: `.shape` where scale or region lead to none.
+  func check() throws(Das3Error) {
+    guard (0..<outputSize).allSatisfy({ source(Double($0)).isFinite }) else {
+      throw .shape("scale \(scale) and roi from \(start) to \(end) lead to no position")
+    }
+  }
+
   func linearAxis() -> Resize.Axis {
     var axis = Resize.Axis(low: [], high: [], weight: [])
     for index in 0..<outputSize {
@@ -107,7 +116,9 @@ struct ResizeCoordinates {
     var table: [Int32] = []
     for index in 0..<outputSize {
       // 11 / 2.2 is 5 in float32, as others compute it, and below 5 in double.
-      let position = isScaled ? Double(source(Float(index))) : source(Double(index))
+      let single = isScaled ? Double(source(Float(index))) : .nan
+      // Float32 may have no number for it where double has.
+      let position = single.isFinite ? single : source(Double(index))
       let rounded: Double
       switch rounding {
       case "round_prefer_floor": rounded = (position - 0.5).rounded(.up)
@@ -163,7 +174,9 @@ extension GraphBuilder {
       if let sizes {
         target = Int(sizes[position])
         if let common {
-          guard Double(size) * common < 1e9 else { throw .shape("sizes are \(sizes)") }
+          guard (0..<1e9).contains(Double(size) * common) else {
+            throw .shape("sizes are \(sizes)")
+          }
           target = Int((common * Double(size)).rounded(.toNearestOrAwayFromZero))
         }
         scale = common ?? Double(target) / Double(size)
@@ -189,6 +202,7 @@ extension GraphBuilder {
         source.end = Double(region[position + axes.count])
         if target == size, source.start == 0, source.end == 1 { continue }
       }
+      try source.check()
       if mode == "nearest" {
         // Opset 10 does not say how; ONNX Runtime goes down where pixels are taken more than once
         // and up where some are left out.

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from ._ffi import library
-from .errors import ArgumentError, ForkError, check
+from .errors import ArgumentError, Das3Error, ForkError, check
 
 _Self = TypeVar("_Self", bound="Handle")
 
@@ -40,6 +40,8 @@ class Handle:
     _free: ClassVar[str]  # the function of das3.h that ends the handle
     _is_shared: ClassVar[bool] = False  # many threads at the same time
     _pointer: int | None = None
+    _user: int | None = None  # thread that used it last
+    _failure: Das3Error | None = None  # why there is no handle; raised at the first use
 
     def _create(self, function: Any, *arguments: Any) -> None:
         """Takes the handle that a function of das3.h gives through its first parameter."""
@@ -52,17 +54,23 @@ class Handle:
         check(status)
 
     @contextmanager
-    def _use(self) -> Iterator[int]:
-        """Lends the handle to one call of the library."""
+    def _use(self, nests: bool = False) -> Iterator[int]:
+        """Lends the handle to one call of the library.
+
+        nests  the library itself knows inside which callbacks of the handle it may be called.
+        """
         enter()
+        here = threading.get_ident()
         with self._lock:
             pointer = self._lent()
-            if self._users and not self._is_shared:
+            is_nested = nests and self._user == here
+            if self._users and not self._is_shared and not is_nested:
                 raise ArgumentError(
                     f"this {type(self).__name__} is in use: "
                     "by another thread, or by the call whose callback this is"
                 )
             self._users += 1
+            self._user = here
         try:
             yield pointer
         finally:
@@ -70,6 +78,8 @@ class Handle:
                 self._users -= 1
 
     def _lent(self) -> int:
+        if self._failure is not None:
+            raise self._failure
         if self._pointer is None:
             raise ArgumentError(f"this {type(self).__name__} is closed")
         return self._pointer
@@ -102,6 +112,17 @@ class Handle:
         # In a forked child the handle is still the parent's.
         if pointer is not None and _process == os.getpid():
             getattr(library, self._free)(pointer)
+
+    def __repr__(self) -> str:
+        try:
+            shown = self._shown()
+        except Das3Error as error:
+            shown = str(error)
+        return f"<das3.{type(self).__name__} {shown}>"
+
+    def _shown(self) -> str:
+        """What it is, in a few words."""
+        raise NotImplementedError
 
     def __reduce__(self) -> Any:
         raise TypeError(f"a {type(self).__name__} cannot be pickled; pickle the Model instead")

@@ -6,12 +6,15 @@ import ctypes
 import difflib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from ._ffi import library
 from .errors import ArgumentError
 
+_Enum = TypeVar("_Enum", bound=IntEnum)
 _Record = TypeVar("_Record", bound=NamedTuple)
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
@@ -21,8 +24,42 @@ def sized(struct: type[_Struct]) -> _Struct:
     return struct(struct_size=ctypes.sizeof(struct))
 
 
-def with_options(struct: type[_Struct], options: Mapping[str, Any]) -> _Struct:
-    """The defaults of the library with these options in their place."""
+def member(kind: type[_Enum], name: str, value: int | str) -> _Enum:
+    """A member of an enumeration by itself, its number, or its name in any case."""
+    if isinstance(value, str) and value.upper() in kind.__members__:
+        return kind[value.upper()]
+    if not isinstance(value, str):
+        with suppress(ValueError):
+            return kind(value)
+    known = [entry.lower() for entry in kind.__members__]
+    near = difflib.get_close_matches(str(value).lower(), known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ArgumentError(
+        f"{name} is {value!r}; expected a das3.{kind.__name__}, or one of {', '.join(known)}{hint}"
+    )
+
+
+def file_path(path: str | os.PathLike[str]) -> bytes:
+    """A path as C takes it, which ends at the first NUL."""
+    return _text_of("path", path)
+
+
+def _text_of(name: str, value: str | os.PathLike[str]) -> bytes:
+    text = os.fsencode(value)
+    if b"\0" in text:
+        raise ArgumentError(f"{name} is {value!r}; expected a text without a NUL")
+    return text
+
+
+def with_options(
+    struct: type[_Struct],
+    options: Mapping[str, Any],
+    enumerations: Mapping[str, type[IntEnum]] = {},
+) -> _Struct:
+    """The defaults of the library with these options in their place.
+
+    enumerations  of the options that have one.
+    """
     raw = struct()
     getattr(library, f"{struct.__name__}_init_sized")(ctypes.byref(raw), ctypes.sizeof(raw))
     own = ("struct_size", "reserved")
@@ -34,9 +71,11 @@ def with_options(struct: type[_Struct], options: Mapping[str, Any]) -> _Struct:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{option!r} is not among {struct.__name__}{hint}")
         is_text = types[name] is ctypes.c_char_p
+        if name in enumerations and isinstance(value, str):
+            value = member(enumerations[name], name, value)
         try:
             # ctypes takes a number for an address.
-            setattr(raw, name, os.fsencode(value) if is_text and value is not None else value)
+            setattr(raw, name, _text_of(name, value) if is_text and value is not None else value)
         except TypeError:
             expected = "str" if is_text else type(getattr(raw, name)).__name__
             raise TypeError(f"{option} is {value!r}; expected {expected}") from None

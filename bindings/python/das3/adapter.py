@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Union, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ from . import _ffi
 from ._ffi import library
 from ._handle import Handle, enter
 from ._progress import progress_bar
-from ._records import described, sized, with_options
-from .errors import ArgumentError, check, guarded, interrupts_kept, kept
-from .frame import Format, Frame, buffer, frame_of, image_of
+from ._records import described, file_path, sized, with_options
+from .errors import ArgumentError, ShapeError, check, guarded, interrupts_kept, kept
+from .frame import Format, Frame, frame_of, lent, values
 from .model import Model, model_info
 from .segmenter import Precision
 
@@ -83,11 +83,11 @@ class Optimizer(IntEnum):
 class AdapterOptions(TypedDict, total=False):
     """Options of an Adapter; das3.h says what each does and which value it has otherwise."""
 
-    method: Method
+    method: Method | str
     stages: str
     seed: int
     threads: int
-    precision: Precision
+    precision: Precision | str
     height: int
     width: int
     memory_limit: int
@@ -107,8 +107,8 @@ class AdapterOptions(TypedDict, total=False):
     flip: bool
     filter_mixed: bool
     balance_classes: bool
-    optimizer: Optimizer
-    batch_norm: BatchNorm
+    optimizer: Optimizer | str
+    batch_norm: BatchNorm | str
     rate_a: float
     rate_b: float
     rate_c: float
@@ -133,8 +133,17 @@ class AdapterOptions(TypedDict, total=False):
     positive_share: float
     negative_threshold: float
     easy_share: float
-    start: Start
+    start: Start | str
     blend_limit: float
+
+
+_ENUMERATIONS: dict[str, type[IntEnum]] = {
+    "method": Method,
+    "precision": Precision,
+    "optimizer": Optimizer,
+    "batch_norm": BatchNorm,
+    "start": Start,
+}
 
 
 class BlendCandidate(NamedTuple):
@@ -238,47 +247,66 @@ class Adapter(Handle):
     _free = "das3_adapter_free"
 
     def __init__(self, model: Model, **options: Unpack[AdapterOptions]) -> None:
-        raw = with_options(_ffi.das3_adapter_options, options)
+        raw = with_options(_ffi.das3_adapter_options, options, _ENUMERATIONS)
         info = model_info(model)
         self._channel_count, self._class_count = info.channel_count, info.class_count
         self._callbacks: list[Any] = []  # kept alive while the library may call them
         with model._use() as pointer:
             self._create(library.das3_adapter_create, pointer, ctypes.byref(raw))
 
-    def add_frame(self, frame: Frame, *, format: Format | None = None) -> None:
+    def add_frame(self, frame: Frame, *, format: Format | str | None = None) -> None:
         """Adds a frame to learn from: a copy of an array as Format lists them."""
-        image = image_of(frame, format, self._channel_count)
+        array, image = lent(frame, format, self._channel_count)
         with self._use() as pointer:
             check(library.das3_adapter_add_frame(pointer, ctypes.byref(image)))
+        del array  # It had to live until here.
 
     def add_labelled_frame(
-        self, frame: Frame, truth: npt.NDArray[np.uint8], *, format: Format | None = None
+        self, frame: Frame, truth: npt.NDArray[np.uint8], *, format: Format | str | None = None
     ) -> None:
         """Adds a frame with its truth, uint8 (H, W), 255 = ignore: for Method.SUPERVISED."""
-        image = image_of(frame, format, self._channel_count)
-        buffer("truth", truth, (image.height, image.width), np.uint8, is_output=False)
+        array, image = lent(frame, format, self._channel_count)
+        truth = values("truth", truth, (image.height, image.width), np.uint8)
         add = library.das3_adapter_add_labelled_frame
         with self._use() as pointer:
             check(add(pointer, ctypes.byref(image), truth.ctypes.data))
+        del array  # It had to live until here.
 
-    def set_source(self, source: FrameSource, *, format: Format | None = None) -> None:
+    def set_source(
+        self, source: FrameSource | Iterable[Frame], *, format: Format | str | None = None
+    ) -> None:
         """Takes the frames from a list, or whatever has a length and indices, as they are needed.
 
-        What reading a frame raises comes out of the call that wanted the frame.
+        What reading a frame raises comes out of the call that wanted the frame. An iterator is
+        read to its end before this returns, and its frames are then held as `add_frame` holds them.
         """
+        _check_source(source, format)
+        if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
+            self._add_all(source, format)
+            return
+        source = cast(FrameSource, source)
         channel_count = self._channel_count
-        lent: list[Frame] = []  # until the next is read
+        held: list[Any] = []  # until the next is read
 
         @guarded
         def read(index: int, image: Any, payload: int | None) -> None:
-            lent[:] = [source[index]]
-            image[0] = image_of(lent[0], format, channel_count)
+            array, image[0] = lent(source[index], format, channel_count)
+            held[:] = [array]
 
         raw = sized(_ffi.das3_frame_source)
         raw.count, raw.read = len(source), _ffi.ReadCallback(read)
         with self._use() as pointer:
             check(library.das3_adapter_set_source(pointer, ctypes.byref(raw)))
         self._callbacks.append(raw.read)
+
+    def _add_all(self, frames: Iterable[Frame], format: Format | str | None) -> None:
+        """Adds the frames of an iterator, or none where it or one of them fails."""
+        # What an iterator gives may be the same array each time.
+        arrays = [np.array(lent(frame, format, self._channel_count)[0]) for frame in frames]
+        if not arrays:
+            raise ArgumentError("source gives no frames; expected at least one")
+        while arrays:
+            self.add_frame(arrays.pop(0), format=format)
 
     def set_teacher(self, teacher: Model | Predict) -> None:
         """Takes the first labels of stage (b) from a black box: a model, or a function of yours.
@@ -299,12 +327,12 @@ class Adapter(Handle):
 
     def _predict_callback(self, teacher: Predict) -> Any:
         channel_count, class_count = self._channel_count, self._class_count
-        lent: list[Prediction] = []  # until the next is made
+        held: list[Any] = []  # until the next is made
 
         @guarded
         def predict(index: int, image: Any, prediction: Any, payload: int | None) -> None:
-            lent[:] = [teacher(index, frame_of(image[0], channel_count))]
-            _tell(prediction[0], lent[0], class_count)
+            answer = teacher(index, frame_of(image[0], channel_count))
+            held[:] = _tell(prediction[0], answer, class_count)
 
         return _ffi.PredictCallback(predict)
 
@@ -357,44 +385,69 @@ class Adapter(Handle):
 
     def snapshot(self) -> Model:
         """A model of the weights as they are now: for `Segmenter.set_model` and `Model.save`."""
-        with self._use() as pointer:
+        with self._use(nests=True) as pointer:
             return Model._made(library.das3_adapter_snapshot, pointer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a checkpoint."""
-        with self._use() as pointer:
-            check(library.das3_adapter_save(pointer, os.fsencode(path)))
+        with self._use(nests=True) as pointer:
+            check(library.das3_adapter_save(pointer, file_path(path)))
 
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Continues a checkpoint of the same model, frames and options; before the first step."""
         with self._use() as pointer:
-            check(library.das3_adapter_resume(pointer, os.fsencode(path)))
+            check(library.das3_adapter_resume(pointer, file_path(path)))
+
+    def _shown(self) -> str:
+        info = self.info
+        size = f"{info.width}x{info.height}" if info.width else "size of the first frame"
+        return f"{size}, {info.frame_count} frames, {info.threads} threads"
 
     @property
     def info(self) -> AdapterInfo:
         raw = sized(_ffi.das3_adapter_info)
-        with self._use() as pointer:
+        with self._use(nests=True) as pointer:
             check(library.das3_adapter_get_info(pointer, ctypes.byref(raw)))
             return described(AdapterInfo, raw)
 
 
-def _tell(raw: Any, prediction: Prediction, class_count: int) -> None:
-    """Describes a prediction where it lies."""
+def _check_source(source: object, format: Format | str | None) -> None:
+    """Refuses what is no set of frames."""
+    if isinstance(source, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"source is the path {source!r}; expected frames, such as [PIL.Image.open(path) …]"
+        )
+    if not isinstance(source, Iterable) and not hasattr(source, "__getitem__"):
+        raise TypeError(f"source is a {type(source).__name__}; expected frames")
+    rank = getattr(source, "ndim", None)
+    # The rows of a frame would pass for gray frames.
+    if isinstance(rank, int) and (rank < 3 or (rank == 3 and format is None)):
+        raise ArgumentError(
+            f"source is one array {getattr(source, 'shape', '')}; expected (N, H, W, 3), "
+            "a list of frames, or the format of each of N"
+        )
+
+
+def _tell(raw: Any, prediction: Prediction, class_count: int) -> list[Any]:
+    """Describes a prediction where it lies; the arrays that must stay there."""
     if isinstance(prediction, tuple):
-        labels, confidence = prediction
-        raw.height, raw.width = np.shape(labels)
-        size = raw.height, raw.width
-        raw.labels = buffer("labels", labels, size, np.uint8, is_output=False).ctypes.data
-        confidence = buffer("confidence", confidence, size, np.uint8, is_output=False)
-        raw.confidence = confidence.ctypes.data
-        return
+        size = np.shape(prediction[0])
+        labels = values("labels", prediction[0], None, np.uint8)
+        confidence = values("confidence", prediction[1], size, np.uint8)
+        if labels.ndim != 2:
+            raise ShapeError(f"labels is {labels.dtype} {size}; expected uint8 (h, w)")
+        raw.height, raw.width = size
+        raw.labels, raw.confidence = labels.ctypes.data, confidence.ctypes.data
+        return [labels, confidence]
     if getattr(prediction, "ndim", 0) != 3:
         raise ArgumentError("a teacher gives probabilities (classes, h, w) or two arrays (h, w)")
-    raw.height, raw.width = prediction.shape[1:]
+    array = np.asarray(prediction)
+    raw.height, raw.width = array.shape[1:]
     shape = class_count, raw.height, raw.width
-    dtype = np.float16 if prediction.dtype == np.float16 else np.float32
-    address = buffer("probabilities", prediction, shape, dtype, is_output=False).ctypes.data
+    dtype = np.float16 if array.dtype == np.float16 else np.float32
+    array = values("probabilities", array, shape, dtype)
     if dtype is np.float16:
-        raw.half_probabilities = address
+        raw.half_probabilities = array.ctypes.data
     else:
-        raw.probabilities = address
+        raw.probabilities = array.ctypes.data
+    return [array]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -52,9 +54,28 @@ class OutOfMemoryError(Das3Error, MemoryError):
 
 
 class FileError(Das3Error, OSError):
-    """A file cannot be read or written."""
+    """A file cannot be read or written: `errno` says why, where the system said so."""
 
     status = Status.IO
+
+    def __str__(self) -> str:
+        return str(self.args[-1])
+
+
+class FileMissingError(FileError, FileNotFoundError):
+    """There is no such file or folder."""
+
+
+class FileDeniedError(FileError, PermissionError):
+    """The file may not be read or written."""
+
+
+class FileIsFolderError(FileError, IsADirectoryError):
+    """A folder is where a file was expected."""
+
+
+class FileNotFolderError(FileError, NotADirectoryError):
+    """A file is where a folder was expected."""
 
 
 class FormatError(Das3Error, ValueError):
@@ -107,6 +128,13 @@ _BY_STATUS: dict[int, type[Das3Error]] = {
         InternalError,
     )
 }
+_FILE_ERRORS: dict[int, type[FileError]] = {
+    errno.ENOENT: FileMissingError,
+    errno.EACCES: FileDeniedError,
+    errno.EPERM: FileDeniedError,
+    errno.EISDIR: FileIsFolderError,
+    errno.ENOTDIR: FileNotFolderError,
+}
 _thread = threading.local()
 
 
@@ -117,7 +145,20 @@ def check(status: int) -> None:
         _thread.error = None
         raise raised
     if status != Status.OK:
-        raise _BY_STATUS.get(status, InternalError)(library.das3_last_error().decode())
+        raise _error(status, library.das3_last_error().decode())
+
+
+def _error(status: int, message: str) -> Das3Error:
+    if status != Status.IO:
+        return _BY_STATUS.get(status, InternalError)(message)
+    # What the system said of a file ends the message.
+    reason = message.rsplit(": ", 1)[-1]
+    number = next((n for n in errno.errorcode if os.strerror(n) == reason), None)
+    if number is None and " is a directory" in message:
+        number = errno.EISDIR
+    if number is None:
+        return FileError(message)
+    return _FILE_ERRORS.get(number, FileError)(number, message)
 
 
 def kept() -> BaseException | None:

@@ -13,7 +13,7 @@ from ._ffi import library
 from ._handle import Handle
 from ._records import sized
 from .errors import check
-from .frame import buffer
+from .frame import output, values
 
 
 class Evaluation(NamedTuple):
@@ -48,18 +48,23 @@ class Evaluator(Handle):
 
     def add(self, labels: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8]) -> None:
         """Counts the pixels of two uint8 arrays of the same shape, any shape."""
-        buffer("truth", truth, np.shape(truth), np.uint8, is_output=False)
-        buffer("labels", labels, truth.shape, np.uint8, is_output=False)
+        truth = values("truth", truth, None, np.uint8)
+        labels = values("labels", labels, truth.shape, np.uint8)
         add = library.das3_evaluator_add
         with self._use() as pointer:
             check(add(pointer, labels.ctypes.data, truth.ctypes.data, truth.size))
 
     def get_result(self, iou: npt.NDArray[np.float64] | None = None) -> Evaluation:
         """The measures so far; those of the classes in `iou`, float64 (classes,), if given."""
-        values = buffer("iou", iou, (self._class_count,), np.float64)
+        ious = output("iou", iou, (self._class_count,), np.float64)
         raw = sized(_ffi.das3_evaluation)
-        raw.iou, raw.class_capacity = values.ctypes.data, values.size
+        raw.iou, raw.class_capacity = ious.ctypes.data, ious.size
         with self._use() as pointer:
             check(library.das3_evaluator_get_result(pointer, ctypes.byref(raw)))
-        values[values < 0] = np.nan
-        return Evaluation(raw.miou, raw.pixel_accuracy, raw.pixel_count, values)
+        ious[ious < 0] = np.nan
+        return Evaluation(raw.miou, raw.pixel_accuracy, raw.pixel_count, ious)
+
+    def _shown(self) -> str:
+        result = self.get_result()
+        miou = f", mIoU {result.miou:.4f}" if result.pixel_count else ""
+        return f"{self._class_count} classes, {result.pixel_count} pixels{miou}"

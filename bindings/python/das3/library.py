@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from . import _ffi
 from ._ffi import library
+from ._records import member
 from .errors import check, guarded
 
 
@@ -42,7 +43,8 @@ _receiver = _ffi.LogCallback()  # kept alive while the library may call it
 
 
 def set_log_callback(
-    callback: Callable[[LogLevel, str], object] | None, minimum_level: LogLevel = LogLevel.INFO
+    callback: Callable[[LogLevel, str], object] | None,
+    minimum_level: LogLevel | str = LogLevel.INFO,
 ) -> None:
     """Sends messages of this level and above to `callback`; None ends it.
 
@@ -57,5 +59,6 @@ def set_log_callback(
             callback(LogLevel(level), message.decode())
 
     receiver = _ffi.LogCallback() if callback is None else _ffi.LogCallback(receive)
-    check(library.das3_set_log_callback(receiver, minimum_level, None))
+    level = member(LogLevel, "minimum_level", minimum_level)
+    check(library.das3_set_log_callback(receiver, level, None))
     _receiver = receiver

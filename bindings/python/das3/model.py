@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from enum import IntEnum
@@ -16,9 +17,10 @@ import numpy.typing as npt
 from . import _ffi
 from ._ffi import library
 from ._handle import Handle
-from ._records import described, sized, with_options
-from .errors import ArgumentError, check
-from .frame import buffer
+from ._records import described, file_path, sized, with_options
+from .errors import ArgumentError, Das3Error, check
+from .frame import output
+from .frame import values as read_values
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -34,13 +36,16 @@ class ExternalData(IntEnum):
 class ModelOptions(TypedDict, total=False):
     """Options of a Model; das3.h says what each does and which value it has otherwise."""
 
-    external_data: ExternalData
+    external_data: ExternalData | str
     metadata_json: str
     class_preset: str
     max_bytes: int
     max_nodes: int
     max_milliseconds: int
     external_directory: str | os.PathLike[str]
+
+
+_ENUMERATIONS: dict[str, type[IntEnum]] = {"external_data": ExternalData}
 
 
 class ModelInfo(NamedTuple):
@@ -106,13 +111,13 @@ class Model(Handle):
 
     def __init__(self, path: str | os.PathLike[str], **options: Unpack[ModelOptions]) -> None:
         """Loads an ONNX file."""
-        raw = with_options(_ffi.das3_model_options, options)
-        self._create(library.das3_model_load, os.fsencode(path), ctypes.byref(raw))
+        raw = with_options(_ffi.das3_model_options, options, _ENUMERATIONS)
+        self._create(library.das3_model_load, file_path(path), ctypes.byref(raw))
 
     @classmethod
     def from_bytes(cls, data: bytes, **options: Unpack[ModelOptions]) -> Model:
         """Loads the bytes of an ONNX file; they are not needed afterwards."""
-        raw = with_options(_ffi.das3_model_options, options)
+        raw = with_options(_ffi.das3_model_options, options, _ENUMERATIONS)
         return cls._made(library.das3_model_load_bytes, data, len(data), ctypes.byref(raw))
 
     @classmethod
@@ -170,22 +175,22 @@ class Model(Handle):
 
     def get_parameters(self, out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
         """All weights, tensor by tensor: float32 (parameter_count,), in `out` if given."""
-        values = buffer("out", out, (self.info.parameter_count,), np.float32)
+        found = output("out", out, (self.info.parameter_count,), np.float32)
         with self._use() as pointer:
-            check(library.das3_model_get_parameters(pointer, values.ctypes.data, values.size))
-        return values
+            check(library.das3_model_get_parameters(pointer, found.ctypes.data, found.size))
+        return found
 
     def with_parameters(self, values: npt.NDArray[np.float32]) -> Model:
         """A model that differs only in its weights: float32 (parameter_count,), copied in."""
-        buffer("values", values, (self.info.parameter_count,), np.float32, is_output=False)
+        new = read_values("values", values, (self.info.parameter_count,), np.float32)
         make = library.das3_model_with_parameters
         with self._use() as pointer:
-            return self._made(make, pointer, values.ctypes.data, values.size)
+            return self._made(make, pointer, new.ctypes.data, new.size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an ONNX file that differs from the one it came from only in the weights."""
         with self._use() as pointer:
-            check(library.das3_model_save(pointer, os.fsencode(path)))
+            check(library.das3_model_save(pointer, file_path(path)))
 
     def to_bytes(self) -> bytes:
         """What `save` writes; it goes through a temporary file."""
@@ -195,5 +200,24 @@ class Model(Handle):
             with open(path, "rb") as file:
                 return file.read()
 
-    def __reduce__(self) -> tuple[Callable[[bytes], Model], tuple[bytes]]:
-        return type(self).from_bytes, (self.to_bytes(),)
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], bytes]]:
+        return _unpickled, (type(self), self.to_bytes())
+
+    def _shown(self) -> str:
+        info = self.info
+        size = f"{info.width}x{info.height}" if info.width and info.height else "any size"
+        return f"{size}, {info.class_count} classes, {info.parameter_count} parameters"
+
+
+def _unpickled(kind: type[Model], data: bytes) -> Model:
+    """A model, or one that says at its first use why it is none.
+
+    A worker of multiprocessing's pools that fails while it unpickles a task is replaced, and its
+    caller waits for ever.
+    """
+    try:
+        return kind.from_bytes(data)
+    except Das3Error as error:
+        model = kind.__new__(kind)
+        model._lock, model._users, model._failure = threading.Lock(), 0, error
+        return model

@@ -14,7 +14,7 @@ from ._ffi import library
 from ._handle import Handle
 from ._records import described, sized, with_options
 from .errors import check
-from .frame import Format, Frame, buffer, image_of
+from .frame import Format, Frame, lent, output
 from .model import Model, model_info
 
 if TYPE_CHECKING:
@@ -34,9 +34,12 @@ class SegmenterOptions(TypedDict, total=False):
     threads: int
     height: int
     width: int
-    format: Format
-    precision: Precision
+    format: Format | str
+    precision: Precision | str
     memory_limit: int
+
+
+_ENUMERATIONS: dict[str, type[IntEnum]] = {"format": Format, "precision": Precision}
 
 
 class SegmenterInfo(NamedTuple):
@@ -67,6 +70,11 @@ class Segmentation:
     entropy: npt.NDArray[np.float32]
     probabilities: npt.NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        arrays = [(name, getattr(self, name)) for name in self.__slots__ if hasattr(self, name)]
+        shown = ", ".join(f"{name}={array.dtype} {array.shape}" for name, array in arrays)
+        return f"<das3.Segmentation {shown}>"
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
@@ -87,7 +95,7 @@ class Segmenter(Handle):
     _free = "das3_segmenter_free"
 
     def __init__(self, model: Model, **options: Unpack[SegmenterOptions]) -> None:
-        raw = with_options(_ffi.das3_segmenter_options, options)
+        raw = with_options(_ffi.das3_segmenter_options, options, _ENUMERATIONS)
         info = model_info(model)
         self._channel_count, self._class_count = info.channel_count, info.class_count
         with model._use() as pointer:
@@ -97,37 +105,44 @@ class Segmenter(Handle):
         self,
         frame: Frame,
         *,
-        format: Format | None = None,
+        format: Format | str | None = None,
         labels: bool | npt.NDArray[np.uint8] = True,
         confidence: bool | npt.NDArray[np.uint8] = False,
         entropy: bool | npt.NDArray[np.float32] = False,
         probabilities: bool | npt.NDArray[np.float32] = False,
     ) -> Segmentation:
-        """Labels one frame, which is not copied. Does not adapt.
+        """Labels one frame, which is not copied where its rows are packed. Does not adapt.
 
-        frame   uint8 (H, W, 3) or any other array that Format lists; rows may be padded.
+        frame   uint8 (H, W, 3) or any other array that Format lists, or what offers one by
+                `__array__`, as images of PIL and tensors of torch do; rows may be padded.
         format  how its pixels lie; None = what its type and shape say.
         The others are results: True for a new array, an array of yours to be filled, or False.
         """
-        image = image_of(frame, format, self._channel_count)
+        array, image = lent(frame, format, self._channel_count)
         size = image.height, image.width
         result, raw = Segmentation(), sized(_ffi.das3_segmentation)
         if labels is not False:
-            result.labels = buffer("labels", labels, size, np.uint8)
+            result.labels = output("labels", labels, size, np.uint8)
             raw.labels = result.labels.ctypes.data
         if confidence is not False:
-            result.confidence = buffer("confidence", confidence, size, np.uint8)
+            result.confidence = output("confidence", confidence, size, np.uint8)
             raw.confidence = result.confidence.ctypes.data
         if entropy is not False:
-            result.entropy = buffer("entropy", entropy, size, np.float32)
+            result.entropy = output("entropy", entropy, size, np.float32)
             raw.entropy = result.entropy.ctypes.data
         if probabilities is not False:
             planes = self._class_count, *size
-            result.probabilities = buffer("probabilities", probabilities, planes, np.float32)
+            result.probabilities = output("probabilities", probabilities, planes, np.float32)
             raw.probabilities = result.probabilities.ctypes.data
         with self._use() as pointer:
             check(library.das3_segmenter_run(pointer, ctypes.byref(image), ctypes.byref(raw)))
+        del array  # It had to live until here.
         return result
+
+    def _shown(self) -> str:
+        info = self.info
+        size = f"{info.width}x{info.height}" if info.width else "size of the first frame"
+        return f"{size}, {self._class_count} classes, {info.threads} threads"
 
     def set_model(self, model: Model) -> None:
         """Takes the weights of another model of the same graph, from the next frame on."""

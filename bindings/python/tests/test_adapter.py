@@ -9,6 +9,7 @@ import pytest
 import reference
 from conftest import SMALL
 from das3 import Method
+from PIL import Image
 
 FOCAL = dict(gamma=3, lambda_=3)
 
@@ -182,6 +183,78 @@ def test_a_source_and_added_frames_are_the_same(model, frame):
     assert np.array_equal(weights(lambda adapter: adapter.set_source([frame])), added)
 
 
+def test_an_iterator_is_a_source(model, frame):
+    def camera():
+        buffer = np.empty_like(frame)
+        for shift in range(3):
+            buffer[:] = np.roll(frame, shift, 1)
+            yield buffer
+
+    def weights(source):
+        with das3.Adapter(model, **SMALL) as adapter:
+            adapter.set_source(source)
+            assert adapter.info.frame_count == 3
+            adapter.run()
+            return adapter.snapshot().get_parameters()
+
+    expected = weights([np.roll(frame, shift, 1) for shift in range(3)])
+    assert np.array_equal(weights(camera()), expected)
+
+
+def test_an_iterator_that_fails_adds_nothing(adapter, frame):
+    def camera():
+        yield frame
+        raise KeyError("unplugged")
+
+    with pytest.raises(KeyError, match="unplugged"):
+        adapter.set_source(camera())
+    with pytest.raises(das3.ArgumentError, match="no frames"):
+        adapter.set_source(iter([]))
+    assert adapter.info.frame_count == 0
+
+
+def test_what_is_no_set_of_frames_is_refused(adapter, frame):
+    for path in ("frames", b"frames"):
+        with pytest.raises(TypeError, match="source is the path"):
+            adapter.set_source(path)
+    with pytest.raises(TypeError, match="expected frames"):
+        adapter.set_source(7)
+    with pytest.raises(das3.ArgumentError, match=r"one array \(60, 80, 3\)"):
+        adapter.set_source(frame)
+    with pytest.raises(das3.ArgumentError, match=r"one array \(60, 80\)"):
+        adapter.set_source(frame[:, :, 0], format="gray8")
+    adapter.set_source(np.stack([frame, frame]))
+    assert adapter.info.frame_count == 2
+
+
+def test_options_have_names(model, frame):
+    def weights(**options):
+        with das3.Adapter(model, **SMALL | options) as adapter:
+            adapter.add_frame(frame)
+            adapter.run()
+            return adapter.snapshot().get_parameters()
+
+    numbers = dict(method=Method.TENT, optimizer=das3.Optimizer.ADAMW)
+    assert np.array_equal(weights(method="tent", optimizer="AdamW"), weights(**numbers))
+
+
+def test_images_and_tensors_are_frames(model, frame, truth):
+    torch = pytest.importorskip("torch")
+
+    def weights(frame, truth):
+        with das3.Adapter(model, **SMALL, method="supervised") as adapter:
+            adapter.add_labelled_frame(frame, truth)
+            adapter.run()
+            return adapter.snapshot().get_parameters()
+
+    expected = weights(frame, truth)
+    pictures = Image.fromarray(frame), Image.fromarray(truth)
+    assert np.array_equal(weights(*pictures), expected)
+    assert np.array_equal(weights(torch.tensor(frame), torch.tensor(truth)), expected)
+    turned = np.asfortranarray(truth)
+    assert np.array_equal(weights(frame, turned), expected)
+
+
 def test_what_a_source_raises_comes_out(adapter, frame):
     frames = {0: frame}
     adapter.set_source(frames | {1: frame})
@@ -202,7 +275,7 @@ def certain(frame, kind):
         return labels, (255 * winning).astype(np.uint8)
     p = np.repeat(((1 - winning) / 8)[None], 9, 0).astype(kind)
     np.put_along_axis(p, labels[None], winning[None].astype(kind), 0)
-    return p
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(p, 0, 2)), 2, 0)  # channels last
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float16, tuple])
@@ -275,9 +348,33 @@ def test_cancelled_from_another_thread(adapter, frame):
 def test_one_call_at_a_time(adapter, frame):
     adapter.add_frame(frame)
     with pytest.raises(das3.ArgumentError, match="this Adapter is in use"):
-        adapter.run(lambda report: adapter.snapshot())
+        adapter.run(lambda report: adapter.step())
     with pytest.raises(das3.ArgumentError, match="cannot be closed"):
         adapter.run(lambda report: adapter.close())
+
+
+def test_progress_may_look_and_save(adapter, frame, tmp_path):
+    seen = []
+
+    def follow(report):
+        adapter.save(tmp_path / "run.das3")
+        with adapter.snapshot() as model:
+            seen.append((model.info.class_count, adapter.info.frame_count))
+
+    adapter.add_frame(frame)
+    assert adapter.run(follow) is True
+    assert set(seen) == {(9, 1)} and (tmp_path / "run.das3").exists()
+
+
+def test_a_source_may_not_look_or_save(adapter, frame):
+    class Source(list):
+        def __getitem__(self, index):
+            assert adapter.info.frame_count == 1
+            adapter.snapshot()
+
+    adapter.set_source(Source([frame]))
+    with pytest.raises(das3.ArgumentError, match="das3_adapter_snapshot inside a callback"):
+        adapter.step()
 
 
 def test_callbacks_do_not_keep_an_adapter(model, frame):

@@ -1,5 +1,6 @@
 """Every status as its exception, each provoked by what a user may do."""
 
+import errno
 import pickle
 
 import das3
@@ -32,18 +33,18 @@ def test_what_is_no_model_frame_or_option_is_a_type_error(model):
     with pytest.raises(TypeError, match=r"expected a das3\.Model"):
         das3.Adapter(None)
     for option, value, kind in (
-        ("method", "bn", "int"), ("steps_a", 2.5, "int"), ("alpha", "much", "float"),
+        ("steps_a", 2.5, "int"), ("alpha", "much", "float"),
         ("stages", 7, "str"),
     ):  # fmt: skip
         with pytest.raises(TypeError, match=f"{option} is {value!r}; expected {kind}"):
             das3.Adapter(model, **{option: value})
+    with pytest.raises(ValueError, match=r"method is 'tend'; .* bn, tent, .* did you mean 'tent'"):
+        das3.Adapter(model, method="tend")
     with das3.Segmenter(model, threads=1) as segmenter:
         with pytest.raises(das3.ArgumentError, match="format is 'bgr'"):
             segmenter.run(np.zeros((8, 8, 3), np.uint8), format="bgr")
         with pytest.raises(das3.ArgumentError, match=r"RGB8 is uint8 \(H, W, 3\)$"):
             segmenter.run(np.zeros((2, 8, 8, 3), np.uint8), format=das3.Format.RGB8)
-        with pytest.raises(das3.ArgumentError, match="rows downwards"):
-            segmenter.run(np.zeros((8, 8, 3), np.uint8)[::-1])
 
 
 def test_shape(model):
@@ -70,6 +71,38 @@ def test_io(model, tmp_path):
         das3.Model(tmp_path / "nowhere.onnx")
     with pytest.raises(das3.FileError):
         model.save(tmp_path / "no" / "folder.onnx")
+
+
+def test_io_is_what_python_calls_it(path, model, tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        das3.Model(tmp_path / "nowhere.onnx")
+    error = caught.value
+    assert error.errno == errno.ENOENT and isinstance(error, das3.FileMissingError)
+    assert str(error) == das3.last_error() and "nowhere.onnx" in str(error)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.errno) == (type(error), str(error), error.errno)
+    with pytest.raises(IsADirectoryError):
+        das3.Model(tmp_path)
+    with pytest.raises(NotADirectoryError):
+        das3.Model(path / "network.onnx")
+    with pytest.raises(FileNotFoundError):
+        model.save(tmp_path / "no" / "folder.onnx")
+
+
+def test_io_of_a_callback_has_no_errno():
+    error = das3.errors._error(das3.Status.IO, "the source could not read frame 3")
+    assert type(error) is das3.FileError and error.errno is None
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_nul_does_not_end_a_text(path, model, tmp_path):
+    with pytest.raises(das3.ArgumentError, match="without a NUL"):
+        das3.Model(f"{path}\0.txt")
+    with pytest.raises(das3.ArgumentError, match="without a NUL"):
+        model.save(tmp_path / "a\0b")
+    with pytest.raises(das3.ArgumentError, match=r"class_preset .* without a NUL"):
+        das3.Model(path, class_preset="camvid11\0")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_format(path, tmp_path):

@@ -1,6 +1,8 @@
 """Handles: closed, shared, forked, at exit; messages; the GIL while the library works."""
 
+import contextlib
 import gc
+import importlib.metadata
 import os
 import pickle
 import random
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import das3
 import numpy as np
@@ -155,6 +158,76 @@ def test_after_a_fork_the_error_is_clear(model, segmenter, frame):
     assert b"before this process was forked" in os.read(reading, 4096)
     os.close(reading)
     segmenter.run(frame)
+
+
+def test_a_pool_of_forks_does_not_wait_for_ever(path):
+    run_python(f"""
+        import das3, multiprocessing
+
+        def use(model):
+            return model.info.class_count
+
+        model = das3.Model({str(path)!r})
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            try:
+                pool.map_async(use, [model] * 4).get(60)
+            except das3.ForkError as error:
+                assert "before this process was forked" in str(error)
+            else:
+                raise AssertionError("a forked child used the library")
+    """)
+
+
+def test_a_model_that_cannot_be_unpickled_says_so_when_used(path):
+    make, (kind, data) = das3.Model(path).__reduce__()
+    broken = make(kind, data[:1000])
+    with pytest.raises(das3.FormatError):
+        broken.info  # noqa: B018
+    assert repr(broken).startswith("<das3.Model ")
+    broken.close()
+
+
+def test_a_pool_of_spawned_processes_works(path, tmp_path):
+    (tmp_path / "spawn.py").write_text(
+        "import das3, multiprocessing\n"
+        "def use(model):\n"
+        "    return model.info.class_count\n"
+        "if __name__ == '__main__':\n"
+        f"    model = das3.Model({str(path)!r})\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        assert pool.map_async(use, [model] * 2).get(300) == [9, 9]\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "spawn.py"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_handles_show_what_they_are(path, model, frame):
+    assert repr(model) == "<das3.Model any size, 9 classes, 65017 parameters>"
+    with das3.Segmenter(model, threads=1) as segmenter:
+        assert repr(segmenter) == "<das3.Segmenter size of the first frame, 9 classes, 1 threads>"
+        segmenter.run(frame)
+        assert "80x60" in repr(segmenter) or "80x64" in repr(segmenter)
+    assert repr(segmenter) == "<das3.Segmenter this Segmenter is closed>"
+    with das3.Adapter(model, **SMALL) as adapter:
+        assert repr(adapter) == "<das3.Adapter 72x56, 0 frames, 1 threads>"
+    with das3.Evaluator(9) as evaluator:
+        assert repr(evaluator) == "<das3.Evaluator 9 classes, 0 pixels>"
+        evaluator.add(np.zeros(3, np.uint8), np.zeros(3, np.uint8))
+        assert repr(evaluator) == "<das3.Evaluator 9 classes, 3 pixels, mIoU 1.0000>"
+
+
+def test_the_package_has_the_version_of_its_library():
+    assert das3.__version__ == das3.version() != ""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        assert importlib.metadata.version("das3") == das3.__version__
+
+
+def test_the_wheel_carries_the_program():
+    if not Path(das3.__file__).with_name("das3-run").exists():
+        pytest.skip("not from a wheel")
+    command = Path(sys.executable).with_name("das3-run")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert das3.__version__ in done.stdout
 
 
 def test_an_import_may_be_forked(path):

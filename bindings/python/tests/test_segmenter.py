@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import reference
 from das3 import Format, _ffi
+from PIL import Image
 
 ROWS = {"labels": np.uint8, "confidence": np.uint8, "entropy": np.float32}
 
@@ -66,7 +67,7 @@ def test_results_follow_from_the_probabilities(segmenter, frame):
     np.testing.assert_allclose(found.entropy, reference.entropy(p), atol=1e-4)
 
 
-@pytest.mark.parametrize("format", [Format.RGB8, Format.RGBA8, Format.GRAY8, Format.YUYV])
+@pytest.mark.parametrize("format", [Format.RGB8, Format.RGBA8, Format.GRAY8])
 def test_a_frame_is_guessed_by_its_shape(segmenter, format):
     frame = random_frame(format)
     said = segmenter.run(frame, format=format).labels
@@ -114,11 +115,9 @@ def test_only_what_was_asked_for_is_there(segmenter, frame):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda f: f[:, :, ::-1], "strides"),
-        (lambda f: f[:, ::2], "strides"),
-        (lambda f: f[::-1], "strides"),
-        (lambda f: np.broadcast_to(f[:1], f.shape), "strides"),
         (lambda f: f.astype(np.float64), "float64"),
+        (lambda f: f[:, :, :2], "may be YUYV, or gray with alpha"),
+        (lambda f: np.moveaxis(f, 2, 0), "channels last"),
         (lambda f: f.astype(np.float32), "network takes 3"),
         (lambda f: f[0, 0], "uint8"),
         (lambda f: f[:0], "expected sizes from 1"),
@@ -129,11 +128,71 @@ def test_a_frame_that_does_not_fit_is_refused(segmenter, frame, change, message)
         segmenter.run(change(frame))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f[:, :, ::-1],
+        lambda f: f[:, ::-1],
+        lambda f: f[::-1],
+        lambda f: f[:, ::2],
+        lambda f: np.broadcast_to(f[:1], f.shape),
+        lambda f: np.asfortranarray(f),
+        lambda f: f[::-1, :, 0],
+    ],
+)
+def test_pixels_in_another_order_are_copied(segmenter, frame, change):
+    changed = change(frame)
+    expected = segmenter.run(np.ascontiguousarray(changed), probabilities=True)
+    found = segmenter.run(changed, probabilities=True)
+    assert np.array_equal(found.probabilities, expected.probabilities)
+
+
+def test_planes_in_another_order_are_copied(model, segmenter, frame):
+    planes = reference.planes(frame.astype(float), model.info)
+    expected = segmenter.run(planes, probabilities=True).probabilities
+    last = np.ascontiguousarray(np.moveaxis(planes, 0, 2))
+    for other in (np.moveaxis(last, 2, 0), planes[::-1][::-1].copy("F"), planes[:, ::-1][:, ::-1]):
+        assert np.array_equal(segmenter.run(other, probabilities=True).probabilities, expected)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_images_of_pil_are_frames(segmenter, frame, mode):
+    image = Image.fromarray(frame).convert(mode)
+    expected = segmenter.run(np.asarray(image)).labels
+    assert np.array_equal(segmenter.run(image).labels, expected)
+
+
+@pytest.mark.parametrize("mode", ["P", "CMYK", "HSV", "YCbCr", "LA", "1", "I", "F"])
+def test_images_whose_numbers_mean_something_else_are_refused(segmenter, frame, mode):
+    image = Image.fromarray(frame)
+    image = image.convert("L").convert(mode) if mode in "IF" else image.convert(mode)
+    with pytest.raises(das3.ArgumentError, match=f"mode '{mode}'; expected RGB"):
+        segmenter.run(image)
+
+
+def test_tensors_of_torch_are_frames(segmenter, frame):
+    torch = pytest.importorskip("torch")
+    expected = segmenter.run(frame).labels
+    assert np.array_equal(segmenter.run(torch.tensor(frame)).labels, expected)
+    planes = torch.tensor(frame).permute(2, 0, 1).contiguous()
+    assert np.array_equal(segmenter.run(planes.permute(1, 2, 0)).labels, expected)
+    with pytest.raises(das3.ArgumentError, match="channels last"):
+        segmenter.run(planes)
+
+
+def test_a_format_has_a_name(segmenter, frame):
+    expected = segmenter.run(frame, format=Format.BGR8).labels
+    assert np.array_equal(segmenter.run(frame, format="bgr8").labels, expected)
+    assert np.array_equal(segmenter.run(frame, format=2).labels, expected)
+
+
 def test_a_format_that_does_not_fit_is_refused(segmenter, frame):
     with pytest.raises(das3.ArgumentError, match=r"NV12 is uint8 \(H \* 3/2, W\)"):
         segmenter.run(frame[:40, :, 0].copy(), format=Format.NV12)
     with pytest.raises(das3.ArgumentError, match=r"BGRA8 is uint8 \(H, W, 4\)"):
         segmenter.run(frame, format=Format.BGRA8)
+    with pytest.raises(das3.ArgumentError, match=r"YUYV is uint8 \(H, W, 2\)"):
+        segmenter.run(frame, format=Format.YUYV)
     with pytest.raises(TypeError, match="not list"):
         segmenter.run([[0]])
 
@@ -148,6 +207,11 @@ def test_results_that_do_not_fit_are_refused(segmenter, frame):
     locked.flags.writeable = False
     with pytest.raises(das3.ArgumentError, match="writeable"):
         segmenter.run(frame, labels=locked)
+
+
+def test_results_show_themselves(segmenter, frame):
+    found = segmenter.run(frame, entropy=True)
+    assert repr(found) == ("<das3.Segmentation labels=uint8 (60, 80), entropy=float32 (60, 80)>")
 
 
 def test_another_model_takes_over_between_frames(model, segmenter, frame):

@@ -83,8 +83,10 @@ extension OperatorCase {
       "clip of infinity", "Clip", [.frame([4], floats: [.infinity, -.infinity, 1, -1])], .moved),
   ]
 
-  private static func text(_ attribute: OnnxWriter.Attribute?) -> String {
+  /// An attribute as names of cases show it.
+  static func text(_ attribute: OnnxWriter.Attribute?) -> String {
     switch attribute {
+    case .ints(let values)?: values.map(String.init).joined(separator: ",")
     case .int(let value)?: "\(value)"
     case .float(let value)?: "\(value)"
     case .string(let value)?: value

@@ -62,11 +62,12 @@ package struct GraphBuilder {
   }
 
   private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
-    guard node.domain.isEmpty else {
-      throw .unsupported("operator of domain '\(node.domain)'; only standard ONNX is supported")
-    }
-    guard let importer = Self.importers[node.opType] else {
-      throw .unsupported("operator is not supported")
+    // ONNX Runtime's quantizer writes these two for types that the opset lacks; they mean the same.
+    let isStandard =
+      node.domain.isEmpty
+      || node.domain == "com.microsoft" && Self.quantizationImporters[node.opType] != nil
+    guard isStandard, let importer = Self.importers[node.opType] else {
+      throw UnsupportedOperator(opType: node.opType, domain: node.domain).error
     }
     try importer(&self, node)
   }
@@ -75,6 +76,7 @@ package struct GraphBuilder {
   static let importers: [String: Importer] = [
     convolutionImporters, normalizationImporters, elementwiseImporters, poolingImporters,
     reductionImporters, movementImporters, shapeImporters, productImporters,
+    quantizationImporters, scatterImporters,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   /// Their ONNX names, in order.

@@ -16,6 +16,14 @@ internal import COnnx
   /// later versions say by default.
   package static let supportedOpsets = 6...21
 
+  /// Where the file holds a parameter, and its first element in the flat weights.
+  struct Place {
+    var tensor: Int
+    var offset: Int
+    /// The DequantizeLinear that makes it of the tensor's integers.
+    var node: Int?
+  }
+
   private let limits: Limits
   private let model: OpaquePointer
   private let directory: Int32
@@ -61,9 +69,7 @@ internal import COnnx
       try unsafe call { unsafe d3o_check(model, $0, $1) }
     } catch {
       // The checker calls an operator that it does not know damage; we say what it is.
-      if let place = unsafe unsupportedOperator(model) {
-        throw .unsupported("\(place): operator is not supported")
-      }
+      if let unsupported = unsafe unsupportedOperator(model) { throw unsupported }
       throw error
     }
     try limits.deadline.check()
@@ -114,17 +120,18 @@ internal import COnnx
     ).tensor(0)
   }
 
-  private static func unsupportedOperator(_ model: OpaquePointer) -> String? {
+  private static func unsupportedOperator(_ model: OpaquePointer) -> Das3Error? {
     let graph = unsafe d3o_get_graph(model).pointee
     for index in unsafe 0..<Int(graph.node_count) {
-      let opType = unsafe String(cString: graph.nodes[index].op_type)
-      guard GraphBuilder.importers[opType] == nil else { continue }
       let node = unsafe graph.nodes[index]
-      let name = unsafe String(cString: node.name)
-      guard name.isEmpty, unsafe node.output_count > 0, let output = unsafe node.outputs[0] else {
-        return "\(opType) '\(name)'"
+      let opType = unsafe String(cString: node.op_type)
+      guard GraphBuilder.importers[opType] == nil else { continue }
+      var name = unsafe String(cString: node.name)
+      if name.isEmpty, unsafe node.output_count > 0, let output = unsafe node.outputs[0] {
+        name = unsafe String(cString: output)
       }
-      return unsafe "\(opType) '\(String(cString: output))'"
+      let domain = unsafe String(cString: node.domain)
+      return UnsupportedOperator(opType: opType, domain: domain).error.at("\(opType) '\(name)'")
     }
     return nil
   }
@@ -142,19 +149,30 @@ internal import COnnx
       throw .unsupported(
         unsafe "the file defines \(graph.function_count) functions; expected plain operators")
     }
+    // Constant nodes of the file itself may hold weights.
+    var tensors: [String: Int] = [:]
     var nodes: [OnnxModel.Node] = []
     nodes.reserveCapacity(unsafe Int(graph.node_count))
     for index in unsafe 0..<Int(graph.node_count) {
-      nodes.append(try unsafe node(graph.nodes[index]))
+      let node = try unsafe node(graph.nodes[index])
+      nodes.append(node)
+      if node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first {
+        tensors[output] = unsafe valueTensor(of: graph.nodes[index])
+      }
     }
+    let quantized = try quantizedWeights(nodes)
+    let made = Set(quantized.map(\.name))
+    nodes.removeAll { $0.outputs.first.map(made.contains) ?? false }
     let roles = ParameterRoles(nodes: nodes)
 
     var constants: [String: ConstantTensor] = [:]
     var parameters: [OnnxModel.Parameter] = []
-    var places: [(tensor: Int, offset: Int)] = []
+    var places: [Place] = []
     var weights: [Float] = []
-    func adopt(_ name: String, _ index: Int, shape: Shape, floats: [Float]) {
-      places.append((tensor: index, offset: weights.count))
+    func adopt(
+      _ name: String, _ index: Int, shape: Shape, floats: [Float], node: Int? = nil
+    ) {
+      places.append(Place(tensor: index, offset: weights.count, node: node))
       parameters.append(
         OnnxModel.Parameter(
           name: name, shape: shape, offset: weights.count,
@@ -172,14 +190,25 @@ internal import COnnx
       }
       try limits.deadline.check()
     }
+    for weight in quantized {
+      let values: ConstantTensor
+      do throws(Das3Error) {
+        values = try weight.values(tensor(weight.tensor))
+      } catch {
+        throw error.at(weight.place)
+      }
+      adopt(
+        weight.name, weight.tensor, shape: values.shape, floats: values.floats, node: weight.node)
+      try limits.deadline.check()
+    }
     // A weight may also stand in a Constant node.
     var others: [OnnxModel.Node] = []
     others.reserveCapacity(nodes.count)
-    for (index, node) in nodes.enumerated() {
+    for node in nodes {
       guard node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first,
         roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"]?.value,
         tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil,
-        let place = unsafe valueTensor(of: graph.nodes[index])
+        let place = tensors.removeValue(forKey: output)
       else {
         others.append(node)
         continue
@@ -198,7 +227,45 @@ internal import COnnx
       producer: [String(cString: graph.producer_name), String(cString: graph.producer_version)]
         .filter { !$0.isEmpty }.joined(separator: " "),
       metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants,
-      parameters: parameters, weights: weights, source: source)
+      parameters: parameters, weights: weights, quantizedCount: quantized.count, source: source)
+  }
+
+  /// Initialisers of integers that a DequantizeLinear makes weights of.
+  private func quantizedWeights(_ nodes: [OnnxModel.Node]) throws(Das3Error) -> [QuantizedWeight] {
+    guard nodes.contains(where: { $0.opType == "DequantizeLinear" }) else { return [] }
+    let graph = unsafe d3o_get_graph(model).pointee
+    var places: [String: Int] = [:]
+    for index in unsafe 0..<Int(graph.initializer_count) {
+      places[unsafe String(cString: graph.tensors[index].name)] = index
+    }
+    // Names that must not be a weight's too.
+    var outputs = unsafe Set(
+      (0..<Int(graph.output_count)).map { unsafe String(cString: graph.outputs[$0].name) })
+    var made: [String: ConstantTensor] = [:]
+    for node in nodes where node.opType == "Constant" {
+      guard case .tensor(let tensor)? = node.attributes["value"]?.value else { continue }
+      for output in node.outputs { made[output] = tensor }
+    }
+    var result: [QuantizedWeight] = []
+    for (index, node) in nodes.enumerated() {
+      guard node.opType == "DequantizeLinear", let name = node.outputs.first, places[name] == nil,
+        outputs.insert(name).inserted, let place = node.inputs.first.flatMap({ places[$0] }),
+        unsafe graph.tensors[place].dim_count > 0
+      else { continue }
+      func constant(_ input: Int) throws(Das3Error) -> ConstantTensor? {
+        guard input < node.inputs.count else { return nil }
+        let name = node.inputs[input]
+        if let place = places[name] { return try tensor(place) }
+        return made[name]
+      }
+      if let scale = try constant(1), try node.int("block_size", default: 0) == 0 {
+        result.append(
+          QuantizedWeight(
+            name: name, place: node.place, node: index, tensor: place,
+            axis: try node.int("axis", default: 1), scale: scale, zeroPoint: try constant(2)))
+      }
+    }
+    return result
   }
 
   /// The tensor in a Constant node's attribute `value`.
@@ -301,8 +368,10 @@ internal import COnnx
             model, Int64(index), directory, $0.baseAddress, Int64(count), message, capacity)
         }
       }
-      return unsafe ConstantTensor(
+      var result = unsafe ConstantTensor(
         shape: shape, type: record.data_type == 9 ? .bool : .int64, ints: ints)
+      result.bounds = unsafe ConstantTensor.bounds(ofType: Int(record.data_type))
+      return result
     }
   }
 
@@ -342,7 +411,7 @@ struct ParameterRoles {
   /// for integers are no parameters anyway.
   private static let configuration: [String: Set<Int>] = [
     "Resize": [1, 2], "Upsample": [1], "Clip": [1, 2], "Pad": [2], "Dropout": [1],
-    "Range": [0, 1, 2],
+    "Range": [0, 1, 2], "QuantizeLinear": [1, 2], "DequantizeLinear": [1, 2],
   ]
   private static let layers: [String: Set<Int>] = [
     "Conv": [1, 2], "ConvTranspose": [1, 2], "Gemm": [1, 2], "MatMul": [0, 1],

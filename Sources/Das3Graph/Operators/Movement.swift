@@ -117,6 +117,7 @@ extension GraphBuilder {
       let order = try node.ints("perm") ?? (0..<builder.shape(x).rank).reversed()
       try builder.bind(node, builder.transpose(x, order))
     },
+    "GridSample": { (builder, node) throws(Das3Error) in try builder.importGridSample(node) },
     "Resize": { (builder, node) throws(Das3Error) in try builder.importResize(node) },
     "Upsample": { (builder, node) throws(Das3Error) in try builder.importResize(node) },
     "DepthToSpace": { (builder, node) throws(Das3Error) in
@@ -297,14 +298,7 @@ extension GraphBuilder {
     guard width >= 1, width <= shape.rank else {
       throw .shape("indices are \(indices.shape) for an input of \(shape)")
     }
-    try reserve(indices.shape.elementCount)
-    var positions = [Int32](repeating: 0, count: indices.ints.count / width)
-    for axis in 0..<width {
-      let column = stride(from: axis, to: indices.ints.count, by: width).map { indices.ints[$0] }
-      for (row, index) in try column.checked(below: shape[axis]).enumerated() {
-        positions[row] = positions[row] * Int32(shape[axis]) + index
-      }
-    }
+    let positions = try positions(indices, width: width, in: shape)
     let rest = Array(shape.dims[width...])
     let flat = try reshape(x, [shape.dims[..<width].reduce(1, *)] + rest)
     let tables = [positions] + [[Int32]?](repeating: nil, count: rest.count)
@@ -313,9 +307,27 @@ extension GraphBuilder {
   }
 }
 
+extension GraphBuilder {
+  /// Tuples of `width` indices into the first dimensions, as positions in all of these made one.
+  mutating func positions(_ indices: ConstantTensor, width: Int, in shape: Shape)
+    throws(Das3Error) -> [Int32]
+  {
+    try reserve(indices.shape.elementCount)
+    let ints = indices.ints
+    var positions = [Int32](repeating: 0, count: ints.count / width)
+    for axis in 0..<width {
+      let column = stride(from: axis, to: ints.count, by: width).map { ints[$0] }
+      for (row, index) in try column.checked(below: shape[axis]).enumerated() {
+        positions[row] = positions[row] * Int32(shape[axis]) + index
+      }
+    }
+    return positions
+  }
+}
+
 extension [Int64] {
   /// Indices with negative ones counted from the end; throws where one is outside 0..<size.
-  fileprivate func checked(below size: Int) throws(Das3Error) -> [Int32] {
+  func checked(below size: Int) throws(Das3Error) -> [Int32] {
     var result: [Int32] = []
     for index in self {
       guard index >= -size, index < size else {

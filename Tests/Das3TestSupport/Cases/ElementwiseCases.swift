@@ -10,6 +10,7 @@ extension OperatorCase {
     ("Mish", [:], 18), ("Erf", [:], 17), ("Gelu", [:], 20),
     ("Gelu", ["approximate": .string("tanh")], 20), ("Exp", [:], 17), ("Abs", [:], 17),
     ("Neg", [:], 17), ("Floor", [:], 17), ("Ceil", [:], 17), ("Round", [:], 17), ("Sign", [:], 17),
+    ("Sin", [:], 17), ("Cos", [:], 17),
     ("Cast", ["to": .int(7)], 17), ("Cast", ["to": .int(9)], 17), ("Cast", ["to": .int(1)], 17),
   ]
   /// Where polynomials, overflow and rounding change their ways.

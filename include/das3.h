@@ -263,7 +263,8 @@ DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const 
 
 /** Writes the model as an ONNX file. Only the values of parameters differ from the file it was
  *  loaded from, in the encoding they have there (float16 rounds to nearest even); a parameter that
- *  has not changed keeps its bytes. Weights in other files come into this one. Metadata that came
+ *  has not changed keeps its bytes. Weights in other files come into this one; weights that the file
+ *  stores as integers (QDQ) become float32, their DequantizeLinear goes. Metadata that came
  *  from options or from network.json is added under the same keys; changed parameters add
  *  "das3.provenance". The same model gives the same bytes. A tensor of 16 bits may round a small
  *  change away: a warning says of how many of the changed weights.

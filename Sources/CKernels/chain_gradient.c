@@ -24,6 +24,7 @@ static int32_t needs_input(const d3k_stage *stage, const d3k_stage_gradient *gra
     case D3K_TO_BOOL:
     case D3K_ROUND:
     case D3K_SIGN:
+    case D3K_QUANTIZE:
     case D3K_ADD:
     case D3K_SUB:
     case D3K_RSUB:

@@ -85,7 +85,14 @@ D3K_CLONES(extern, void, d3k_line_unary,
       EACH(v != 0.f ? 1.f : 0.f);
     case D3K_SOFTSIGN:
       EACH(v / (1.f + d3k_abs(v)));
+    case D3K_SIN: /* the C library's: exact to a unit in the last place however large v is */
+      for (int64_t i = 0; i < count; i++) y[i] = sinf(x[i]);
+      break;
+    case D3K_COS:
+      for (int64_t i = 0; i < count; i++) y[i] = cosf(x[i]);
+      break;
     case D3K_ROUND:
+    case D3K_QUANTIZE:
       EACH(__builtin_elementwise_roundeven(v));
     case D3K_SIGN:
       EACH(v > 0.f ? 1.f : v < 0.f ? -1.f : v); /* 0 and not-a-number stay */

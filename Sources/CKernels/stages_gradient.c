@@ -109,6 +109,15 @@ D3K_CLONES(extern, void, d3k_line_unary_gradient,
     }
     case D3K_RECIPROCAL:
       EACH(-g / (v * v));
+    case D3K_SIN:
+      for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * cosf(x[i]);
+      break;
+    case D3K_COS:
+      for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * -sinf(x[i]);
+      break;
+    case D3K_QUANTIZE: /* x is not there */
+      if (dx != dy) memcpy(dx, dy, (size_t)count * sizeof(float));
+      break;
     case D3K_SOFTSIGN:
       EACH(g / ((1.f + d3k_abs(v)) * (1.f + d3k_abs(v))));
     default: /* steps */

@@ -4,6 +4,9 @@
 
 #include <climits>
 #include <cstring>
+#include <deque>
+#include <set>
+#include <unordered_map>
 
 #include "wire.hpp"
 
@@ -24,6 +27,7 @@ constexpr uint32_t kGraphNode = 1, kGraphInitializer = 5;
 constexpr uint32_t kNodeAttribute = 5, kAttributeTensor = 5;
 constexpr uint32_t kFloatData = 4, kInt32Data = 5, kRawData = 9, kDoubleData = 10;
 constexpr uint32_t kExternalData = 13, kDataLocation = 14;
+constexpr uint32_t kTensorDims = 1, kTensorType = 2, kTensorName = 8;
 
 constexpr unsigned char kRawDataTag[] = {kRawData << 3 | kBytes};
 
@@ -52,6 +56,11 @@ bool holds_external(const onnx::AttributeProto &attribute) {
   return attribute.has_g() && holds_external(attribute.g());
 }
 
+void append_varint(std::string &out, uint64_t value) {
+  unsigned char bytes[kMaxVarintBytes];
+  out.append(reinterpret_cast<const char *>(bytes), write_varint(bytes, value));
+}
+
 class Splitter {
  public:
   Splitter(d3o_source &source, const d3o_model &model, int directory)
@@ -71,11 +80,19 @@ class Splitter {
       fail(D3O_E_FORMAT,
            "tensor " + shown(model_.tensors[index].name) + " ends behind the weights");
     }
-    offsets_[index] = parameter.offset;
+    if (parameter.node < 0) {
+      offsets_[index] = parameter.offset;
+    } else if (parameter.node < model_.proto.graph().node_size() &&
+               model_.proto.graph().node(static_cast<int>(parameter.node)).output_size() > 0) {
+      dequantized_[static_cast<int>(parameter.node)] = {index, parameter.offset};
+    } else {
+      fail(D3O_E_FORMAT, "there is no node " + std::to_string(parameter.node));
+    }
   }
 
   void run(const void *bytes, size_t size) {
     check_external();
+    find_unused();
     literal_ = static_cast<const unsigned char *>(bytes);
     split_model(literal_, literal_ + size);
     if (initializer_ != static_cast<size_t>(model_.graph.initializer_count) ||
@@ -188,7 +205,11 @@ class Splitter {
       if (field.is(kGraphInitializer, kBytes)) {
         const size_t index = initializer_++;
         if (index >= model_.tensors.size()) break;
-        if (is_special(index)) split_tensor(index, {field});
+        if (unused_.count(model_.tensors[index].name) > 0) {
+          drop(field);
+        } else if (is_special(index)) {
+          split_tensor(index, {field});
+        }
       } else if (field.is(kGraphNode, kBytes)) {
         split_node(field);
       }
@@ -207,6 +228,13 @@ class Splitter {
                                     shown(proto.name()) + " holds external data");
       }
       if (attribute.has_t()) is_special_node = is_special(tensor++) || is_special_node;
+    }
+    const auto dequantized = dequantized_.find(index);
+    if (dequantized != dequantized_.end()) {
+      tensor_ = tensor;
+      drop(node);
+      insert_initializer(proto.output(0), dequantized->second);
+      return;
     }
     if (!is_special_node) {
       tensor_ = tensor;
@@ -358,6 +386,73 @@ class Splitter {
     push(piece, {});
   }
 
+  // Weights that were integers in the file.
+
+  struct Dequantized {
+    size_t tensor;
+    int64_t offset;
+  };
+
+  // Initializers that only replaced nodes use. What a subgraph uses is not known here.
+  void find_unused() {
+    if (dequantized_.empty()) return;
+    const onnx::GraphProto &graph = model_.proto.graph();
+    std::set<std::string_view> used;
+    for (const auto &value : graph.input()) used.insert(value.name());
+    for (const auto &value : graph.output()) used.insert(value.name());
+    for (int i = 0; i < graph.node_size(); i++) {
+      for (const auto &attribute : graph.node(i).attribute()) {
+        if (attribute.has_g() || attribute.graphs_size() > 0) return;
+      }
+      if (dequantized_.count(i) > 0) continue;
+      used.insert(graph.node(i).input().begin(), graph.node(i).input().end());
+    }
+    for (const auto &entry : dequantized_) {
+      for (const std::string &name : graph.node(entry.first).input()) {
+        if (used.count(name) == 0) unused_.insert(name);
+      }
+    }
+  }
+
+  void insert_initializer(const std::string &name, const Dequantized &weight) {
+    const d3o_tensor &record = model_.tensors[weight.tensor];
+    std::string &tag = made_.emplace_back();
+    append_varint(tag, kGraphInitializer << 3 | kBytes);
+    std::string &head = made_.emplace_back();
+    for (int32_t i = 0; i < record.dim_count; i++) {
+      append_varint(head, kTensorDims << 3 | kVarint);
+      append_varint(head, static_cast<uint64_t>(record.dims[i]));
+    }
+    append_varint(head, kTensorType << 3 | kVarint);
+    append_varint(head, TensorProto::FLOAT);
+    append_varint(head, kTensorName << 3 | kBytes);
+    append_varint(head, name.size());
+    head += name;
+    append_varint(head, kRawData << 3 | kBytes);
+    push_made(Kind::literal, tag);
+    push_made(Kind::open, {});
+    push_made(Kind::literal, head);
+    push_made(Kind::open, {});
+    Piece values;
+    values.kind = Kind::payload;
+    values.is_read = false;
+    values.type = TensorProto::FLOAT;
+    values.first = static_cast<uint64_t>(weight.offset);
+    values.count = static_cast<uint64_t>(record.element_count);
+    push(values, {});
+    push_made(Kind::close, {});
+    push_made(Kind::close, {});
+  }
+
+  // A piece that the file that was read does not have; its bytes live as long as `made_`.
+  void push_made(Kind kind, std::string_view bytes) {
+    Piece piece;
+    piece.kind = kind;
+    piece.is_read = false;
+    piece.size = bytes.size();
+    push(piece, {reinterpret_cast<const unsigned char *>(bytes.data()), 0});
+  }
+
   // The file's bytes end with the call, so what is needed of them is copied into one block.
   void keep_bytes() {
     uint64_t total = 0;
@@ -389,10 +484,13 @@ class Splitter {
   d3o_source &source_;
   const d3o_model &model_;
   const int directory_;
-  std::vector<int64_t> offsets_;            // of a tensor's values in the weights, -1 = none
-  std::vector<Origin> origins_;             // parallel to the pieces
-  const unsigned char *literal_ = nullptr;  // what precedes it is in pieces
-  size_t initializer_ = 0, tensor_;         // the next one's index
+  std::vector<int64_t> offsets_;  // of a tensor's values in the weights, -1 = none
+  std::unordered_map<int, Dequantized> dequantized_;  // by node
+  std::set<std::string_view> unused_;                 // initializers that are not saved
+  std::deque<std::string> made_;                      // bytes that are in no file
+  std::vector<Origin> origins_;                       // parallel to the pieces
+  const unsigned char *literal_ = nullptr;            // what precedes it is in pieces
+  size_t initializer_ = 0, tensor_;                   // the next one's index
   int node_ = 0;
   int64_t first_ = 0;  // the next value's index in the weights
 };

@@ -225,6 +225,12 @@ private struct ModelRequest {
       Log.write(
         DAS3_LOG_WARNING, "the model says nothing of its preprocessing; pixels are scaled to 0…1")
     }
+    if onnx.quantizedCount > 0 {
+      Log.write(
+        DAS3_LOG_INFO,
+        "\(onnx.quantizedCount) weights are stored as integers; they are used, adapted and saved as float32"
+      )
+    }
     for doubt in model.scores.doubts { Log.write(DAS3_LOG_WARNING, doubt) }
     return ModelObject(model)
   }

@@ -32,7 +32,7 @@ extension Operator {
       return inputs[0].moved(
         to: result.shape, strides: inputs[0].shape.broadcastStrides(to: result.shape))
     case .conv, .convTranspose, .batchNorm, .layerNorm, .groupNorm, .maxPool, .averagePool,
-      .argMax, .softmax, .resize, .matMul:
+      .argMax, .softmax, .resize, .resample, .gridSample, .matMul:
       return nil
     }
   }
@@ -126,7 +126,7 @@ extension Unary {
       case .negate: ints = values.map { 0 &- $0 }
       case .relu: ints = values.map { max(0, $0) }
       case .sign: ints = values.map { $0.signum() }
-      case .floor, .ceil, .round, .truncate: ints = values
+      case .floor, .ceil, .round, .truncate, .quantize: ints = values
       case .clip:
         let (low, high) = (Int64(clamping: a), Int64(clamping: b))
         ints = values.map { min(max($0, low), high) }
@@ -148,7 +148,7 @@ extension Unary {
     case .relu: return floats { max(0, $0) }
     case .floor: return floats { $0.rounded(.down) }
     case .ceil: return floats { $0.rounded(.up) }
-    case .round: return floats { $0.rounded(.toNearestOrEven) }
+    case .round, .quantize: return floats { $0.rounded(.toNearestOrEven) }
     case .sqrt: return floats { $0.squareRoot() }
     case .reciprocal: return floats { 1 / $0 }
     case .clip: return floats { min(max($0, a), b) }
@@ -157,6 +157,8 @@ extension Unary {
     case .tanh: return floats(tanhf)
     case .erf: return floats(erff)
     case .exp: return floats(expf)
+    case .sin: return floats(sinf)
+    case .cos: return floats(cosf)
     case .log: return floats(logf)
     case .sign: return floats { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
     // Activations of layers; nobody does arithmetic on shapes with them.

@@ -8,7 +8,7 @@ extension GraphBuilder {
     @Sendable (OnnxModel.Node, [ConstantTensor?]) throws(Das3Error) -> [ConstantTensor]
 
   static let evaluators: [String: Evaluator] = [
-    "Sin": floats(sinf), "Cos": floats(cosf), "Tan": floats(tanf), "Asin": floats(asinf),
+    "Tan": floats(tanf), "Asin": floats(asinf),
     "Acos": floats(acosf), "Atan": floats(atanf), "Sinh": floats(sinhf), "Cosh": floats(coshf),
     "Asinh": floats(asinhf), "Acosh": floats(acoshf), "Atanh": floats(atanhf),
     "IsNaN": { (_, inputs) throws(Das3Error) in
@@ -139,41 +139,6 @@ extension GraphBuilder {
       let wanted = try indices.ints.positions(below: x.shape[axis])
       return [try x.gathered(along: axis, indices.shape) { index, _ in wanted[index] }]
     },
-    "ScatterElements": { (node, inputs) throws(Das3Error) in
-      let (x, indices) = (try required(inputs, 0), try required(inputs, 1))
-      let axis = try x.shape.axis(node.int("axis", default: 0))
-      guard indices.shape.rank == x.shape.rank,
-        x.shape.dims.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= x.shape[$0] })
-      else { throw .shape("indices are \(indices.shape) for an input of \(x.shape)") }
-      let wanted = try indices.ints.positions(below: x.shape[axis])
-      let (from, to) = (indices.shape.contiguousStrides, x.shape.contiguousStrides)
-      let targets = wanted.indices.map { index in
-        x.shape.dims.indices.reduce(0) { sum, dimension in
-          let place =
-            dimension == axis ? wanted[index] : index / from[dimension] % indices.shape[dimension]
-          return sum + place * to[dimension]
-        }
-      }
-      return [try x.scattering(required(inputs, 2), at: targets, node)]
-    },
-    "ScatterND": { (node, inputs) throws(Das3Error) in
-      let (x, indices) = (try required(inputs, 0), try required(inputs, 1))
-      guard let width = indices.shape.dims.last, width >= 1, width <= x.shape.rank else {
-        throw .shape("indices are \(indices.shape) for an input of \(x.shape)")
-      }
-      let strides = x.shape.contiguousStrides
-      let length = x.shape.dims[width...].reduce(1, *)
-      var targets: [Int] = []
-      for row in stride(from: 0, to: indices.ints.count, by: width) {
-        var start = 0
-        for axis in 0..<width {
-          let place = try [indices.ints[row + axis]].positions(below: x.shape[axis])[0]
-          start += place * strides[axis]
-        }
-        targets += start..<start + length
-      }
-      return [try x.scattering(required(inputs, 2), at: targets, node)]
-    },
   ]
 
   private static func required(_ inputs: [ConstantTensor?], _ index: Int) throws(Das3Error)
@@ -218,41 +183,6 @@ extension ConstantTensor {
       }
     }
     return selecting(indices, shape: shape)
-  }
-
-  /// This tensor with `updates` put, or combined, at the given elements.
-  fileprivate func scattering(
-    _ updates: ConstantTensor, at targets: [Int], _ node: OnnxModel.Node
-  ) throws(Das3Error) -> ConstantTensor {
-    guard updates.shape.elementCount == targets.count else {
-      throw .shape("updates are \(updates.shape); expected \(targets.count) values")
-    }
-    let reduction = try node.string("reduction", default: "none")
-    func combined<T: Comparable>(
-      _ values: [T], _ news: [T], _ add: (T, T) -> T, _ times: (T, T) -> T
-    )
-      throws(Das3Error) -> [T]
-    {
-      var result = values
-      for (target, new) in zip(targets, news) {
-        switch reduction {
-        case "none": result[target] = new
-        case "add": result[target] = add(result[target], new)
-        case "mul": result[target] = times(result[target], new)
-        case "max": result[target] = max(result[target], new)
-        case "min": result[target] = min(result[target], new)
-        default: throw .format("reduction is '\(reduction)'")
-        }
-      }
-      return result
-    }
-    switch storage {
-    case .ints(let values):
-      return ConstantTensor(
-        shape: shape, type: type, ints: try combined(values, updates.ints, &+, &*))
-    case .floats(let values):
-      return ConstantTensor(shape: shape, floats: try combined(values, updates.floats, +, *))
-    }
   }
 }
 

@@ -8,6 +8,9 @@ package struct ConstantTensor: Equatable, Sendable {
   package var shape: Shape
   package var type: ElementType
   package var storage: Storage
+  /// What the integer type of the file can hold; nil for types of 32 bits and more, and computed
+  /// values.
+  package var bounds: ClosedRange<Int64>?
 
   package init(shape: Shape, floats: [Float]) {
     self.shape = shape
@@ -26,6 +29,17 @@ package struct ConstantTensor: Equatable, Sendable {
   }
 
   package init(scalar: Float) { self.init(shape: [], floats: [scalar]) }
+
+  /// What an element type of ONNX (`TensorProto.DataType`) of up to 16 bits can hold, else nil.
+  static func bounds(ofType type: Int) -> ClosedRange<Int64>? {
+    switch type {
+    case 2: 0...255
+    case 3: -128...127
+    case 4: 0...65535
+    case 5: -32768...32767
+    default: nil
+    }
+  }
 
   /// Values as integers; floats are truncated and clamped.
   package var ints: [Int64] {

@@ -24,7 +24,8 @@ extension Graph {
         found.formUnion(parameters(behind: weights))
         if weights.isEmpty { open += node.inputs }
       case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
-        .reduce, .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand:
+        .reduce, .argMax, .softmax, .resize, .resample, .gridSample, .concat, .slice, .index,
+        .transpose, .reshape, .expand:
         found.formUnion(parameters(behind: node.inputs.filter { isStatic[$0] }))
         open += node.inputs.filter { !isStatic[$0] }
       }

@@ -133,8 +133,12 @@ package struct GraphBuilder {
 
   private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
     try deadline.check()
-    guard node.domain.isEmpty else {
-      throw .unsupported("operator of domain '\(node.domain)'; only standard ONNX is supported")
+    // ONNX Runtime's quantizer writes these two for types that the opset lacks; they mean the same.
+    let isStandard =
+      node.domain.isEmpty
+      || node.domain == "com.microsoft" && Self.quantizationImporters[node.opType] != nil
+    guard isStandard else {
+      throw UnsupportedOperator(opType: node.opType, domain: node.domain).error
     }
     let (importer, evaluator) = (Self.importers[node.opType], Self.evaluators[node.opType])
     if let evaluator {
@@ -159,10 +163,8 @@ package struct GraphBuilder {
       }
     }
     guard let importer else {
-      throw .unsupported(
-        evaluator == nil
-          ? "operator is not supported"
-          : "operator is supported for values known at load; these depend on the image")
+      if evaluator == nil { throw UnsupportedOperator(opType: node.opType, domain: "").error }
+      throw .unsupported("operator is supported for values known at load; these depend on the image")
     }
     try importer(&self, node)
   }
@@ -191,6 +193,7 @@ package struct GraphBuilder {
   static let importers: [String: Importer] = [
     convolutionImporters, normalizationImporters, elementwiseImporters, poolingImporters,
     reductionImporters, movementImporters, shapeImporters, productImporters, sequenceImporters,
+    quantizationImporters, scatterImporters,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   /// Their ONNX names, in order.

@@ -16,6 +16,14 @@ internal import COnnx
   /// later versions say by default.
   package static let supportedOpsets = 6...25
 
+  /// Where the file holds a parameter, and its first element in the flat weights.
+  struct Place {
+    var tensor: Int
+    var offset: Int
+    /// The DequantizeLinear that makes it of the tensor's integers.
+    var node: Int?
+  }
+
   private let limits: Limits
   private let model: OpaquePointer
   private let directory: Int32
@@ -61,9 +69,7 @@ internal import COnnx
       try unsafe call { unsafe d3o_check(model, $0, $1) }
     } catch {
       // The checker calls an operator that it does not know damage; we say what it is.
-      if let place = unsafe unsupportedOperator(model) {
-        throw .unsupported("\(place): operator is not supported")
-      }
+      if let unsupported = unsafe unsupportedOperator(model) { throw unsupported }
       throw error
     }
     try limits.deadline.check()
@@ -131,17 +137,18 @@ internal import COnnx
     ).tensor(0)
   }
 
-  private static func unsupportedOperator(_ model: OpaquePointer) -> String? {
+  private static func unsupportedOperator(_ model: OpaquePointer) -> Das3Error? {
     let graph = unsafe d3o_get_graph(model).pointee
     for index in unsafe 0..<Int(graph.node_count) {
-      let opType = unsafe String(cString: graph.nodes[index].op_type)
-      guard !GraphBuilder.isKnown(opType) else { continue }
       let node = unsafe graph.nodes[index]
-      let name = unsafe String(cString: node.name)
-      guard name.isEmpty, unsafe node.output_count > 0, let output = unsafe node.outputs[0] else {
-        return "\(opType) '\(name)'"
+      let opType = unsafe String(cString: node.op_type)
+      guard !GraphBuilder.isKnown(opType) else { continue }
+      var name = unsafe String(cString: node.name)
+      if name.isEmpty, unsafe node.output_count > 0, let output = unsafe node.outputs[0] {
+        name = unsafe String(cString: output)
       }
-      return unsafe "\(opType) '\(String(cString: output))'"
+      let domain = unsafe String(cString: node.domain)
+      return UnsupportedOperator(opType: opType, domain: domain).error.at("\(opType) '\(name)'")
     }
     return nil
   }
@@ -166,18 +173,23 @@ internal import COnnx
         tensors[output] = unsafe valueTensor(of: graph.nodes[index])
       }
     }
+    let quantized = try quantizedWeights(nodes)
+    let made = Set(quantized.map(\.name))
+    nodes.removeAll { $0.outputs.first.map(made.contains) ?? false }
     nodes = try inlined(nodes).inComputingOrder()
     let roles = ParameterRoles(nodes: nodes)
 
     var constants: [String: ConstantTensor] = [:]
     var parameters: [OnnxModel.Parameter] = []
-    var places: [(tensor: Int, offset: Int)] = []
+    var places: [Place] = []
     var weights: [Float] = []
-    func adopt(_ name: String, _ index: Int, shape: Shape, floats: [Float]) throws(Das3Error) {
+    func adopt(
+      _ name: String, _ index: Int, shape: Shape, floats: [Float], node: Int? = nil
+    ) throws(Das3Error) {
       let count = weights.count + floats.count
       // The array doubles where it grows.
       if weights.capacity < count { try AddressSpace.check(8 * count + AddressSpace.margin) }
-      places.append((tensor: index, offset: weights.count))
+      places.append(Place(tensor: index, offset: weights.count, node: node))
       var parameter = OnnxModel.Parameter(
         name: name, shape: shape, offset: weights.count,
         isStatistic: roles.statistics.contains(name))
@@ -198,6 +210,17 @@ internal import COnnx
       } else {
         constants[name] = tensor
       }
+      try limits.deadline.check()
+    }
+    for weight in quantized {
+      let values: ConstantTensor
+      do throws(Das3Error) {
+        values = try weight.values(tensor(weight.tensor))
+      } catch {
+        throw error.at(weight.place)
+      }
+      try adopt(
+        weight.name, weight.tensor, shape: values.shape, floats: values.floats, node: weight.node)
       try limits.deadline.check()
     }
     // A weight may also stand in a Constant node.
@@ -226,7 +249,45 @@ internal import COnnx
       producer: [String(cString: graph.producer_name), String(cString: graph.producer_version)]
         .filter { !$0.isEmpty }.joined(separator: " "),
       metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants,
-      parameters: parameters, weights: weights, source: source)
+      parameters: parameters, weights: weights, quantizedCount: quantized.count, source: source)
+  }
+
+  /// Initialisers of integers that a DequantizeLinear makes weights of.
+  private func quantizedWeights(_ nodes: [OnnxModel.Node]) throws(Das3Error) -> [QuantizedWeight] {
+    guard nodes.contains(where: { $0.opType == "DequantizeLinear" }) else { return [] }
+    let graph = unsafe d3o_get_graph(model).pointee
+    var places: [String: Int] = [:]
+    for index in unsafe 0..<Int(graph.initializer_count) {
+      places[unsafe String(cString: graph.tensors[index].name)] = index
+    }
+    // Names that must not be a weight's too.
+    var outputs = unsafe Set(
+      (0..<Int(graph.output_count)).map { unsafe String(cString: graph.outputs[$0].name) })
+    var made: [String: ConstantTensor] = [:]
+    for node in nodes where node.opType == "Constant" {
+      guard case .tensor(let tensor)? = node.attributes["value"]?.value else { continue }
+      for output in node.outputs { made[output] = tensor }
+    }
+    var result: [QuantizedWeight] = []
+    for (index, node) in nodes.enumerated() {
+      guard node.opType == "DequantizeLinear", let name = node.outputs.first, places[name] == nil,
+        outputs.insert(name).inserted, let place = node.inputs.first.flatMap({ places[$0] }),
+        unsafe graph.tensors[place].dim_count > 0
+      else { continue }
+      func constant(_ input: Int) throws(Das3Error) -> ConstantTensor? {
+        guard input < node.inputs.count else { return nil }
+        let name = node.inputs[input]
+        if let place = places[name] { return try tensor(place) }
+        return made[name]
+      }
+      if let scale = try constant(1), try node.int("block_size", default: 0) == 0 {
+        result.append(
+          QuantizedWeight(
+            name: name, place: node.place, node: index, tensor: place,
+            axis: try node.int("axis", default: 1), scale: scale, zeroPoint: try constant(2)))
+      }
+    }
+    return result
   }
 
   /// The tensor in a Constant node's attribute `value`.
@@ -375,8 +436,10 @@ internal import COnnx
             model, Int64(index), directory, $0.baseAddress, Int64(count), message, capacity)
         }
       }
-      return unsafe ConstantTensor(
+      var result = unsafe ConstantTensor(
         shape: shape, type: record.data_type == 9 ? .bool : .int64, ints: ints)
+      result.bounds = unsafe ConstantTensor.bounds(ofType: Int(record.data_type))
+      return result
     }
   }
 

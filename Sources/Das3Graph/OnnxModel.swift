@@ -93,6 +93,8 @@ package final class OnnxModel: Sendable {
   package let parameterIndex: [String: Int]
   /// Every parameter as the file has it, one after the other, row-major.
   package let weights: [Float]
+  /// Of `parameters`, those that the file stores as integers with scales.
+  package let quantizedCount: Int
   /// How the weights came about, nil where they are those of the file.
   package let provenance: Provenance?
   /// The file without its weights.
@@ -105,7 +107,7 @@ package final class OnnxModel: Sendable {
   init(
     nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
     metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor],
-    parameters: [Parameter], weights: [Float], source: OnnxSource
+    parameters: [Parameter], weights: [Float], quantizedCount: Int, source: OnnxSource
   ) {
     self.nodes = nodes
     self.inputs = inputs
@@ -118,6 +120,7 @@ package final class OnnxModel: Sendable {
     self.constants = constants
     self.parameters = parameters
     self.weights = weights
+    self.quantizedCount = quantizedCount
     self.source = source
     provenance = nil
     sourceHashIfDerived = nil
@@ -140,6 +143,7 @@ package final class OnnxModel: Sendable {
     constants = base.constants
     parameters = base.parameters
     parameterIndex = base.parameterIndex
+    quantizedCount = base.quantizedCount
     source = base.source
     self.weights = weights
     self.provenance = provenance

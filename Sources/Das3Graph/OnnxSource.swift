@@ -11,10 +11,11 @@ internal import COnnx
   /// A file that cannot be written again makes a source too; `save` says why it refuses.
   init(
     bytes: UnsafeRawBufferPointer, model: OpaquePointer, directory: Int32,
-    parameters: [(tensor: Int, offset: Int)], weightCount: Int
+    parameters: [OnnxImport.Place], weightCount: Int
   ) throws(Das3Error) {
     let records = parameters.map {
-      d3o_parameter(tensor: Int64($0.tensor), offset: Int64($0.offset))
+      d3o_parameter(
+        tensor: Int64($0.tensor), offset: Int64($0.offset), node: Int64($0.node ?? -1))
     }
     var source: OpaquePointer?
     try unsafe OnnxImport.call { message, capacity in

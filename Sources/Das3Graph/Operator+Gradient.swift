@@ -9,7 +9,8 @@ extension Operator {
     case .binary(let binary): binary.kind.isDifferentiable
     case .batchNorm: input < 3
     case .conv, .convTranspose, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax,
-      .resize, .concat, .slice, .index, .transpose, .reshape, .expand, .matMul:
+      .resize, .resample, .gridSample, .concat, .slice, .index, .transpose, .reshape, .expand,
+      .matMul:
       true
     }
   }
@@ -26,6 +27,8 @@ extension Operator {
     case .batchNorm: return ((0..<count).map { $0 != 2 }, false)
     case .binary: return ([Bool](repeating: true, count: count), false)
     case .select: return (only(0), false)
+    // Only the derivative by the grid needs the image.
+    case .gridSample: return ([wanted[1], true], false)
     case .maxPool: return (only(0), false)
     case .reduce(let reduce):
       switch reduce.kind {
@@ -35,8 +38,8 @@ extension Operator {
       case .max, .min, .l2, .product, .logSumExp: return (only(0), true)
       }
     case .softmax: return (none, true)
-    case .unary, .argMax, .averagePool, .resize, .concat, .slice, .index, .transpose, .reshape,
-      .expand, .matMul:
+    case .unary, .argMax, .averagePool, .resize, .resample, .concat, .slice, .index, .transpose,
+      .reshape, .expand, .matMul:
       return (none, false)
     }
   }
@@ -48,7 +51,7 @@ extension Unary {
     case .floor, .ceil, .round, .sign, .not, .truncate, .toBool: false
     case .relu, .leakyRelu, .elu, .selu, .clip, .hardSigmoid, .hardSwish, .sigmoid, .tanh,
       .softplus, .softsign, .mish, .erf, .gelu, .geluTanh, .exp, .log, .sqrt, .abs, .negate,
-      .reciprocal:
+      .reciprocal, .sin, .cos, .quantize:
       true
     }
   }
@@ -83,7 +86,8 @@ extension Plan.Stage {
   /// want theirs too.
   func needsInput(wanted: [Bool]) -> Bool {
     switch function {
-    case .unary(let unary): unary.isDifferentiable && unary.kind != .negate
+    case .unary(let unary):
+      unary.isDifferentiable && unary.kind != .negate && unary.kind != .quantize
     case .binary(let kind, let isReversed):
       switch kind {
       case .add, .subtract, .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual,

@@ -13,7 +13,7 @@ struct ParameterRoles {
   /// for integers are no parameters anyway.
   private static let configuration: [String: Set<Int>] = [
     "Resize": [1, 2], "Upsample": [1], "Clip": [1, 2], "Pad": [2], "Dropout": [1],
-    "Range": [0, 1, 2],
+    "Range": [0, 1, 2], "QuantizeLinear": [1, 2], "DequantizeLinear": [1, 2],
   ]
   private static let layers: [String: Set<Int>] = [
     "Conv": [1, 2], "ConvTranspose": [1, 2], "Gemm": [1, 2], "MatMul": [0, 1],

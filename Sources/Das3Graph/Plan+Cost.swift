@@ -41,7 +41,9 @@ extension Plan.Step {
       return x * Double(inputs[1].shape.elementCount / max(1, inputs[1].shape[0]))
     case .matMul: return y * Double(inputs[0].shape.dims.last ?? 1)
     case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
-      .reduce, .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand:
+      .reduce, .argMax, .softmax, .resize, .resample, .gridSample, .concat, .slice, .index,
+      .transpose,
+      .reshape, .expand:
       return 0
     }
   }

@@ -52,7 +52,7 @@ extension Planner {
     case .matMul(let product): differentiateProduct(step, product, dy)
     case .binary, .select: differentiateBroadcast(step, operation, dy)
     case .batchNorm, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax, .resize,
-      .index:
+      .resample, .gridSample, .index:
       emitGradient(of: step, dy, operation)
     case .unary, .argMax, .concat, .slice, .transpose, .reshape, .expand: break
     }

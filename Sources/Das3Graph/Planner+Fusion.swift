@@ -74,7 +74,8 @@ extension Planner {
       if takesScalarsOnly, graph.values[other].shape.elementCount > 1 { return nil }
       return operandStage(function, view(of: other), layout: layout, rows: rows)
     case .conv, .convTranspose, .layerNorm, .groupNorm, .select, .maxPool, .averagePool, .reduce,
-      .argMax, .softmax, .resize, .concat, .slice, .index, .transpose, .reshape, .expand, .matMul:
+      .argMax, .softmax, .resize, .resample, .gridSample, .concat, .slice, .index, .transpose,
+      .reshape, .expand, .matMul:
       return nil
     }
   }
@@ -146,8 +147,9 @@ extension Planner {
     case .batchNorm, .unary, .maxPool, .averagePool, .resize, .concat: return true
     case .binary:
       return node.inputs.contains { graph.values[$0].shape == graph.values[id].shape }
-    case .layerNorm, .groupNorm, .select, .reduce, .argMax, .softmax, .slice, .index, .transpose,
-      .reshape, .expand, .matMul:
+    case .layerNorm, .groupNorm, .select, .reduce, .argMax, .softmax, .resample, .gridSample,
+      .slice,
+      .index, .transpose, .reshape, .expand, .matMul:
       return false
     }
   }

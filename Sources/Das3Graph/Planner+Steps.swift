@@ -20,6 +20,13 @@ extension Planner {
     case .softmax(let softmax):
       let x = reducible(view(of: node.inputs[0]), [softmax.axis])
       finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
+    case .resample(let resample):
+      let x = reducible(view(of: node.inputs[0]), [resample.axis])
+      finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
+    case .gridSample:
+      let inputs = node.inputs.map { view(of: $0) }
+      let order = Self.channelsLastOrder(4)
+      finish(node, [dense(inputs[0], order: order), rowMajor(inputs[1])], order: order)
     case .concat(let concat): lowerConcat(node, concat)
     case .index:
       let x = view(of: node.inputs[0])

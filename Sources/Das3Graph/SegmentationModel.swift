@@ -146,7 +146,7 @@ extension Graph {
       case .averagePool(let pool): stride *= max(pool.window.strideY, pool.window.strideX)
       case .convTranspose(let conv):
         stride = max(1, stride / max(conv.window.strideY, conv.window.strideX))
-      case .resize, .index, .slice:
+      case .resize, .resample, .gridSample, .index, .slice:
         let (x, y) = (values[node.inputs[0]].shape, values[node.output].shape)
         if x.rank == 4, y.rank == 4, y[2] > x[2], x[2] > 0 { stride = max(1, stride * x[2] / y[2]) }
       case .matMul:

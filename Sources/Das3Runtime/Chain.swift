@@ -154,6 +154,9 @@ extension Unary.Kind {
       case .floor: D3K_FLOOR
       case .ceil: D3K_CEIL
       case .round: D3K_ROUND
+      case .quantize: D3K_QUANTIZE
+      case .sin: D3K_SIN
+      case .cos: D3K_COS
       case .sign: D3K_SIGN
       case .not: D3K_NOT
       case .truncate: D3K_TRUNC

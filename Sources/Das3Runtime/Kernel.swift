@@ -124,6 +124,8 @@ extension Plan.Step {
       case .argMax(let argMax): return ArgMaxKernel(self, argMax, options)
       case .softmax(let softmax): return SoftmaxKernel(self, softmax, options)
       case .resize(let resize): return try ResizeKernel(self, plan, resize, options)
+      case .resample(let resample): return ResampleKernel(self, resample, options)
+      case .gridSample(let sample): return GridSampleKernel(self, sample, options)
       case .index(let index): return IndexKernel(self, index, options)
       case .matMul(let product): return try MatMulKernel(self, plan, product, options)
       case .unary, .concat, .slice, .transpose, .reshape, .expand:
@@ -154,6 +156,8 @@ extension Plan.Gradient {
     case .reduce(let reduce): return ReduceGradientKernel(self, reduce, options)
     case .softmax(let softmax): return SoftmaxGradientKernel(self, softmax, options)
     case .resize(let resize): return ResizeGradientKernel(self, resize, options)
+    case .resample(let resample): return ResampleGradientKernel(self, resample, options)
+    case .gridSample(let sample): return GridSampleGradientKernel(self, sample, options)
     case .index(let index): return IndexGradientKernel(self, index, options)
     case .unary, .argMax, .concat, .slice, .transpose, .reshape, .expand, .matMul:
       throw Das3Error(.internal, "\(step.name) has no derivative of its own")

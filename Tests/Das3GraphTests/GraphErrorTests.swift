@@ -43,16 +43,45 @@ struct GraphErrorTests {
     let text = message(opset: opset, code: .unsupported) {
       $0.node("Frobnicate", ["x"], ["y"])
     }
-    #expect(text == "Frobnicate 'y': operator is not supported")
+    #expect(text.hasPrefix("Frobnicate 'y': operator is not supported; "))
+    #expect(text.contains("onnxsim"))
   }
 
-  @Test("another domain is named")
-  func domain() {
+  @Test(
+    "another domain is named, with what would help",
+    arguments: [
+      ("com.microsoft", "before"), ("org.pytorch.aten", "opset_version"),
+      ("ai.onnx.ml", "segmentation"), ("mmdeploy", "custom"),
+    ])
+  func domain(_ domain: String, _ help: String) {
     let text = message(code: .unsupported) {
       $0.node("Relu", ["x"], ["y"])
-      $0.nodes[0].domain = "com.microsoft"
+      $0.nodes[0].domain = domain
     }
-    #expect(text.contains("com.microsoft") && text.contains("Relu"))
+    #expect(text.contains(domain) && text.contains("'Relu'") && text.contains(help))
+  }
+
+  @Test(
+    "an operator we lack says what would help",
+    arguments: [
+      ("QLinearConv", "QDQ"), ("Loop", "onnxsim"), ("TopK", "head"), ("MaxUnpool", "indices"),
+      ("SequenceConstruct", "tensors"), ("LSTM", "recurrent"), ("DeformConv", "deformable"),
+    ])
+  func help(_ opType: String, _ help: String) {
+    let text = message(code: .unsupported) { $0.node(opType, ["x"], ["y"]) }
+    #expect(text.contains(help) && text.hasPrefix("\(opType) 'y': "))
+  }
+
+  @Test("QuantizeLinear of ONNX Runtime's own domain means the same")
+  func microsoftQuantization() throws {
+    let graph = try TestGraph.build([1, 3, 8, 8], opset: 18) {
+      $0.floats("scale", [], [0.5])
+      $0.initializers.append(OnnxTensor("zero", type: 4, [], .ints([32768])))
+      $0.node("QuantizeLinear", ["x", "scale", "zero"], ["q"])
+      $0.node("DequantizeLinear", ["q", "scale", "zero"], ["y"])
+      for index in 0..<2 { $0.nodes[index].domain = "com.microsoft" }
+    }
+    #expect(TestGraph.operators(graph).filter { $0 == "unary" }.count == 2)
   }
 
   @Test("a name that nothing makes is quoted")
@@ -74,6 +103,21 @@ struct GraphErrorTests {
   func axis() {
     let text = message(code: .shape) { $0.node("Softmax", ["x"], ["y"], ["axis": .int(4)]) }
     #expect(text.contains("4") && text.contains("1×3×8×8"))
+  }
+
+  @Test("indices to scatter to that are outside, and unknown reductions, are named")
+  func scatter() {
+    func text(_ indices: [Int], _ reduction: String, _ code: Das3Error.Code) -> String {
+      message([1, 1, 4, 70], code: code) {
+        $0.initializers.append(OnnxTensor("i", [1, 1, 1, indices.count], ints: indices))
+        $0.floats("u", [1, 1, 1, indices.count], indices.map { _ in 1 })
+        $0.node(
+          "ScatterElements", ["x", "i", "u"], ["y"],
+          ["axis": .int(2), "reduction": .string(reduction)])
+      }
+    }
+    #expect(text([0, 4], "none", .shape).contains("4 is outside a dimension of 4"))
+    #expect(text([0], "average", .format).contains("average"))
   }
 
   @Test("messages are one line whatever the names are")

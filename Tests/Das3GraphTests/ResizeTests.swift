@@ -153,7 +153,25 @@ struct ResizeTests {
     #expect(try graph(4, scale: 1, [:]).nodes.isEmpty)
   }
 
-  @Test("modes that we lack are named", arguments: ["cubic", "area"])
+  @Test("a cubic of a half pixel, its weights outside given to the outermost pixel")
+  func cubicWeights() throws {
+    let graph = try graph(4, target: 8, ["mode": .string("cubic")])
+    guard case .resample(let resample)? = graph.nodes.first?.operation else {
+      Issue.record("\(TestGraph.operators(graph)) instead of a resampling")
+      return
+    }
+    // Output 4 looks at 1.75: Keys' weights for a = −0.75 at 1.75, 0.75, 0.25 and 1.25.
+    let terms = Int(resample.table.starts[4])..<Int(resample.table.starts[5])
+    #expect(Array(resample.table.positions[terms]) == [0, 1, 2, 3])
+    let expected: [Float] = [-0.03515625, 0.26171875, 0.87890625, -0.10546875]
+    #expect(Array(resample.table.weights[terms]) == expected)
+    // The transposed table has the same terms, by input.
+    let back = resample.table.transposed(inputCount: 4)
+    #expect(back.count == 4)
+    #expect(back.weights.sorted() == resample.table.weights.sorted())
+  }
+
+  @Test("modes that we lack are named", arguments: ["area", "lanczos"])
   func unknownMode(_ mode: String) {
     let error = #expect(throws: Das3Error.self) { try graph(4, target: 8, ["mode": .string(mode)]) }
     #expect(error?.message.contains(mode) == true && error?.message.contains("Resize") == true)

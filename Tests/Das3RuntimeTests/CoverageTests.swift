@@ -8,8 +8,8 @@ struct CoverageTests {
   /// The compiler asks for a new name where `Operator` gets a new case.
   enum OperatorName: CaseIterable {
     case conv, convTranspose, batchNorm, layerNorm, groupNorm, unary, binary, select, maxPool
-    case averagePool, reduce, argMax, softmax, resize, concat, slice, index, transpose, reshape
-    case expand, matMul
+    case averagePool, reduce, argMax, softmax, resize, resample, gridSample, concat, slice, index
+    case transpose, reshape, expand, matMul
 
     init(_ operation: Operator) {
       switch operation {
@@ -27,6 +27,8 @@ struct CoverageTests {
       case .argMax: self = .argMax
       case .softmax: self = .softmax
       case .resize: self = .resize
+      case .resample: self = .resample
+      case .gridSample: self = .gridSample
       case .concat: self = .concat
       case .slice: self = .slice
       case .index: self = .index

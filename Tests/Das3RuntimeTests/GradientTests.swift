@@ -99,6 +99,31 @@ struct GradientTests {
     #expect(even.allSatisfy { viewed[$0 + 1] == 0 })
   }
 
+  @Test("a quantized activation lets the gradient straight through where it is not saturated")
+  func straightThrough() throws {
+    let values = (0..<60).map { Float($0) / 4 - 7.4 }
+    let test = OperatorCase(
+      "fake quantization", opset: 21,
+      inputs: [
+        .weight([1, 60], floats: values).named("x"), .scalar(0.05).named("scale"),
+        OperatorCase.Input.typed([], [-28], type: OnnxTensor.int8).named("zero"),
+      ],
+      nodes: [
+        OnnxWriter.Node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        OnnxWriter.Node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+      ])
+    let options = ExecutionOptions(threads: 1, packsPerRun: true)
+    let trainer = try #require(try OperatorCase.Trainer(test, options))
+    // −128 + 28 and 127 + 28 steps of 0.05, and half a step.
+    let expected = zip(values, trainer.seeds[0]).map { value, seed in
+      value > -100.5 * 0.05 && value < 155.5 * 0.05 ? seed : 0
+    }
+    #expect(expected.contains(0))
+    for (found, wanted) in zip(try #require(trainer.gradients()["x"]), expected) {
+      #expect(abs(found - wanted) <= 1e-6 * abs(wanted))
+    }
+  }
+
   @Test("threads, repetition and accumulation", arguments: OperatorCase.table)
   func isDeterministic(_ test: OperatorCase) throws {
     let test = test.trainable

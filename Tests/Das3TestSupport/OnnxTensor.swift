@@ -1,6 +1,8 @@
 /// One tensor of an ONNX file as `OnnxWriter` writes it; sizes and data need not agree.
 package struct OnnxTensor: Sendable {
   package static let float32 = 1
+  package static let uint8 = 2
+  package static let int8 = 3
   package static let int32 = 6
   package static let int64 = 7
   package static let bool = 9

@@ -11,6 +11,9 @@ extension OperatorCase {
       case (.frame, _): writer.input(input.name, input.dims.map { .size($0) })
       case (_, .ints(let ints)):
         writer.initializers.append(OnnxTensor(input.name, input.dims, ints: ints))
+      case (_, .typed(let ints, let type)):
+        writer.initializers.append(
+          OnnxTensor(input.name, type: type, input.dims, .ints(ints)))
       default: writer.floats(input.name, input.dims, values.map { Float($0) })
       }
     }

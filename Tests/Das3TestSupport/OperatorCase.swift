@@ -18,6 +18,8 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
     case uniform(ClosedRange<Float>)
     case floats([Float])
     case ints([Int])
+    /// Of an ONNX type of integers.
+    case typed([Int], type: Int)
   }
 
   package struct Input: Sendable {
@@ -43,6 +45,9 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
     }
     package static func ints(_ dims: [Int], _ values: [Int]) -> Self {
       Self(dims: dims, role: .configuration, values: .ints(values))
+    }
+    package static func typed(_ dims: [Int], _ values: [Int], type: Int) -> Self {
+      Self(dims: dims, role: .configuration, values: .typed(values, type: type))
     }
     package static func floats(_ values: [Float]) -> Self {
       Self(dims: [values.count], role: .configuration, values: .floats(values))
@@ -141,7 +146,7 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
     inputs.map { input in
       switch input.values {
       case .floats(let values): return values.map { Double($0) }
-      case .ints(let values): return values.map(Double.init)
+      case .ints(let values), .typed(let values, _): return values.map(Double.init)
       case .uniform(let range):
         // FNV-1a: a seed that depends on nothing but the names.
         let seed = "\(name)/\(input.name)".utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {

@@ -138,7 +138,8 @@ package enum Reference {
   package enum Failure: Error { case unknownOperator(String), unknownValue(String) }
 
   static let operators: [String: Body] = [
-    windows, normalizations, unaries, binaries, reductions, movements, resizes, products, shapes,
+    windows, normalizations, unaries, binaries, reductions, movements, resizes, samplings, products,
+    shapes,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   /// Runs the nodes in order; `values` holds the inputs by name.

@@ -43,6 +43,7 @@ extension Reference {
       return [node.x.map { 0.5 * $0 * erfc(-$0 / 2.0.squareRoot()) }]
     },
     "Exp": unary { exp($0) }, "Log": unary { log($0) }, "Sqrt": unary { $0.squareRoot() },
+    "Sin": unary { sin($0) }, "Cos": unary { cos($0) },
     "Abs": unary { Swift.abs($0) }, "Neg": unary { -$0 }, "Reciprocal": unary { 1 / $0 },
     "Floor": unary { $0.rounded(.down) }, "Ceil": unary { $0.rounded(.up) },
     "Round": unary { $0.rounded(.toNearestOrEven) },

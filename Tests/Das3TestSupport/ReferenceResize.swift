@@ -61,17 +61,39 @@ extension Reference {
           let nearest = min(max(rounded(position, rounding), 0), last)
           corners = corners.map { ($0.index + [nearest], $0.weight) }
         } else {
-          let low = Int(position.rounded(.down))
-          let part = position - Double(low)
+          let weights = weights(node, axis, position)
           corners = corners.flatMap { corner in
-            [(low, 1 - part), (low + 1, part)].map {
-              (corner.index + [min(max($0.0, 0), last)], corner.weight * $0.1)
-            }
+            weights.map { (corner.index + [min(max($0.0, 0), last)], corner.weight * $0.1) }
           }
         }
       }
       return corners.reduce(0) { $0 + ($1.weight == 0 ? 0 : x[$1.index] * $1.weight) }
     }
+  }
+
+  /// What every position counts: the filter, stretched where antialiasing asks for it.
+  private static func weights(_ node: ReferenceNode, _ axis: Axis, _ position: Double)
+    -> [(Int, Double)]
+  {
+    if axis.input == axis.output, axis.scale == 1 { return [(Int(position), 1)] }
+    let isCubic = node.string("mode", "") == "cubic"
+    let stretch = node.int("antialias", 0) == 0 ? 1 : max(1, 1 / axis.scale)
+    let a = node.float("cubic_coeff_a", -0.75)
+    func filter(_ t: Double) -> Double {
+      guard isCubic else { return max(0, 1 - t) }
+      if t <= 1 { return (a + 2) * t * t * t - (a + 3) * t * t + 1 }
+      return t < 2 ? a * t * t * t - 5 * a * t * t + 8 * a * t - 4 * a : 0
+    }
+    let reach = Int((2 * stretch).rounded(.up)) + 1
+    let middle = Int(position.rounded())
+    var result = (middle - reach...middle + reach).map {
+      ($0, filter(abs(Double($0) - position) / stretch))
+    }
+    if node.int("exclude_outside", 0) != 0 {
+      result = result.filter { (0..<axis.input).contains($0.0) }
+    }
+    let sum = result.reduce(0) { $0 + $1.1 }
+    return result.map { ($0.0, $0.1 / sum) }.filter { $0.1 != 0 }
   }
 
   private static func source(_ mode: String, _ axis: Axis, _ k: Double) -> Double {

@@ -43,24 +43,50 @@ extension ReferenceNode {
 
 extension Reference {
   static let windows: [String: Body] = [
-    "Conv": { [convolution($0)] },
-    "ConvTranspose": { [transposedConvolution($0)] },
-    "MaxPool": { node in
-      [pool(node) { values, _ in values.reduce(-.infinity) { max($0, $1) } }]
+    "Conv": alsoOfSignals(convolution),
+    "ConvTranspose": alsoOfSignals(transposedConvolution),
+    "MaxPool": alsoOfSignals { node in
+      pool(node) { values, _ in values.reduce(-.infinity) { max($0, $1) } }
     },
-    "AveragePool": { node in
+    "AveragePool": alsoOfSignals { node in
       let countsPadding = node.int("count_include_pad", 0) != 0
-      return [
-        pool(node) { values, padded in
-          values.reduce(0, +) / Double(countsPadding ? padded : values.count)
-        }
-      ]
+      return pool(node) { values, padded in
+        values.reduce(0, +) / Double(countsPadding ? padded : values.count)
+      }
     },
     "GlobalAveragePool": { node in
       [globalPool(node.x) { $0.reduce(0, +) / Double($0.count) }]
     },
     "GlobalMaxPool": { node in [globalPool(node.x) { $0.reduce(-.infinity) { max($0, $1) } }] },
   ]
+
+  /// A signal is an image of one row, its window one of one row: "the 1-D case of the 2-D one".
+  private static func alsoOfSignals(
+    _ body: @escaping @Sendable (ReferenceNode) -> ReferenceTensor
+  ) -> Body {
+    { node in
+      guard node.x.dims.count == 3 else { return [body(node)] }
+      let neutral = [
+        "strides": [1], "dilations": [1], "kernel_shape": [1], "pads": [0, 0],
+        "output_padding": [0], "output_shape": [1],
+      ]
+      var line = node.node
+      line.attributes = line.attributes.map { (name, value) in
+        guard case .ints(let own) = value, let first = neutral[name] else { return (name, value) }
+        return (
+          name,
+          .ints(first.count == 1 ? first + own : [first[0], own[0], first[1], own[1]])
+        )
+      }
+      let inputs = node.inputs.map { tensor in
+        tensor.map {
+          $0.dims.count == 3 ? $0.reshaped([$0.dims[0], $0.dims[1], 1, $0.dims[2]]) : $0
+        }
+      }
+      let y = body(ReferenceNode(node: line, opset: node.opset, inputs: inputs))
+      return [y.reshaped([y.dims[0], y.dims[1], y.dims[3]])]
+    }
+  }
 
   /// y[n,o,i,j] = b[o] + Σ_{c,k,l} w[o,c,k,l] · x[n, g·C/G + c, i·s + k·d − p, j·s + l·d − p].
   private static func convolution(_ node: ReferenceNode) -> ReferenceTensor {

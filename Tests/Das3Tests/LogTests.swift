@@ -35,6 +35,14 @@ struct LogTests {
     #expect(mailbox.texts.allSatisfy(HostileFileTests.isOneLine))
   }
 
+  @Test("weights that are stored as integers are said to be used as float32")
+  func quantized() {
+    let mailbox = Mailbox()
+    let bytes = QuantizedNetwork.writer(QuantizedNetwork.integers).serialized()
+    #expect(Self.collect(0, mailbox) { _ = TestModel(bytes) } == DAS3_OK)
+    #expect(mailbox.texts.contains { $0.hasPrefix("1 2 weights") && $0.contains("float32") })
+  }
+
   @Test("the callback may call the library: that causes no messages, and it cannot be replaced")
   func nested() {
     let mailbox = Mailbox()

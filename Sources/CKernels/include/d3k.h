@@ -62,7 +62,8 @@ typedef enum d3k_stage_kind {
   D3K_CLIP /* a..b */, D3K_HARD_SIGMOID /* a*y+b */, D3K_HARD_SWISH, D3K_SIGMOID, D3K_TANH,
   D3K_SOFTPLUS, D3K_MISH, D3K_ERF, D3K_GELU, D3K_GELU_TANH, D3K_EXP, D3K_LOG, D3K_SQRT, D3K_ABS,
   D3K_NEG, D3K_RECIPROCAL, D3K_FLOOR, D3K_CEIL, D3K_NOT, D3K_TRUNC /* cast to integer */,
-  D3K_TO_BOOL, D3K_SOFTSIGN, D3K_ROUND /* half to even */, D3K_SIGN,
+  D3K_TO_BOOL, D3K_SOFTSIGN, D3K_ROUND /* half to even */, D3K_SIGN, D3K_SIN, D3K_COS,
+  D3K_QUANTIZE /* D3K_ROUND with a derivative of 1 */,
   /* y = f(y, operand) */
   D3K_ADD = 64, D3K_SUB, D3K_RSUB /* operand - y */, D3K_MUL, D3K_DIV, D3K_RDIV, D3K_MIN, D3K_MAX,
   D3K_POW, D3K_RPOW, D3K_PRELU /* operand: slope */, D3K_RPRELU /* y is the slope */,
@@ -268,6 +269,41 @@ void d3k_resize_linear(int32_t threads, const float *x, int64_t x_stride, int64_
                        int64_t in_height, int64_t in_width, int64_t channels, const d3k_axis *rows,
                        const d3k_axis *columns, float fill, const d3k_chain *chain, float *y,
                        int64_t y_stride, float *scratch);
+
+/* resample.c ------------------------------------------------------------------------------------ */
+
+/** One axis as weighted sums: y[i] = sum of weights[k] * x[positions[k]] over k from starts[i] to
+ *  starts[i + 1] - 1; without a term y[i] = fill. */
+typedef struct d3k_terms {
+  int64_t size;           /* of the output                                                     */
+  const int32_t *starts;  /* size + 1                                                          */
+  const int32_t *positions;
+  const float *weights;
+} d3k_terms;
+
+/** x: outer x count x inner -> y: outer x terms->size x inner; added to y with `accumulates`. The
+ *  gradient by x is the same with the transposed table. */
+void d3k_resample(int32_t threads, const float *x, int64_t outer, int64_t count, int64_t inner,
+                  const d3k_terms *terms, float fill, float *y, int32_t accumulates);
+
+/* grid_sample.c --------------------------------------------------------------------------------- */
+
+typedef enum d3k_sample_mode {
+  D3K_SAMPLE_NEAREST, D3K_SAMPLE_LINEAR, D3K_SAMPLE_CUBIC
+} d3k_sample_mode;
+typedef enum d3k_sample_padding {
+  D3K_PAD_ZEROS, D3K_PAD_BORDER, D3K_PAD_REFLECTION
+} d3k_sample_padding;
+
+typedef struct d3k_grid_sample {
+  int32_t mode, padding;  /* d3k_sample_mode, d3k_sample_padding                               */
+  int32_t aligns_corners; /* -1 and 1 are centres of pixels, not outer edges                   */
+  int64_t batch, in_height, in_width, out_height, out_width, channels;
+} d3k_grid_sample;
+
+/** y = x at the positions of grid: batch x out_height x out_width x (column, row), -1 to 1. */
+void d3k_grid_sample_run(int32_t threads, const d3k_grid_sample *shape, const float *x,
+                         const float *grid, float *y);
 
 /* frame.c: pixels in, labels out ----------------------------------------------------------------- */
 

@@ -157,6 +157,14 @@ void d3k_resize_linear_backward(int32_t threads, const float *dy, int64_t y_stri
                                 const d3k_axis *rows, const d3k_axis *columns, float *dx,
                                 int64_t x_stride, int32_t accumulates, void *scratch);
 
+/* grid_sample.c -------------------------------------------------------------------------------- */
+
+/** dx of d3k_grid_sample_run, and dgrid, which is always added to; each may be NULL, x without
+ *  dgrid too. Where the padding moved a position its edge has no derivative (PyTorch). */
+void d3k_grid_sample_backward(int32_t threads, const d3k_grid_sample *shape, const float *x,
+                              const float *grid, const float *dy, float *dx, int32_t accumulates,
+                              float *dgrid);
+
 #ifdef __cplusplus
 }
 #endif

@@ -160,8 +160,10 @@ void d3o_close_directory(int directory);
  * be written again with others. Immutable; any number of threads may use it at the same time. */
 typedef struct d3o_source d3o_source;
 
-/* A tensor whose values are weights: they start at value `offset` of the flat weights. */
-typedef struct d3o_parameter { int64_t tensor, offset; } d3o_parameter;
+/* A tensor whose values are weights: they start at value `offset` of the flat weights. With a
+ * `node`, else -1, the weights are what that DequantizeLinear makes of the integers of an
+ * initializer: what is saved has a float32 initializer in place of the node. */
+typedef struct d3o_parameter { int64_t tensor, offset, node; } d3o_parameter;
 
 /** Takes the `size` bytes that `model` was parsed from apart. Neither is needed afterwards.
  *  Data in files of `directory` (or -1) becomes part of it, apart from weights. A file that cannot

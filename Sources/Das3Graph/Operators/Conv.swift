@@ -16,14 +16,19 @@ package struct Window: Equatable, Sendable {
   package var extentX: Int { (kernelWidth - 1) * dilationX + 1 }
 
   /// Reads ONNX's attributes; `auto_pad` is resolved for an image of `height` × `width`.
-  init(_ node: OnnxModel.Node, kernel: (Int, Int), height: Int, width: Int) throws(Das3Error) {
+  ///
+  /// `axisCount` is 2, or 1 where the image is a signal N×C×W: attributes then speak of its columns.
+  init(
+    _ node: OnnxModel.Node, kernel: (Int, Int), height: Int, width: Int, axisCount: Int
+  ) throws(Das3Error) {
     (kernelHeight, kernelWidth) = kernel
     func pair(_ name: String) throws(Das3Error) -> (Int, Int)? {
       guard let values = try node.ints(name) else { return nil }
-      guard values.count == 2, values.allSatisfy({ $0 >= 1 && $0 <= Int(Int16.max) }) else {
-        throw .shape("\(name) is \(values); expected 2 values from 1 to \(Int16.max)")
+      guard values.count == axisCount, values.allSatisfy({ $0 >= 1 && $0 <= Int(Int16.max) })
+      else {
+        throw .shape("\(name) is \(values); expected \(axisCount) values from 1 to \(Int16.max)")
       }
-      return (values[0], values[1])
+      return (axisCount == 1 ? 1 : values[0], values[axisCount - 1])
     }
     if let declared = try pair("kernel_shape"), declared != kernel {
       throw .shape("kernel_shape is \(declared), but the weights are \(kernel)")
@@ -35,10 +40,12 @@ package struct Window: Equatable, Sendable {
     (strideY, strideX) = try pair("strides") ?? (1, 1)
     (dilationY, dilationX) = try pair("dilations") ?? (1, 1)
     if let pads = try node.ints("pads") {
-      guard pads.count == 4, pads.allSatisfy({ $0.magnitude <= UInt(Int16.max) }) else {
-        throw .shape("pads are \(pads); expected 4 values of at most \(Int16.max)")
+      guard pads.count == 2 * axisCount, pads.allSatisfy({ $0.magnitude <= UInt(Int16.max) })
+      else {
+        throw .shape("pads are \(pads); expected \(2 * axisCount) values of at most \(Int16.max)")
       }
-      (padTop, padLeft, padBottom, padRight) = (pads[0], pads[1], pads[2], pads[3])
+      if axisCount == 2 { (padTop, padBottom) = (pads[0], pads[2]) }
+      (padLeft, padRight) = (pads[axisCount - 1], pads[2 * axisCount - 1])
     }
     let auto = try node.string("auto_pad", default: "NOTSET")
     switch auto {
@@ -139,47 +146,69 @@ extension GraphBuilder {
   private mutating func importConvolution(_ node: OnnxModel.Node, transposed: Bool)
     throws(Das3Error)
   {
-    let x = try input(node, 0)
-    let w = try input(node, 1)
+    var x = try input(node, 0)
+    var w = try input(node, 1)
     let bias = try optionalInput(node, 2)
-    guard shape(x).rank == 4, shape(w).rank == 4 else {
-      throw .unsupported("input of \(shape(x)) with weights of \(shape(w)); expected 2-D images")
+    guard shape(x).rank == shape(w).rank, (3...4).contains(shape(x).rank) else {
+      throw .unsupported(
+        "input of \(shape(x)) with weights of \(shape(w)); expected signals N×C×W or images N×C×H×W"
+      )
     }
+    let axisCount = shape(x).rank - 2
+    (x, w) = (try image(x), try image(w))
     let groups = try node.int("group", default: 1)
     guard groups >= 1, groups <= max(1, shape(x)[1]) else {
       throw .shape("group is \(groups) for an input of \(shape(x)[1]) channels")
     }
     let (height, width) = (shape(x)[2], shape(x)[3])
     var window = try Window(
-      node, kernel: (shape(w)[2], shape(w)[3]), height: height, width: width)
+      node, kernel: (shape(w)[2], shape(w)[3]), height: height, width: width, axisCount: axisCount)
     let inputs = [x, w] + (bias.map { [$0] } ?? [])
-    guard transposed else {
-      return try bind(node, emit(.conv(Conv(window: window, groups: groups)), inputs))
+    let operation: Operator
+    if transposed {
+      let size = try transposedSize(
+        node, &window, height: height, width: width, axisCount: axisCount)
+      operation = .convTranspose(
+        ConvTranspose(window: window, groups: groups, outputHeight: size.0, outputWidth: size.1))
+    } else {
+      operation = .conv(Conv(window: window, groups: groups))
     }
-    let size = try transposedSize(node, &window, height: height, width: width)
-    let operation = ConvTranspose(
-      window: window, groups: groups, outputHeight: size.0, outputWidth: size.1)
-    try bind(node, emit(.convTranspose(operation), inputs))
+    try bind(node, restored(emit(operation, inputs), axisCount: axisCount))
+  }
+
+  /// A signal N×C×W as an image of one row; an image as it is.
+  mutating func image(_ id: ValueID) throws(Das3Error) -> ValueID {
+    let dims = shape(id).dims
+    return dims.count == 3 ? try reshape(id, [dims[0], dims[1], 1, dims[2]]) : id
+  }
+
+  /// Undoes `image` where the value came with one axis.
+  mutating func restored(_ id: ValueID, axisCount: Int) throws(Das3Error) -> ValueID {
+    let dims = shape(id).dims
+    return axisCount == 1 ? try reshape(id, [dims[0], dims[1], dims[3]]) : id
   }
 
   /// Output size of a ConvTranspose; sets the pads where `output_shape` or `auto_pad` decide them.
   private func transposedSize(
-    _ node: OnnxModel.Node, _ window: inout Window, height: Int, width: Int
+    _ node: OnnxModel.Node, _ window: inout Window, height: Int, width: Int, axisCount: Int
   ) throws(Das3Error) -> (Int, Int) {
-    let extra = try node.ints("output_padding") ?? [0, 0]
-    guard extra.count == 2, extra.allSatisfy({ $0 >= 0 && $0 <= Int(Int16.max) }) else {
-      throw .shape("output_padding is \(extra); expected 2 values from 0")
+    var extra = try node.ints("output_padding") ?? [Int](repeating: 0, count: axisCount)
+    guard extra.count == axisCount, extra.allSatisfy({ $0 >= 0 && $0 <= Int(Int16.max) }) else {
+      throw .shape("output_padding is \(extra); expected \(axisCount) values from 0")
     }
+    if axisCount == 1 { extra.insert(0, at: 0) }
     let auto = try node.string("auto_pad", default: "NOTSET")
     let fullHeight = (height - 1) * window.strideY + window.extentY + extra[0]
     let fullWidth = (width - 1) * window.strideX + window.extentX + extra[1]
     var wanted = try node.ints("output_shape")
     if auto.hasPrefix("SAME"), wanted == nil {
-      wanted = [height * window.strideY, width * window.strideX]
+      wanted = [height * window.strideY, width * window.strideX].suffix(axisCount)
     }
     if let wanted {
-      guard wanted.count >= 2 else { throw .shape("output_shape is \(wanted); expected 2 sizes") }
-      let size = (wanted[wanted.count - 2], wanted[wanted.count - 1])
+      guard wanted.count >= axisCount else {
+        throw .shape("output_shape is \(wanted); expected \(axisCount) sizes")
+      }
+      let size = (axisCount == 1 ? height : wanted[wanted.count - 2], wanted[wanted.count - 1])
       guard size.0 > 0, size.1 > 0, size.0 <= 1 << 20, size.1 <= 1 << 20 else {
         throw .shape("output_shape is \(wanted)")
       }

@@ -3,8 +3,10 @@ package struct Unary: ShapeRule, Equatable {
   package enum Kind: Sendable {
     case relu, leakyRelu, elu, selu, clip, hardSigmoid, hardSwish, sigmoid, tanh, softplus, softsign
     case mish, erf, gelu, geluTanh, exp, log, sqrt, abs, negate, reciprocal, floor, ceil, round,
-      sign
+      sign, sin, cos
     case not, truncate, toBool
+    /// Rounds half to even; its derivative is 1 (straight-through, Bengio et al., 2013).
+    case quantize
   }
 
   package var kind: Kind
@@ -68,7 +70,8 @@ extension GraphBuilder {
     "Mish": unary(.mish), "Erf": unary(.erf), "Exp": unary(.exp), "Log": unary(.log),
     "Sqrt": unary(.sqrt), "Abs": unary(.abs), "Neg": unary(.negate),
     "Reciprocal": unary(.reciprocal), "Floor": unary(.floor), "Ceil": unary(.ceil),
-    "Round": unary(.round), "Sign": unary(.sign), "Not": unary(.not),
+    "Round": unary(.round), "Sign": unary(.sign), "Not": unary(.not), "Sin": unary(.sin),
+    "Cos": unary(.cos),
     "LeakyRelu": unary(.leakyRelu, a: ("alpha", 0.01)), "Elu": unary(.elu, a: ("alpha", 1)),
     "Selu": unary(.selu, a: ("alpha", 1.6732632), b: ("gamma", 1.0507010)),
     "HardSigmoid": unary(.hardSigmoid, a: ("alpha", 0.2), b: ("beta", 0.5)),

@@ -117,6 +117,7 @@ extension GraphBuilder {
       let order = try node.ints("perm") ?? (0..<builder.shape(x).rank).reversed()
       try builder.bind(node, builder.transpose(x, order))
     },
+    "GridSample": { (builder, node) throws(Das3Error) in try builder.importGridSample(node) },
     "Resize": { (builder, node) throws(Das3Error) in try builder.importResize(node) },
     "Upsample": { (builder, node) throws(Das3Error) in try builder.importResize(node) },
     "DepthToSpace": { (builder, node) throws(Das3Error) in
@@ -297,18 +298,29 @@ extension GraphBuilder {
     guard width >= 1, width <= shape.rank else {
       throw .shape("indices are \(indices.shape) for an input of \(shape)")
     }
-    try reserve(indices.shape.elementCount)
-    var positions = [Int32](repeating: 0, count: indices.ints.count / width)
-    for axis in 0..<width {
-      let column = stride(from: axis, to: indices.ints.count, by: width).map { indices.ints[$0] }
-      for (row, index) in try column.positions(below: shape[axis]).enumerated() {
-        positions[row] = positions[row] * Int32(shape[axis]) + Int32(index)
-      }
-    }
+    let positions = try positions(indices, width: width, in: shape)
     let rest = Array(shape.dims[width...])
     let flat = try reshape(x, [shape.dims[..<width].reduce(1, *)] + rest)
     let tables = [positions] + [[Int32]?](repeating: nil, count: rest.count)
     let gathered = try emit(.index(Index(tables: tables)), [flat])
     try bind(node, reshape(gathered, Array(indices.shape.dims.dropLast()) + rest))
+  }
+}
+
+extension GraphBuilder {
+  /// Tuples of `width` indices into the first dimensions, as positions in all of these made one.
+  mutating func positions(_ indices: ConstantTensor, width: Int, in shape: Shape)
+    throws(Das3Error) -> [Int32]
+  {
+    try reserve(indices.shape.elementCount)
+    let ints = indices.ints
+    var positions = [Int32](repeating: 0, count: ints.count / width)
+    for axis in 0..<width {
+      let column = stride(from: axis, to: ints.count, by: width).map { ints[$0] }
+      for (row, index) in try column.positions(below: shape[axis]).enumerated() {
+        positions[row] = positions[row] * Int32(shape[axis]) + Int32(index)
+      }
+    }
+    return positions
   }
 }

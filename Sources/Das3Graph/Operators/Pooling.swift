@@ -34,16 +34,16 @@ extension GraphBuilder {
       if node.outputs.count > 1, !node.outputs[1].isEmpty {
         throw .unsupported("output of indices; expected only the pooled value")
       }
-      let (x, window, roundsUp) = try builder.pooling(node)
-      let operation = MaxPool(window: window, roundsUp: roundsUp)
-      try builder.bind(node, builder.emit(.maxPool(operation), [x]))
+      try builder.importPool(node) { (window, roundsUp) in
+        .maxPool(MaxPool(window: window, roundsUp: roundsUp))
+      }
     },
     "AveragePool": { (builder, node) throws(Das3Error) in
-      let (x, window, roundsUp) = try builder.pooling(node)
-      let operation = AveragePool(
-        window: window, roundsUp: roundsUp,
-        countsPadding: try node.int("count_include_pad", default: 0) != 0)
-      try builder.bind(node, builder.emit(.averagePool(operation), [x]))
+      let countsPadding = try node.int("count_include_pad", default: 0) != 0
+      try builder.importPool(node) { (window, roundsUp) in
+        .averagePool(
+          AveragePool(window: window, roundsUp: roundsUp, countsPadding: countsPadding))
+      }
     },
     "GlobalAveragePool": { (builder, node) throws(Das3Error) in
       try builder.importGlobalPool(node, .mean)
@@ -53,16 +53,24 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func pooling(_ node: OnnxModel.Node) throws(Das3Error) -> (ValueID, Window, Bool)
-  {
-    let x = try input(node, 0)
-    guard shape(x).rank == 4 else { throw .unsupported("input of \(shape(x)); expected N×C×H×W") }
-    guard let kernel = try node.ints("kernel_shape"), kernel.count == 2 else {
-      throw .format("kernel_shape is missing or not 2 values")
+  private mutating func importPool(
+    _ node: OnnxModel.Node, _ operation: (Window, Bool) -> Operator
+  ) throws(Das3Error) {
+    var x = try input(node, 0)
+    guard (3...4).contains(shape(x).rank) else {
+      throw .unsupported("input of \(shape(x)); expected signals N×C×W or images N×C×H×W")
     }
+    let axisCount = shape(x).rank - 2
+    guard let kernel = try node.ints("kernel_shape"), kernel.count == axisCount else {
+      throw .format("kernel_shape is missing or not \(axisCount) values")
+    }
+    x = try image(x)
     let window = try Window(
-      node, kernel: (kernel[0], kernel[1]), height: shape(x)[2], width: shape(x)[3])
-    return (x, window, try node.int("ceil_mode", default: 0) != 0)
+      node, kernel: (axisCount == 1 ? 1 : kernel[0], kernel[axisCount - 1]), height: shape(x)[2],
+      width: shape(x)[3], axisCount: axisCount)
+    let pooled = try emit(
+      operation(window, node.int("ceil_mode", default: 0) != 0), [x])
+    try bind(node, restored(pooled, axisCount: axisCount))
   }
 
   private mutating func importGlobalPool(_ node: OnnxModel.Node, _ kind: Reduce.Kind)

@@ -111,6 +111,32 @@ struct ResizeCoordinates {
     return axis
   }
 
+  /// The weights of all positions within the filter's reach.
+  func table(_ filter: ResizeFilter) -> Resample.Table {
+    var table = Resample.Table()
+    let shrink = filter.isAntialiased ? min(scale, 1) : 1
+    for index in 0..<outputSize {
+      let position = source(Double(index))
+      guard !isOutside(position) else {
+        table.append([])
+        continue
+      }
+      let first = Int((position - filter.reach / shrink).rounded(.up))
+      let last = Int((position + filter.reach / shrink).rounded(.down))
+      var terms: [(position: Int, weight: Double)] = []
+      var sum = 0.0
+      for neighbour in first...max(first, last) {
+        let inside = min(max(neighbour, 0), inputSize - 1)
+        guard inside == neighbour || !filter.excludesOutside else { continue }
+        let weight = filter.weight((Double(neighbour) - position) * shrink)
+        terms.append((inside, weight))
+        sum += weight
+      }
+      table.append(sum == 0 ? [] : terms.map { ($0.position, $0.weight / sum) })
+    }
+    return table
+  }
+
   /// −1 = outside.
   func nearestTable(rounding: String) throws(Das3Error) -> [Int32] {
     var table: [Int32] = []
@@ -140,10 +166,7 @@ extension GraphBuilder {
     let shape = shape(x)
     let isUpsample = node.opType == "Upsample"
     let mode = try node.string("mode", default: "nearest")
-    guard mode == "nearest" || mode == "linear" || mode == "bilinear" else {
-      throw .unsupported("mode '\(mode)'; expected nearest or linear")
-    }
-    if try node.int("antialias", default: 0) != 0 { throw .unsupported("antialias") }
+    let filter = try resizeFilter(node, mode)
     let isLegacy = isUpsample || model.opset == 10
     let name = isLegacy ? "asymmetric" : "half_pixel"
     let stated = try node.string("coordinate_transformation_mode", default: name)
@@ -163,7 +186,7 @@ extension GraphBuilder {
     let region = try configuration(node, 1, "roi")?.floats ?? []
     let fill = try node.float("extrapolation_value", default: 0)
 
-    var linear = [Resize.Axis?](repeating: nil, count: shape.rank)
+    var resized: [ResizedAxis] = []
     var tables = [[Int32]?](repeating: nil, count: shape.rank)
     let common = try aspectScale(policy, sizes, axes, shape)
     for (position, axis) in axes.enumerated() {
@@ -203,24 +226,70 @@ extension GraphBuilder {
         if target == size, source.start == 0, source.end == 1 { continue }
       }
       try source.check()
-      if mode == "nearest" {
+      if let filter {
+        let reach = filter.reach * (filter.isAntialiased ? max(1, 1 / scale) : 1)
+        try reserve(Shape([target, 2 * Int(reach) + 1]).validated().elementCount)
+        resized.append(ResizedAxis(axis: axis, coordinates: source))
+      } else {
         // Opset 10 does not say how; ONNX Runtime goes down where pixels are taken more than once
         // and up where some are left out.
         let legacy = scale < 1 ? "ceil" : "floor"
         let rounding = isLegacy ? legacy : "round_prefer_floor"
         tables[axis] = try source.nearestTable(
           rounding: node.string("nearest_mode", default: rounding))
-      } else {
-        linear[axis] = source.linearAxis()
       }
     }
-    if tables.contains(where: { $0 != nil }) {
+    if let filter {
+      try bind(node, resize(x, resized, filter, fill: fill))
+    } else if tables.contains(where: { $0 != nil }) {
       try bind(node, emit(.index(Index(tables: tables, fill: fill)), [x]))
-    } else if linear.contains(where: { $0 != nil }) {
-      try bind(node, emit(.resize(Resize(axes: linear, fill: fill)), [x]))
     } else {
       try bind(node, x)
     }
+  }
+
+  private struct ResizedAxis {
+    var axis: Int
+    var coordinates: ResizeCoordinates
+  }
+
+  /// Bilinear of height and width in one pass; everything else axis by axis.
+  private mutating func resize(
+    _ x: ValueID, _ resized: [ResizedAxis], _ filter: ResizeFilter, fill: Float
+  ) throws(Das3Error) -> ValueID {
+    let rank = shape(x).rank
+    if case .linear = filter.shape, !filter.isAntialiased, rank == 4, !resized.isEmpty,
+      resized.allSatisfy({ $0.axis >= 2 })
+    {
+      var axes = [Resize.Axis?](repeating: nil, count: rank)
+      for entry in resized { axes[entry.axis] = entry.coordinates.linearAxis() }
+      return try emit(.resize(Resize(axes: axes, fill: fill)), [x])
+    }
+    var result = x
+    // What shrinks most goes first: less is left for the others.
+    for entry in resized.sorted(by: { $0.coordinates.scale < $1.coordinates.scale }) {
+      let table = entry.coordinates.table(filter)
+      result = try emit(
+        .resample(Resample(axis: entry.axis, table: table, fill: fill)), [result])
+    }
+    return result
+  }
+
+  /// nil = nearest.
+  private func resizeFilter(_ node: OnnxModel.Node, _ mode: String) throws(Das3Error)
+    -> ResizeFilter?
+  {
+    let shape: ResizeFilter.Shape
+    switch mode {
+    case "nearest": return nil
+    case "linear", "bilinear": shape = .linear
+    case "cubic":
+      shape = .cubic(a: Double(try node.float("cubic_coeff_a", default: -0.75)))
+    default: throw .unsupported("mode '\(mode)'; expected nearest, linear or cubic")
+    }
+    return ResizeFilter(
+      shape: shape, isAntialiased: try node.int("antialias", default: 0) != 0,
+      excludesOutside: try node.int("exclude_outside", default: 0) != 0)
   }
 
   private func resizedAxes(_ node: OnnxModel.Node, _ shape: Shape) throws(Das3Error) -> [Int] {

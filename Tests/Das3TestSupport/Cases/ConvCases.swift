@@ -3,7 +3,40 @@ extension OperatorCase {
 
   /// Convolutions alone, then the same reading views and joined by what follows.
   static let convCases: [OperatorCase] =
-    convForms.inContexts(Context.allCases) + [dynamicWeights, biasOnly]
+    (convForms + signalForms).inContexts(Context.allCases) + [dynamicWeights, biasOnly]
+
+  /// N×C×W: attributes have one value per axis.
+  private static let signalForms: [OperatorCase] = [
+    signal("Conv", [1, 1, 37], [1, 1, 5], ["pads": .ints([2, 2])]),
+    signal("Conv", [2, 6, 19], [10, 6, 3], ["strides": .ints([2]), "pads": .ints([1, 0])]),
+    signal("Conv", [2, 6, 19], [12, 2, 3], ["dilations": .ints([3])], groups: 3),
+    signal("Conv", [1, 8, 20], [8, 1, 4], ["auto_pad": .string("SAME_UPPER")], groups: 8),
+    signal(
+      "ConvTranspose", [2, 6, 7], [6, 4, 3], ["strides": .ints([2]), "pads": .ints([1, 0])]),
+    signal(
+      "ConvTranspose", [1, 6, 7], [6, 2, 3],
+      ["strides": .ints([3]), "output_padding": .ints([1])], groups: 2),
+    signal(
+      "ConvTranspose", [1, 4, 5], [4, 3, 3],
+      ["strides": .ints([2]), "output_shape": .ints([10])]),
+    signal(
+      "ConvTranspose", [1, 4, 5], [4, 3, 4],
+      ["strides": .ints([2]), "auto_pad": .string("SAME_LOWER")]),
+  ]
+
+  private static func signal(
+    _ opType: String, _ x: [Int], _ w: [Int], _ attributes: Attributes, groups: Int = 1
+  ) -> OperatorCase {
+    var title = "\(opType.lowercased()) of signals k\(w[2])"
+    for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
+      title += " \(name) \(text(value))"
+    }
+    var attributes = attributes
+    attributes["group"] = .int(groups)
+    let outputs = opType == "Conv" ? w[0] : w[1] * groups
+    return OperatorCase(
+      "\(title) g\(groups)", opType, [.frame(x), .weight(w), .weight([outputs])], attributes, .sum)
+  }
 
   private static let convForms: [OperatorCase] = [
     conv([1, 8, 13, 15], [19, 8, 3, 3], pads: [1, 1, 1, 1]),

@@ -10,6 +10,7 @@ extension OperatorCase {
     ("Mish", [:], 18), ("Erf", [:], 17), ("Gelu", [:], 20),
     ("Gelu", ["approximate": .string("tanh")], 20), ("Exp", [:], 17), ("Abs", [:], 17),
     ("Neg", [:], 17), ("Floor", [:], 17), ("Ceil", [:], 17), ("Round", [:], 17), ("Sign", [:], 17),
+    ("Sin", [:], 17), ("Cos", [:], 17),
     ("Cast", ["to": .int(7)], 17), ("Cast", ["to": .int(9)], 17), ("Cast", ["to": .int(1)], 17),
   ]
   /// Where polynomials, overflow and rounding change their ways.
@@ -83,8 +84,10 @@ extension OperatorCase {
       "clip of infinity", "Clip", [.frame([4], floats: [.infinity, -.infinity, 1, -1])], .moved),
   ]
 
-  private static func text(_ attribute: OnnxWriter.Attribute?) -> String {
+  /// An attribute as names of cases show it.
+  static func text(_ attribute: OnnxWriter.Attribute?) -> String {
     switch attribute {
+    case .ints(let values)?: values.map(String.init).joined(separator: ",")
     case .int(let value)?: "\(value)"
     case .float(let value)?: "\(value)"
     case .string(let value)?: value

@@ -1,6 +1,7 @@
 extension OperatorCase {
-  static let poolCases: [OperatorCase] = (poolForms + specialPools + globalPools).inContexts(
-    Context.allCases)
+  static let poolCases: [OperatorCase] = [
+    poolForms, specialPools, signalPools, globalPools,
+  ].flatMap(\.self).inContexts(Context.allCases)
 
   private static let poolForms: [OperatorCase] = ["MaxPool", "AveragePool"].flatMap {
     (opType) -> [OperatorCase] in
@@ -33,6 +34,22 @@ extension OperatorCase {
     pool("AveragePool", [1, 6, 9, 10], [3, 3], counts: true, auto: "SAME_LOWER"),
     pool("MaxPool", [1, 6, 11, 11], [3, 3], strides: [2, 2], dilations: [2, 2], ceil: true),
   ]
+
+  /// N×C×W: attributes have one value per axis.
+  private static let signalPools: [OperatorCase] = ["MaxPool", "AveragePool"].flatMap {
+    (opType) -> [OperatorCase] in
+    let forms: [(String, [Int], Attributes)] = [
+      ("k3 s2 p1,1", [2, 6, 17], ["strides": .ints([2]), "pads": .ints([1, 1])]),
+      ("k3 s2 ceil", [1, 5, 12], ["strides": .ints([2]), "ceil_mode": .int(1)]),
+      ("k3 SAME_LOWER", [1, 4, 9], ["auto_pad": .string("SAME_LOWER")]),
+    ]
+    return forms.map { (title, dims, attributes) in
+      OperatorCase(
+        "\(opType.lowercased()) of signals \(title)", opType, [.frame(dims)],
+        attributes.merging(["kernel_shape": .ints([3])]) { own, _ in own },
+        opType == "MaxPool" ? .moved : .sum)
+    }
+  }
 
   private static let globalPools: [OperatorCase] = ["GlobalAveragePool", "GlobalMaxPool"].flatMap {
     opType in

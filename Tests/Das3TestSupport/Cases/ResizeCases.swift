@@ -1,6 +1,7 @@
 extension OperatorCase {
   static let resizeCases: [OperatorCase] = [
-    linearResizes, nearestResizes, otherResizes, upsamples,
+    linearResizes, nearestResizes, otherResizes, upsamples, cubicResizes, antialiased,
+    axisResizes,
     Array(placed.inContexts(Context.allCases).dropFirst(placed.count)),
   ].flatMap(\.self)
 
@@ -9,6 +10,8 @@ extension OperatorCase {
     resize([2, 8, 6, 5], "linear", "align_corners", sizes: [2, 8, 13, 11]),
     resize([1, 5, 7, 9], "nearest", "asymmetric", scales: [1, 1, 2, 2], rounding: "floor"),
     resize([1, 5, 7, 9], "nearest", "half_pixel", sizes: [1, 5, 3, 4]),
+    resize([2, 5, 7, 9], "cubic", "half_pixel", sizes: [2, 5, 13, 6]),
+    filtered("linear antialias", [2, 5, 17, 9], [2, 5, 6, 11], ["antialias": .int(1)]),
   ]
 
   private static let modes = [
@@ -37,6 +40,68 @@ extension OperatorCase {
         resize([2, 3, 7, 5], "nearest", mode, sizes: $0, rounding: rounding)
       } + [resize([2, 3, 8, 4], "nearest", mode, scales: [1, 1, 2, 0.5], rounding: rounding)]
     }
+  }
+
+  private static let cubicResizes: [OperatorCase] =
+    modes.flatMap { (mode) -> [OperatorCase] in
+      targets.prefix(4).map { resize([2, 3, 7, 5], "cubic", mode, sizes: $0) }
+    } + [
+      filtered(
+        "cubic a -0.5", [1, 3, 6, 7], [1, 3, 11, 4],
+        ["mode": .string("cubic"), "cubic_coeff_a": .float(-0.5)]),
+      filtered(
+        "cubic exclude_outside", [1, 3, 6, 7], [1, 3, 11, 4],
+        ["mode": .string("cubic"), "exclude_outside": .int(1)]),
+      filtered("cubic to 1", [1, 3, 1, 7], [1, 3, 4, 1], ["mode": .string("cubic")]),
+      OperatorCase(
+        "resize cubic crop", "Resize",
+        [
+          .frame([1, 2, 5, 6]), .floats([0, 0, 0.25, 0.125, 1, 1, 1.25, 0.75]), .none,
+          .ints([1, 2, 7, 5]),
+        ],
+        [
+          "mode": .string("cubic"), "extrapolation_value": .float(-3),
+          "coordinate_transformation_mode": .string("tf_crop_and_resize"),
+        ], .sum),
+    ]
+
+  private static let antialiased: [OperatorCase] = ["linear", "cubic"].flatMap {
+    (mode) -> [OperatorCase] in
+    [
+      ([1, 3, 17, 23], [1, 3, 5, 9], [:]), ([1, 3, 17, 23], [1, 3, 29, 4], [:]),
+      ([2, 33, 19, 8], [2, 33, 1, 3], ["exclude_outside": .int(1)]),
+      (
+        [1, 3, 16, 12], [1, 3, 5, 6],
+        ["coordinate_transformation_mode": .string("align_corners")]
+      ),
+    ].map { (from: [Int], to: [Int], attributes: Attributes) in
+      var attributes = attributes
+      attributes["antialias"] = .int(1)
+      attributes["mode"] = .string(mode)
+      var title = "\(mode) antialias to \(to)"
+      if attributes.count > 2 { title += " with \(attributes.keys.sorted())" }
+      return filtered(title, from, to, attributes)
+    }
+  }
+
+  /// Linear and cubic along axes that are no height and width.
+  private static let axisResizes: [OperatorCase] = [
+    filtered("linear of a signal", [2, 3, 7], [2, 3, 12], [:]),
+    filtered("linear of a signal downwards", [1, 5, 11], [1, 5, 4], [:]),
+    filtered("linear of a plane", [7, 5], [4, 9], [:]),
+    filtered("linear channels last", [1, 5, 7, 3], [1, 9, 4, 3], [:]),
+    filtered("linear of a volume", [1, 2, 4, 5, 3], [1, 2, 7, 3, 6], [:]),
+    filtered("cubic of a signal", [2, 3, 7], [2, 3, 12], ["mode": .string("cubic")]),
+    filtered("cubic channels last", [2, 5, 7, 3], [2, 9, 4, 3], ["mode": .string("cubic")]),
+    filtered("linear of all axes", [2, 3, 4, 5], [3, 2, 6, 4], [:]),
+  ]
+
+  private static func filtered(
+    _ title: String, _ from: [Int], _ to: [Int], _ attributes: Attributes
+  ) -> OperatorCase {
+    OperatorCase(
+      "resize \(title)", "Resize", opset: 18, [.frame(from), .none, .none, .ints(to)],
+      ["mode": .string("linear")].merging(attributes) { $1 }, .sum)
   }
 
   private static let otherResizes: [OperatorCase] = [
@@ -132,6 +197,7 @@ extension OperatorCase {
       inputs[2] = Input(dims: [0], role: .configuration, values: .floats([]))
     }
     return OperatorCase(
-      title, "Resize", opset: opset, inputs, attributes, mode == "nearest" ? .moved : .function)
+      title, "Resize", opset: opset, inputs, attributes,
+      mode == "nearest" ? .moved : mode == "cubic" ? .sum : .function)
   }
 }

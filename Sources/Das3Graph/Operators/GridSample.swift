@@ -1,0 +1,44 @@
+/// An image read at positions that another tensor gives: y[n,c,i,j] = x[n,c] at grid[n,i,j].
+///
+/// x N×C×H×W, grid N×H'×W'×2 of (column, row), −1…1 from edge to edge → N×C×H'×W'.
+package struct GridSample: ShapeRule {
+  package enum Mode: Sendable { case nearest, linear, cubic }
+  /// What a position outside the image reads.
+  package enum Padding: String, Sendable { case zeros, border, reflection }
+
+  package var mode: Mode
+  package var padding: Padding
+  /// −1 and 1 are the centres of the outermost pixels, not their outer edges.
+  package var alignsCorners: Bool
+
+  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+    let (x, grid) = (inputs[0].shape, inputs[1].shape)
+    guard x.rank == 4, grid.rank == 4 else {
+      throw .unsupported("image \(x) with grid \(grid); expected N×C×H×W and N×H×W×2")
+    }
+    guard grid[0] == x[0], grid[3] == 2, x[2] > 0, x[3] > 0 else {
+      throw .shape("grid \(grid) does not fit image \(x); expected \(x[0])×H×W×2")
+    }
+    return ValueInfo([x[0], x[1], grid[1], grid[2]])
+  }
+}
+
+extension GraphBuilder {
+  mutating func importGridSample(_ node: OnnxModel.Node) throws(Das3Error) {
+    let mode: GridSample.Mode
+    switch try node.string("mode", default: "linear") {
+    case "linear", "bilinear": mode = .linear
+    case "nearest": mode = .nearest
+    case "cubic", "bicubic": mode = .cubic
+    case let other: throw .format("mode is '\(other)'; expected nearest, linear or cubic")
+    }
+    let name = try node.string("padding_mode", default: "zeros")
+    guard let padding = GridSample.Padding(rawValue: name) else {
+      throw .format("padding_mode is '\(name)'; expected zeros, border or reflection")
+    }
+    let operation = GridSample(
+      mode: mode, padding: padding,
+      alignsCorners: try node.int("align_corners", default: 0) != 0)
+    try bind(node, emit(.gridSample(operation), inputs(node, 0..<2)))
+  }
+}

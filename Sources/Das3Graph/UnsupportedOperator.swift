@@ -1,0 +1,70 @@
+/// An operator that cannot be run: what it is, and what a user can do about it.
+struct UnsupportedOperator {
+  var opType: String
+  /// "" = ONNX's own.
+  var domain: String
+
+  var error: Das3Error { .unsupported("\(what); \(help)") }
+
+  private var what: String {
+    domain.isEmpty
+      ? "operator is not supported" : "operator '\(opType)' of domain '\(domain)' is not ONNX's own"
+  }
+
+  private var help: String {
+    switch domain {
+    case "": return Self.help[opType] ?? Self.folding
+    case "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc":
+      return "ONNX Runtime writes it when it optimises a model: give the model as it was before"
+    case "org.pytorch.aten", "org.pytorch.prim", "aten", "prim":
+      return "PyTorch fell back to its own operator: export with a higher opset_version, or with "
+        + "torch.onnx.export(…, dynamo=True)"
+    case "ai.onnx.ml":
+      return "it belongs to classical models; expected a segmentation network"
+    default:
+      return "a custom operator: export the model without it"
+    }
+  }
+
+  private static let folding =
+    "where it depends on shapes and constants alone, onnxsim removes it; otherwise try another opset"
+  private static let quantization =
+    "expected the QDQ form (quant_format=QuantFormat.QDQ), or the model before it was quantized"
+  private static let controlFlow =
+    "onnxsim removes it where its condition is known; otherwise export with a fixed input size"
+  private static let detection =
+    "it belongs to a detection head: export the segmentation output alone"
+  private static let sequence =
+    "onnxsim removes sequences of known length; otherwise export with tensors instead of lists"
+  private static let recurrence = "recurrent layers are not run"
+
+  private static let help: [String: String] = {
+    var result: [String: String] = [:]
+    let groups: [(String, [String])] = [
+      (
+        quantization,
+        [
+          "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear",
+        ]
+      ),
+      (controlFlow, ["If", "Loop", "Scan"]),
+      (detection, ["NonMaxSuppression", "TopK", "RoiAlign", "MaxRoiPool", "Unique"]),
+      (
+        sequence,
+        [
+          "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert",
+          "SequenceLength", "SequenceMap", "SplitToSequence", "ConcatFromSequence", "Optional",
+          "OptionalGetElement", "OptionalHasElement",
+        ]
+      ),
+      (recurrence, ["LSTM", "GRU", "RNN"]),
+      ("its indices are not kept: export with interpolation or MaxPool alone", ["MaxUnpool"]),
+      (
+        "deformable convolutions are not run; try the same network without them",
+        ["DeformConv"]
+      ),
+    ]
+    for (text, names) in groups { for name in names { result[name] = text } }
+    return result
+  }()
+}

@@ -1,0 +1,83 @@
+internal import CKernels
+import Das3Graph
+
+/// Weighted sums along one axis: y[i] = Σ weights[k] · x[positions[k]].
+@safe final class ResampleKernel: Kernel {
+  private let step: Plan.Step
+  private let threads: Int32
+  private let fill: Float
+  private let line: ResampledLine
+  private var x: UnsafePointer<Float>?
+  private var y: UnsafeMutablePointer<Float>?
+
+  init(_ step: Plan.Step, _ resample: Resample, _ options: ExecutionOptions) {
+    self.step = step
+    threads = Int32(options.threads)
+    fill = resample.fill
+    line = ResampledLine(step.inputs[0], resample.axis, resample.table)
+  }
+
+  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
+    unsafe y = memory.pointer(step.output)
+  }
+
+  override func run() {
+    unsafe line.withTerms { terms in
+      unsafe d3k_resample(threads, x, line.outer, line.count, line.inner, terms, fill, y, 0)
+    }
+  }
+}
+
+/// dx[positions[k]] += weights[k] · dy[i]: the sums with the table turned round.
+@safe final class ResampleGradientKernel: GradientKernel {
+  private let line: ResampledLine
+  private let outputCount: Int64
+
+  init(_ gradient: Plan.Gradient, _ resample: Resample, _ options: ExecutionOptions) {
+    let x = gradient.step.inputs[0]
+    line = ResampledLine(
+      x, resample.axis, resample.table.transposed(inputCount: x.shape[resample.axis]))
+    outputCount = Int64(resample.table.count)
+    super.init(gradient, options)
+  }
+
+  override func run() {
+    unsafe line.withTerms { terms in
+      unsafe d3k_resample(
+        threads, dy, line.outer, outputCount, line.inner, terms, 0, dx[0], accumulates)
+    }
+  }
+}
+
+/// A dense tensor as outer × count × inner around its resampled axis, and the table as kernels take
+/// it.
+private struct ResampledLine {
+  let outer, count, inner: Int64
+  private let table: Resample.Table
+
+  init(_ view: Plan.View, _ axis: Int, _ table: Resample.Table) {
+    // The order in which the planner laid out the result.
+    let order = Planner.completed(view.memoryOrder, rank: view.shape.rank)
+    let place = order.firstIndex(of: axis) ?? 0
+    func product(_ axes: ArraySlice<Int>) -> Int64 {
+      axes.reduce(1) { $0 * Int64(view.shape[$1]) }
+    }
+    (outer, inner) = (product(order[..<place]), product(order[(place + 1)...]))
+    count = Int64(view.shape[axis])
+    self.table = table
+  }
+
+  func withTerms(_ body: (UnsafePointer<d3k_terms>) -> Void) {
+    unsafe table.starts.withUnsafeBufferPointer { starts in
+      unsafe table.positions.withUnsafeBufferPointer { positions in
+        unsafe table.weights.withUnsafeBufferPointer { weights in
+          var terms = unsafe d3k_terms(
+            size: Int64(table.count), starts: starts.baseAddress,
+            positions: positions.baseAddress, weights: weights.baseAddress)
+          unsafe body(&terms)
+        }
+      }
+    }
+  }
+}

@@ -55,9 +55,11 @@ def paused_run(das3, check, events, whole):
         output, checkpoint = das3.scratch / f"paused{after}.onnx", das3.scratch / f"{after}.das3"
         options = {"steps": STEPS, "set": "drift_a=0", "checkpoint": checkpoint}
         first, code = das3.pause(after, output, **options)
-        check(f"paused after step {after}: exit code 0", code == 0, code)
+        check(f"paused after step {after}: exit code 130", code == 130, code)
         check("a model and a checkpoint are there", output.exists() and checkpoint.exists())
         check("the summary says so", first[-1]["done"] is False, first[-1])
+        done = {5: [], 13: [], 20: ["blend"], 31: ["blend", "a"], 48: ["blend", "a", "b"]}[after]
+        check(f"it names what is done: {done}", first[-1]["stages_done"] == done, first[-1])
         second = das3.events(output, "--resume", **options)
         start = second[0]
         place = ("resumed", len(steps(first)))
@@ -108,7 +110,7 @@ def failures(das3, check):
 def hung_up(das3, check):
     """A terminal that is closed pauses a run, as does a reader that goes away."""
     for name, code, act in (
-        ("hung up", 0, lambda process: process.send_signal(signal.SIGHUP)),
+        ("hung up", 130, lambda process: process.send_signal(signal.SIGHUP)),
         ("not read", 1, lambda process: process.stdout.close()),
     ):
         output, checkpoint = das3.scratch / f"{name}.onnx", das3.scratch / f"{name}.das3"

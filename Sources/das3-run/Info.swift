@@ -19,7 +19,7 @@ struct Info: ParsableCommand {
     if shared.json {
       try json(model, try model.classifier()).printLine()
     } else {
-      print(text(model, try model.classifier()), terminator: "")
+      Terminal.say(text(model, try model.classifier()), terminator: "")
     }
   }
 

@@ -17,7 +17,9 @@ final class ModelHandle {
 
   convenience init(path: String) throws(Failure) {
     var created: OpaquePointer?
-    try Failure.check(unsafe das3_model_load(&created, path, nil), path)
+    try LibraryPath.reading(path, beside: ["json"]) { plain throws(Failure) in
+      try Failure.check(unsafe das3_model_load(&created, plain, nil), path, calledHere: plain)
+    }
     guard let model = unsafe created else { throw Failure("\(path): no model was loaded") }
     try unsafe self.init(owning: model, path: path)
   }
@@ -44,7 +46,9 @@ final class ModelHandle {
 
   /// Writes an ONNX file; one that is there is replaced when the new one is complete.
   func save(to file: String) throws(Failure) {
-    try Failure.check(unsafe das3_model_save(pointer, file), file)
+    try LibraryPath.writing(file) { plain throws(Failure) in
+      try Failure.check(unsafe das3_model_save(pointer, plain), file, calledHere: plain)
+    }
   }
 
   var classNames: [String] { classes.map(\.name) }

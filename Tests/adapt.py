@@ -73,6 +73,19 @@ def paused_run(das3, check, events, whole):
         check("same bytes", output.read_bytes() == whole)
 
 
+def interrupted(das3, check):
+    """What was learned until Ctrl-C is measured."""
+    output = das3.scratch / "interrupted.onnx"
+    measured = {"val": das3.frames, "truth": das3.truth}
+    events, code = das3.pause(20, output, steps=STEPS, **measured)
+    last = events[-1]
+    check("interrupted: exit code 130", code == 130, code)
+    check("interrupted: measured", isinstance(last["miou_after"], float), last)
+    words = das3.command(None, "--json", command="evaluate", model=output, truth=das3.truth)
+    found = json.loads(subprocess.run(words, capture_output=True, text=True).stdout)["miou"]
+    check("interrupted: as evaluate does", found == last["miou_after"], f"{found}, {last}")
+
+
 def failures(das3, check):
     """Whatever fails on the way, the model so far is written."""
     output = das3.scratch / "kept.onnx"
@@ -229,6 +242,7 @@ def main(program, street):
         das3 = Program(program, street, pathlib.Path(scratch))
         events, whole = whole_run(das3, check)
         paused_run(das3, check, events, whole)
+        interrupted(das3, check)
         failures(das3, check)
         hung_up(das3, check)
         other_runs(das3, check, whole)

@@ -163,6 +163,19 @@ def uneven_times(das3, check):
     rubbish(das3, check, 2, "'--audio' needs '--overlay'", "--audio", command="segment", input=even)
 
 
+def changing_size(das3, check):
+    """Labels of any size; an overlay is one video, and says so."""
+    image = Image.open(das3.frames / "street0.png").convert("RGB")
+    clip, output = das3.scratch / "changing.mov", das3.scratch / "changing"
+    half = image.resize((160, 120))
+    movie.write(clip, [movie.jpeg(image), movie.jpeg(half)], [40, 40], image.size)
+    events = das3.events(output, command="segment", input=clip)
+    found = [Image.open(path).size for path in sorted((output / "labels").iterdir())]
+    check("a video of two sizes: labels of both", found == [image.size, half.size], found)
+    rubbish(das3, check, 1, "the size of the frames changes", "--overlay", command="segment", input=clip,
+            output=output)
+
+
 def broken_pictures(das3, check):
     """The first one is the end, or all are left out and named."""
     folder = das3.scratch / "broken"
@@ -325,7 +338,7 @@ def main(program, street):
     check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
         das3 = Program(program, street, pathlib.Path(scratch))
-        for test in (orientation, pictures, uneven_times, broken_pictures, damaged_videos, names, full_disk,
+        for test in (orientation, pictures, uneven_times, changing_size, broken_pictures, damaged_videos, names, full_disk,
                      sizes):
             try:
                 test(das3, check)

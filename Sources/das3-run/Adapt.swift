@@ -48,7 +48,7 @@ struct Adapt: ParsableCommand {
       Settings for --set, with their defaults; das3.h says more of each:
       \(settingsTable)
       Examples:
-        das3-run adapt --model net.onnx --input frames --output better.onnx --method blend
+        das3-run adapt net.onnx frames --output better.onnx --method blend
         das3-run adapt --model net.onnx --input drive.mp4 --every 10 \\
           --output better.onnx --checkpoint drive.das3 --resume
         das3-run adapt --model net.onnx --input train --output better.onnx \\
@@ -56,10 +56,7 @@ struct Adapt: ParsableCommand {
           --size 480x360 --steps a=120,b=240,c=60 --strip strips --json
       """)
 
-  @OptionGroup var modelOption: ModelOption
-
-  @Option(help: ArgumentHelp("An image, a directory of images, or a video.", valueName: "path"))
-  var input: String
+  @OptionGroup var network: NetworkAndFrames
 
   @Option(help: ArgumentHelp("The adapted network, an ONNX file.", valueName: "file"))
   var output: String
@@ -136,7 +133,7 @@ struct Adapt: ParsableCommand {
     if let checkpointEvery, !(0...1_000_000).contains(checkpointEvery) {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
     }
-    let sources = [("--model", modelOption.model), ("--input", input)]
+    let sources = [("--model", network.model), ("--input", network.input)]
     for (option, path, others) in [
       ("--output", output, sources), ("--checkpoint", checkpoint, sources + [("--output", output)]),
     ] {
@@ -153,10 +150,10 @@ struct Adapt: ParsableCommand {
 
   func run() throws {
     try checkTargets()
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     let measurement = try measurement(of: model)
     let target = try AdaptationTarget(
-      input: input, choice: choice, reading: reading, teacher: teacher, model: model,
+      input: network.input, choice: choice, reading: reading, teacher: teacher, model: model,
       settings: try how.settings(), size: sizeOption.size, shared: shared)
     let adapter = target.adapter
     if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }

@@ -72,6 +72,7 @@ final class AdaptationTarget {
     if isFolder {
       try adapter.setTeacher(try StoredPredictions(directory: teacher, stems: stems))
     } else {
+      try FileDiagnosis.checkNetwork(teacher)
       try adapter.setTeacher(try ModelHandle(path: teacher))
     }
   }

@@ -27,7 +27,7 @@ final class AdapterHandle {
       unsafe options.memory_limit = shared.memoryLimit.bytes
       return unsafe das3_adapter_create(&created, model.pointer, &options)
     }
-    try Failure.check(status, model.path)
+    try NetworkSize.check(status, size, model)
     guard let adapter = unsafe created else {
       throw Failure("\(model.path): no adapter was created")
     }

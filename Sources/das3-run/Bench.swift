@@ -25,7 +25,7 @@ struct Bench: ParsableCommand {
         das3-run bench --model net.onnx --size 480x360 --mode adapt --json
       """)
 
-  @OptionGroup var modelOption: ModelOption
+  @OptionGroup var network: Network
 
   @Option(
     parsing: .unconditional,
@@ -51,7 +51,7 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     let frame = Self.randomFrame(size)
     let milliseconds: Samples
     let description: Workload

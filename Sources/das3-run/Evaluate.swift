@@ -33,10 +33,7 @@ struct Evaluate: ParsableCommand {
           --class-map cityscapes_to_camvid.json --size 480x360 --json
       """)
 
-  @OptionGroup var modelOption: ModelOption
-
-  @Option(help: ArgumentHelp("A directory of images, or one image.", valueName: "dir"))
-  var input: String
+  @OptionGroup var network: NetworkAndFrames
 
   @Option(help: ArgumentHelp("The directory of truth PNGs.", valueName: "dir"))
   var truth: String
@@ -54,11 +51,12 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var shared: SharedOptions
 
   func run() throws {
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     let labeller = try Labeller(
       model: model, classMap: classMap, size: sizeOption.size, shared: shared)
     let validation = try Validation(
-      input: input, truth: truth, suffix: truthSuffix, coding: labeller.coding, reading: reading,
+      input: network.input, truth: truth, suffix: truthSuffix, coding: labeller.coding,
+      reading: reading,
       keptByteLimit: 0)
     let result = try validation.evaluate(labeller)
     if shared.json {

@@ -2,6 +2,9 @@
 
 /// What people give as a file by mistake.
 enum FileDiagnosis {
+  private static let camera =
+    "it is a camera; record a video first, or use the library (examples/c-segment)"
+
   /// Throws where there is nothing that could be read as pictures.
   static func check(_ path: String) throws(Failure) {
     let subject = "cannot read \(path)"
@@ -15,6 +18,7 @@ enum FileDiagnosis {
     }
     guard let kind = SystemFile.kind(path) else {
       let reason = SystemFile.reason
+      if path.hasPrefix("/dev/video") { throw Failure("\(subject): \(camera)") }
       if path.contains(/[*?\[]|%[0-9]*d/), !SystemFile.isLink(path) {
         let parent = Path.parent(of: path)
         throw Failure("\(subject): patterns are not known; give the directory, \(parent)")
@@ -24,8 +28,7 @@ enum FileDiagnosis {
     switch kind {
     case .regular, .directory, .other: break
     case .camera:
-      throw Failure(
-        "\(subject): it is a camera; record a video first, or use the library (examples/c-segment)")
+      throw Failure("\(subject): \(camera)")
     case .device: throw Failure("\(subject): it is a device; expected a file")
     case .pipe:
       throw Failure(

@@ -1,4 +1,5 @@
 // The size of a frame in, the size that the network works on out.
+import CDas3
 
 /// The size that was asked for, or one that large frames are brought down to.
 struct NetworkSize {
@@ -25,6 +26,33 @@ struct NetworkSize {
       max(1, Int(Double(length) * ratio) / multiple) * multiple
     }
     size = PixelSize(width: side(frame.width), height: side(frame.height))
+  }
+
+  /// Checks what the library says to a size; where it is no multiple, that is what is wrong.
+  /// - Parameters:
+  ///   - status: what the library returned.
+  ///   - size: what it was told.
+  ///   - model: whose multiple counts.
+  /// - Throws: `Failure` with sizes that would fit.
+  static func check(
+    _ status: das3_status, _ size: PixelSize?, _ model: ModelHandle
+  ) throws(Failure) {
+    do throws(Failure) {
+      try Failure.check(status, model.path)
+    } catch {
+      let multiple = max(1, model.strideMultiple)
+      guard let size, status == DAS3_E_SHAPE,
+        size.width % multiple != 0 || size.height % multiple != 0
+      else { throw error }
+      func near(_ add: Int) -> PixelSize {
+        PixelSize(
+          width: max(1, (size.width + add) / multiple) * multiple,
+          height: max(1, (size.height + add) / multiple) * multiple)
+      }
+      throw Failure(
+        "'--size \(size)' does not fit \(model.path): its sizes are multiples of \(multiple), such "
+          + "as \(near(0)) or \(near(multiple - 1)) (\(error.message))")
+    }
   }
 
   /// Says, once for each size, that frames are brought down.

@@ -27,16 +27,13 @@ struct Segment: ParsableCommand {
       that are not UTF-8 are \\udc80 to \\udcff, as Python's os.fsdecode has them.
 
       Examples:
-        das3-run segment --model net.onnx --input frame.png
+        das3-run segment net.onnx frame.png
         das3-run segment --model net.onnx --input frames --output out \\
           --save labels,entropy
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
       """)
 
-  @OptionGroup var modelOption: ModelOption
-
-  @Option(help: ArgumentHelp("An image, a directory of images, or a video.", valueName: "path"))
-  var input: String
+  @OptionGroup var network: NetworkAndFrames
 
   @Option(help: ArgumentHelp("Directory for the results; created if need be.", valueName: "dir"))
   var output: String?
@@ -67,9 +64,9 @@ struct Segment: ParsableCommand {
   }
 
   func run() throws {
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     let reader = try FrameReader(
-      path: input, choice: choice, reading: reading, threadCount: shared.threadCount)
+      path: network.input, choice: choice, reading: reading, threadCount: shared.threadCount)
     if reader.kind == .directory { try reader.checkStemsDiffer() }
     let segmenter = try SegmenterHandle(model: model, size: sizeOption.size, shared: shared)
     let saved = save ?? [.labels]
@@ -77,7 +74,7 @@ struct Segment: ParsableCommand {
       try ResultWriter(
         directory: directory, saved: saved,
         overlay: overlay ? Overlay(classes: model.classes) : nil, reader: reader,
-        audio: audio ? try AudioTrack(path: input) : nil, threadCount: shared.threadCount)
+        audio: audio ? try AudioTrack(path: network.input) : nil, threadCount: shared.threadCount)
     }
     let wanted = output == nil ? [] : saved.map(\.output)
     var result = Segmentation(

@@ -42,7 +42,7 @@ final class SegmenterHandle {
     options.memory_limit = shared.memoryLimit.bytes
     var created: OpaquePointer?
     let status = unsafe das3_segmenter_create(&created, model.pointer, &options)
-    try Failure.check(status, model.path)
+    try NetworkSize.check(status, size, model)
     guard let segmenter = unsafe created else {
       throw Failure("\(model.path): no segmenter was created")
     }

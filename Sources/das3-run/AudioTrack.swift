@@ -20,10 +20,8 @@ final class AudioTrack {
   init(path: String) throws(Failure) {
     self.path = path
     var format: UnsafeMutablePointer<AVFormatContext>?
-    let status = unsafe SystemFile.withPath("file:" + path) { path in
-      unsafe avformat_open_input(&format, path, nil, nil)
-    }
-    try MediaError.check(status, "cannot read \(path)")
+    try MediaError.check(
+      unsafe PictureDecoder.open(path, &format), "cannot read \(path)")
     unsafe avformat_find_stream_info(format, nil)
     streamIndex = unsafe av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, nil, 0)
     let pictures = unsafe av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)

@@ -53,14 +53,8 @@ final class PictureDecoder {
     av_log_set_level(AV_LOG_QUIET)
     self.path = path
     try FileDiagnosis.check(path)
-    var opening = unsafe OpaquePointer?.none
-    unsafe av_dict_set(&opening, "protocol_whitelist", "file", 0)
-    unsafe av_dict_set(&opening, "pattern_type", "none", 0)
     var opened: UnsafeMutablePointer<AVFormatContext>?
-    let openStatus = unsafe SystemFile.withPath("file:" + path) { path in
-      unsafe avformat_open_input(&opened, path, nil, &opening)
-    }
-    unsafe av_dict_free(&opening)
+    let openStatus = unsafe Self.open(path, &opened)
     unsafe self.format = opened
     guard openStatus >= 0, let format = unsafe opened, let demuxer = unsafe format.pointee.iformat
     else { throw Self.failure(path, openStatus, "FFmpeg knows no picture or video like it") }
@@ -235,13 +229,23 @@ final class PictureDecoder {
     return Failure("cannot read \(path): \(FileDiagnosis.reason(path) ?? reason)")
   }
 
+  /// Opens a file, and nothing else that it may name; returns FFmpeg's status.
+  static func open(
+    _ path: String, _ format: inout UnsafeMutablePointer<AVFormatContext>?
+  ) -> Int32 {
+    var options = unsafe OpaquePointer?.none
+    unsafe av_dict_set(&options, "protocol_whitelist", "file", 0)
+    unsafe av_dict_set(&options, "pattern_type", "none", 0)
+    defer { unsafe av_dict_free(&options) }
+    return unsafe SystemFile.withPath("file:" + path) { path in
+      unsafe avformat_open_input(&format, path, nil, &options)
+    }
+  }
+
   /// Whether a file has one picture although its kind may have many.
   private static func holdsOnePacket(_ path: String, streamIndex: Int32) -> Bool {
     var format: UnsafeMutablePointer<AVFormatContext>?
-    let status = unsafe SystemFile.withPath("file:" + path) { path in
-      unsafe avformat_open_input(&format, path, nil, nil)
-    }
-    guard status >= 0 else { return false }
+    guard unsafe open(path, &format) >= 0 else { return false }
     var packet = unsafe av_packet_alloc()
     defer {
       unsafe av_packet_free(&packet)

@@ -22,7 +22,7 @@ struct ModelOption: ParsableArguments {
       valueName: "file"))
   var metadata: String?
 
-  @Option(help: "Order of the colours that the network wants.")
+  @Option(help: ArgumentHelp("Order of the colours that the network wants.", valueName: "order"))
   var colourOrder: ColourOrder?
 
   @Option(

@@ -280,6 +280,8 @@ def names(das3, check):
         result = run(*words)
         good = result.returncode == 0 and os.path.exists(output) and os.path.exists(point)
         check(f"adapt: model and checkpoint {turn}", good, result.stderr)
+    result = run(*words, b"--set", b"scratch_directory=" + folder)
+    check("a scratch directory must be UTF-8", b"must be UTF-8" in result.stderr, result.stderr)
     left = [name for name in os.listdir(folder) if name.startswith(b".")]
     check("nothing else is left", not left, left)
     result = run(b"info", b"--model", folder + b"/nichts\xfd.onnx")

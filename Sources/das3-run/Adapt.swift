@@ -217,6 +217,9 @@ struct Adapt: ParsableCommand {
     if let checkpoint { try Folder.checkCanReplace(checkpoint) }
     if let scratch = try how.settings().texts["scratch_directory"] {
       try Folder.checkIsWritable(scratch, "cannot write labels")
+      guard Path.isPlain(scratch) else {
+        throw Failure("cannot write labels: the name of \(scratch) must be UTF-8")
+      }
     }
     if let strip {
       try Folder.create(strip)

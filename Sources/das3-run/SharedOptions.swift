@@ -4,7 +4,8 @@ import Foundation
 
 struct SharedOptions: ParsableArguments {
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Worker threads, at most one per core; 0 = one per core.", valueName: "N")
+    parsing: .unconditional,
+    help: ArgumentHelp("Worker threads, at most one per core; 0 = one per core.", valueName: "N")
   )
   var threads = 0
 

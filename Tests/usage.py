@@ -165,6 +165,7 @@ def foreign_files(das3, check):
     ):
         rubbish(das3, check, 1, words, input=folder / name, **options)
     for source, words in (
+        (das3.model, "it is a network; it comes with '--model'"),
         ("http://example.org/drive.mp4", "it is an address"), ("rtsp://camera/1", "it is an address"),
         ("/dev/video0", "it is a camera"), ("/dev/null", "it is a device"), ("-", "stdin"),
         ("/dev/stdin", "stdin"),

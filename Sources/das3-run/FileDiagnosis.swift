@@ -52,6 +52,9 @@ enum FileDiagnosis {
       return "it is a Git LFS pointer; 'git lfs pull' fetches the file itself"
     }
     if text.hasPrefix("%pdf") { return "it is a PDF; save its pictures as PNG" }
+    if Path.ending(of: path).lowercased() == "onnx" {
+      return "it is a network; it comes with '--model', or before the frames"
+    }
     guard head.count >= 12 else { return nil }
     let brand = String(decoding: head[8..<12], as: UTF8.self)
     switch String(decoding: head[4..<8], as: UTF8.self) {

@@ -226,6 +226,12 @@ python Tests/save.py ../shared
 step what das3-run refuses
 python Tests/usage.py build/das3-run examples/street
 
+step pictures and videos of every kind
+python Tests/media.py build/das3-run examples/street
+
+step truth of every kind
+python Tests/truth.py build/das3-run examples/street
+
 step adapting on the street frames
 python Tests/adapt.py build/das3-run examples/street
 

@@ -55,9 +55,11 @@ def paused_run(das3, check, events, whole):
         output, checkpoint = das3.scratch / f"paused{after}.onnx", das3.scratch / f"{after}.das3"
         options = {"steps": STEPS, "set": "drift_a=0", "checkpoint": checkpoint}
         first, code = das3.pause(after, output, **options)
-        check(f"paused after step {after}: exit code 0", code == 0, code)
+        check(f"paused after step {after}: exit code 130", code == 130, code)
         check("a model and a checkpoint are there", output.exists() and checkpoint.exists())
         check("the summary says so", first[-1]["done"] is False, first[-1])
+        done = {5: [], 13: [], 20: ["blend"], 31: ["blend", "a"], 48: ["blend", "a", "b"]}[after]
+        check(f"it names what is done: {done}", first[-1]["stages_done"] == done, first[-1])
         second = das3.events(output, "--resume", **options)
         start = second[0]
         place = ("resumed", len(steps(first)))
@@ -69,6 +71,19 @@ def paused_run(das3, check, events, whole):
         check("resumed at the end: nothing to do", steps(third) == [] and third[-1]["done"], third)
         check("and says so", third[0]["event"] == "resumed" and third[0]["done"], third[0])
         check("same bytes", output.read_bytes() == whole)
+
+
+def interrupted(das3, check):
+    """What was learned until Ctrl-C is measured."""
+    output = das3.scratch / "interrupted.onnx"
+    measured = {"val": das3.frames, "truth": das3.truth}
+    events, code = das3.pause(20, output, steps=STEPS, **measured)
+    last = events[-1]
+    check("interrupted: exit code 130", code == 130, code)
+    check("interrupted: measured", isinstance(last["miou_after"], float), last)
+    words = das3.command(None, "--json", command="evaluate", model=output, truth=das3.truth)
+    found = json.loads(subprocess.run(words, capture_output=True, text=True).stdout)["miou"]
+    check("interrupted: as evaluate does", found == last["miou_after"], f"{found}, {last}")
 
 
 def failures(das3, check):
@@ -108,7 +123,7 @@ def failures(das3, check):
 def hung_up(das3, check):
     """A terminal that is closed pauses a run, as does a reader that goes away."""
     for name, code, act in (
-        ("hung up", 0, lambda process: process.send_signal(signal.SIGHUP)),
+        ("hung up", 130, lambda process: process.send_signal(signal.SIGHUP)),
         ("not read", 1, lambda process: process.stdout.close()),
     ):
         output, checkpoint = das3.scratch / f"{name}.onnx", das3.scratch / f"{name}.das3"
@@ -227,6 +242,7 @@ def main(program, street):
         das3 = Program(program, street, pathlib.Path(scratch))
         events, whole = whole_run(das3, check)
         paused_run(das3, check, events, whole)
+        interrupted(das3, check)
         failures(das3, check)
         hung_up(das3, check)
         other_runs(das3, check, whole)

@@ -52,7 +52,7 @@ def interrupted(das3, check):
     first.save(video, save_all=True, append_images=others * 20)
     options = {"command": "segment", "input": video}
     events, code, text = das3.disturb(3, interrupt, output, "--overlay", **options)
-    check("interrupted: exit code 0", code == 0, text)
+    check("interrupted: exit code 130", code == 130, text)
     last = events[-1]
     check("interrupted: a summary", last["done"] is False and last["frames"] < 141, last)
     options["input"] = output / "drive_overlay.mp4"

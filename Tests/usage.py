@@ -6,6 +6,7 @@ what goes wrong without an end must be said.
 STREET is examples/street. Prints what it checks and, last, how many checks passed.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -140,6 +141,114 @@ def odd_paths(das3, check):
         check(f"--input {name!r}", good, f"{result.returncode}, {result.stderr}")
 
 
+def foreign_files(das3, check):
+    """What people give by mistake is named, and what would do is said."""
+    folder = das3.scratch / "foreign"
+    folder.mkdir()
+    box = b"\0\0\0\x18ftyp%b\0\0\0\0mif1heic"
+    for name, content in (
+        ("empty.png", b""), ("page.jpg", b"\n<!DOCTYPE html><html>"), ("page.onnx", b"<html><body>"),
+        ("empty.onnx", b""), ("lfs.onnx", b"version https://git-lfs.github.com/spec/v1\noid"),
+        ("torch.onnx", b"PK\3\4archive/data.pkl"), ("phone.heic", box % b"heic" + bytes(64)),
+        ("phone.jpg", box % b"heic" + bytes(64)), ("noise.png", bytes(range(256)) * 9),
+        ("cut.mp4", box % b"isom" + b"\0\1\0\0mdat" + bytes(65528)),
+        ("moves.webp", b"RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0\2" + bytes(60)),
+    ):
+        (folder / name).write_bytes(content)
+    os.mkfifo(folder / "pipe")
+    options = {"command": "segment", "output": None}
+    for name, words in (
+        ("empty.png", "the file is empty"), ("page.jpg", "it is an HTML page"),
+        ("phone.heic", "it is HEIC"), ("phone.jpg", "save it as JPEG or PNG"), ("cut.mp4", "no index (moov)"),
+        ("moves.webp", "an animated WebP"), ("pipe", "it is a pipe"), ("noise.png", "cannot read"),
+        ("*.png", "patterns are not known; give the directory"), ("f%04d.png", "patterns are not known"),
+    ):
+        rubbish(das3, check, 1, words, input=folder / name, **options)
+    for source, words in (
+        (das3.model, "it is a network; it comes with '--model'"),
+        ("http://example.org/drive.mp4", "it is an address"), ("rtsp://camera/1", "it is an address"),
+        ("/dev/video0", "it is a camera"), ("/dev/null", "it is a device"), ("-", "stdin"),
+        ("/dev/stdin", "stdin"),
+    ):
+        rubbish(das3, check, 1, words, input=source, **options)
+    for name, words in (
+        ("page.onnx", "it is an HTML page"), ("empty.onnx", "the file is empty"), ("lfs.onnx", "git lfs pull"),
+        ("torch.onnx", "torch.onnx.export"), (".", "it is a directory"),
+    ):
+        rubbish(das3, check, 1, words, model=folder / name, **options)
+    rubbish(das3, check, 1, "multiples of 8, such as 96x96 or 104x104", size="101x99", **options)
+    rubbish(das3, check, 1, "multiples of 8", size="101x99", method="bn")
+    link = folder / "dangling.onnx"
+    link.symlink_to(folder / "nowhere" / "else.onnx")
+    for option in ("output", "checkpoint"):
+        rubbish(das3, check, 1, "it is a link to", **{option: link})
+    rubbish(das3, check, 1, "it is no file but a directory", checkpoint=folder)
+    rubbish(das3, check, 1, "it is no file but a directory", "--resume", checkpoint=folder)
+    rubbish(das3, check, 1, "names no file", output="")
+    rubbish(das3, check, 1, "it has no name", command="segment", output="")
+    rubbish(das3, check, 1, "not writable", strip="/proc/strips" if os.getuid() else "/proc/self")
+    rubbish(das3, check, 1, "not writable", command="segment", output="/proc/self")
+
+
+def short_forms(das3, check):
+    """MODEL and INPUT need no names; sizes and threads are taken as people write them."""
+    model, frames = str(das3.model), str(das3.frames)
+
+    def run(*words):
+        return subprocess.run([das3.program, *words], capture_output=True, text=True, timeout=600)
+
+    for words in (
+        ("info", model), ("segment", model, frames, "--limit", "1"), ("segment", "--input", frames, model),
+        ("segment", "--model", model, frames), ("evaluate", model, frames, "--truth", str(das3.truth)),
+        ("adapt", model, frames, "--output", str(das3.scratch / "s.onnx"), "--method", "bn", "--steps", "1"),
+        ("bench", model, "--size", "64x48", "--iterations", "1"),
+    ):
+        result = run(*words)
+        check(" ".join(words[:3:2]), result.returncode == 0, result.stderr)
+    for words, expected in (
+        (("segment",), "the network is missing"), (("segment", model), "the frames are missing"),
+        (("segment", model, frames, "more"), "unexpected argument 'more'"), (("info",), "the network is missing"),
+        (("info", "--model", model, model), "unexpected argument"),
+    ):
+        result = run(*words)
+        check(expected, result.returncode == 2 and expected in result.stderr, result.stderr)
+    for size, code in (("1.5M", 1), ("30MiB", 0), ("0.5G", 0), ("1gib", 0), ("64000kB", 0), ("1,5M", 2),
+                       ("M", 2), ("1X", 2), ("-1", 2), ("1e3", 2), ("1.", 2), ("99999999T", 2)):
+        result = run("bench", model, "--size", "320x240", "--iterations", "1", "--memory-limit", size)
+        check(f"--memory-limit {size}: exit code {code}", result.returncode == code, result.stderr)
+    result = run("bench", model, "--size", "64x48", "--iterations", "1", "--threads", "100000", "--json")
+    found = json.loads(result.stdout or "{}").get("threads", 0)
+    check("--threads 100000: one per core", 0 < found <= len(os.sched_getaffinity(0)), result.stderr)
+
+
+def preprocessing(das3, check):
+    """What options say comes before the network's own, and the rest stays."""
+    def info(*arguments):
+        result = das3.run(None, "--json", *arguments, command="info", input=None)
+        return json.loads(result.stdout) if result.returncode == 0 else result.stderr
+
+    own = info()["input"]
+    changed = info("--mean", "-0.5,0.25,1", "--colour-order", "bgr")["input"]
+    check("--mean, --colour-order", (changed["mean"], changed["colour_order"]) == ([-0.5, 0.25, 1], "bgr"), changed)
+    same = ("scale", "std")
+    check("the rest stays", [changed[key] for key in same] == [own[key] for key in same], changed)
+    changed = info("--scale", "1/128", "--std", "0.5")["input"]
+    check("--scale, --std", (changed["scale"], changed["std"]) == (1 / 128, [0.5] * 3), changed)
+    metadata = das3.scratch / "metadata.json"
+    names = [f"c{number}" for number in range(9)]
+    metadata.write_text(json.dumps({"classes": names}))
+    found = [entry["name"] for entry in info("--metadata", metadata)["classes"]]
+    check("--metadata", found == names, found)
+    for arguments, words in (
+        (("--class-preset", "nope"), "expected cityscapes19"), (("--class-preset", "camvid11"), "11 classes"),
+        (("--mean", "1,2"), "1 or 3 numbers"), (("--std", "0"), "expected no 0"), (("--scale", "1/0"), "such as 1/255"),
+        (("--metadata", das3.scratch / "none.json"), "cannot read the metadata"),
+        (("--metadata", metadata, "--scale", "1"), "'--metadata'"),
+    ):
+        found = info(*arguments)
+        check(f"{arguments[0]}: {words}", words in found, found)
+
+
 def diverging(das3, check):
     options = {"stages": "a", "steps": "a=3"}
     words = ("--set", "optimizer=sgd", "--set", "rate_a=1e30", "--set", "clip_norm=0")
@@ -156,6 +265,9 @@ def main(program, street):
         environment(das3, check)
         refusals(das3, check)
         odd_paths(das3, check)
+        foreign_files(das3, check)
+        short_forms(das3, check)
+        preprocessing(das3, check)
         diverging(das3, check)
     return check.end()
 

@@ -25,6 +25,8 @@ def prose(text):
 
 
 def names(argument):
+    if argument["kind"] == "positional":
+        return f"\\fI{escaped(argument['valueName'])}\\fR"
     dashes = {"short": "-", "long": "--", "longWithSingleDash": "-"}
     words = [dashes[name["kind"]] + name["name"] for name in argument["names"]]
     bold = ", ".join(f"\\fB{escaped(word)}\\fR" for word in words)

@@ -20,4 +20,7 @@ static inline int cffmpeg_end_of_file(void) { return AVERROR_EOF; }
 /** The codec wants more input before it gives output, or the other way round. */
 static inline int cffmpeg_try_again(void) { return AVERROR(EAGAIN); }
 
+/** A time that is not known. */
+static inline int64_t cffmpeg_no_time(void) { return AV_NOPTS_VALUE; }
+
 #endif

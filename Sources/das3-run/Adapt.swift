@@ -26,8 +26,12 @@ struct Adapt: ParsableCommand {
       NAME.npy with classes x height x width probabilities, float32 or float16.
 
       Ctrl-C ends the run after the step: the checkpoint, if one is named, and the
-      model so far are written. --resume then goes on as if nothing had happened.
-      So does SIGTERM, a terminal that is closed, and whatever fails on the way.
+      model so far are written and measured, and the exit code is 130. --resume then
+      goes on as if nothing had happened. So do SIGTERM, a terminal that is closed,
+      and whatever fails on the way.
+
+      Frames of a video with something missing are not learned from, nor images that
+      --keep-going leaves out; they are counted, and the exit code is 4.
 
       Frames stay in memory while they fit (into --memory-limit, or else into half
       of the machine); if not, each is read again whenever it is wanted.
@@ -44,7 +48,7 @@ struct Adapt: ParsableCommand {
       Settings for --set, with their defaults; das3.h says more of each:
       \(settingsTable)
       Examples:
-        das3-run adapt --model net.onnx --input frames --output better.onnx --method blend
+        das3-run adapt net.onnx frames --output better.onnx --method blend
         das3-run adapt --model net.onnx --input drive.mp4 --every 10 \\
           --output better.onnx --checkpoint drive.das3 --resume
         das3-run adapt --model net.onnx --input train --output better.onnx \\
@@ -52,16 +56,14 @@ struct Adapt: ParsableCommand {
           --size 480x360 --steps a=120,b=240,c=60 --strip strips --json
       """)
 
-  @OptionGroup var modelOption: ModelOption
-
-  @Option(help: ArgumentHelp("An image, a directory of images, or a video.", valueName: "path"))
-  var input: String
+  @OptionGroup var network: NetworkAndFrames
 
   @Option(help: ArgumentHelp("The adapted network, an ONNX file.", valueName: "file"))
   var output: String
 
   @OptionGroup var how: MethodOptions
   @OptionGroup var choice: FrameChoice
+  @OptionGroup var reading: ReadingOptions
 
   @Option(help: ArgumentHelp("A network, or stored predictions of the frames.", valueName: "path"))
   var teacher: String?
@@ -75,6 +77,10 @@ struct Adapt: ParsableCommand {
 
   @Option(help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
   var classMap: String?
+
+  @Option(
+    help: ArgumentHelp("What names of truth have behind the frames'.", valueName: "text"))
+  var truthSuffix: String?
 
   @Option(
     parsing: .unconditional,
@@ -113,6 +119,7 @@ struct Adapt: ParsableCommand {
     let pairs = [
       ("--truth", truth, "--val DIR", val), ("--val", val, "--truth DIR", truth),
       ("--class-map", classMap, "--truth DIR", truth),
+      ("--truth-suffix", truthSuffix, "--truth DIR", truth),
       ("--evaluate-every", evaluateEvery?.description, "--val DIR", val),
       ("--resume", resume ? "" : nil, "--checkpoint FILE", checkpoint),
       ("--checkpoint-every", checkpointEvery?.description, "--checkpoint FILE", checkpoint),
@@ -126,7 +133,7 @@ struct Adapt: ParsableCommand {
     if let checkpointEvery, !(0...1_000_000).contains(checkpointEvery) {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
     }
-    let sources = [("--model", modelOption.model), ("--input", input)]
+    let sources = [("--model", network.model), ("--input", network.input)]
     for (option, path, others) in [
       ("--output", output, sources), ("--checkpoint", checkpoint, sources + [("--output", output)]),
     ] {
@@ -135,7 +142,7 @@ struct Adapt: ParsableCommand {
         throw ValidationError("'\(option)' and '\(other)' are both \(path)")
       }
     }
-    if let checkpoint, hasCheckpoint, !resume {
+    if let checkpoint, hasCheckpoint, !Folder.exists(checkpoint), !resume {
       throw ValidationError(
         "'--checkpoint \(checkpoint)' is there already; '--resume' goes on from it")
     }
@@ -143,11 +150,11 @@ struct Adapt: ParsableCommand {
 
   func run() throws {
     try checkTargets()
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     let measurement = try measurement(of: model)
     let target = try AdaptationTarget(
-      input: input, choice: choice, teacher: teacher, model: model, settings: try how.settings(),
-      size: sizeOption.size, shared: shared)
+      input: network.input, choice: choice, reading: reading, teacher: teacher, model: model,
+      settings: try how.settings(), size: sizeOption.size, shared: shared)
     let adapter = target.adapter
     if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
     let report = try AdaptReport(
@@ -159,21 +166,34 @@ struct Adapt: ParsableCommand {
     if case .failed(let failure) = end { throw keep(adapter, after: report.stepCount, failure) }
     let adapted = try adapter.snapshot()
     try adapted.save(to: output)
-    if case .done = end {
-      if let measurement { try report.finish(after: try measurement.measure(adapted)) }
-      try drawStrips(before: model, after: adapted, measurement, target)
-    }
+    // The model is there already, should somebody not want to wait for this.
+    if let measurement { try report.finish(after: try measurement.measure(adapted)) }
+    if case .done = end { try drawStrips(before: model, after: adapted, measurement, target) }
     let facts: [JsonValue.Member] = [
       (key: "method", value: .string(how.method.rawValue)),
       (key: "start", value: .string(try how.settings().start.rawValue)),
       (key: "stages", value: .text(try how.stages(hasTeacher: teacher != nil))),
       (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
+      (key: "left_out", value: .integer(target.reader.leftOutCount)),
+      (key: "damaged", value: .integer(target.reader.damagedFrameCount)),
     ]
     try report.finish(
-      facts, frameCount: target.frameCount, workload: try adapter.describe(), output: output)
+      facts, schedule: try schedule, frameCount: target.frameCount,
+      workload: try adapter.describe(), output: output)
     // What was missing has been said.
     if loop.lacksCheckpoint { throw ExitCode.failure }
+    if case .paused = end { throw ExitCode.interrupted }
+    try target.reader.reportDamage()
+  }
+
+  /// What is done one after the other: a blend, stages, or a method without any.
+  private var schedule: [String] {
+    get throws(Failure) {
+      let blend = try how.settings().start == .blend ? ["blend"] : []
+      let stages = try how.stages(hasTeacher: teacher != nil)?.map(String.init)
+      return blend + (stages ?? [how.method.rawValue])
+    }
   }
 
   /// Writes the model that a failure has left, and adds to it where that is.
@@ -188,7 +208,7 @@ struct Adapt: ParsableCommand {
   }
 
   private var hasCheckpoint: Bool {
-    checkpoint.map { FileManager.default.fileExists(atPath: $0) } ?? false
+    checkpoint.map(SystemFile.exists) ?? false
   }
 
   /// What would fail after hours must fail at once.
@@ -197,17 +217,25 @@ struct Adapt: ParsableCommand {
     if let checkpoint { try Folder.checkCanReplace(checkpoint) }
     if let scratch = try how.settings().texts["scratch_directory"] {
       try Folder.checkIsWritable(scratch, "cannot write labels")
+      guard Path.isPlain(scratch) else {
+        throw Failure("cannot write labels: the name of \(scratch) must be UTF-8")
+      }
     }
-    if let strip { try Folder.create(strip) }
+    if let strip {
+      try Folder.create(strip)
+      try Folder.checkIsWritable(strip, "cannot write strips")
+    }
   }
 
   private func measurement(of model: ModelHandle) throws(Failure) -> Measurement? {
     guard let val, let truth else { return nil }
+    let labeller = try Labeller(
+      model: model, classMap: classMap, size: sizeOption.size, shared: shared)
     return Measurement(
       validation: try Validation(
-        input: val, truth: truth, keptByteLimit: Measurement.keptByteLimit),
-      labeller: try Labeller(
-        model: model, classMap: classMap, size: sizeOption.size, shared: shared))
+        input: val, truth: truth, suffix: truthSuffix, coding: labeller.coding, reading: reading,
+        keptByteLimit: Measurement.keptByteLimit),
+      labeller: labeller)
   }
 
   private func drawStrips(

@@ -125,17 +125,27 @@ final class AdaptReport {
     try printText("\n" + table.text)
   }
 
-  /// Prints the summary; `facts` are what the command knows.
+  /// Prints the summary.
+  /// - Parameters:
+  ///   - facts: what the command knows.
+  ///   - schedule: what was to be done, one after the other.
+  ///   - frameCount: of those that were learned from.
+  ///   - workload: what was prepared.
+  ///   - output: where the model is.
+  /// - Throws: `Failure` where stdout cannot be written.
   func finish(
-    _ facts: [JsonValue.Member], frameCount: Int, workload: Workload, output: String
+    _ facts: [JsonValue.Member], schedule: [String], frameCount: Int, workload: Workload,
+    output: String
   ) throws(Failure) {
     warn()
+    let stages = stagesDone(of: schedule)
     let seconds = (ContinuousClock.now - start).seconds
     let isDone = last.map { $0.done != 0 } ?? false
     guard isJson else {
       let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
       let steps = stepCount == 1 ? "1 step" : "\(stepCount) steps"
-      let pause = isDone ? "" : ", paused"
+      let done = stages.isEmpty ? "nothing" : stages.joined(separator: ", ")
+      let pause = isDone ? "" : ", paused (done: \(done))"
       let memory = ByteCount(bytes: workload.peakBytes).text
       return try printText(
         "\(output): \(steps) on \(frames) in \(fixed(seconds, 1)) s\(pause); "
@@ -146,6 +156,7 @@ final class AdaptReport {
       (key: "steps", value: .integer(stepCount)),
       (key: "skipped", value: .integer(skippedCount)),
       (key: "done", value: .bool(isDone)),
+      (key: "stages_done", value: .array(stages.map(JsonValue.string))),
       (key: "seconds", value: .rounded(seconds, 3)),
       (key: "width", value: .integer(workload.size.width)),
       (key: "height", value: .integer(workload.size.height)),
@@ -159,6 +170,16 @@ final class AdaptReport {
     ]
     let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
     try JsonValue.object(event + facts + own).printLine()
+  }
+
+  /// Those that have come to their end, before a checkpoint too.
+  private func stagesDone(of schedule: [String]) -> [String] {
+    guard let last else { return [] }
+    if last.done != 0 { return schedule }
+    guard let place = schedule.firstIndex(of: last.stageName ?? schedule.last ?? "") else {
+      return []
+    }
+    return Array(schedule[..<(place + (last.stage_done != 0 ? 1 : 0))])
   }
 
   /// Says what makes a run that came to its end worth nothing.
@@ -221,7 +242,7 @@ final class AdaptReport {
   private func printText(_ text: String) throws(Failure) {
     guard !isJson else { return }
     clearProgress()
-    print(text)
+    Terminal.say(text)
     guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
   }
 }

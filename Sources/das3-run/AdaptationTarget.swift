@@ -4,12 +4,14 @@ import Foundation
 /// An adapter, its frames and its teacher.
 final class AdaptationTarget {
   let adapter: AdapterHandle
-  let frameCount: Int
-  private let reader: FrameReader
+  let reader: FrameReader
+  /// Which of the reader's frames are learned from: those that are whole.
+  private let indices: [Int]
 
   /// - Parameters:
   ///   - input: an image, a directory of images, or a video.
   ///   - choice: which of its frames.
+  ///   - reading: how they are read.
   ///   - teacher: a network, or a directory of predictions; nil = the model itself.
   ///   - model: what is adapted.
   ///   - settings: how.
@@ -17,21 +19,38 @@ final class AdaptationTarget {
   ///   - shared: threads, precision, memory limit.
   /// - Throws: `Failure` where a frame or a prediction cannot be read.
   init(
-    input: String, choice: FrameChoice, teacher: String?, model: ModelHandle,
+    input: String, choice: FrameChoice, reading: ReadingOptions, teacher: String?,
+    model: ModelHandle,
     settings: AdapterSettings, size: PixelSize?, shared: SharedOptions
   ) throws(Failure) {
-    reader = try FrameReader(path: input, choice: choice, threadCount: shared.threads)
+    reader = try FrameReader(
+      path: input, choice: choice, reading: reading, threadCount: shared.threadCount)
     let isFolder = teacher.map(Folder.exists) ?? false
     if isFolder, reader.kind == .directory { try reader.checkStemsDiffer() }
-    func makeAdapter() throws(Failure) -> AdapterHandle {
-      try AdapterHandle(model: model, settings: settings, size: size, shared: shared)
-    }
-    var holder: AdapterHandle? = try makeAdapter()
+    // What is wrong with the options is said before anything is read.
+    var holder: AdapterHandle? = try AdapterHandle(
+      model: model, settings: settings, size: size, shared: shared)
     var frame = Frame()
+    var firstSize: PixelSize?
+    func makeAdapter() throws(Failure) -> AdapterHandle {
+      let size = NetworkSize(wanted: size, model: model, frame: firstSize).size
+      return try AdapterHandle(model: model, settings: settings, size: size, shared: shared)
+    }
     var stems: [String] = []
+    var indices: [Int] = []
     var byteCount: UInt64 = 0
     var progress = ProgressBar(title: "read", count: reader.frameCount)
     while try reader.read(into: &frame) {
+      // What is missing in it would be learned, too.
+      guard !frame.isDamaged else { continue }
+      if firstSize == nil {
+        firstSize = frame.size
+        if let own = NetworkSize(wanted: size, model: model, frame: frame.size).size, own != size {
+          NetworkSize.note(frame, works: own)
+          holder = try makeAdapter()
+        }
+      }
+      indices.append(reader.lastIndex)
       stems.append(frame.stem)
       byteCount += UInt64(frame.pixels.count)
       if let adapter = holder {
@@ -41,25 +60,29 @@ final class AdaptationTarget {
       progress.update(finished: stems.count)
     }
     progress.clear()
-    frameCount = stems.count
+    guard !stems.isEmpty else { throw Failure("\(input): no frame is whole; nothing is learned") }
+    self.indices = indices
     if let holder {
       adapter = holder
     } else {
       adapter = try makeAdapter()
-      try adapter.setSource(FrameFeed(reader, frameCount: stems.count))
+      try adapter.setSource(FrameFeed(reader, indices: indices))
     }
     guard let teacher else { return }
     if isFolder {
       try adapter.setTeacher(try StoredPredictions(directory: teacher, stems: stems))
     } else {
+      try FileDiagnosis.checkNetwork(teacher)
       try adapter.setTeacher(try ModelHandle(path: teacher))
     }
   }
 
-  /// Frame `index` of those that were read.
+  var frameCount: Int { indices.count }
+
+  /// Frame `index` of those that are learned from.
   func read(_ index: Int) throws(Failure) -> Frame {
     var frame = Frame()
-    guard try reader.read(index, into: &frame) else {
+    guard try reader.read(indices[index], into: &frame) else {
       throw Failure("\(reader.path): frame \(index) is gone")
     }
     return frame

@@ -20,14 +20,14 @@ final class AdapterHandle {
   ) throws(Failure) {
     var created: OpaquePointer?
     let status = unsafe settings.withOptions { options in
-      unsafe options.threads = UInt32(shared.threads)
+      unsafe options.threads = UInt32(shared.threadCount)
       unsafe options.height = Int32(size?.height ?? 0)
       unsafe options.width = Int32(size?.width ?? 0)
       unsafe options.precision = shared.precision.code
       unsafe options.memory_limit = shared.memoryLimit.bytes
       return unsafe das3_adapter_create(&created, model.pointer, &options)
     }
-    try Failure.check(status, model.path)
+    try NetworkSize.check(status, size, model)
     guard let adapter = unsafe created else {
       throw Failure("\(model.path): no adapter was created")
     }
@@ -120,12 +120,16 @@ final class AdapterHandle {
 
   /// Writes a checkpoint; one that is there is replaced when the new one is complete.
   func save(to path: String) throws(Failure) {
-    try Failure.check(unsafe das3_adapter_save(pointer, path), path)
+    try LibraryPath.writing(path) { plain throws(Failure) in
+      try Failure.check(unsafe das3_adapter_save(pointer, plain), path, calledHere: plain)
+    }
   }
 
   /// Goes on where a checkpoint was written.
   func resume(from path: String) throws(Failure) {
-    try Failure.check(unsafe das3_adapter_resume(pointer, path), path)
+    try LibraryPath.reading(path) { plain throws(Failure) in
+      try Failure.check(unsafe das3_adapter_resume(pointer, plain), path, calledHere: plain)
+    }
   }
 
   /// What was prepared; sizes are known once the first frame has come.

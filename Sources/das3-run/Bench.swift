@@ -25,7 +25,7 @@ struct Bench: ParsableCommand {
         das3-run bench --model net.onnx --size 480x360 --mode adapt --json
       """)
 
-  @OptionGroup var modelOption: ModelOption
+  @OptionGroup var network: Network
 
   @Option(
     parsing: .unconditional,
@@ -51,7 +51,7 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     let frame = Self.randomFrame(size)
     let milliseconds: Samples
     let description: Workload
@@ -138,7 +138,7 @@ struct Bench: ParsableCommand {
     table.add("memory", ByteCount(bytes: description.peakBytes).text)
     table.add("network", "\(description.size), \(description.precision.rawValue)")
     table.add("threads", String(description.threadCount))
-    print(table.text, terminator: "")
+    Terminal.say(table.text, terminator: "")
   }
 
   /// Noise that is the same in every run.

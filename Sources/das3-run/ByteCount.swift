@@ -4,22 +4,30 @@ import ArgumentParser
 struct ByteCount {
   let bytes: UInt64
 
+  private static let units: [(letter: String, factor: Double)] = [
+    ("", 1), ("k", 0x1p10), ("m", 0x1p20), ("g", 0x1p30), ("t", 0x1p40),
+  ]
+
   init(bytes: UInt64) {
     self.bytes = bytes
   }
 
-  /// Reads the value of a command line option; K, M and G are powers of 1024.
+  /// Reads the value of a command line option: a number, maybe with K, M, G or T, with or without B
+  /// or iB behind; all are powers of 1024.
   init(argument: String) throws {
-    let suffixes: [Character: UInt64] = [
-      "K": 1 << 10, "k": 1 << 10, "M": 1 << 20, "m": 1 << 20, "G": 1 << 30, "g": 1 << 30,
-    ]
-    let factor = argument.last.flatMap { suffixes[$0] }
-    let digits = factor == nil ? Substring(argument) : argument.dropLast()
-    guard let number = UInt64(digits) else {
-      throw ValidationError("expected a number of bytes such as 800M, 2G or 65536")
+    let text = argument.lowercased()
+    let number = text.prefix { "0123456789.".contains($0) }
+    var unit = text[number.endIndex...]
+    for ending in ["ib", "b"] where unit.hasSuffix(ending) && (unit.count > 1 || ending == "b") {
+      unit = unit.dropLast(ending.count)
+      break
     }
-    let (bytes, isTooLarge) = number.multipliedReportingOverflow(by: factor ?? 1)
-    guard !isTooLarge else {
+    guard let value = Double(number), number.last != ".", number.first != ".",
+      let factor = Self.units.first(where: { $0.letter == unit })?.factor
+    else {
+      throw ValidationError("expected a number of bytes such as 800M, 1.5G, 2GiB or 65536")
+    }
+    guard let bytes = UInt64(exactly: (value * factor).rounded()) else {
       throw ValidationError("expected less than 16 billion gigabytes")
     }
     self.bytes = bytes

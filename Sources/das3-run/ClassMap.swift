@@ -11,46 +11,63 @@ struct ClassMap {
   /// The truth class of each label where that is all: none left out, no two the same.
   let renumbering: [UInt8]?
 
+  /// What the numbers or colours of truth pictures mean.
+  let coding: TruthCoding
+
   private struct File: Decodable {
-    let classes: [String]
+    let classes: [String]?
     let ignore: Int?
-    let map: [String: String]
+    let map: [String: String]?
+    /// From numbers of the truth, or colours, to its classes; null = not counted, "*" = all others.
+    let values: [String: String?]?
+    let colours: [String: String?]?
   }
 
   private static let blockLength = 4096
 
   /// - Parameters:
-  ///   - path: JSON with the keys classes, ignore, map.
+  ///   - path: JSON with the keys classes, ignore, map, values, colours, each of which may be
+  ///     missing.
   ///   - modelClasses: names that the keys of its map must be among.
   /// - Throws: `Failure` for a file that is not such JSON, or names that are unknown.
   init(path: String, modelClasses: [String]) throws(Failure) {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure("cannot read the class map \(path)")
+    guard let data = SystemFile.read(path) else {
+      throw Failure("cannot read the class map \(path): \(SystemFile.reason)")
     }
     let file: File
     do {
-      file = try JSONDecoder().decode(File.self, from: data)
+      file = try JSONDecoder().decode(File.self, from: Data(data))
     } catch {
       throw Failure(
         "class map \(path): expected JSON {\"classes\": [names], \"ignore\": number, "
-          + "\"map\": {model class: truth class}}")
+          + "\"map\": {model class: truth class}, \"values\": {number: truth class or null}, "
+          + "\"colours\": {\"#rrggbb\": truth class or null}}")
     }
-    guard (1...255).contains(file.classes.count), Set(file.classes).count == file.classes.count
-    else { throw Failure("class map \(path): expected 1 to 255 different names in \"classes\"") }
+    let names = file.classes ?? modelClasses
+    guard (1...255).contains(names.count), Set(names).count == names.count else {
+      throw Failure("class map \(path): expected 1 to 255 different names in \"classes\"")
+    }
     let ignore = file.ignore ?? 255
     guard (0...255).contains(ignore) else {
       throw Failure("class map \(path): \"ignore\" is \(ignore), expected 0 to 255")
     }
-    try Self.checkNames(file.map.keys, among: modelClasses, "the model has no class", path)
-    try Self.checkNames(file.map.values, among: file.classes, "\"classes\" lacks", path)
-    guard !file.map.isEmpty else { throw Failure("class map \(path): \"map\" is empty") }
-    classes = file.classes
+    if file.map == nil {
+      try Self.checkNames(
+        names, among: modelClasses, "without a \"map\" the model must have all classes; it lacks",
+        path)
+    }
+    let map = file.map ?? Dictionary(names.map { ($0, $0) }) { first, _ in first }
+    try Self.checkNames(map.keys, among: modelClasses, "the model has no class", path)
+    try Self.checkNames(map.values, among: names, "\"classes\" lacks", path)
+    guard !map.isEmpty else { throw Failure("class map \(path): \"map\" is empty") }
+    classes = names
     ignoreLabel = ignore
-    sources = file.classes.map { name in
-      modelClasses.indices.filter { file.map[modelClasses[$0]] == name }
+    coding = try Self.coding(file, classes: names, ignore: ignore, path)
+    sources = names.map { name in
+      modelClasses.indices.filter { map[modelClasses[$0]] == name }
     }
     let targets = modelClasses.compactMap { name in
-      file.classes.firstIndex { $0 == file.map[name] }.map(UInt8.init)
+      names.firstIndex { $0 == map[name] }.map(UInt8.init)
     }
     let isOneToOne = Set(targets).count == modelClasses.count
     let others = [UInt8](repeating: 255, count: 256 - targets.count)
@@ -87,6 +104,41 @@ struct ClassMap {
         }
       }
     }
+  }
+
+  private static func coding(
+    _ file: File, classes: [String], ignore: Int, _ path: String
+  ) throws(Failure) -> TruthCoding {
+    guard let table = file.colours ?? file.values else {
+      return TruthCoding(classes: classes, ignoreLabel: ignore)
+    }
+    guard file.colours == nil || file.values == nil else {
+      throw Failure("class map \(path): expected \"values\" or \"colours\", not both")
+    }
+    let areColours = file.colours != nil
+    let key = areColours ? "colours" : "values"
+    try checkNames(table.values.compactMap(\.self), among: classes, "\"classes\" lacks", path)
+    var values: [UInt32: UInt8] = [:]
+    for (text, name) in table where text != "*" {
+      guard let value = value(text, areColours) else {
+        let expected = areColours ? "#rrggbb" : "a number from 0 to 65535"
+        throw Failure("class map \(path): \"\(key)\" has \"\(text)\", expected \(expected)")
+      }
+      values[value] = number(of: name, classes, ignore)
+    }
+    return TruthCoding(
+      classes: classes, ignoreLabel: ignore, values: values,
+      others: table["*"].map { number(of: $0, classes, ignore) }, areColours: areColours)
+  }
+
+  private static func value(_ text: String, _ isColour: Bool) -> UInt32? {
+    guard isColour else { return UInt16(text).map(UInt32.init) }
+    guard text.utf8.count == 7, text.hasPrefix("#") else { return nil }
+    return UInt32(text.dropFirst(), radix: 16)
+  }
+
+  private static func number(of name: String?, _ classes: [String], _ ignore: Int) -> UInt8 {
+    UInt8(clamping: classes.firstIndex { $0 == name } ?? ignore)
   }
 
   private static func checkNames(

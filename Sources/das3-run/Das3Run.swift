@@ -1,4 +1,4 @@
-// Command line in, one command run, an exit code out: 0 good, 1 failed, 2 wrong usage.
+// Command line in, one command run, an exit code out: `ExitCode` below says which.
 import ArgumentParser
 import CDas3
 import Foundation
@@ -18,7 +18,9 @@ struct Das3Run: ParsableCommand {
         das3-run bench --model net.onnx --size 480x360
 
       Results go to stdout, progress (only on a terminal) and messages to stderr.
-      Exit codes: 0 good, 1 failed with a message, 2 wrong usage.
+      Exit codes: 0 good, 1 failed with a message, 2 wrong usage, 4 done but for
+      parts of the input that could not be used, 130 interrupted: what was done by
+      then is kept.
 
       Variables of the environment, for tests and comparisons: DAS3_ISA=avx512,
       avx2 or base is the most that the kernels use; DAS3_BACKEND=onednn or
@@ -36,14 +38,16 @@ struct Das3Run: ParsableCommand {
 
   static func main() {
     Terminal.reserveDescriptors()
+    // A file that grows too large is a failed write, not the end.
+    signal(SIGXFSZ, SIG_IGN)
     Warnings.show()
     do {
       do {
         try checkHelp()
-        var command = try parseAsRoot()
+        var command = try parseAsRoot(arguments)
         try command.run()
       } catch let error where exitCode(for: error).isSuccess {
-        print(fullMessage(for: error))
+        Terminal.say(fullMessage(for: error))
       }
       guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
     } catch let failure as Failure {
@@ -54,6 +58,17 @@ struct Das3Run: ParsableCommand {
       let text = fullMessage(for: error)
       let prefix = "Error: "
       finish(code: 2, message: text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+    }
+  }
+
+  /// As they came: a name need not be UTF-8.
+  private static var arguments: [String] {
+    let words = unsafe UnsafeBufferPointer(
+      start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
+    return unsafe words.dropFirst().compactMap { word in
+      guard let word = unsafe word else { return nil }
+      let bytes = unsafe UnsafeBufferPointer(start: word, count: strlen(word))
+      return unsafe Path.text(ofBytes: bytes.map { UInt8(bitPattern: $0) })
     }
   }
 
@@ -75,4 +90,11 @@ struct Das3Run: ParsableCommand {
     Terminal.note(message)
     Foundation.exit(code)
   }
+}
+
+extension ExitCode {
+  /// The work is done, but for parts of the input that could not be used.
+  static let partial = ExitCode(4)
+  /// Ctrl-C or its like; what was done is kept.
+  static let interrupted = ExitCode(130)
 }

@@ -13,18 +13,24 @@ struct Failure: Error {
     self.exitCode = exitCode
   }
 
-  /// Adds to `subject` what the system says, where Foundation tells it.
-  init(_ subject: String, because error: any Error) {
-    let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError
-    let reason = cause.map { unsafe ": " + String(cString: strerror($0.code.rawValue)) }
-    self.init(subject + (reason ?? ""))
+  /// What an error number of the system means.
+  static func reason(_ code: Int32) -> String {
+    unsafe String(cString: strerror(code))
   }
 
   /// Turns a negative status into the library's message; `subject` is put before it unless the
   /// message names it already, or an option is to blame and not what was in work.
-  static func check(_ status: das3_status, _ subject: String? = nil) throws(Failure) {
+  /// - Parameters:
+  ///   - status: what the library returned.
+  ///   - subject: what was in work.
+  ///   - plainPath: what the library was told to call it.
+  /// - Throws: `Failure` with that message.
+  static func check(
+    _ status: das3_status, _ subject: String? = nil, calledHere plainPath: String? = nil
+  ) throws(Failure) {
     guard status != DAS3_OK else { return }
     var text = unsafe String(cString: das3_last_error())
+    if let plainPath, let subject { text = text.replacing(plainPath, with: subject) }
     if text.isEmpty { text = unsafe String(cString: das3_status_name(status)) }
     guard status != DAS3_E_ARGUMENT else { throw Failure(text, exitCode: 2) }
     guard let subject, !text.contains(subject) else { throw Failure(text) }

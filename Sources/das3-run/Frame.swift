@@ -6,6 +6,10 @@ struct Frame {
   var stem = ""
   /// The file's name, or the number in a video.
   var name = ""
+  /// Of a video: since its first picture, in units of its time base.
+  var time: Int64 = 0
+  /// Whether parts of it were missing when it was decoded.
+  var isDamaged = false
   private(set) var size = PixelSize(width: 0, height: 0)
   /// Height × width × 3 bytes without padding between rows, then `spareBytes`.
   var pixels: [UInt8] = []
@@ -23,10 +27,20 @@ struct Frame {
   }
 }
 
-/// Frames per second as a fraction.
-struct FrameRate: Equatable {
+/// A ratio of whole numbers, such as frames per second.
+struct Fraction: Equatable {
   let numerator: Int32
   let denominator: Int32
 
-  static let standard = FrameRate(numerator: 25, denominator: 1)
+  var value: Double { Double(numerator) / Double(denominator) }
+}
+
+/// When the frames of a video are shown, and how wide its pixels are.
+struct VideoTiming {
+  /// Frames per second, on average.
+  var rate = Fraction(numerator: 25, denominator: 1)
+  /// Seconds in one unit of time.
+  var base = Fraction(numerator: 1, denominator: 25)
+  /// Width of a pixel by its height.
+  var pixelAspect = Fraction(numerator: 1, denominator: 1)
 }

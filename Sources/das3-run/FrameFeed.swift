@@ -8,20 +8,21 @@ final class FrameFeed {
   private(set) var failure: Failure?
 
   private let reader: FrameReader
-  private let frameCount: Int
+  /// Which of the reader's frames there are.
+  private let indices: [Int]
   private var frame = Frame()
   private let pixels = LentBytes()
 
-  init(_ reader: FrameReader, frameCount: Int) {
+  init(_ reader: FrameReader, indices: [Int]) {
     self.reader = reader
-    self.frameCount = frameCount
+    self.indices = indices
   }
 
   /// What the library calls; only for as long as this object lives.
   var source: das3_frame_source {
     var source = unsafe das3_frame_source()
     unsafe source.struct_size = UInt32(MemoryLayout<das3_frame_source>.stride)
-    unsafe source.count = Int64(frameCount)
+    unsafe source.count = Int64(indices.count)
     unsafe source.payload = Unmanaged.passUnretained(self).toOpaque()
     unsafe source.read = { index, image, payload in
       guard let image = unsafe image, let payload = unsafe payload else { return 1 }
@@ -33,7 +34,7 @@ final class FrameFeed {
 
   private func read(_ index: Int, into image: UnsafeMutablePointer<das3_image>) -> Bool {
     do throws(Failure) {
-      guard try reader.read(index, into: &frame) else {
+      guard indices.indices.contains(index), try reader.read(indices[index], into: &frame) else {
         throw Failure("\(reader.path): frame \(index) is gone")
       }
     } catch {

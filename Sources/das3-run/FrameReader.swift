@@ -1,5 +1,5 @@
 // A path in, frames out: one image, a directory of images in the order of their names, or a video.
-import Foundation
+import ArgumentParser
 
 /// The frames behind `--input`.
 final class FrameReader {
@@ -13,62 +13,125 @@ final class FrameReader {
   let path: String
   /// nil where a video does not say.
   let frameCount: Int?
-  let frameRate: FrameRate
+  /// Of a video.
+  let timing: VideoTiming
+  /// Which of the chosen frames was read last.
+  private(set) var lastIndex = -1
+  /// Images of a directory that could not be read and were left out.
+  private(set) var leftOutCount = 0
+  /// Frames that were read although parts of them were missing.
+  private(set) var damagedFrameCount = 0
 
   private let converter = PixelConverter()
   private let choice: FrameChoice
+  private let reading: ReadingOptions
   private let threadCount: Int
   /// File names inside the directory.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
+  private var spare = Frame()
   /// Pictures that the decoder of a video has given.
   private var decodedCount = 0
   private var nextIndex = 0
 
   static let imageEndings: Set<String> = [
-    "png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pnm", "tif", "tiff", "webp",
+    "png", "jpg", "jpeg", "jfif", "bmp", "ppm", "pgm", "pnm", "tif", "tiff", "webp", "avif", "jp2",
+    "tga", "gif",
   ]
 
   /// - Parameters:
   ///   - path: what `--input` says.
   ///   - choice: which of the frames.
+  ///   - reading: how they are turned, and whether broken ones are left out.
   ///   - threadCount: for decoding a video; 0 = one per core.
   /// - Throws: `Failure` where there is nothing to read.
-  init(path: String, choice: FrameChoice = .all, threadCount: Int) throws(Failure) {
+  init(
+    path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int
+  ) throws(Failure) {
     self.path = path
     self.choice = choice
+    self.reading = reading
     self.threadCount = threadCount
     if Folder.exists(path) {
       kind = .directory
       fileNames = try Folder.files(in: path, endings: Self.imageEndings)
       frameCount = choice.count(of: fileNames.count)
-      frameRate = .standard
+      timing = VideoTiming()
       guard !fileNames.isEmpty else {
         let endings = Self.imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
         throw Failure("\(path): no images in this directory (\(endings))")
       }
     } else {
-      let decoder = try PictureDecoder(path: path, threadCount: threadCount)
+      let decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
       self.decoder = decoder
       kind = decoder.isStill ? .image : .video
       fileNames = []
       frameCount = decoder.isStill ? 1 : decoder.frameCount.map(choice.count(of:))
-      frameRate = decoder.frameRate
+      timing = decoder.timing
     }
   }
 
   /// The file's name without directory and ending.
   var stem: String { Path.stem(of: Path.name(of: path)) }
 
-  /// Parts of a video that could not be decoded so far.
-  var damagedPartCount: Int { decoder?.damagedPartCount ?? 0 }
+  /// Names of the frames without their endings, where they are known before they are read.
+  var stems: [String] {
+    switch kind {
+    case .image: [stem]
+    case .directory: fileNames.map(Path.stem(of:))
+    case .video: []
+    }
+  }
 
-  /// Reads the next frame.
+  /// Whether all of the input could be used so far.
+  var isWhole: Bool { leftOutCount == 0 && damage == nil }
+
+  /// What is wrong with a video, as far as it was read; nil where nothing is.
+  var damage: String? {
+    guard let decoder, kind == .video else { return nil }
+    var parts: [String] = []
+    if decoder.damagedPartCount > 0 {
+      let count = decoder.damagedPartCount
+      parts.append("\(count) \(count == 1 ? "part" : "parts") of it could not be decoded")
+    }
+    if decoder.missingSeconds > 0 {
+      parts.append("its last \(fixed(decoder.missingSeconds, 1)) s are missing")
+    }
+    guard !parts.isEmpty else { return nil }
+    return "\(path) is damaged: " + parts.joined(separator: ", and ")
+  }
+
+  /// Where the last frame of a video ends, in units of its time base: where the next would be shown.
+  func endTime(of frame: Frame) -> Int64 {
+    guard let decoder else { return 0 }
+    if decoder.isAtEnd { return decoder.endTime }
+    let (length, isTooLong) = decoder.duration.multipliedReportingOverflow(
+      by: Int64(choice.every))
+    return isTooLong ? frame.time + decoder.duration : frame.time &+ length
+  }
+
+  /// Reads the next frame; leaves out images that cannot be read where that was asked for.
   ///
   /// Returns false behind the last one.
   func read(into frame: inout Frame) throws(Failure) -> Bool {
-    defer { nextIndex += 1 }
-    return try read(nextIndex, into: &frame)
+    while true {
+      let index = nextIndex
+      nextIndex += 1
+      do throws(Failure) {
+        guard try read(index, into: &frame) else { break }
+        lastIndex = index
+        if frame.isDamaged { damagedFrameCount += 1 }
+        return true
+      } catch {
+        guard reading.keepGoing, kind == .directory else { throw error }
+        leftOutCount += 1
+        Terminal.note("left out: \(error.message)")
+      }
+    }
+    if lastIndex < 0, leftOutCount > 0 {
+      throw Failure("\(path): none of its \(leftOutCount) images can be read")
+    }
+    return false
   }
 
   /// Reads frame `index` of the chosen ones.
@@ -77,41 +140,45 @@ final class FrameReader {
   /// behind the last frame.
   func read(_ index: Int, into frame: inout Frame) throws(Failure) -> Bool {
     guard let place = choice.place(of: index) else { return false }
+    var file = path
     switch kind {
     case .image:
       guard place == 0 else { return false }
       frame.name = Path.name(of: path)
-      decoder = try PictureDecoder(path: path, threadCount: threadCount)
+      decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
     case .directory:
       guard place < fileNames.count else { return false }
       frame.name = fileNames[place]
-      let file = Path.join(path, frame.name)
-      decoder = try PictureDecoder(path: file, threadCount: threadCount)
+      file = Path.join(path, frame.name)
+      decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
     case .video:
       guard try skip(to: place) else { return false }
       let digits = String(place)
       frame.name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
     frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)
-    let converted: Void? = try decoder?.withNextPicture { picture throws(Failure) in
+    let converted: Void? = try decoder?.withNextPicture { picture, turn throws(Failure) in
       do throws(Failure) {
         try converter.convert(picture, into: &frame)
       } catch {
-        throw Failure("cannot read \(path): \(error.message)")
+        throw Failure("cannot read \(file): \(error.message)")
       }
+      turn.turn(&frame, spare: &spare)
     }
     decodedCount += 1
+    frame.time = kind == .video ? decoder?.time ?? 0 : 0
+    frame.isDamaged = kind == .video && decoder?.isDamaged ?? false
     return converted != nil
   }
 
   /// Decodes a video up to the picture before `place`; false where it ends earlier.
   private func skip(to place: Int) throws(Failure) -> Bool {
     if place < decodedCount {
-      decoder = try PictureDecoder(path: path, threadCount: threadCount)
+      decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
       decodedCount = 0
     }
     while decodedCount < place {
-      guard try decoder?.withNextPicture({ _ in true }) == true else { return false }
+      guard try decoder?.withNextPicture({ _, _ in true }) == true else { return false }
       decodedCount += 1
     }
     return true
@@ -119,6 +186,19 @@ final class FrameReader {
 }
 
 extension FrameReader {
+  /// Says what was left out or damaged, and ends with the exit code for that.
+  func reportDamage() throws(ExitCode) {
+    if leftOutCount > 0 {
+      let images = leftOutCount == 1 ? "1 image" : "\(leftOutCount) images"
+      Terminal.note("\(path): \(images) left out")
+    }
+    if let damage {
+      let frames = damagedFrameCount == 1 ? "1 frame" : "\(damagedFrameCount) frames"
+      Terminal.note("\(damage); \(frames) with something missing")
+    }
+    if !isWhole { throw ExitCode.partial }
+  }
+
   /// Throws where two files of a directory would give results of the same name.
   func checkStemsDiffer() throws(Failure) {
     let groups = Dictionary(grouping: fileNames, by: Path.stem(of:))

@@ -1,69 +1,145 @@
-// A PNG of one number per pixel in, its bytes out: gray values or palette indices, not colours.
-import Foundation
+// A PNG of one number per pixel in, its numbers out: gray values, palette indices or, where they are
+// meant, colours.
 
 /// Truth or predictions as files of a directory, found by the stem of the frame's name.
 final class GrayReader {
+  /// Height × width numbers, or colours as 0xRRGGBB.
+  private(set) var values: [UInt32] = []
+  /// The file that was read last.
+  private(set) var path = ""
+
   private let directory: String
   /// Such as "truth".
   private let contents: String
+  private let reading: ReadingOptions
   /// File names by stem.
   private let fileNames: [String: String]
-  private(set) var values: [UInt8] = []
+  /// What file names have behind those of the frames, such as "_labelIds".
+  private var suffix = ""
+  private var stored: [UInt32] = []
 
-  init(directory: String, contents: String) throws(Failure) {
+  /// What the names of frames may have behind those of their truth.
+  private static let frameSuffixes = ["_leftImg8bit", "_rgb_anon", "_rgb"]
+
+  init(
+    directory: String, contents: String, reading: ReadingOptions = .standard
+  ) throws(Failure) {
     guard Folder.exists(directory) else {
       throw Failure("\(directory): no such directory of \(contents) PNGs")
     }
     self.directory = directory
     self.contents = contents
+    self.reading = reading
     let names = try Folder.files(in: directory, endings: ["png"])
     fileNames = Dictionary(names.map { (Path.stem(of: $0), $0) }) { first, _ in first }
   }
 
+  /// Finds out how the files of frames are called: as the frames, or with one suffix for all.
+  /// - Parameters:
+  ///   - stems: of the frames.
+  ///   - wanted: the suffix; nil = the one that fits.
+  /// - Throws: `Failure` where several would fit.
+  func findSuffix(for stems: [String], wanted: String?) throws(Failure) {
+    if let wanted {
+      suffix = wanted
+      return
+    }
+    guard let first = stems.first(where: { fileNames[$0] == nil }) else { return }
+    let bases = Self.bases(of: first)
+    let suffixes = Set(
+      fileNames.keys.flatMap { name in
+        bases.filter(name.hasPrefix).map { String(name.dropFirst($0.count)) }
+      }
+    ).filter { suffix in
+      // A number behind the name would be another frame.
+      suffix.contains(where: \.isLetter) && suffix.first.map { "_-.".contains($0) } ?? false
+    }.filter { suffix in
+      stems.allSatisfy { stem in Self.bases(of: stem).contains { fileNames[$0 + suffix] != nil } }
+    }.sorted()
+    guard suffixes.count < 2 else {
+      throw Failure(
+        "\(contents) in \(directory) may be *\(suffixes.joined(separator: ".png, *")).png; "
+          + "'--truth-suffix \(suffixes[0])' says which")
+    }
+    guard let only = suffixes.first else { return }
+    suffix = only
+    Terminal.note("\(contents) is read from the files *\(only).png in \(directory)")
+  }
+
   /// Throws where a frame has no file.
   func check(for stem: String) throws(Failure) {
-    guard fileNames[stem] != nil else {
-      throw Failure("frame \(stem) has no \(contents): expected \(stem).png in \(directory)")
+    guard fileName(for: stem) != nil else {
+      throw Failure(
+        "frame \(stem) has no \(contents): expected \(stem)\(suffix).png in \(directory)")
     }
   }
 
-  /// Reads the file of a frame into `values`, height × width bytes.
-  func read(for stem: String, size: PixelSize) throws(Failure) {
+  /// Reads the file of a frame into `values`.
+  /// - Parameters:
+  ///   - stem: of the frame.
+  ///   - size: of the frame.
+  ///   - areColours: whether colours are meant, and not numbers.
+  /// - Throws: `Failure` where it is not what it should be.
+  func read(for stem: String, size: PixelSize, areColours: Bool = false) throws(Failure) {
     try check(for: stem)
-    let path = Path.join(directory, fileNames[stem] ?? "")
-    try checkHeader(path)
-    let decoder = try PictureDecoder(path: path, threadCount: 1)
-    let found = try decoder.withNextPicture { picture throws(Failure) in
-      guard picture.copyIndices(into: &values) else {
+    path = Path.join(directory, fileName(for: stem) ?? "")
+    let bitCount = try bitCount(of: path)
+    let decoder = try PictureDecoder(path: path, reading: reading, threadCount: 1)
+    let found = try decoder.withNextPicture { picture, turn throws(Failure) in
+      let kind = picture.copyNumbers(into: &stored, bitCount: bitCount, areColours: areColours)
+      guard kind != .unknown else {
         throw Failure("\(contents) \(path) was not decoded as numbers")
       }
-      return picture.size
+      guard kind == .numbers || areColours else {
+        throw Failure(
+          "\(contents) \(path) holds colours, and not one number per pixel; a class map can say "
+            + "under \"colours\" which class each is")
+      }
+      if turn == .upright {
+        swap(&values, &stored)
+      } else {
+        values = stored
+        turn.turn(stored, size: picture.size, elementsPerPixel: 1, into: &values)
+      }
+      return turn.shownSize(of: picture.size)
     }
-    guard found == size else {
-      let found = found.map(\.description) ?? "nothing"
-      throw Failure("\(contents) \(path) is \(found), expected \(size) as its frame")
+    guard let found, found == size else {
+      let name = found.map(\.description) ?? "nothing"
+      let isTurned = found?.width == size.height && found?.height == size.width
+      let hint = isTurned ? "; frames are turned upright, '--no-autorotate' leaves them" : ""
+      throw Failure("\(contents) \(path) is \(name), expected \(size) as its frame\(hint)")
     }
   }
 
-  /// The header says what the decoder would hide: that levels of gray were stretched, or colours
-  /// made from indices.
-  private func checkHeader(_ path: String) throws(Failure) {
+  private static func bases(of stem: String) -> [String] {
+    [stem] + frameSuffixes.filter(stem.hasSuffix).map { String(stem.dropLast($0.count)) }
+  }
+
+  private func fileName(for stem: String) -> String? {
+    Self.bases(of: stem).lazy.compactMap { self.fileNames[$0 + self.suffix] }.first
+  }
+
+  /// Bits of a number, as the header has it: the decoder stretches few levels of gray over 8 bits.
+  private func bitCount(of path: String) throws(Failure) -> Int {
     let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     let headerByteCount = 26
-    guard let file = FileHandle(forReadingAtPath: path),
-      let header = try? file.read(upToCount: headerByteCount)
-    else { throw Failure("cannot read \(path)") }
+    guard let file = FileBytes(path) else {
+      throw Failure("cannot read \(path): \(SystemFile.reason)")
+    }
+    let header = file.bytes(at: 0, count: headerByteCount)
     guard header.count == headerByteCount, header.starts(with: signature) else {
       throw Failure("\(contents) \(path) is not a PNG")
     }
-    let bits = header[24]
-    let isGray = header[25] == 0
-    let isPalette = header[25] == 3
-    guard isPalette || (isGray && bits == 8) else {
-      let kinds: [UInt8: String] = [0: "gray", 2: "RGB", 4: "gray with alpha", 6: "RGB with alpha"]
-      let kind = kinds[header[25]] ?? "unknown"
-      throw Failure(
-        "\(contents) \(path) holds \(bits)-bit \(kind), expected 8-bit gray or palette indices")
+    return Int(header[24])
+  }
+}
+
+extension GrayReader {
+  /// Values of at most 8 bits.
+  func bytes() throws(Failure) -> [UInt8] {
+    guard values.allSatisfy({ $0 <= 255 }) else {
+      throw Failure("\(path) holds numbers above 255")
     }
+    return values.map { UInt8(truncatingIfNeeded: $0) }
   }
 }

@@ -1,6 +1,5 @@
 // Bytes of a picture in, a PNG file out.
 import CFFmpeg
-import Foundation
 
 /// FFmpeg's PNG encoder for one pixel format; made anew only when the size changes.
 @safe
@@ -44,12 +43,8 @@ final class ImageWriter {
     try MediaError.check(unsafe avcodec_send_frame(codec, picture), "cannot write \(path)")
     try MediaError.check(unsafe avcodec_receive_packet(codec, packet), "cannot write \(path)")
     defer { unsafe av_packet_unref(packet) }
-    let file = unsafe Data(bytes: packet.pointee.data, count: Int(packet.pointee.size))
-    do {
-      try file.write(to: URL(fileURLWithPath: path))
-    } catch {
-      throw Failure("cannot write \(path)", because: error)
-    }
+    try unsafe SystemFile.write(
+      UnsafeRawBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)), to: path)
   }
 
   private func prepare(size: PixelSize, path: String) throws(Failure) {

@@ -6,20 +6,20 @@ struct Info: ParsableCommand {
     abstract: "Describe a model: classes, input, size, preprocessing.",
     discussion: """
       Example:
-        das3-run info --model net.onnx
+        das3-run info net.onnx
 
       --threads, --precision and --memory-limit change nothing here.
       """)
 
-  @OptionGroup var modelOption: ModelOption
+  @OptionGroup var network: Network
   @OptionGroup var shared: SharedOptions
 
   func run() throws {
-    let model = try ModelHandle(path: modelOption.model)
+    let model = try network.load()
     if shared.json {
       try json(model, try model.classifier()).printLine()
     } else {
-      print(text(model, try model.classifier()), terminator: "")
+      Terminal.say(text(model, try model.classifier()), terminator: "")
     }
   }
 

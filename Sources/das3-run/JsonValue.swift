@@ -39,7 +39,7 @@ indirect enum JsonValue {
 
   /// Prints the line at once, so that a reader behind a pipe can follow.
   func printLine() throws(Failure) {
-    print(line)
+    Terminal.say(line)
     guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
   }
 
@@ -53,7 +53,10 @@ indirect enum JsonValue {
       case "\r": result += "\\r"
       case "\t": result += "\\t"
       default:
-        if scalar.value < 0x20 || scalar.value == 0x7F {
+        // As Python's os.fsdecode has it: such bytes are no text.
+        if let byte = Path.foreignByte(scalar) {
+          result += "\\udc" + String(byte, radix: 16)
+        } else if scalar.value < 0x20 || scalar.value == 0x7F {
           let digits = String(scalar.value, radix: 16)
           result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
         } else {

@@ -5,6 +5,8 @@ final class Labeller {
   /// What the labels count.
   let classes: [ModelClass]
   let ignoreLabel: Int
+  /// What the truth's numbers mean.
+  let coding: TruthCoding
 
   private let segmenter: SegmenterHandle
   private let map: ClassMap?
@@ -20,6 +22,8 @@ final class Labeller {
     }
     classes = map?.truthClasses(of: model.classes) ?? model.classes
     ignoreLabel = map?.ignoreLabel ?? model.ignoreLabel
+    coding =
+      map?.coding ?? TruthCoding(classes: model.classNames, ignoreLabel: model.ignoreLabel)
     segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
     let needsSums = map.map { $0.renumbering == nil } ?? false
     result = Segmentation(

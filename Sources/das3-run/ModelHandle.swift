@@ -1,5 +1,6 @@
 // A path to an ONNX file in, a loaded model and its description out, and back to a file.
 import CDas3
+import Foundation
 
 /// One class that a model tells apart.
 struct ModelClass {
@@ -15,9 +16,29 @@ final class ModelHandle {
   let classes: [ModelClass]
   private let storedInfo: das3_model_info
 
-  convenience init(path: String) throws(Failure) {
+  /// Loads a file.
+  /// - Parameters:
+  ///   - path: of an ONNX file.
+  ///   - metadata: JSON whose keys come before its own.
+  ///   - classPreset: the name of a list of classes.
+  /// - Throws: `Failure` with the library's message.
+  convenience init(
+    path: String, metadata: String? = nil, classPreset: String? = nil
+  ) throws(Failure) {
     var created: OpaquePointer?
-    try Failure.check(unsafe das3_model_load(&created, path, nil), path)
+    let json = unsafe metadata.flatMap { unsafe strdup($0) }
+    let preset = unsafe classPreset.flatMap { unsafe strdup($0) }
+    defer {
+      unsafe free(json)
+      unsafe free(preset)
+    }
+    var options = unsafe das3_model_options()
+    unsafe das3_model_options_init(&options)
+    unsafe options.metadata_json = UnsafePointer(json)
+    unsafe options.class_preset = UnsafePointer(preset)
+    try LibraryPath.reading(path, beside: ["json"]) { plain throws(Failure) in
+      try Failure.check(unsafe das3_model_load(&created, plain, &options), path, calledHere: plain)
+    }
     guard let model = unsafe created else { throw Failure("\(path): no model was loaded") }
     try unsafe self.init(owning: model, path: path)
   }
@@ -44,7 +65,9 @@ final class ModelHandle {
 
   /// Writes an ONNX file; one that is there is replaced when the new one is complete.
   func save(to file: String) throws(Failure) {
-    try Failure.check(unsafe das3_model_save(pointer, file), file)
+    try LibraryPath.writing(file) { plain throws(Failure) in
+      try Failure.check(unsafe das3_model_save(pointer, plain), file, calledHere: plain)
+    }
   }
 
   var classNames: [String] { classes.map(\.name) }

@@ -1,7 +1,186 @@
-// The option that every command needs.
+// The options that say which network, and how it sees pixels where its file does not say.
 import ArgumentParser
 
+/// `--model` and what overrides the network's metadata.
 struct ModelOption: ParsableArguments {
+  enum ColourOrder: String, ExpressibleByArgument, CaseIterable {
+    case rgb, bgr
+  }
+
   @Option(help: ArgumentHelp("The network, an ONNX file.", valueName: "file"))
-  var model: String
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Class names and colours: cityscapes19, synthia16, synthia13, crosscity13 or camvid11.",
+      valueName: "name"))
+  var classPreset: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "JSON whose keys come before the network's own: classes, colours, ignore, input, output.",
+      valueName: "file"))
+  var metadata: String?
+
+  @Option(help: ArgumentHelp("Order of the colours that the network wants.", valueName: "order"))
+  var colourOrder: ColourOrder?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The network sees (pixel · scale − mean) / std; pixels are 0 to 255. Such as 1/255.",
+      valueName: "x"))
+  var scale: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Of each colour in the network's order, such as 0.485,0.456,0.406; or one for all.",
+      valueName: "x,x,x"))
+  var mean: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Likewise.", valueName: "x,x,x"))
+  var std: String?
+
+  func validate() throws {
+    guard metadata == nil || !changesInput else {
+      throw ValidationError(
+        "'--metadata' has an \"input\" for what '--colour-order', '--scale', '--mean' and '--std' say"
+      )
+    }
+    if let scale { _ = try Self.numbers(scale, "--scale", counts: [1]) }
+    if let mean { _ = try Self.numbers(mean, "--mean", counts: [1, 3]) }
+    if let std, try Self.numbers(std, "--std", counts: [1, 3]).contains(0) {
+      throw ValidationError("'--std \(std)': expected no 0")
+    }
+    if let scale, try Self.numbers(scale, "--scale", counts: [1]) == [0] {
+      throw ValidationError("'--scale \(scale)': expected no 0")
+    }
+  }
+
+  /// Loads the network with what these options say.
+  func load(_ path: String) throws(Failure) -> ModelHandle {
+    try FileDiagnosis.checkNetwork(path)
+    var json: String?
+    if let metadata {
+      guard let bytes = SystemFile.read(metadata) else {
+        throw Failure("cannot read the metadata \(metadata): \(SystemFile.reason)")
+      }
+      json = String(decoding: bytes, as: UTF8.self)
+    }
+    let model = try ModelHandle(path: path, metadata: json, classPreset: classPreset)
+    guard changesInput else { return model }
+    return try ModelHandle(
+      path: path, metadata: try inputJson(over: model).line, classPreset: classPreset)
+  }
+
+  private var changesInput: Bool {
+    colourOrder != nil || scale != nil || mean != nil || std != nil
+  }
+
+  /// All of the preprocessing: what is not given stays as the network has it.
+  private func inputJson(over model: ModelHandle) throws(Failure) -> JsonValue {
+    func list(_ text: String?, _ option: String, _ own: [Float]) throws(Failure) -> JsonValue {
+      guard let text else { return .array(own.map { .number(Double($0)) }) }
+      do {
+        let given = try Self.numbers(text, option, counts: [1, 3])
+        return .array(given.map(JsonValue.number))
+      } catch {
+        throw Failure("\(error)", exitCode: 2)
+      }
+    }
+    let order = colourOrder ?? (model.wantsBGR ? .bgr : .rgb)
+    let input: [JsonValue.Member] = [
+      (key: "colour_order", value: .string(order.rawValue)),
+      (
+        key: "scale",
+        value: .number(scale.flatMap(Self.number) ?? Double(model.scale))
+      ),
+      (key: "mean", value: try list(mean, "--mean", model.mean)),
+      (key: "std", value: try list(std, "--std", model.standardDeviation)),
+    ]
+    return .object([(key: "input", value: .object(input))])
+  }
+
+  /// "0.5" or "1/255".
+  private static func number(_ text: some StringProtocol) -> Double? {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map {
+      Double(String($0))
+    }
+    guard parts.count <= 2, let first = parts.first, let value = first else { return nil }
+    guard parts.count == 2 else { return value.isFinite ? value : nil }
+    guard let divisor = parts[1], divisor != 0 else { return nil }
+    return (value / divisor).isFinite ? value / divisor : nil
+  }
+
+  private static func numbers(
+    _ text: String, _ option: String, counts: [Int]
+  ) throws -> [Double] {
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map(number)
+    let values = numbers.compactMap(\.self)
+    guard values.count == numbers.count, counts.contains(values.count) else {
+      let expected = counts == [1] ? "a number such as 1/255" : "1 or 3 numbers with commas between"
+      throw ValidationError("'\(option) \(text)': expected \(expected)")
+    }
+    return values
+  }
+}
+
+/// A network, named by `--model` or by its place alone.
+struct Network: ParsableArguments {
+  @OptionGroup var options: ModelOption
+
+  @Argument(help: ArgumentHelp("The network, in place of --model.", valueName: "model-file"))
+  var word: String?
+
+  func validate() throws {
+    if options.model != nil, let word { throw ValidationError("unexpected argument '\(word)'") }
+    guard options.model != nil || word != nil else {
+      throw ValidationError("the network is missing: '--model FILE'")
+    }
+  }
+
+  func load() throws(Failure) -> ModelHandle {
+    try options.load(options.model ?? word ?? "")
+  }
+}
+
+/// A network and frames, named by `--model` and `--input` or by their places alone.
+struct NetworkAndFrames: ParsableArguments {
+  @OptionGroup var options: ModelOption
+
+  @Option(
+    name: .customLong("input"),
+    help: ArgumentHelp(
+      "An image, a directory of images or, but for evaluate, a video.", valueName: "path"))
+  var named: String?
+
+  @Argument(
+    help: ArgumentHelp(
+      "The network and the frames, in place of --model and --input.", valueName: "model-file input")
+  )
+  var words: [String] = []
+
+  func validate() throws {
+    let missing = [
+      options.model == nil ? "the network is missing: '--model FILE'" : nil,
+      named == nil ? "the frames are missing: '--input PATH'" : nil,
+    ].compactMap(\.self)
+    guard words.count >= missing.count else {
+      throw ValidationError("\(missing[words.count]), or MODEL and INPUT without them")
+    }
+    guard words.count == missing.count else {
+      throw ValidationError("unexpected argument '\(words[missing.count])'")
+    }
+  }
+
+  /// Where the network is.
+  var model: String { options.model ?? words.first ?? "" }
+
+  /// Where the frames are.
+  var input: String { named ?? words.last ?? "" }
+
+  func load() throws(Failure) -> ModelHandle {
+    try options.load(model)
+  }
 }

@@ -17,8 +17,8 @@ struct NumpyArray {
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
   init(path: String) throws(Failure) {
-    guard let file = FileManager.default.contents(atPath: path) else {
-      throw Failure("cannot read \(path)")
+    guard let file = SystemFile.read(path).map({ Data($0) }) else {
+      throw Failure("cannot read \(path): \(SystemFile.reason)")
     }
     // Version 1 has a header length of 2 bytes, later ones of 4.
     let lengthByteCount = file.count > 6 && file[6] > 1 ? 4 : 2

@@ -1,6 +1,4 @@
 // Segmented frames in, files below one directory out.
-import Foundation
-
 /// Writes `labels/`, `confidence/`, `entropy/` and `overlay/` PNGs called after their frames; the
 /// overlays of a video become one video, `<stem>_overlay.mp4`.
 final class ResultWriter {
@@ -9,6 +7,7 @@ final class ResultWriter {
   private let saved: [SavedOutput]
   private let overlay: Overlay?
   private let reader: FrameReader
+  private let audio: AudioTrack?
   private let threadCount: Int
   private let grayWriter = ImageWriter(format: .gray)
   private let colourWriter = ImageWriter(format: .rgb)
@@ -23,12 +22,13 @@ final class ResultWriter {
   /// Refuses those that the frames are read from.
   init(
     directory: String, saved: [SavedOutput], overlay: Overlay?, reader: FrameReader,
-    threadCount: Int
+    audio: AudioTrack?, threadCount: Int
   ) throws(Failure) {
     self.directory = directory
     self.saved = saved
     self.overlay = overlay
     self.reader = reader
+    self.audio = audio
     self.threadCount = threadCount
     var folders = saved.map { Self.path(directory, $0.rawValue) }
     if overlay != nil, reader.kind != .video {
@@ -40,7 +40,11 @@ final class ResultWriter {
     for place in places where Folder.isSame(place, inputFolder.isEmpty ? "." : inputFolder) {
       throw Failure("\(place) is where the input is read from; choose another --output")
     }
-    for folder in [directory] + folders { try Folder.create(folder) }
+    for folder in [directory] + folders {
+      try Folder.create(folder)
+      try Folder.checkIsWritable(folder, "cannot write results")
+    }
+    if overlay != nil, reader.kind == .video { try checkVideo() }
   }
 
   func write(_ frame: Frame, _ result: Segmentation, shares: [Double]) throws(Failure) {
@@ -61,22 +65,29 @@ final class ResultWriter {
       let path = Self.path(folder, frame.stem + ".png")
       return try colourWriter.write(canvas.pixels, size: canvas.size, to: path)
     }
+    canvas.time = frame.time
     if videoWriter == nil { videoWriter = try makeVideoWriter() }
     try videoWriter?.write(canvas)
   }
 
-  /// Completes the video, if there is one.
-  func finish() throws(Failure) {
-    try videoWriter?.finish()
+  /// Completes the video, if there is one; after `last`, the last frame.
+  func finish(after last: Frame) throws(Failure) {
+    try videoWriter?.finish(at: reader.endTime(of: last))
+  }
+
+  private var videoPath: String { Self.path(directory, reader.stem + "_overlay.mp4") }
+
+  private func checkVideo() throws(Failure) {
+    guard !Folder.isSame(videoPath, reader.path) else {
+      throw Failure("\(videoPath) is the input; choose another --output")
+    }
+    try Folder.checkCanReplace(videoPath)
   }
 
   private func makeVideoWriter() throws(Failure) -> VideoWriter {
-    let path = Self.path(directory, reader.stem + "_overlay.mp4")
-    guard !Folder.isSame(path, reader.path) else {
-      throw Failure("\(path) is the input; choose another --output")
-    }
-    return try VideoWriter(
-      path: path, size: canvas.size, rate: reader.frameRate, threadCount: threadCount)
+    try VideoWriter(
+      path: videoPath, size: canvas.size, timing: reader.timing, audio: audio,
+      threadCount: threadCount)
   }
 
   /// 0 to 1 → 0 to 255.

@@ -13,23 +13,27 @@ struct Segment: ParsableCommand {
         STEM_overlay.mp4      the same, where the input is the video STEM
       Without --output nothing is written; the table shows how much each class takes.
 
-      Ctrl-C ends it after the frame; what is written so far is complete.
+      Frames are turned upright first, and results have the frame's size as it is
+      shown. The overlay of a video keeps its times, --every 30 too, and its pixels'
+      shape; --audio copies its sound.
 
-      With --json: for each frame a line {"event": "frame", "frame",
-      "milliseconds", "shares"}, then {"event": "summary", …}. Shares are percent
-      of the pixels.
+      Ctrl-C ends it after the frame; what is written so far is complete, and the
+      exit code is 130. Where images of a directory were left out (--keep-going), or
+      parts of a video were damaged or missing, all else is done, and it is 4.
+
+      With --json: for each frame a line {"event": "frame", "frame", "milliseconds",
+      "shares"}, of a video with "seconds" since its first picture and "damaged";
+      then {"event": "summary", …}. Shares are percent of the pixels. In names, bytes
+      that are not UTF-8 are \\udc80 to \\udcff, as Python's os.fsdecode has them.
 
       Examples:
-        das3-run segment --model net.onnx --input frame.png
+        das3-run segment net.onnx frame.png
         das3-run segment --model net.onnx --input frames --output out \\
           --save labels,entropy
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
       """)
 
-  @OptionGroup var modelOption: ModelOption
-
-  @Option(help: ArgumentHelp("An image, a directory of images, or a video.", valueName: "path"))
-  var input: String
+  @OptionGroup var network: NetworkAndFrames
 
   @Option(help: ArgumentHelp("Directory for the results; created if need be.", valueName: "dir"))
   var output: String?
@@ -44,7 +48,11 @@ struct Segment: ParsableCommand {
     transform: SavedOutput.list(argument:))
   var save: [SavedOutput]?
 
+  @Flag(help: "Copy the sound of a video beside its overlay.")
+  var audio = false
+
   @OptionGroup var choice: FrameChoice
+  @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
 
@@ -52,11 +60,13 @@ struct Segment: ParsableCommand {
     if output == nil, overlay || save != nil {
       throw ValidationError("'\(overlay ? "--overlay" : "--save")' needs '--output DIR'")
     }
+    guard overlay || !audio else { throw ValidationError("'--audio' needs '--overlay'") }
   }
 
   func run() throws {
-    let model = try ModelHandle(path: modelOption.model)
-    let reader = try FrameReader(path: input, choice: choice, threadCount: shared.threads)
+    let model = try network.load()
+    let reader = try FrameReader(
+      path: network.input, choice: choice, reading: reading, threadCount: shared.threadCount)
     if reader.kind == .directory { try reader.checkStemsDiffer() }
     let segmenter = try SegmenterHandle(model: model, size: sizeOption.size, shared: shared)
     let saved = save ?? [.labels]
@@ -64,13 +74,15 @@ struct Segment: ParsableCommand {
       try ResultWriter(
         directory: directory, saved: saved,
         overlay: overlay ? Overlay(classes: model.classes) : nil, reader: reader,
-        threadCount: shared.threads)
+        audio: audio ? try AudioTrack(path: network.input) : nil, threadCount: shared.threadCount)
     }
     let wanted = output == nil ? [] : saved.map(\.output)
     var result = Segmentation(
       Set(wanted).union([.labels]), classCount: model.classes.count)
     var frame = Frame()
-    var report = SegmentReport(classes: model.classes, isJson: shared.json)
+    var report = SegmentReport(
+      classes: model.classes, timing: reader.kind == .video ? reader.timing : nil,
+      isJson: shared.json)
     var progress = ProgressBar(title: "segment", count: reader.frameCount ?? choice.limit)
 
     let clock = ContinuousClock()
@@ -82,14 +94,12 @@ struct Segment: ParsableCommand {
       try writer?.write(frame, result, shares: shares)
       progress.update(finished: report.frameCount)
     }
-    try writer?.finish()
+    try writer?.finish(after: frame)
     progress.clear()
     try report.finish(
-      networkSize: try segmenter.describe().size, output: output,
+      networkSize: try segmenter.describe().size, output: output, reader: reader,
       isWhole: !Interrupt.isRequested)
-    if reader.damagedPartCount > 0 {
-      Terminal.note(
-        "\(input) is damaged: \(reader.damagedPartCount) × something was left out")
-    }
+    if Interrupt.isRequested { throw ExitCode.interrupted }
+    try reader.reportDamage()
   }
 }

@@ -2,12 +2,15 @@
 
 struct SegmentReport {
   private let classes: [ModelClass]
+  /// Of a video; nil of images.
+  private let timing: VideoTiming?
   private let isJson: Bool
   private let start = ContinuousClock.now
   private var milliseconds = Samples()
   private var total: ClassShares
 
-  init(classes: [ModelClass], isJson: Bool) {
+  init(classes: [ModelClass], timing: VideoTiming?, isJson: Bool) {
+    self.timing = timing
     self.classes = classes
     self.isJson = isJson
     total = ClassShares(names: classes.map(\.name))
@@ -24,13 +27,18 @@ struct SegmentReport {
     total.add(own)
     milliseconds.add(elapsed)
     if isJson {
-      let event = JsonValue.object([
+      var members: [JsonValue.Member] = [
         (key: "event", value: .string("frame")),
         (key: "frame", value: .string(frame.name)),
         (key: "milliseconds", value: .rounded(elapsed, 3)),
         (key: "shares", value: own.json),
-      ])
-      try event.printLine()
+      ]
+      if let timing {
+        let seconds = Double(frame.time) * timing.base.value
+        members.append((key: "seconds", value: .rounded(seconds, 6)))
+        members.append((key: "damaged", value: .bool(frame.isDamaged)))
+      }
+      try JsonValue.object(members).printLine()
     }
     return own.shares
   }
@@ -39,9 +47,12 @@ struct SegmentReport {
   /// - Parameters:
   ///   - networkSize: that the network worked on.
   ///   - output: where the files are.
+  ///   - reader: where the frames came from.
   ///   - isWhole: whether all frames are done.
   /// - Throws: `Failure` where stdout cannot be written.
-  func finish(networkSize: PixelSize, output: String?, isWhole: Bool) throws(Failure) {
+  func finish(
+    networkSize: PixelSize, output: String?, reader: FrameReader, isWhole: Bool
+  ) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
     let rate = seconds > 0 ? Double(frameCount) / seconds : 0
     if isJson {
@@ -55,15 +66,17 @@ struct SegmentReport {
         (key: "width", value: .integer(networkSize.width)),
         (key: "height", value: .integer(networkSize.height)),
         (key: "shares", value: total.json),
+        (key: "left_out", value: .integer(reader.leftOutCount)),
+        (key: "damaged", value: .integer(reader.damagedFrameCount)),
         (key: "output", value: .text(output)),
       ])
       return try summary.printLine()
     }
-    if output == nil { print(table) }
+    if output == nil { Terminal.say(table) }
     let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
     let speed = "\(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s\(isWhole ? "" : ", stopped")"
     let place = output.map { ", results in \($0)" } ?? ""
-    print(
+    Terminal.say(
       "\(frames) in \(speed); network \(networkSize), "
         + "\(fixed(milliseconds.median, 1)) ms a frame (median)\(place)")
   }

@@ -10,29 +10,56 @@ struct Workload {
   let multiplyAdds: Double
 }
 
-/// Owns a `das3_segmenter`.
+/// Owns a `das3_segmenter`, and another one once frames of another size want it.
 @safe
 final class SegmenterHandle {
-  private let pointer: OpaquePointer
-  private let modelPath: String
+  private var pointer: OpaquePointer
+  private var model: ModelHandle
+  private let wantedSize: PixelSize?
+  private let shared: SharedOptions
+  /// What the library was told; nil = each frame's own size.
+  private var size: PixelSize?
+  private var notedSizes: Set<String> = []
 
   init(model: ModelHandle, size: PixelSize?, shared: SharedOptions) throws(Failure) {
+    unsafe pointer = try Self.create(model, size, shared)
+    self.model = model
+    wantedSize = size
+    self.size = size
+    self.shared = shared
+  }
+
+  private static func create(
+    _ model: ModelHandle, _ size: PixelSize?, _ shared: SharedOptions
+  ) throws(Failure) -> OpaquePointer {
     var options = das3_segmenter_options()
     unsafe das3_segmenter_options_init(&options)
-    options.threads = UInt32(shared.threads)
+    options.threads = UInt32(shared.threadCount)
     options.height = Int32(size?.height ?? 0)
     options.width = Int32(size?.width ?? 0)
     options.format = Int32(DAS3_FORMAT_RGB8.rawValue)
     options.precision = shared.precision.code
     options.memory_limit = shared.memoryLimit.bytes
     var created: OpaquePointer?
-    try Failure.check(
-      unsafe das3_segmenter_create(&created, model.pointer, &options), model.path)
+    let status = unsafe das3_segmenter_create(&created, model.pointer, &options)
+    try NetworkSize.check(status, size, model)
     guard let segmenter = unsafe created else {
       throw Failure("\(model.path): no segmenter was created")
     }
-    unsafe pointer = segmenter
-    modelPath = model.path
+    return unsafe segmenter
+  }
+
+  /// Makes another segmenter where frames are so large that they are brought down.
+  private func prepare(for frame: Frame) throws(Failure) {
+    let wanted = NetworkSize(wanted: wantedSize, model: model, frame: frame.size).size
+    if let wanted, wanted != wantedSize, notedSizes.insert("\(frame.size)").inserted {
+      NetworkSize.note(frame, works: wanted)
+    }
+    guard wanted != size else { return }
+    let other = try unsafe Self.create(model, wanted, shared)
+    unsafe das3_segmenter_free(pointer)
+    unsafe pointer = other
+    size = wanted
   }
 
   deinit {
@@ -41,6 +68,7 @@ final class SegmenterHandle {
 
   /// Fills the buffers that `result` was made with; makes room first.
   func segment(_ frame: Frame, into result: inout Segmentation) throws(Failure) {
+    try prepare(for: frame)
     result.resize(to: frame.size)
     let status = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
       unsafe result.labels.withUnsafeMutableBufferPointer { labels in
@@ -67,13 +95,14 @@ final class SegmenterHandle {
   /// Takes the weights of a model of the same graph from the next frame on.
   func setModel(_ model: ModelHandle) throws(Failure) {
     try Failure.check(unsafe das3_segmenter_set_model(pointer, model.pointer), model.path)
+    self.model = model
   }
 
   /// What was prepared; sizes are known once the first frame has run.
   func describe() throws(Failure) -> Workload {
     var info = unsafe das3_segmenter_info()
     unsafe info.struct_size = UInt32(MemoryLayout<das3_segmenter_info>.stride)
-    try Failure.check(unsafe das3_segmenter_get_info(pointer, &info), modelPath)
+    try Failure.check(unsafe das3_segmenter_get_info(pointer, &info), model.path)
     return unsafe Workload(
       size: PixelSize(width: Int(info.width), height: Int(info.height)),
       threadCount: Int(info.threads), precision: Precision(code: info.precision) ?? .f32,

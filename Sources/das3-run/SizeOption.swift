@@ -7,7 +7,8 @@ struct SizeOption: ParsableArguments {
     help: ArgumentHelp(
       """
       Size the network works on, WIDTHxHEIGHT. Default: the model's own, or else the first \
-      frame's, rounded to what the model takes. Labels always have the frame's size.
+      frame's, but at most about a megapixel, rounded to what the model takes. Labels always \
+      have the frame's size.
       """, valueName: "WxH"),
     transform: PixelSize.init(argument:))
   var size: PixelSize?

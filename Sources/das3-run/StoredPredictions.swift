@@ -1,6 +1,5 @@
 // Files of predictions in, the callback through which an adapter asks for them out.
 import CDas3
-import Foundation
 
 /// What a teacher has said of frames: `NAME.npy`, or `labels/NAME.png` and `confidence/NAME.png`
 /// as `das3-run segment --save labels,confidence` writes them.
@@ -28,7 +27,7 @@ final class StoredPredictions {
     let labelFolder = Path.join(directory, SavedOutput.labels.rawValue)
     guard Folder.exists(labelFolder) else {
       (labels, confidence) = (nil, nil)
-      for stem in stems where !FileManager.default.fileExists(atPath: path(of: stem)) {
+      for stem in stems where !SystemFile.exists(path(of: stem)) {
         throw Failure(
           "\(directory) has no prediction of frame \(stem): expected \(stem).npy, or "
             + "labels/\(stem).png and confidence/\(stem).png")
@@ -99,8 +98,8 @@ final class StoredPredictions {
     let size = unsafe PixelSize(width: Int(prediction.width), height: Int(prediction.height))
     try labels?.read(for: stem, size: size)
     try confidence?.read(for: stem, size: size)
-    lentLabels.fill(labels?.values ?? [])
-    lentConfidence.fill(confidence?.values ?? [])
+    lentLabels.fill(try labels?.bytes() ?? [])
+    lentConfidence.fill(try confidence?.bytes() ?? [])
     unsafe prediction.labels = lentLabels.pointer(to: UInt8.self)
     unsafe prediction.confidence = lentConfidence.pointer(to: UInt8.self)
   }

@@ -1,5 +1,6 @@
 // What the program needs to know about the terminal it may be talking to.
 import Foundation
+import Synchronization
 
 enum Terminal {
   /// Fills the places of descriptors that were closed, so that no file that is opened later gets
@@ -30,22 +31,36 @@ enum Terminal {
     if errorIsTerminal { writeError("\r\u{1B}[K") }
   }
 
-  /// Sends what was printed on its way; false where it cannot be written.
+  private static let hasFailed = Atomic<Bool>(false)
+
+  /// Whether all that was said has gone to stdout.
   static func flushOutput() -> Bool {
-    fflush(nil) == 0
+    fflush(nil) == 0 && !hasFailed.load(ordering: .relaxed)
+  }
+
+  /// Writes a result to stdout.
+  static func say(_ text: String, terminator: String = "\n") {
+    fflush(nil)
+    if !write(text + terminator, to: STDOUT_FILENO) { hasFailed.store(true, ordering: .relaxed) }
   }
 
   /// Writes to stderr; where that fails there is nobody left to tell.
   static func writeError(_ text: String) {
-    var rest = Array(text.utf8)[...]
+    _ = write(text, to: STDERR_FILENO)
+  }
+
+  /// Writes text, in which names are what they are in the file system.
+  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+    var rest = Path.bytes(of: text)[...]
     while !rest.isEmpty {
       let count = unsafe rest.withUnsafeBytes { bytes in
-        unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+        unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
       }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else { return false }
       rest = rest.dropFirst(count)
     }
+    return true
   }
 
   /// Says something beside the results, in a line of its own.

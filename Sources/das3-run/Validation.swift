@@ -1,45 +1,71 @@
 // Frames with their truth in, how well a model labels them out, as often as one asks.
+import ArgumentParser
 
 /// Images and the truth of each; they stay in memory as far as they fit.
 final class Validation {
   private let reader: FrameReader
   private let truthReader: GrayReader
   private let truthPath: String
+  private let reading: ReadingOptions
   private let keptByteLimit: Int
-  private var kept: [(frame: Frame, truth: [UInt8])] = []
+  private var coding: TruthCoding
+  private var kept: [Int: (frame: Frame, truth: [UInt8])] = [:]
   private var keptByteCount = 0
+  /// Frames that could not be read, with their truth.
+  private var leftOut: Set<Int> = []
   private var frame = Frame()
 
   /// - Parameters:
   ///   - input: a directory of images, or one image.
   ///   - truth: the directory of their truth PNGs.
+  ///   - suffix: what their names have behind those of the images; nil = what fits.
+  ///   - coding: what their numbers mean.
+  ///   - reading: how both are read.
   ///   - keptByteLimit: what frames may take in memory; 0 where they are read once.
   /// - Throws: `Failure` where there is nothing to read.
-  init(input: String, truth: String, keptByteLimit: Int) throws(Failure) {
-    reader = try FrameReader(path: input, threadCount: 1)
+  init(
+    input: String, truth: String, suffix: String?, coding: TruthCoding, reading: ReadingOptions,
+    keptByteLimit: Int
+  ) throws(Failure) {
+    reader = try FrameReader(path: input, reading: reading, threadCount: 1)
     guard reader.kind != .video else {
       throw Failure("\(input) is a video; expected images to compare with the truth of each")
     }
-    truthReader = try GrayReader(directory: truth, contents: "truth")
+    truthReader = try GrayReader(directory: truth, contents: "truth", reading: reading)
+    try truthReader.findSuffix(for: reader.stems, wanted: suffix)
     truthPath = truth
+    self.coding = coding
+    self.reading = reading
     self.keptByteLimit = keptByteLimit
   }
 
   var frameCount: Int { reader.frameCount ?? 1 }
+  var leftOutCount: Int { leftOut.count }
+  var evaluatedCount: Int { frameCount - leftOut.count }
 
   /// Frame `index` and its truth, height × width class numbers.
   func read(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
-    if index < kept.count { return kept[index] }
+    if let pair = kept[index] { return pair }
+    try load(index)
+    return try keep(index)
+  }
+
+  private func load(_ index: Int) throws(Failure) {
     guard try reader.read(index, into: &frame) else {
       throw Failure("\(reader.path): frame \(index) is gone")
     }
-    try truthReader.read(for: frame.stem, size: frame.size)
-    let byteCount = frame.pixels.count + truthReader.values.count
-    if index == kept.count, keptByteCount + byteCount <= keptByteLimit {
-      kept.append((frame, truthReader.values))
+    try truthReader.read(for: frame.stem, size: frame.size, areColours: coding.areColours)
+  }
+
+  /// What was loaded last.
+  private func keep(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
+    let truth = try coding.classNumbers(truthReader.values, path: truthReader.path)
+    let byteCount = frame.pixels.count + truth.count
+    if keptByteCount + byteCount <= keptByteLimit {
+      kept[index] = (frame, truth)
       keptByteCount += byteCount
     }
-    return (frame, truthReader.values)
+    return (frame, truth)
   }
 
   /// Compares the labels of all frames with their truth.
@@ -47,16 +73,44 @@ final class Validation {
     let evaluator = try EvaluatorHandle(
       classes: labeller.classes, ignoreLabel: labeller.ignoreLabel)
     var progress = ProgressBar(title: "evaluate", count: frameCount)
-    for index in 0..<frameCount {
-      let (frame, truth) = try read(index)
+    for index in 0..<frameCount where !leftOut.contains(index) {
+      guard let (frame, truth) = try readable(index) else { continue }
       try evaluator.add(labels: try labeller.label(frame), truth: truth)
       progress.update(finished: index + 1)
     }
     progress.clear()
+    guard evaluatedCount > 0 else {
+      throw Failure("\(reader.path): none of its \(frameCount) frames can be compared")
+    }
+    try coding.checkMeaning(of: truthPath)
     let result = try evaluator.result()
     guard result.pixelCount > 0 else {
-      throw Failure("no pixel counts: all truth in \(truthPath) is ignored or above the classes")
+      throw Failure("no pixel counts: all truth in \(truthPath) is ignored")
     }
     return result
+  }
+
+  /// Says what was left out, and ends with the exit code for that.
+  func reportLeftOut() throws(ExitCode) {
+    guard !leftOut.isEmpty else { return }
+    let frames = leftOut.count == 1 ? "1 frame" : "\(leftOut.count) frames"
+    Terminal.note("\(reader.path): \(frames) left out")
+    throw ExitCode.partial
+  }
+
+  /// nil where a frame is left out.
+  ///
+  /// Truth that can be read and means nothing is no reason for that.
+  private func readable(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8])? {
+    if let pair = kept[index] { return pair }
+    do throws(Failure) {
+      try load(index)
+    } catch {
+      guard reading.keepGoing else { throw error }
+      leftOut.insert(index)
+      Terminal.note("left out: \(error.message)")
+      return nil
+    }
+    return try keep(index)
   }
 }

@@ -28,10 +28,11 @@ struct LayeringTests {
       "Teacher", "Workbench", "Propagation", "AgreementGauge", "MachineMemory",
     ],
     "das3-run": [
-      "AdapterHandle", "AdapterSetting", "AdapterSettings", "Das3Run", "EvaluatorHandle",
+      "AdapterHandle", "AdapterSetting", "AdapterSettings", "AudioTrack", "Das3Run",
+      "EvaluatorHandle",
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
       "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",
-      "Terminal",
+      "SystemFile", "Terminal",
       "DecodedPicture", "ImageWriter", "MediaError", "PictureDecoder", "PixelConverter",
       "VideoWriter", "Warnings",
     ],

@@ -40,7 +40,7 @@ struct DemoReport {
   /// Prints a line at once, unless lines are JSON.
   func say(_ text: String) throws(Failure) {
     guard !isJson else { return }
-    print(text)
+    Terminal.say(text)
     guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
   }
 

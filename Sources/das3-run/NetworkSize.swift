@@ -1,0 +1,64 @@
+// The size of a frame in, the size that the network works on out.
+import CDas3
+
+/// The size that was asked for, or one that large frames are brought down to.
+struct NetworkSize {
+  /// What the library is told; nil = it takes the model's own size, or that of the frame.
+  let size: PixelSize?
+
+  /// About one megapixel: more takes long, and most networks were trained on less.
+  private static let largestPixelCount = 1 << 20
+
+  /// - Parameters:
+  ///   - wanted: what `--size` says.
+  ///   - model: whose own size, or multiple, counts.
+  ///   - frame: its size; nil where it is not known yet.
+  init(wanted: PixelSize?, model: ModelHandle, frame: PixelSize?) {
+    guard wanted == nil, model.fixedWidth == 0, model.fixedHeight == 0, let frame,
+      frame.pixelCount > Self.largestPixelCount
+    else {
+      size = wanted
+      return
+    }
+    let ratio = (Double(Self.largestPixelCount) / Double(frame.pixelCount)).squareRoot()
+    let multiple = max(1, model.strideMultiple)
+    func side(_ length: Int) -> Int {
+      max(1, Int(Double(length) * ratio) / multiple) * multiple
+    }
+    size = PixelSize(width: side(frame.width), height: side(frame.height))
+  }
+
+  /// Checks what the library says to a size; where it is no multiple, that is what is wrong.
+  /// - Parameters:
+  ///   - status: what the library returned.
+  ///   - size: what it was told.
+  ///   - model: whose multiple counts.
+  /// - Throws: `Failure` with sizes that would fit.
+  static func check(
+    _ status: das3_status, _ size: PixelSize?, _ model: ModelHandle
+  ) throws(Failure) {
+    do throws(Failure) {
+      try Failure.check(status, model.path)
+    } catch {
+      let multiple = max(1, model.strideMultiple)
+      guard let size, status == DAS3_E_SHAPE,
+        size.width % multiple != 0 || size.height % multiple != 0
+      else { throw error }
+      func near(_ add: Int) -> PixelSize {
+        PixelSize(
+          width: max(1, (size.width + add) / multiple) * multiple,
+          height: max(1, (size.height + add) / multiple) * multiple)
+      }
+      throw Failure(
+        "'--size \(size)' does not fit \(model.path): its sizes are multiples of \(multiple), such "
+          + "as \(near(0)) or \(near(multiple - 1)) (\(error.message))")
+    }
+  }
+
+  /// Says, once for each size, that frames are brought down.
+  static func note(_ frame: Frame, works size: PixelSize) {
+    Terminal.note(
+      "\(frame.name) is \(frame.size); the network works on \(size), which is faster and what most "
+        + "are trained for; '--size \(frame.size)' would keep all of it")
+  }
+}

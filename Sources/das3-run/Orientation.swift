@@ -1,0 +1,69 @@
+// How a camera was held in, pixels as they are to be seen out.
+
+/// Which way up a stored picture is shown: transposed or not, then mirrored in either direction.
+struct Orientation: Equatable {
+  let isTransposed: Bool
+  /// Of the shown picture: left and right, top and bottom change places.
+  let flipsX: Bool
+  let flipsY: Bool
+
+  static let upright = Orientation(isTransposed: false, flipsX: false, flipsY: false)
+
+  init(isTransposed: Bool, flipsX: Bool, flipsY: Bool) {
+    self.isTransposed = isTransposed
+    self.flipsX = flipsX
+    self.flipsY = flipsY
+  }
+
+  /// From the number that EXIF has for it, 1 to 8; nil for another.
+  init?(exif: Int) {
+    guard (1...8).contains(exif) else { return nil }
+    isTransposed = exif > 4
+    flipsX = [2, 3, 6, 7].contains(exif)
+    flipsY = [3, 4, 7, 8].contains(exif)
+  }
+
+  /// From a display matrix: x' = a x + c y, y' = b x + d y.
+  ///
+  /// Angles between are rounded to the nearest quarter turn.
+  init(a: Int32, b: Int32, c: Int32, d: Int32) {
+    let straight = Int64(a).magnitude + Int64(d).magnitude
+    isTransposed = Int64(b).magnitude + Int64(c).magnitude > straight
+    flipsX = (isTransposed ? c : a) < 0
+    flipsY = (isTransposed ? b : d) < 0
+  }
+
+  /// Of a picture that is stored in `size`.
+  func shownSize(of size: PixelSize) -> PixelSize {
+    isTransposed ? PixelSize(width: size.height, height: size.width) : size
+  }
+
+  /// Turns `frame`, whose pixels are as they were stored; `spare` is room for it.
+  func turn(_ frame: inout Frame, spare: inout Frame) {
+    guard self != .upright else { return }
+    let size = frame.size
+    spare.resize(to: shownSize(of: size))
+    turn(frame.pixels, size: size, elementsPerPixel: 3, into: &spare.pixels)
+    (spare.name, spare.stem) = (frame.name, frame.stem)
+    (spare.time, spare.isDamaged) = (frame.time, frame.isDamaged)
+    swap(&frame, &spare)
+  }
+
+  /// Copies height × width pixels of `size` to where they are shown.
+  func turn<Element>(
+    _ stored: [Element], size: PixelSize, elementsPerPixel count: Int, into shown: inout [Element]
+  ) {
+    let target = shownSize(of: size)
+    for y in 0..<target.height {
+      let across = flipsY ? target.height - 1 - y : y
+      for x in 0..<target.width {
+        let along = flipsX ? target.width - 1 - x : x
+        let source = isTransposed ? along * size.width + across : across * size.width + along
+        let place = y * target.width + x
+        for element in 0..<count {
+          shown[place * count + element] = stored[source * count + element]
+        }
+      }
+    }
+  }
+}

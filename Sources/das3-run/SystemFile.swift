@@ -1,0 +1,180 @@
+// Paths in, what the file system says of them, their bytes, or new files out.
+import Foundation
+
+/// Files by the system's own calls, which take a name of any bytes.
+@safe
+enum SystemFile {
+  enum Kind {
+    case regular, directory, camera, device, pipe, other
+  }
+
+  /// Lends a path as the system wants it.
+  static func withPath<Result>(_ path: String, _ use: (UnsafePointer<CChar>) -> Result) -> Result {
+    let bytes = Path.bytes(of: path).map(CChar.init(bitPattern:)) + [0]
+    return unsafe bytes.withUnsafeBufferPointer { buffer in
+      guard let start = buffer.baseAddress else { return unsafe use("") }
+      return unsafe use(start)
+    }
+  }
+
+  static func status(_ path: String, followsLinks: Bool = true) -> stat? {
+    var status = stat()
+    let result = unsafe withPath(path) { path in
+      unsafe followsLinks ? stat(path, &status) : lstat(path, &status)
+    }
+    return result == 0 ? status : nil
+  }
+
+  /// nil where there is nothing, with errno.
+  static func kind(_ path: String) -> Kind? {
+    guard let status = status(path) else { return nil }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return .regular
+    case S_IFDIR: return .directory
+    case S_IFIFO, S_IFSOCK: return .pipe
+    case S_IFCHR: return Path.name(of: path).hasPrefix("video") ? .camera : .device
+    case S_IFBLK: return .device
+    default: return .other
+    }
+  }
+
+  static func exists(_ path: String) -> Bool { status(path) != nil }
+
+  static func isLink(_ path: String) -> Bool {
+    status(path, followsLinks: false).map { $0.st_mode & S_IFMT == S_IFLNK } ?? false
+  }
+
+  /// Without links; nil where there is nothing.
+  static func resolved(_ path: String) -> String? {
+    guard let found = unsafe withPath(path, { unsafe realpath($0, nil) }) else { return nil }
+    defer { unsafe free(found) }
+    let bytes = unsafe UnsafeBufferPointer(start: found, count: strlen(found))
+    return unsafe Path.text(ofBytes: bytes.map { UInt8(bitPattern: $0) })
+  }
+
+  /// Where a link leads, as it says it.
+  static func target(ofLink path: String) -> String? {
+    var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe withPath(path) { unsafe readlink($0, &bytes, bytes.count) }
+    guard count > 0 else { return nil }
+    return Path.text(ofBytes: bytes.prefix(count).map { UInt8(bitPattern: $0) })
+  }
+
+  /// Names in a directory; nil with errno where it cannot be read.
+  static func names(in directory: String) -> [String]? {
+    guard let stream = unsafe withPath(directory, { unsafe opendir($0) }) else { return nil }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let bytes = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { name in
+        unsafe Array(name.prefix { $0 != 0 })
+      }
+      names.append(Path.text(ofBytes: bytes))
+    }
+    return names
+  }
+
+  /// Makes one directory; false with errno.
+  static func makeDirectory(_ path: String) -> Bool {
+    unsafe withPath(path) { unsafe mkdir($0, 0o777) } == 0
+  }
+
+  @discardableResult
+  static func removeDirectory(_ path: String) -> Bool {
+    unsafe withPath(path) { unsafe rmdir($0) } == 0
+  }
+
+  /// Makes a link at `path`; false with errno.
+  static func makeLink(_ path: String, to target: String) -> Bool {
+    unsafe withPath(target) { target in
+      unsafe withPath(path) { path in unsafe symlink(target, path) }
+    } == 0
+  }
+
+  @discardableResult
+  static func remove(_ path: String) -> Bool {
+    unsafe withPath(path) { unsafe unlink($0) } == 0
+  }
+
+  static func rename(_ old: String, to new: String) -> Bool {
+    unsafe withPath(old) { old in unsafe withPath(new) { new in unsafe Glibc.rename(old, new) } }
+      == 0
+  }
+
+  /// What errno means.
+  static var reason: String { Failure.reason(errno) }
+
+  /// The whole file; nil with errno.
+  static func read(_ path: String) -> [UInt8]? {
+    guard let file = FileBytes(path) else { return nil }
+    return file.bytes(at: 0, count: file.count)
+  }
+
+  /// Writes a whole file: what was there stays until the new one is complete.
+  ///
+  /// What is no plain file, such as a link or a device, is written itself.
+  /// - Parameters:
+  ///   - bytes: all of it.
+  ///   - path: in a directory that is there.
+  /// - Throws: `Failure` with the system's reason; nothing half written is left.
+  static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(Failure) {
+    let isPlain = status(path, followsLinks: false).map { $0.st_mode & S_IFMT == S_IFREG } ?? true
+    let trial =
+      isPlain ? Path.join(Path.parent(of: path), ".das3-\(getpid())-\(Path.name(of: path))") : path
+    let descriptor = unsafe withPath(trial) {
+      unsafe open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    }
+    guard descriptor >= 0 else { throw Failure("cannot write \(path): \(reason)") }
+    var reason: String?
+    var rest = unsafe bytes[...]
+    while unsafe !rest.isEmpty, reason == nil {
+      let count = unsafe Glibc.write(
+        descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { reason = Self.reason } else { unsafe rest = rest.dropFirst(count) }
+    }
+    if close(descriptor) != 0, reason == nil { reason = Self.reason }
+    if reason == nil, isPlain, !rename(trial, to: path) { reason = Self.reason }
+    guard let reason else { return }
+    if isPlain || kind(path) == .regular { remove(trial) }
+    throw Failure("cannot write \(path): \(reason)")
+  }
+}
+
+/// A file that is read in pieces.
+@safe
+final class FileBytes {
+  let count: Int
+  let descriptor: Int32
+
+  /// nil with errno where it cannot be opened.
+  init?(_ path: String) {
+    descriptor = unsafe SystemFile.withPath(path) {
+      unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    }
+    var status = stat()
+    guard descriptor >= 0, unsafe fstat(descriptor, &status) == 0 else { return nil }
+    count = Int(status.st_size)
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// So many bytes, or fewer where the file ends before.
+  func bytes(at offset: Int, count wanted: Int) -> [UInt8] {
+    let wanted = max(0, min(wanted, count - offset))
+    var bytes = [UInt8](repeating: 0, count: wanted)
+    var filled = 0
+    while filled < wanted {
+      let found = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe pread(
+          descriptor, UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).baseAddress,
+          wanted - filled, offset + filled)
+      }
+      guard found > 0 else { return Array(bytes.prefix(filled)) }
+      filled += found
+    }
+    return bytes
+  }
+}

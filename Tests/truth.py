@@ -1,0 +1,178 @@
+"""Runs das3-run evaluate on truth of every kind that data sets have: bits, palettes, suffixes, other
+numbers, colours; what has no meaning must be refused with what it is.
+
+    python Tests/truth.py DAS3_RUN STREET
+
+STREET is examples/street. Prints what it checks and, last, how many checks passed.
+"""
+
+import json
+import pathlib
+import struct
+import sys
+import tempfile
+import zlib
+
+import numpy as np
+from PIL import Image
+
+from client import Checks, Program
+
+# Bits and kind of pixel of a PNG: gray, RGB, palette, gray with alpha, RGB with alpha.
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
+CHANNELS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGB_ALPHA: 4}
+
+
+def png(path, values, kind=GRAY, bits=8):
+    """Writes class numbers, height x width, as any kind of PNG; alpha is 100."""
+    height, width = values.shape
+    count = CHANNELS[kind]
+    pixels = np.repeat(values[:, :, None], count, axis=2).astype(np.uint16)
+    if kind in (GRAY_ALPHA, RGB_ALPHA):
+        pixels[:, :, -1] = 100
+    samples = pixels.reshape(height, width * count)
+    if bits == 16:
+        rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
+    elif bits == 8:
+        rows = samples.astype(np.uint8)
+    else:
+        places = np.arange(bits - 1, -1, -1)
+        rows = np.packbits((samples[:, :, None] >> places & 1).reshape(height, -1).astype(np.uint8), axis=1)
+    lines = np.hstack([np.zeros((height, 1), np.uint8), rows]).tobytes()
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    colours = bytes(number * 7 % 256 for number in range(3 * (1 << min(bits, 8))))
+    header = struct.pack(">2I5B", width, height, bits, kind, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + (chunk(b"PLTE", colours) if kind == PALETTE else b"")
+        + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
+
+
+class Truth:
+    """Two street frames, and ways to write their truth."""
+
+    def __init__(self, das3, check):
+        self.das3, self.check, self.count = das3, check, 0
+        self.frames = das3.scratch / "frames"
+        self.frames.mkdir()
+        self.numbers = {}
+        for name in ("street0", "street1"):
+            (self.frames / f"{name}.png").write_bytes((das3.frames / f"{name}.png").read_bytes())
+            self.numbers[name] = np.asarray(Image.open(das3.truth / f"{name}.png"))
+        self.classes = json.loads(das3.run(None, "--json", command="info", input=None).stdout)["classes"]
+        self.names = [entry["name"] for entry in self.classes]
+
+    def folder(self, write, name="{}.png"):
+        self.count += 1
+        folder = self.das3.scratch / f"truth{self.count}"
+        folder.mkdir()
+        for stem, values in self.numbers.items():
+            write(folder / name.format(stem), values)
+        return folder
+
+    def evaluate(self, truth, *arguments, frames=None, **options):
+        frames = frames or self.frames
+        return self.das3.run(None, "--json", *arguments, command="evaluate", input=frames, truth=truth, **options)
+
+    def map(self, **keys):
+        self.count += 1
+        path = self.das3.scratch / f"map{self.count}.json"
+        path.write_text(json.dumps(keys))
+        return path
+
+    def same(self, name, truth, expected, *arguments, **options):
+        result = self.evaluate(truth, *arguments, **options)
+        found = json.loads(result.stdout)["miou"] if result.returncode == 0 else result.stderr
+        self.check(f"{name}: the same mIoU", found == expected, f"{found}, {expected}")
+
+    def refused(self, name, truth, *words, **options):
+        result = self.evaluate(truth, **options)
+        good = result.returncode == 1 and all(word in result.stderr for word in words)
+        good = good and len(result.stderr.splitlines()) == 1
+        self.check(f"{name}: refused with {', '.join(words)}", good, f"{result.returncode} {result.stderr}")
+
+
+def kinds(truth, expected):
+    for kind, bits in ((GRAY, 16), (GRAY, 4), (PALETTE, 8), (PALETTE, 4), (GRAY_ALPHA, 8), (GRAY_ALPHA, 16),
+                       (RGB, 8), (RGB, 16), (RGB_ALPHA, 8), (RGB_ALPHA, 16)):
+        folder = truth.folder(lambda path, values: png(path, values, kind, bits))
+        truth.same(f"kind {kind}, {bits} bits", folder, expected)
+    for bits in (1, 2):
+        most = (1 << bits) - 1
+        few = truth.folder(lambda path, values: png(path, np.minimum(values, most)))
+        wanted = json.loads(truth.evaluate(few).stdout)["miou"]
+        for kind in (GRAY, PALETTE):
+            folder = truth.folder(lambda path, values: png(path, np.minimum(values, most), kind, bits))
+            truth.same(f"kind {kind}, {bits} bits", folder, wanted)
+
+
+def names(truth, expected):
+    for name in ("{}.PNG", "{}_labelIds.png", "{}_L.png", "{}-mask.png", "{}_gtFine_labelTrainIds.png"):
+        truth.same(name, truth.folder(png, name), expected)
+    city = truth.das3.scratch / "city"
+    city.mkdir()
+    for stem in truth.numbers:
+        (city / f"{stem}_leftImg8bit.png").write_bytes((truth.frames / f"{stem}.png").read_bytes())
+    folder = truth.folder(png, "{}_gtFine_labelTrainIds.png")
+    truth.same("of _leftImg8bit", folder, expected, frames=city)
+    for stem, values in truth.numbers.items():
+        png(folder / f"{stem}_gtFine_labelIds.png", values * 2)
+    truth.refused("two suffixes", folder, "_gtFine_labelIds", "_gtFine_labelTrainIds", "--truth-suffix")
+    truth.same("--truth-suffix", folder, expected, truth_suffix="_gtFine_labelTrainIds")
+    # Another frame's truth is none of this one's.
+    truth.refused("a number behind", truth.folder(png, "{}_7.png"), "street0 has no truth")
+
+
+def meaning(truth, expected):
+    ids = truth.folder(lambda path, values: png(path, values + 20))
+    truth.refused("other numbers", ids, "values outside the 9 classes", "20 (", " %)", "values")
+    back = {str(number + 20): name for number, name in enumerate(truth.names)}
+    truth.same("mapped by values", ids, expected, class_map=truth.map(values=back))
+    truth.refused("some mapped", ids, "beside the 8 values", class_map=truth.map(
+        values=dict(list(back.items())[:8])))
+    few = dict(list(back.items())[:8]) | {"*": None}
+    result = truth.evaluate(ids, class_map=truth.map(values=few))
+    found = json.loads(result.stdout or "{}").get("iou", {})
+    truth.check("the rest is not counted", result.returncode == 0 and len(found) == 9, result.stderr)
+    deep = truth.folder(lambda path, values: png(path, values.astype(np.uint16) * 256 + 3, GRAY, 16))
+    truth.refused("instances", deep, "259 (")
+    colours = [entry["colour"] for entry in truth.classes]
+
+    def paint(path, values):
+        Image.fromarray(np.array(colours, np.uint8)[values]).save(path)
+
+    painted = truth.folder(paint)
+    truth.refused("colours", painted, "holds colours", "class map")
+    names = {"#%02x%02x%02x" % tuple(colour): name for colour, name in zip(colours, truth.names)}
+    truth.same("mapped by colours", painted, expected, class_map=truth.map(colours=names))
+
+    def dye(path, values):
+        image = Image.fromarray(values.astype(np.uint8), "P")
+        image.putpalette([part for colour in colours for part in colour])
+        image.save(path)
+
+    truth.same("a palette by colours", truth.folder(dye), expected, class_map=truth.map(colours=names))
+    lacking = dict(list(names.items())[1:])
+    truth.refused("a colour that is missing", painted, list(names)[0], class_map=truth.map(colours=lacking))
+    void = truth.folder(lambda path, values: png(path, np.where(values == 0, 255, values)))
+    truth.check("255 is not counted", truth.evaluate(void).returncode == 0)
+    for keys, words in (({"values": {"x": "road"}}, "a number from 0 to 65535"),
+                        ({"values": {"7": "lava"}}, "lava"), ({"colours": {"red": "road"}}, "#rrggbb"),
+                        ({"classes": ["road", "lava"]}, "lava")):
+        truth.refused(f"{keys}", ids, words, class_map=truth.map(**keys))
+
+
+def main(program, street):
+    check = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        truth = Truth(Program(program, street, pathlib.Path(scratch)), check)
+        expected = json.loads(truth.evaluate(truth.folder(png)).stdout)["miou"]
+        for test in (kinds, names, meaning):
+            test(truth, expected)
+    return check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

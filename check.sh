@@ -221,7 +221,7 @@ TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
   --scratch-path .build/tsan --sanitize=thread --filter 'SnapshotHandOverTests|AdapterCancelTests'
 
 step saved files in ONNX Runtime
-python Tests/save.py ../shared
+python Tests/save.py ../shared .build/golden/networks
 
 step what das3-run refuses
 python Tests/usage.py build/das3-run examples/street

@@ -1,8 +1,9 @@
 """Holds models that libdas3 saves against the same change made with the onnx package.
 
-    python Tests/save.py SHARED
+    python Tests/save.py SHARED NETWORKS
 
-For each model of SHARED/models: saved unchanged it must answer as the original in ONNX Runtime; with
+For each model of SHARED/models and each network that Tests/Golden/networks.py has made in NETWORKS:
+saved unchanged it must answer as the original in ONNX Runtime; with
 every parameter changed through the C API it must answer as the original whose tensors the onnx package
 has changed by the same values, and not as the original. Everything but parameters must be equal.
 Prints what it checks and, last, how many checks passed.
@@ -76,13 +77,14 @@ def inline(model):
     return model
 
 
-def main(shared):
-    folder = shared / "models"
-    if not folder.exists():
-        print("no shared models beside the checkout: saving is not compared")
-        return 0
+def main(shared, networks):
+    models = sorted((shared / "models").glob("*.onnx"))
+    if not models:
+        print("no shared models beside the checkout: saving them is not compared")
+    paths = {path.name: path for path in models}
+    paths |= {path.parent.name: path for path in sorted(networks.glob("*/network.onnx"))}
     check = Checks()
-    for path in sorted(folder.glob("*.onnx")):
+    for file, path in paths.items():
         random = np.random.default_rng(7)
         reference, before = inline(onnx.load(path)), scores(str(path))
         with das3.Model(path) as model, tempfile.TemporaryDirectory() as scratch:
@@ -104,13 +106,13 @@ def main(shared):
         expected = scores(reference.SerializeToString())
         error, apart = distance(found, expected), distance(found, before)
         provenance = [p.value for p in saved.metadata_props if p.key == "das3.provenance"]
-        check(f"{path.name}: unchanged, the same answers", np.array_equal(same, before))
-        check(f"{path.name}: changed, {error:.1e} from onnx's change", error <= TOLERANCE)
-        check(f"{path.name}: and {apart:.1e} from the original", apart > 0.01)
-        check(f"{path.name}: everything else is equal", rest)
-        check(f"{path.name}: one provenance", len(provenance) == 1, provenance)
+        check(f"{file}: unchanged, the same answers", np.array_equal(same, before))
+        check(f"{file}: changed, {error:.1e} from onnx's change", error <= TOLERANCE)
+        check(f"{file}: and {apart:.1e} from the original", apart > 0.01)
+        check(f"{file}: everything else is equal", rest)
+        check(f"{file}: one provenance", len(provenance) == 1, provenance)
     return check.end()
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1])))
+    sys.exit(main(*map(pathlib.Path, sys.argv[1:])))

@@ -136,7 +136,7 @@ typedef struct das3_image {
  *
  * Classes and preprocessing come from the options, else from the file's metadata, else from
  * `network.json` beside `network.onnx`; keys: classes, colours, ignore, input {colour_order,
- * scale, mean, std, layout}, output {name, kind, layout}. The first source that has a key decides
+ * scale, mean, std, layout, size}, output {name, kind, layout}. The first source that has a key decides
  * it. The network sees (pixel * scale - mean) / std. One channel of scores is two classes.
  */
 typedef struct das3_model das3_model;
@@ -177,6 +177,10 @@ typedef struct das3_model_info {
   int32_t parameter_tensor_count; /* for das3_model_get_parameter                           */
   int32_t is_input_assumed;   /* 1: no source states all of scale, mean, std and colour order */
   const char *scores_path;    /* how the class scores were found, one sentence               */
+  int32_t training_height;    /* metadata input.size, what the network was trained on;       */
+  int32_t training_width;     /* 0 where no source says it                                   */
+  int32_t quantized_count;    /* parameter tensors that the file keeps as integers; here float32 */
+  int32_t reserved;
 } das3_model_info;
 
 typedef struct das3_class {

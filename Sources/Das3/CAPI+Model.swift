@@ -131,7 +131,10 @@ public func das3_model_get_info(
       output_kind: strings.outputKind.start,
       parameter_tensor_count: Int32(model.onnx.parameters.count),
       is_input_assumed: model.metadata.isInputAssumed ? 1 : 0,
-      scores_path: strings.scoresPath.start)
+      scores_path: strings.scoresPath.start,
+      training_height: Int32(model.metadata.trainingSize?.height ?? 0),
+      training_width: Int32(model.metadata.trainingSize?.width ?? 0),
+      quantized_count: Int32(model.onnx.quantizedCount), reserved: 0)
     try unsafe VersionedStruct.write(value, to: info, "info")
   }
 }

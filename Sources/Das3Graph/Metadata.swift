@@ -21,6 +21,8 @@ package struct Metadata: Sendable {
   /// Some of colour order, scale, mean and deviation is the default: no source says it.
   package private(set) var isInputAssumed = true
   package var inputLayout: Layout?
+  /// What the network was trained on, in pixels.
+  package private(set) var trainingSize: (height: Int, width: Int)?
   package var outputName: String?
   package var outputLayout: Layout?
   package var isProbability: Bool?
@@ -28,7 +30,7 @@ package struct Metadata: Sendable {
   private var stated: [String: Json] = [:]
 
   private static let keys = ["classes", "colours", "ignore", "input", "output"]
-  private static let inputKeys = ["colour_order", "scale", "mean", "std", "layout"]
+  private static let inputKeys = ["colour_order", "scale", "mean", "std", "layout", "size"]
   private static let outputKeys = ["name", "kind", "layout"]
 
   package init() {}
@@ -103,6 +105,12 @@ package struct Metadata: Sendable {
         numbers.allSatisfy(\.isFinite)
       else { throw .format("metadata 'input.\(key)' is not a list of 3 numbers") }
       return (0..<3).map { numbers[numbers.count == 1 ? 0 : $0] }
+    }
+    if let value = input["size"] {
+      let sides = (value.array ?? []).compactMap(\.number)
+      guard sides.count == 2, sides.allSatisfy({ $0 >= 1 && $0 < 65536 && $0 == $0.rounded() })
+      else { throw .format("metadata 'input.size' is \(value.text); expected [width, height]") }
+      trainingSize = (height: Int(sides[1]), width: Int(sides[0]))
     }
     mean = try triple("mean") ?? mean
     deviation = try triple("std") ?? deviation

@@ -29,6 +29,10 @@ struct Info: ParsableCommand {
     facts.add("producer", model.producer ?? "–")
     facts.add("format", "ONNX opset \(model.opset), IR \(model.irVersion)")
     facts.add("graph", "\(model.nodeCount) nodes, \(grouped(model.parameterCount)) parameters")
+    if model.quantizedCount > 0 {
+      facts.add(
+        "quantized", "\(model.quantizedCount) weights, used, adapted and saved as float32")
+    }
     facts.add("input", "\(model.inputName ?? "–"): \(model.channelCount) channels, \(size(model))")
     facts.add("preprocessing", preprocessing(model))
     facts.add("scores", model.scoresPath ?? "–")
@@ -76,6 +80,7 @@ struct Info: ParsableCommand {
       (key: "ir_version", value: .integer(model.irVersion)),
       (key: "nodes", value: .integer(model.nodeCount)),
       (key: "parameters", value: .integer(model.parameterCount)),
+      (key: "quantized", value: .integer(model.quantizedCount)),
       (key: "channels", value: .integer(model.channelCount)),
       (key: "width", value: model.fixedWidth > 0 ? .integer(model.fixedWidth) : .null),
       (key: "height", value: model.fixedHeight > 0 ? .integer(model.fixedHeight) : .null),

@@ -88,6 +88,13 @@ final class ModelHandle {
   var outputName: String? { unsafe Self.text(storedInfo.output_name) }
   /// How the class scores were found: one sentence.
   var scoresPath: String? { unsafe Self.text(storedInfo.scores_path) }
+  /// What metadata says the network was trained on.
+  var trainingSize: PixelSize? {
+    let (width, height) = unsafe (storedInfo.training_width, storedInfo.training_height)
+    return width > 0 ? PixelSize(width: Int(width), height: Int(height)) : nil
+  }
+  /// Weights that the file keeps as integers.
+  var quantizedCount: Int { Int(unsafe storedInfo.quantized_count) }
   /// Whether some of the preprocessing is a default that no source states.
   var isInputAssumed: Bool { unsafe storedInfo.is_input_assumed != 0 }
   var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }

@@ -1,7 +1,8 @@
 // The size of a frame in, the size that the network works on out.
 import CDas3
 
-/// The size that was asked for, or one that large frames are brought down to.
+/// The size that was asked for, or one that large frames are brought down to: what the network was
+/// trained on where metadata says it, else about one megapixel.
 struct NetworkSize {
   /// What the library is told; nil = it takes the model's own size, or that of the frame.
   let size: PixelSize?
@@ -18,6 +19,10 @@ struct NetworkSize {
       frame.pixelCount > Self.largestPixelCount
     else {
       size = wanted
+      return
+    }
+    if let trained = model.trainingSize {
+      size = trained
       return
     }
     let ratio = (Double(Self.largestPixelCount) / Double(frame.pixelCount)).squareRoot()

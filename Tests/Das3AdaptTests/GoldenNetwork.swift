@@ -27,6 +27,8 @@ struct GoldenNetwork {
     var batch_norm: String?
     var momentum: Double?
     var statistics: [Tensor]?
+    /// Of a public package, and as large as these are.
+    var is_public: Bool?
   }
 
   let folder: String
@@ -55,6 +57,16 @@ struct GoldenNetwork {
       let names = try? FileManager.default.contentsOfDirectory(atPath: url.path)
     else { return [] }
     return names.sorted()
+  }
+
+  /// Without those of public packages.
+  static var small: [String] {
+    all.filter { name in
+      guard let url = try? GoldenFile.url("networks/\(name)/golden.json"),
+        let data = try? Data(contentsOf: url)
+      else { return true }
+      return (try? JSONDecoder().decode(Record.self, from: data))?.is_public != true
+    }
   }
 }
 

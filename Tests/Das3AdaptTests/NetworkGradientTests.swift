@@ -48,7 +48,7 @@ struct NetworkGradientTests {
     }
   }
 
-  @Test("another thread count stays within the header's bound", arguments: GoldenNetwork.all)
+  @Test("another thread count stays within the header's bound", arguments: GoldenNetwork.small)
   func threads(_ name: String) throws {
     let golden = try GoldenNetwork("networks/\(name)")
     let image = try golden.file("image")
@@ -67,7 +67,7 @@ struct NetworkGradientTests {
     }
   }
 
-  @Test("half the memory gives the same bits", arguments: GoldenNetwork.all)
+  @Test("half the memory gives the same bits", arguments: GoldenNetwork.small)
   func halfTheMemory(_ name: String) throws {
     let golden = try GoldenNetwork("networks/\(name)")
     let image = try golden.file("image")

@@ -2,20 +2,20 @@
 
     python Tests/Golden/networks.py OUT [SHARED]
 
-Makes one folder for each network of zoo.py and, with SHARED, for those of SHARED/models that are
-listed below (on a real frame). A folder holds network.onnx and these arrays, written as unpack.py
+Makes one folder for each network of zoo.py and of public.py and, with SHARED, for those of
+SHARED/models that are listed below (on a real frame). A folder holds network.onnx and these arrays, written as unpack.py
 says (one line of text, then the values):
 
     image        1x3xHxW    f32  the input
     labels       HxW        u8   truth at the size of the logits; 255 = ignored
-    logits       1xCxHxW    f32  the answer (zoo.py's networks only; unpack.py has the others')
+    logits       1xCxHxW    f32  the answer (not of SHARED/models; unpack.py has theirs)
     gradient_I   ...        f32  of the mean cross-entropy over the labelled pixels, one array for
                                  each float initializer that received one, in its shape
     statistic_I  C          f32  running mean or variance after the step (batch_norm_batch only)
 
 and golden.json: magic, version, seed, generator and its versions; the names of the network, its
 input and output; the loss; for each gradient the initializer's name, the file, its norm, and
-`noise`, the norm of its difference from PyTorch's own float32 gradient. Some gradients are 0 but
+`noise`, the norm of its difference from PyTorch's own float32 gradient; `is_public` for those of public.py. Some gradients are 0 but
 for rounding (a bias before a normalisation): hold a difference against norm and noise together.
 
 BatchNorm is frozen: running statistics, scale and shift get gradients. In batch_norm_batch it is
@@ -43,6 +43,7 @@ from torch import nn
 from torch.nn import functional
 
 import onnx_torch
+from public import PUBLIC, settle
 from unpack import normalised, write
 from zoo import ZOO, Residual
 
@@ -85,16 +86,19 @@ def randomise(network, generator):
             weight.copy_(torch.randint(-2, 3, weight.shape, generator=generator) / 2)
 
 
-def export(network, image, path):
-    """ONNX as the network stands: BatchNorm kept, every weight under its own name."""
+def export(network, image, path, opset=17):
+    """ONNX as the network stands, BatchNorm kept; the file's initializers by name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network, (image,), str(path), dynamo=False, opset_version=17,
+            network, (image,), str(path), dynamo=False, opset_version=opset,
             do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE,
             input_names=["image"], output_names=["logits"])
     model = onnx.load(path)
-    kept = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def refuse_changed(path, network, kept):
     for name, tensor in network.named_parameters():
         if not np.array_equal(kept[name], tensor.detach().numpy()):
             raise ValueError(f"{path}: {name} is not in the file as it is in PyTorch")
@@ -188,7 +192,7 @@ def make_own(out, name, kind, height, width, index, batch_mode=False):
     image = torch.randn(1, 3, height, width, generator=torch_generator)
     if hasattr(network, "exact"):
         image = (2 * image).round() / 2
-    export(network, image, folder / "network.onnx")
+    refuse_changed(folder, network, export(network, image, folder / "network.onnx"))
     with torch.no_grad():
         logits = network(image)
     check(folder / "network.onnx", image, logits)
@@ -202,6 +206,52 @@ def make_own(out, name, kind, height, width, index, batch_mode=False):
         statistics = save_statistics(folder, double)
         more = {"batch_norm": "batch", "momentum": 0.1, "statistics": statistics}
     return save(folder, image, labels, logits, loss, gradients, rough, **more)
+
+
+def make_public(out, name, make, height, width, index):
+    """One network of public.py: the gradients of what reaches the file under its own name."""
+    folder = fresh(out / name)
+    torch.manual_seed(SEED + index)
+    network = make().eval()
+    settle(network, torch.Generator().manual_seed(SEED + index))
+    image = torch.randn(1, 3, height, width)
+    kept = export(network, image, folder / "network.onnx", opset=18)
+    with torch.no_grad():
+        logits = network(image)
+    check(folder / "network.onnx", image, logits)
+    labels = truth(np.random.default_rng(SEED + index), logits, 3)
+    double = copy.deepcopy(network).double()
+    own, turned = names_in_file(network, kept)
+
+    def gradients_of(of):
+        parameters = {name: [of.get_parameter(name)] for name in {*own, *turned.values()}}
+        answer, loss, found = step(of, parameters, image, labels)
+        gradients = {name: found[name] for name in own if name in found}
+        gradients |= {name: found[source].T for name, source in turned.items() if source in found}
+        return answer, loss, gradients
+
+    rough = gradients_of(network)[2]
+    logits, loss, gradients = gradients_of(double)
+    gradients = {name: tensor.contiguous() for name, tensor in gradients.items() if tensor.any()}
+    return save(folder, image, labels, logits, loss, gradients, rough, batch_norm="frozen",
+                is_public=True)
+
+
+def names_in_file(network, kept):
+    """The parameters that the file holds under their names, and those that it holds transposed, as
+    the exporter does with weights of matrix products, by the file's name."""
+    values = {name: tensor.detach().numpy() for name, tensor in network.named_parameters()}
+    own = [name for name, value in values.items()
+           if name in kept and np.array_equal(kept[name], value)]
+    turned = {}
+    for name, tensor in kept.items():
+        if name in values or tensor.ndim != 2:
+            continue
+        turned |= {name: source for source, value in values.items()
+                   if source not in own and np.array_equal(tensor, value.T)}
+    if len(own) + len(turned) < 0.7 * len(values):
+        raise ValueError(f"the file holds {len(own) + len(turned)} of {len(values)} parameters")
+    return own, turned
 
 
 def make_shared(out, shared, name, height, width):
@@ -239,6 +289,8 @@ def main(out, shared=None):
             for index, (name, entry) in enumerate(ZOO.items())]
     jobs.append(("batch_norm_batch", make_own,
                  (out, "batch_norm_batch", Residual, 45, 61, len(ZOO), True)))
+    jobs += [(name, make_public, (out, name, *entry, index))
+             for index, (name, entry) in enumerate(PUBLIC.items())]
     if shared:
         jobs += [(entry[0], make_shared, (out, shared, *entry)) for entry in SHARED_MODELS]
     for name, make, arguments in jobs:

@@ -69,6 +69,10 @@ class das3_model_info(ctypes.Structure):
         ("parameter_tensor_count", c_int32),
         ("is_input_assumed", c_int32),
         ("scores_path", c_char_p),
+        ("training_height", c_int32),
+        ("training_width", c_int32),
+        ("quantized_count", c_int32),
+        ("reserved", c_int32),
     ]
 
 

@@ -1,0 +1,127 @@
+"""Segmentation networks of public packages, small, with random weights: decoders and encoders that
+people export. networks.py makes golden gradients of them as of zoo.py's.
+"""
+
+import sys
+import types
+
+import torch
+from torch import nn
+
+# PyPI's torchvision is built for CUDA and does not load its kernels beside a CPU build of torch;
+# the networks need none of them, only this module asks for them.
+sys.modules.setdefault(
+    "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
+
+import segmentation_models_pytorch as smp
+import transformers
+from torchvision.models import segmentation
+
+CLASSES = 5
+
+
+class Scores(nn.Module):
+    """A network whose answer holds the class scores among other things."""
+
+    def __init__(self, network, *path):
+        super().__init__()
+        self.network = network
+        self.path = path
+
+    def forward(self, image):
+        answer = self.network(image)
+        for key in self.path:
+            answer = answer[key]
+        return answer
+
+
+def decoder(name, encoder, **options):
+    def make():
+        return getattr(smp, name)(
+            encoder_name=encoder, encoder_weights=None, classes=CLASSES, **options)
+    return make
+
+
+def vision(name, **options):
+    def make():
+        network = getattr(segmentation, name)(
+            weights=None, weights_backbone=None, num_classes=CLASSES, **options)
+        return Scores(network, "out")
+    return make
+
+
+def transformer(name, config, **options):
+    def make():
+        settings = getattr(transformers, config)(num_labels=CLASSES, **options)
+        return Scores(getattr(transformers, name)(settings), "logits")
+    return make
+
+
+def upernet():
+    backbone = transformers.ConvNextConfig(
+        depths=[1, 1, 1, 1], hidden_sizes=[16, 24, 32, 48],
+        out_features=["stage1", "stage2", "stage3", "stage4"])
+    config = transformers.UperNetConfig(
+        backbone_config=backbone, hidden_size=32, use_auxiliary_head=False, num_labels=CLASSES)
+    return Scores(transformers.UperNetForSemanticSegmentation(config), "logits")
+
+
+# Maker, height and width.
+PUBLIC = {
+    "unet_resnet18": (decoder("Unet", "resnet18"), 64, 96),
+    "unet_vgg11_bn": (decoder("Unet", "vgg11_bn"), 64, 64),
+    "unetplusplus_mobilenet_v2": (decoder("UnetPlusPlus", "mobilenet_v2"), 64, 64),
+    "manet_resnet10t": (decoder("MAnet", "tu-resnet10t"), 64, 64),
+    "linknet_efficientnet_lite0": (decoder("Linknet", "timm-tf_efficientnet_lite0"), 64, 64),
+    "fpn_efficientnet_b0": (decoder("FPN", "efficientnet-b0"), 64, 96),
+    "fpn_densenet121": (decoder("FPN", "densenet121"), 64, 64),
+    "pspnet_resnext50": (decoder("PSPNet", "resnext50_32x4d"), 96, 96),
+    "deeplabv3_regnetx": (decoder("DeepLabV3", "timm-regnetx_002"), 64, 96),
+    "deeplabv3plus_mobilenetv3": (decoder("DeepLabV3Plus", "tu-mobilenetv3_small_100"), 64, 96),
+    "pan_gernet": (decoder("PAN", "timm-gernet_s"), 160, 160),
+    "upernet_convnext": (decoder("UPerNet", "tu-convnext_atto"), 192, 192),
+    "segformer_mit_b0": (decoder("Segformer", "mit_b0"), 64, 96),
+    "dpt_vit": (decoder("DPT", "tu-vit_tiny_patch16_224", img_size=64, dynamic_img_size=False), 64, 64),
+    "unet_res2net": (decoder("Unet", "timm-res2net50_26w_4s"), 64, 64),
+    "unet_skresnet18": (decoder("Unet", "timm-skresnet18"), 64, 64),
+    "unet_resnest14d": (decoder("Unet", "timm-resnest14d"), 64, 64),
+    "unet_mobileone": (decoder("Unet", "mobileone_s0"), 64, 64),
+    "fpn_hrnet_w18": (decoder("FPN", "tu-hrnet_w18_small"), 64, 64),
+    "unet_ghostnet": (decoder("Unet", "tu-ghostnet_050"), 64, 64),
+    "unet_ecaresnet": (decoder("Unet", "tu-ecaresnet26t"), 64, 64),
+    "fpn_xception": (decoder("FPN", "xception"), 64, 64),
+    "torchvision_fcn": (vision("fcn_resnet50"), 64, 64),
+    "torchvision_deeplabv3": (vision("deeplabv3_resnet50"), 64, 64),
+    "torchvision_deeplabv3_mobilenet": (vision("deeplabv3_mobilenet_v3_large"), 64, 64),
+    "torchvision_lraspp": (vision("lraspp_mobilenet_v3_large"), 64, 96),
+    "transformers_segformer": (
+        transformer(
+            "SegformerForSemanticSegmentation", "SegformerConfig", depths=[1, 1, 1, 1],
+            hidden_sizes=[16, 32, 48, 64], decoder_hidden_size=32), 64, 96),
+    "transformers_beit": (
+        transformer(
+            "BeitForSemanticSegmentation", "BeitConfig", image_size=192, hidden_size=32,
+            num_hidden_layers=4, num_attention_heads=2, intermediate_size=64,
+            out_indices=[1, 2, 3, 4], use_auxiliary_head=False,
+            use_relative_position_bias=True), 192, 192),
+    "transformers_dpt": (
+        transformer(
+            "DPTForSemanticSegmentation", "DPTConfig", image_size=64, hidden_size=32,
+            num_hidden_layers=4, num_attention_heads=2, intermediate_size=64,
+            backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[16, 24, 32, 32],
+            fusion_hidden_size=16, use_auxiliary_head=False), 64, 64),
+    "transformers_upernet": (upernet, 192, 192),
+}
+
+
+def settle(network, generator):
+    """Statistics that do something and no two parameters alike: the exporter would make them one."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.dim() == 1:
+                noise = torch.rand(parameter.shape, generator=generator)
+                parameter.add_(0.2 * noise - 0.1)
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.uniform_(-0.1, 0.1, generator=generator)
+                module.running_var.uniform_(0.5, 1.5, generator=generator)

@@ -3,9 +3,9 @@
     python Tests/save.py SHARED NETWORKS
 
 For each model of SHARED/models and each network that Tests/Golden/networks.py has made in NETWORKS:
-saved unchanged it must answer as the original in ONNX Runtime; with
-every parameter changed through the C API it must answer as the original whose tensors the onnx package
-has changed by the same values, and not as the original. Everything but parameters must be equal.
+saved unchanged it must answer as the original in ONNX Runtime; with every parameter changed through
+the C API it must answer as the original whose tensors the onnx package has changed by the same values,
+and not as the original. Everything but parameters must be equal.
 Prints what it checks and, last, how many checks passed.
 """
 

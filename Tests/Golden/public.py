@@ -72,7 +72,7 @@ PUBLIC = {
     "unet_vgg11_bn": (decoder("Unet", "vgg11_bn"), 64, 64),
     "unetplusplus_mobilenet_v2": (decoder("UnetPlusPlus", "mobilenet_v2"), 64, 64),
     "manet_resnet10t": (decoder("MAnet", "tu-resnet10t"), 64, 64),
-    "linknet_efficientnet_lite0": (decoder("Linknet", "timm-tf_efficientnet_lite0"), 64, 64),
+    "linknet_efficientnet_lite0": (decoder("Linknet", "timm-tf_efficientnet_lite0"), 128, 128),
     "fpn_efficientnet_b0": (decoder("FPN", "efficientnet-b0"), 64, 96),
     "fpn_densenet121": (decoder("FPN", "densenet121"), 64, 64),
     "pspnet_resnext50": (decoder("PSPNet", "resnext50_32x4d"), 96, 96),
@@ -118,7 +118,7 @@ def settle(network, generator):
     """Statistics that do something and no two parameters alike: the exporter would make them one."""
     with torch.no_grad():
         for parameter in network.parameters():
-            if parameter.dim() == 1:
+            if parameter.dim() == 1 or not parameter.any():
                 noise = torch.rand(parameter.shape, generator=generator)
                 parameter.add_(0.2 * noise - 0.1)
         for module in network.modules():

@@ -164,7 +164,8 @@ package struct GraphBuilder {
     }
     guard let importer else {
       if evaluator == nil { throw UnsupportedOperator(opType: node.opType, domain: "").error }
-      throw .unsupported("operator is supported for values known at load; these depend on the image")
+      throw .unsupported(
+        "operator is supported for values known at load; these depend on the image")
     }
     try importer(&self, node)
   }

@@ -202,10 +202,11 @@ struct ScoreSearch {
         guard let order = try order(of: node, input) else { return }
         if let axis = walk.axis { walk.axis = axis < order.count ? order[axis] : nil }
       case "Squeeze":
-        guard walk.axis != nil, values[input]?.shape.rank == 4, values[walk.name]?.shape.rank == 3,
-          values[input]?.shape[0] == 1
-        else { return }
-        walk.axis = walk.axis.map { $0 + 1 }
+        // One image without its batch, or one channel without its axis.
+        guard let shape = values[input]?.shape, let axis = squeezedAxis(of: node, shape) else {
+          return
+        }
+        walk.axis = walk.axis.map { $0 >= axis ? $0 + 1 : $0 }
       case "Log":
         guard let softmax = producers[input], softmax.opType == "Softmax" else { return }
       case "Softmax", "LogSoftmax":
@@ -353,6 +354,14 @@ struct ScoreSearch {
       return order.sorted() == Array(order.indices) ? order : nil
     }
     return values[input].map { (0..<$0.shape.rank).reversed() }
+  }
+
+  /// The one axis that a Squeeze takes from an image's scores; of several it may be, the first.
+  private func squeezedAxis(of node: OnnxModel.Node, _ shape: Shape) -> Int? {
+    guard shape.rank == 4, let squeezed = values[node.outputs.first ?? ""]?.shape else { return nil }
+    return shape.dims.indices.first { axis in
+      shape[axis] == 1 && Array(shape.dims[..<axis] + shape.dims[(axis + 1)...]) == squeezed.dims
+    }
   }
 
   private func axis(of node: OnnxModel.Node, _ input: String, default fallback: Int)

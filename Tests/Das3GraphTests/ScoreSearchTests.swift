@@ -260,6 +260,26 @@ struct ScoreSearchTests {
     #expect(throws: Das3Error.self) { try one(["a", "b", "c"]) { $0.output("z") } }
   }
 
+  @Test("one channel without its axis, one image without its batch")
+  func squeezed() throws {
+    let binary = try model {
+      $0.floats("v", [1, 4, 1, 1], [1, 1, 1, 1])
+      $0.node("Conv", ["logits", "v"], ["z"])
+      $0.node("Sigmoid", ["z"], ["p"])
+      $0.ints("one", [1])
+      $0.node("Squeeze", ["p", "one"], ["y"])
+      $0.output("y", [1, "h", "w"])
+    }
+    #expect(binary.scores.name == "z" && binary.scores.isBinary && binary.classCount == 2)
+    let single = try model {
+      $0.node("Softmax", ["logits"], ["p"], ["axis": .int(1)])
+      $0.ints("zero", [0])
+      $0.node("Squeeze", ["p", "zero"], ["y"])
+      $0.output("y", [4, "h", "w"])
+    }
+    #expect(single.scores.name == "logits" && single.classCount == 4)
+  }
+
   @Test("auxiliary outputs are passed over for the last computed that fits, with a warning")
   func auxiliary() throws {
     let found = try model {

@@ -358,7 +358,9 @@ struct ScoreSearch {
 
   /// The one axis that a Squeeze takes from an image's scores; of several it may be, the first.
   private func squeezedAxis(of node: OnnxModel.Node, _ shape: Shape) -> Int? {
-    guard shape.rank == 4, let squeezed = values[node.outputs.first ?? ""]?.shape else { return nil }
+    guard shape.rank == 4, let squeezed = values[node.outputs.first ?? ""]?.shape else {
+      return nil
+    }
     return shape.dims.indices.first { axis in
       shape[axis] == 1 && Array(shape.dims[..<axis] + shape.dims[(axis + 1)...]) == squeezed.dims
     }

@@ -3,11 +3,10 @@ what is right, ONNX Runtime computed it."""
 
 import json
 
+import das3
 import numpy as np
 import pytest
 from conftest import ROOT
-
-import das3
 
 FOLDER = ROOT.parent / "shared" / "cases" / "onnx"
 CASES = json.loads((FOLDER / "cases.json").read_text())["cases"] if FOLDER.exists() else []

@@ -49,7 +49,11 @@ _ENUMERATIONS: dict[str, type[IntEnum]] = {"external_data": ExternalData}
 
 
 class ModelInfo(NamedTuple):
-    """What a network is. Sizes in pixels, 0 where the file leaves them open."""
+    """What a network is. Sizes in pixels, 0 where the file leaves them open.
+
+    is_input_assumed  no source states all of scale, mean, std and colour order.
+    scores_path       how the class scores were found, one sentence.
+    """
 
     class_count: int
     channel_count: int
@@ -70,6 +74,11 @@ class ModelInfo(NamedTuple):
     output_name: str
     output_kind: str
     parameter_tensor_count: int
+    is_input_assumed: bool
+    scores_path: str
+    training_height: int
+    training_width: int
+    quantized_count: int
 
 
 class Class(NamedTuple):

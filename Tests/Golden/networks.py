@@ -43,6 +43,7 @@ from torch import nn
 from torch.nn import functional
 
 import onnx_torch
+from batch_statistics import BatchStatistics
 from public import PUBLIC, settle
 from unpack import normalised, write
 from zoo import ZOO, Residual
@@ -78,7 +79,7 @@ def randomise(network, generator):
             scale = getattr(module, "weight", None)
             if scale is not None and scale.dim() == 1 and not isinstance(module, nn.PReLU):
                 draw(scale, 0.5, 1.5)
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
                 draw(module.running_mean, -0.3, 0.3)
                 draw(module.running_var, 0.5, 2.0)
         if hasattr(network, "exact"):
@@ -288,6 +289,8 @@ def main(out, shared=None):
             for index, (name, entry) in enumerate(ZOO.items())]
     jobs.append(("batch_norm_batch", make_own,
                  (out, "batch_norm_batch", Residual, 45, 61, len(ZOO), True)))
+    jobs.append(("batch_statistics", make_own,
+                 (out, "batch_statistics", BatchStatistics, 45, 61, len(ZOO) + 1)))
     jobs += [(name, make_public, (out, name, *entry, index))
              for index, (name, entry) in enumerate(PUBLIC.items())]
     if shared:

@@ -163,9 +163,9 @@ package struct GraphBuilder {
       }
     }
     guard let importer else {
-      if evaluator == nil { throw UnsupportedOperator(opType: node.opType, domain: "").error }
-      throw .unsupported(
-        "operator is supported for values known at load; these depend on the image")
+      throw UnsupportedOperator(
+        opType: node.opType, domain: "", dependsOnImage: evaluator != nil
+      ).error
     }
     try importer(&self, node)
   }

@@ -3,17 +3,22 @@ struct UnsupportedOperator {
   var opType: String
   /// "" = ONNX's own.
   var domain: String
+  /// It is computed where its inputs are known, and here they are not.
+  var dependsOnImage = false
 
   var error: Das3Error { .unsupported("\(what); \(help)") }
 
   private var what: String {
-    domain.isEmpty
+    if dependsOnImage {
+      return "operator is not supported where it depends on the image, as here"
+    }
+    return domain.isEmpty
       ? "operator is not supported" : "operator '\(opType)' of domain '\(domain)' is not ONNX's own"
   }
 
   private var help: String {
     switch domain {
-    case "": return Self.help[opType] ?? Self.folding
+    case "": return Self.help[opType] ?? (dependsOnImage ? Self.otherOpset : Self.folding)
     case "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc":
       return "ONNX Runtime writes it when it optimises a model: give the model as it was before"
     case "org.pytorch.aten", "org.pytorch.prim", "aten", "prim":
@@ -28,6 +33,7 @@ struct UnsupportedOperator {
 
   private static let folding =
     "where it depends on shapes and constants alone, onnxsim removes it; otherwise try another opset"
+  private static let otherOpset = "try another opset"
   private static let quantization =
     "expected the QDQ form (quant_format=QuantFormat.QDQ), or the model before it was quantized"
   private static let controlFlow =

@@ -65,7 +65,7 @@ struct GraphErrorTests {
     "an operator we lack says what would help",
     arguments: [
       ("QLinearConv", "QDQ"), ("Loop", "onnxsim"), ("TopK", "head"), ("MaxUnpool", "indices"),
-      ("SequenceConstruct", "tensors"), ("LSTM", "recurrent"), ("DeformConv", "deformable"),
+      ("SequenceEmpty", "tensors"), ("LSTM", "recurrent"), ("DeformConv", "deformable"),
     ])
   func help(_ opType: String, _ help: String) {
     let text = message(code: .unsupported) { $0.node(opType, ["x"], ["y"]) }

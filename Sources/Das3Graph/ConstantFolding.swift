@@ -288,7 +288,8 @@ extension Reduce {
       return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(1, *) })
     case (.floats(let values), .mean):
       return ConstantTensor(
-        shape: result.shape, floats: rows(values) { $0.reduce(0, +) / Float(length) })
+        shape: result.shape,
+        floats: rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) })
     case (.floats(let values), .max):
       return ConstantTensor(shape: result.shape, floats: rows(values) { $0.max() ?? 0 })
     case (.floats(let values), .min):

@@ -197,8 +197,12 @@ package struct GraphBuilder {
     quantizationImporters, scatterImporters,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
-  /// Their ONNX names, in order.
-  package static var operatorTypes: [String] { importers.keys.sorted() }
+  /// Their ONNX names, in order, without those that leave nothing to compute.
+  package static var operatorTypes: [String] {
+    importers.keys.filter { !resolvedTypes.contains($0) }.sorted()
+  }
+
+  private static let resolvedTypes = Set(sequenceImporters.keys).union(["If", "EyeLike"])
 
   /// Whether an operator can be lowered, or computed while the graph is made.
   static func isKnown(_ opType: String) -> Bool {

@@ -109,6 +109,9 @@ struct ScoreSearch {
   // MARK: One output
 
   private func scores(behind output: String) throws(Das3Error) -> ClassScores {
+    guard producers[output] != nil || output == image.name else {
+      throw .format("output '\(output)' is made by no node")
+    }
     var walk = try labels(behind: output) ?? Walk(name: output)
     try followProbabilities(&walk)
     guard let info = values[walk.name] else {

@@ -31,12 +31,12 @@ extension HostileGraph {
           ["axes": .ints([1, 0]), "keep_aspect_ratio_policy": .string("not_larger")])
       },
       HostileGraph("ConvTranspose that cuts 2^32 rows off", shape) {
-        $0.input("x", [1, 3, 200_000, 1])
+        $0.input("x", [1, 3, 200_000, 2])
         $0.floats("w", [3, 4, 1, 1], [Float](repeating: 1, count: 12))
         $0.node(
           "ConvTranspose", ["x", "w"], ["y"],
-          ["strides": .ints([32767, 1]), "output_shape": .ints([1, 1])])
-        $0.output("y", [1, 4, 1, 1])
+          ["strides": .ints([32767, 1]), "output_shape": .ints([1, 2])])
+        $0.output("y", [1, 4, 1, 2])
       },
       network("Einsum of nonsense") {
         $0.node("Einsum", ["x"], ["y"], ["equation": .string("a>b>c>,,->")])

@@ -85,7 +85,7 @@ struct ModelFileTests {
   @Test("a JSON file of another program is ignored")
   func foreignSidecar() throws {
     for text in [
-      "{", "[]]", "", "[1, 2]", #"{"classes": 3}"#, #"{"input": []}"#, #"{"input": {"size": 3}}"#,
+      "{", "[]]", "", "[1, 2]", #"{"classes": 3}"#, #"{"input": []}"#, #"{"input": {"shape": 3}}"#,
       #"{"id2label": {"0": "road"}, "architectures": ["SegFormer"]}"#,
     ] {
       try folder.write(Array(text.utf8), to: "net.json")

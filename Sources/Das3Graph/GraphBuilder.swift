@@ -300,8 +300,6 @@ package struct GraphBuilder {
     if case .node = graph.values[id].source { true } else { false }
   }
 
-  func constantValue(_ id: ValueID) -> ConstantTensor? { graph.constant(id) }
-
   // MARK: What importers write
 
   /// Adds one lowered node, or its value where all inputs are constants.

@@ -15,10 +15,10 @@ struct NetworkGradientTests {
   /// Some PReLU inputs of the real ESPNetv2 lie so close to 0 that float32 decides their sign, and
   /// with it a part of the gradients before them: PyTorch's own float32 is off by 1.2e-3 there.
   ///
-  /// The networks of public packages have millions of ReLU inputs before maps of a few pixels: one
-  /// that changes sides moves what is before it by up to 1 %, another one with each library.
+  /// The networks of public packages have a million ReLU inputs; the images are chosen so that none
+  /// in a small map changes sides (public.py), in a large one it moves the gradients by less than this.
   static func tolerance(_ name: String, _ golden: GoldenNetwork) -> Double {
-    if golden.record.is_public == true { return 2e-2 }
+    if golden.record.is_public == true { return 5e-3 }
     return name.hasPrefix("espnetv2") ? 1e-2 : 1e-4
   }
 

@@ -3,8 +3,8 @@
     python Tests/Golden/networks.py OUT [SHARED]
 
 Makes one folder for each network of zoo.py and of public.py and, with SHARED, for those of
-SHARED/models that are listed below (on a real frame). A folder holds network.onnx and these arrays, written as unpack.py
-says (one line of text, then the values):
+SHARED/models that are listed below (on a real frame). A folder holds network.onnx and these arrays,
+written as unpack.py says (one line of text, then the values):
 
     image        1x3xHxW    f32  the input
     labels       HxW        u8   truth at the size of the logits; 255 = ignored
@@ -15,8 +15,9 @@ says (one line of text, then the values):
 
 and golden.json: magic, version, seed, generator and its versions; the names of the network, its
 input and output; the loss; for each gradient the initializer's name, the file, its norm, and
-`noise`, the norm of its difference from PyTorch's own float32 gradient; `is_public` for those of public.py. Some gradients are 0 but
-for rounding (a bias before a normalisation): hold a difference against norm and noise together.
+`noise`, the norm of its difference from PyTorch's own float32 gradient; `is_public` for those of
+public.py. Some gradients are 0 but for rounding (a bias before a normalisation): hold a difference
+against norm and noise together.
 
 BatchNorm is frozen: running statistics, scale and shift get gradients. In batch_norm_batch it is
 not: statistics of the batch, and the running ones move by `momentum` towards mean and unbiased
@@ -44,7 +45,7 @@ from torch.nn import functional
 
 import onnx_torch
 from batch_statistics import BatchStatistics
-from public import PUBLIC, settle
+from public import PUBLIC, image_off_kinks, settle
 from unpack import normalised, write
 from zoo import ZOO, Residual
 
@@ -215,7 +216,7 @@ def make_public(out, name, make, height, width, index):
     torch.manual_seed(SEED + index)
     network = make().eval()
     settle(network, torch.Generator().manual_seed(SEED + index))
-    image = torch.randn(1, 3, height, width)
+    image = image_off_kinks(network, height, width)
     kept = export(network, image, folder / "network.onnx", opset=18)
     with torch.no_grad():
         logits = network(image)

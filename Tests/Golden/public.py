@@ -7,6 +7,8 @@ import types
 
 import torch
 from torch import nn
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 # PyPI's torchvision is built for CUDA and does not load its kernels beside a CPU build of torch;
 # the networks need none of them, only this module asks for them.
@@ -112,6 +114,57 @@ PUBLIC = {
             fusion_hidden_size=16, use_auxiliary_head=False), 64, 64),
     "transformers_upernet": (upernet, 192, 192),
 }
+
+
+class KinkDistance(TorchDispatchMode):
+    """How near the inputs of ReLU and its kind come to a kink, and two winners of a max-pooling to
+    each other, in units of the map's RMS. Float32 decides what lies within its rounding, in every
+    library otherwise, and where a map has few values one of them moves all gradients before it."""
+
+    FEW = 32768
+    aten = torch.ops.aten
+    KINKS = {
+        aten.relu: (0,), aten.relu_: (0,), aten.leaky_relu: (0,), aten.leaky_relu_: (0,),
+        aten.hardtanh: (0, 6), aten.hardtanh_: (0, 6), aten.hardsigmoid: (-3, 3),
+        aten.hardsigmoid_: (-3, 3), aten.hardswish: (-3, 3), aten.hardswish_: (-3, 3),
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.least = float("inf")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        operator = function.overloadpacket
+        if operator in self.KINKS and args[0].numel() <= self.FEW:
+            for kink in self.KINKS[operator]:
+                self.meet(args[0], (args[0] - kink).abs())
+        if operator is self.aten.max_pool2d_with_indices and args[0].numel() <= self.FEW:
+            self.meet_pool(*args)
+        return function(*args, **(kwargs or {}))
+
+    def meet(self, values, distances):
+        if distances.numel():
+            least = distances.min() / values.square().mean().sqrt()
+            self.least = min(self.least, least.item())
+
+    def meet_pool(self, values, kernel, stride=None, padding=(0, 0), *_):
+        sides = (*padding, *padding) if len(padding) == 1 else (padding[1],) * 2 + (padding[0],) * 2
+        padded = functional.pad(values, sides, value=-1e30)
+        windows = functional.unfold(padded, kernel, stride=stride or kernel)
+        windows = windows.unflatten(1, (values.shape[1], -1))
+        first, second = windows.topk(2, dim=2).values.unbind(2)
+        self.meet(values, (first - second)[first > 0])  # what a ReLU cut gets no gradient
+
+
+def image_off_kinks(network, height, width, candidates=48):
+    """Of some random images that which stays farthest from every kink."""
+    def distance(image):
+        with torch.no_grad(), KinkDistance() as kinks:
+            network(image)
+        return kinks.least
+
+    images = [torch.randn(1, 3, height, width) for _ in range(candidates)]
+    return max(images, key=distance)
 
 
 def settle(network, generator):

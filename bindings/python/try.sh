@@ -16,7 +16,7 @@ for python in python3 $others; do
   echo "$("$python" --version): $result"
 done
 # All that is loaded from elsewhere is glibc.
-find "$venv"/lib -path '*das3*' \( -name '*.so*' -o -name das3-run \) -exec env -i ldd {} + |
+find "$venv"/lib -path "$venv/lib/*/site-packages/das3*" \( -name '*.so*' -o -name das3-run \) -exec env -i ldd {} + |
   awk -v venv="$venv" '$2 == "=>" && index($3, venv) != 1 && !/lib(c|m|pthread|resolv)\.so/ {
     print "needs", $0; bad = 1 } END { exit bad }'
 rm -rf "$venv"

@@ -14,6 +14,8 @@ import tempfile
 import zlib
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper
 from PIL import Image
 
 from client import Checks, Program
@@ -48,6 +50,19 @@ def png(path, values, kind=GRAY, bits=8):
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + (chunk(b"PLTE", colours) if kind == PALETTE else b"")
         + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
+
+
+def network(path, classes):
+    """Writes a network that sees that many classes in the colour of each pixel."""
+    weights = np.random.default_rng(1).standard_normal((classes, 3, 1, 1)).astype(np.float32)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "h", "w"])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, classes, "h", "w"])
+    graph = helper.make_graph([helper.make_node("Conv", ["image", "w"], ["scores"])], "pixels", [image], [scores],
+                              [onnx.numpy_helper.from_array(weights, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"input": '{"mean": [0, 0, 0], "std": [1, 1, 1]}'})
+    onnx.save(model, path)
+    return path
 
 
 class Truth:
@@ -164,12 +179,34 @@ def meaning(truth, expected):
         truth.refused(f"{keys}", ids, words, class_map=truth.map(**keys))
 
 
+def other_classes(truth, _):
+    """What the numbers look like depends on how many classes there are."""
+    city = network(truth.das3.scratch / "city.onnx", 19)
+    ids = truth.folder(lambda path, values: png(path, values + 20))
+    truth.refused("labelIds", ids, "looks like labelIds of Cityscapes", "values", model=city)
+    other = truth.folder(lambda path, values: png(path, values + 60))
+    result = truth.evaluate(other, model=city)
+    truth.check("others are not", result.returncode == 1 and "labelIds" not in result.stderr, result.stderr)
+
+    two = network(truth.das3.scratch / "two.onnx", 2)
+    mask = truth.folder(lambda path, values: png(path, np.where(values > 3, 255, 0)))
+    truth.refused("a mask of 0 and 255", mask, "two classes", '{"values": {"0":', model=two)
+    names = [entry["name"] for entry in json.loads(
+        truth.das3.run(None, "--json", command="info", input=None, model=two).stdout)["classes"]]
+    ones = truth.folder(lambda path, values: png(path, np.where(values > 3, 1, 0)))
+    wanted = json.loads(truth.evaluate(ones, model=two).stdout)["miou"]
+    truth.same("the mask by a class map", mask, wanted, model=two,
+               class_map=truth.map(values={"0": names[0], "255": names[1]}))
+    void = truth.folder(lambda path, values: png(path, np.where(values > 3, 255, values > 1)))
+    truth.check("0, 1 and 255 are clear", truth.evaluate(void, model=two).returncode == 0)
+
+
 def main(program, street):
     check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
         truth = Truth(Program(program, street, pathlib.Path(scratch)), check)
         expected = json.loads(truth.evaluate(truth.folder(png)).stdout)["miou"]
-        for test in (kinds, names, meaning):
+        for test in (kinds, names, meaning, other_classes):
             test(truth, expected)
     return check.end()
 

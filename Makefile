@@ -17,7 +17,9 @@ SCRATCH := .build/make
 BUILD   := swift build -c release --scratch-path $(SCRATCH) -Xswiftc -static-stdlib \
            -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -s
 EXPORTS := -Xlinker --version-script=Sources/Das3/exports.map -Xlinker -soname=$(SONAME) \
-           -Xlinker --no-undefined -Xlinker -z -Xlinker nodelete
+           -Xlinker --no-undefined -Xlinker -z -Xlinker nodelete \
+           $(foreach name,malloc calloc realloc posix_memalign malloc_usable_size free, \
+             -Xlinker --wrap=$(name))
 
 .PHONY: all library program install uninstall clean
 

@@ -29,8 +29,9 @@ let package = Package(
         .linkedLibrary("onnx"), .linkedLibrary("onnx_proto"), .linkedLibrary("protobuf"),
         .linkedLibrary("stdc++"),
       ]),
+    .target(name: "CReserve"),
     .target(name: "CKernels", linkerSettings: convolutionLibraries),
-    .target(name: "Das3Graph", dependencies: ["COnnx"], swiftSettings: swiftSettings),
+    .target(name: "Das3Graph", dependencies: ["COnnx", "CReserve"], swiftSettings: swiftSettings),
     .target(
       name: "Das3Runtime", dependencies: ["CKernels", "Das3Graph"], swiftSettings: swiftSettings),
     .target(

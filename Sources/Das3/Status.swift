@@ -57,6 +57,7 @@ func status(_ body: () throws(Das3Error) -> Void) -> das3_status {
   unsafe feholdexcept(&traps)
   defer { unsafe fesetenv(&traps) }
   do throws(Das3Error) {
+    try AddressSpace.checkReserve()
     try body()
     LastError.set("")
     return das3_status(DAS3_OK)

@@ -138,6 +138,7 @@ package final class Adaptation {
       report.blend = blend
       return report
     }
+    try AddressSpace.checkReserve()
     try settings.execution.checkThreads()
     KernelFailure.clear()
     let clock = ContinuousClock()

@@ -1,3 +1,4 @@
+import CReserve
 import Glibc
 
 /// Asks for memory before Swift does, whose allocator ends the process where there is none.
@@ -14,5 +15,12 @@ package enum AddressSpace {
       throw .memory("\(byteCount) bytes could not be allocated")
     }
     unsafe munmap(block, max(byteCount, 1))
+  }
+
+  /// Before something that may take many small blocks; costs a load.
+  ///
+  /// - Throws: `.memory` where the system had none left and those in use are of the reserve.
+  package static func checkReserve() throws(Das3Error) {
+    if d3m_reserve_is_low() { throw .memory("the process has no memory left") }
   }
 }

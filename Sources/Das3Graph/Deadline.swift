@@ -12,8 +12,9 @@ package struct Deadline: Sendable {
     self.end = milliseconds == 0 || isNever ? .max : end
   }
 
-  /// Throws once the moment has passed.
+  /// Throws once the moment has passed, or memory has run out meanwhile.
   package func check() throws(Das3Error) {
+    try AddressSpace.checkReserve()
     if end != .max, Self.now > end {
       throw .limit("loading took longer than the limit of \(limitMilliseconds) ms")
     }

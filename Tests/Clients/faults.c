@@ -1,4 +1,4 @@
-/* Lets what the library asks of the system fail at the n-th time, for every n until nothing fails.
+/* Lets what the library asks of the system fail at the n-th time, for n from 1 until nothing fails.
  *
  *     faults MODEL.onnx FOLDER
  *
@@ -13,6 +13,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fenv.h>
+#include <limits.h>
+#include <link.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -26,7 +28,9 @@
 /* What can fail; the n-th call of the kind that is set does. */
 typedef enum kind {
   NOTHING,
-  MAPPING, /* memory of the runtime, and of large arrays */
+  BLOCK,     /* one block of memory that the library asks for */
+  EXHAUSTED, /* this block, and all that come after it */
+  MAPPING,   /* memory of large arrays */
   READING,
   WRITING,
   SYNCING,
@@ -36,8 +40,9 @@ typedef enum kind {
   KINDS
 } kind;
 
-static const char *const names[KINDS] = {"nothing", "mmap",     "read",           "write",
-                                         "fsync",   "renameat", "pthread_create", "oneDNN"};
+static const char *const names[KINDS] = {"nothing",        "malloc", "malloc for good", "mmap",
+                                         "read",           "write",  "fsync",           "renameat",
+                                         "pthread_create", "oneDNN"};
 
 static kind failing;
 static long countdown; /* calls until the one that fails */
@@ -48,6 +53,51 @@ static int fails(kind asked) {
   if (asked != failing || --countdown != 0) return 0;
   has_failed = 1;
   return 1;
+}
+
+/* Where the library's code is. Other libraries' blocks do not fail: libgomp ends the process then.
+ */
+static uintptr_t code_begin, code_end;
+
+static int find_code(struct dl_phdr_info *object, size_t size, void *data) {
+  (void)size, (void)data;
+  if (strstr(object->dlpi_name, "libdas3") == NULL) return 0;
+  for (int i = 0; i < object->dlpi_phnum; i++) {
+    if (!(object->dlpi_phdr[i].p_flags & PF_X)) continue;
+    code_begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+    code_end = code_begin + object->dlpi_phdr[i].p_memsz;
+  }
+  return 1;
+}
+
+static int block_fails(const void *caller) {
+  if (failing != BLOCK && failing != EXHAUSTED) return 0;
+  if ((uintptr_t)caller - code_begin >= code_end - code_begin) return 0;
+  if (failing == EXHAUSTED && has_failed) return 1;
+  return fails(failing);
+}
+
+/* dlsym asks for blocks itself, so these are glibc's own. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+  return block_fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+  return block_fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *block, size_t size) {
+  return block_fails(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
+}
+
+int posix_memalign(void **block, size_t alignment, size_t size) {
+  *block = block_fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
+  return *block == NULL ? ENOMEM : 0;
 }
 
 #define REAL(name)               \
@@ -138,7 +188,7 @@ int dnnl_memory_set_data_handle(void *memory, void *data) {
 
 /* The round --------------------------------------------------------------------------------- */
 
-enum { WIDTH = 64, HEIGHT = 48, PIXELS = WIDTH * HEIGHT };
+enum { WIDTH = 64, HEIGHT = 48, PIXELS = WIDTH * HEIGHT, ROUNDS = 100 };
 
 static uint8_t pixels[PIXELS * 3];
 static const das3_image frame = {pixels, WIDTH, HEIGHT, 0, DAS3_FORMAT_RGB8};
@@ -248,11 +298,20 @@ typedef struct expectation {
   int files, descriptors;
 } expectation;
 
-/* Lets calls of a kind fail one after the other; how many there were. */
-static long try_all(kind which, const expectation *expected, const char *folder, long stride) {
+/* How often a round calls what is set. */
+static long calls_of_round(kind which) {
   static uint8_t labels[PIXELS];
-  long n = 1;
-  for (;; n += stride) {
+  failing = which, countdown = LONG_MAX, has_failed = 0;
+  take_round(labels);
+  failing = NOTHING;
+  return LONG_MAX - countdown;
+}
+
+/* Lets calls of a kind fail one after the other: all, or ROUNDS of them. */
+static void try_all(kind which, const expectation *expected, const char *folder) {
+  static uint8_t labels[PIXELS];
+  const long calls = calls_of_round(which), stride = calls / ROUNDS + 1;
+  for (long n = 1;; n += stride) {
     failing = which, countdown = n, has_failed = 0;
     take_round(labels);
     const int happened = has_failed;
@@ -265,7 +324,27 @@ static long try_all(kind which, const expectation *expected, const char *folder,
   has_failed = 0;
   take_round(labels);
   if (memcmp(labels, expected->labels, PIXELS) != 0) stop("afterwards the labels are others");
-  return n - 1;
+  printf("%-15s %ld calls, one in %ld failed\n", names[which], calls, stride);
+}
+
+/* Models without end, and no memory: refused while they are held, and never again. */
+static void hoard(void) {
+  enum { MANY = 10000 };
+  static das3_model *models[MANY];
+  int count = 0;
+  das3_status status = DAS3_OK;
+  failing = EXHAUSTED, countdown = 1, has_failed = 0;
+  while (count < MANY && status == DAS3_OK) {
+    status = das3_model_load(&models[count], model_path, NULL);
+    count += status == DAS3_OK;
+  }
+  if (status != DAS3_E_MEMORY) stop("no end of memory");
+  if (das3_model_load(&models[count], model_path, NULL) != DAS3_E_MEMORY) stop("memory again");
+  for (int i = 0; i < count; i++) das3_model_free(models[i]);
+  if (das3_model_load(&models[0], model_path, NULL) != DAS3_OK) stop("still no memory");
+  das3_model_free(models[0]);
+  failing = NOTHING;
+  printf("%d models in the reserve\n", count);
 }
 
 /* A team of threads is made by each thread that asks for one. */
@@ -299,12 +378,13 @@ int main(int count, char **arguments) {
   expected.descriptors = file_count("/proc/self/fd");
 
   const size_t before = bytes_in_use();
-  for (kind which = MAPPING; which < KINDS; which++) {
+  dl_iterate_phdr(find_code, NULL);
+  if (code_begin == code_end) stop("the library cannot be found");
+  for (kind which = BLOCK; which < KINDS; which++) {
     if (which == THREAD) continue;
-    const long stride = which == BACKEND || which == MAPPING || which == READING ? 7 : 1;
-    const long calls = try_all(which, &expected, arguments[2], stride);
-    printf("%-14s %ld calls, one in %ld failed\n", names[which], calls, stride);
+    try_all(which, &expected, arguments[2]);
   }
+  hoard();
   const size_t after = bytes_in_use();
   if (after > before + 200000) {
     fprintf(stderr, "%zu bytes are lost\n", after - before);

@@ -17,8 +17,10 @@
  *     das3_model_free(model);
  *
  * Rules that hold for every function:
- *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks. What
- *               "Returns" lists can come; DAS3_E_INTERNAL from any function, where oneDNN fails too.
+ *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks.
+ *               "Returns" lists what a function can return. Besides, any function can return
+ *               DAS3_E_INTERNAL (oneDNN failed, or a mistake in this library) and, where the
+ *               process has no memory left, DAS3_E_MEMORY.
  *   New objects arrive through the first parameter, which is NULL after a failure.
  *   Pointers    NULL for an options struct means all defaults; for anything required it is
  *               answered with DAS3_E_ARGUMENT. Every _free takes NULL; any order of freeing works.
@@ -311,7 +313,7 @@ typedef struct das3_segmenter_options {
   int32_t format;         /* the only das3_format to accept; 0 = whatever each frame says   */
   int32_t precision;      /* das3_precision                                                 */
   uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */
-} das3_segmenter_options; /* later fields go at the end; missing ones take the default      */
+} das3_segmenter_options; /* new fields are added at the end; missing ones take their defaults */
 
 typedef struct das3_segmentation {
   uint32_t struct_size;
@@ -426,19 +428,20 @@ typedef enum das3_start {
 } das3_start;
 
 typedef enum das3_batch_norm {
-  DAS3_BATCH_NORM_DEFAULT = 0,   /* BN: statistics; TENT and SUPERVISED: batch; else frozen     */
+  DAS3_BATCH_NORM_DEFAULT = 0,   /* STATISTICS for BN, BATCH for TENT and SUPERVISED, else FROZEN */
   DAS3_BATCH_NORM_FROZEN = 1,    /* running statistics are used and kept; scale and shift train */
-  DAS3_BATCH_NORM_BATCH = 2,     /* each frame's own statistics; the running ones follow        */
+  DAS3_BATCH_NORM_BATCH = 2,     /* each frame is normalised by its own statistics, which also move
+                                    the running ones                                            */
   DAS3_BATCH_NORM_STATISTICS = 3 /* the running statistics follow the frames; nothing is trained */
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE; in (b) and (c) SGD                                   */
-  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first brought to the length of the trained
-                                  weights: a rate is the part of itself that a network moves      */
+  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE in (a) and other methods, SGD in (b) and (c)          */
+  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first scaled to the Euclidean norm of the
+                                  trained weights: a rate of 1e-3 moves them by a thousandth      */
   DAS3_OPTIMIZER_SGD = 2,      /* momentum, weight decay, clipping                               */
-  DAS3_OPTIMIZER_ADAMW = 3,
-  DAS3_OPTIMIZER_LARS = 4 /* as RELATIVE, tensor by tensor                                   */
+  DAS3_OPTIMIZER_ADAMW = 3,    /* Loshchilov and Hutter 2019                                     */
+  DAS3_OPTIMIZER_LARS = 4      /* as RELATIVE, but each tensor by its own norm (You 2017)        */
 } das3_optimizer;
 
 typedef struct das3_adapter_options {
@@ -450,56 +453,67 @@ typedef struct das3_adapter_options {
   int32_t precision;      /* das3_precision; weights, losses and sums stay float32           */
   int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, else that of
                              the first frame, rounded to the model's stride multiple         */
-  uint64_t memory_limit;  /* bytes of everything: beyond it activations are computed again
-                             instead of kept, labels go to disk, frames are refused; 0 = none */
-  const char *scratch_directory; /* exists; for labels beyond the limit; NULL = $TMPDIR or
-                             /var/tmp                                                        */
-  const char *trained;    /* names, blanks between, * and ? for any characters; NULL = all    */
-  const char *frozen;     /* likewise: not trained after all; NULL = none                   */
-  const char *classifier; /* likewise: frozen in (a); NULL = the last layers before the scores */
+  uint64_t memory_limit;  /* bytes for everything; 0 = no limit. To stay below it, activations are
+                             computed again instead of kept, and labels are kept on disk; frames
+                             that do not fit are refused                                     */
+  const char *scratch_directory; /* an existing directory for labels that memory_limit keeps out of
+                             memory; NULL = $TMPDIR, or /var/tmp                             */
+  const char *trained;    /* patterns of parameter names to train, separated by blanks; * and ? stand
+                             for any characters; NULL = all                                  */
+  const char *frozen;     /* patterns of those among them that are not trained; NULL = none   */
+  const char *classifier; /* patterns of those that stage (a) does not train; NULL = the last layers
+                             before the scores                                               */
 
-  int32_t steps_a, steps_b, steps_c;    /* at most; other methods: steps_a; 0 = by epochs    */
-  int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 too = default           */
-  int32_t label_rounds;   /* how often at most stage (b) makes its labels                    */
-  int32_t batch_size;     /* frames whose gradients make one step, 1 to 1024                */
-  int32_t augment;        /* 1: colour jitter and blur in (c)                               */
-  int32_t flip;           /* 1: mirrored frames too, and labels from both; in frames cut together
-                             from one                                                        */
-  int32_t filter_mixed;   /* 1: labels in frames cut together only above the class thresholds  */
-  int32_t balance_classes; /* 1: labels in (b) and (c) count by their class: as often as the network
-                             expects it (sum of its probabilities), not as often as it wins   */
+  int32_t steps_a, steps_b, steps_c;    /* the most optimiser steps of a stage; other methods use
+                             steps_a; 0 = as many as the epochs below have                   */
+  int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 = the stage's default   */
+  int32_t label_rounds;   /* stage (b) makes its labels at most this often                   */
+  int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
+  int32_t augment;        /* 1: stage (c) changes colours at random and blurs                */
+  int32_t flip;           /* 1: stages also train on mirrored frames, and labels come from the mean
+                             prediction of a frame and its mirror image; of one of them where
+                             frames are mixed                                                */
+  int32_t filter_mixed;   /* 1: in mixed frames of (c), only pixels whose probability is above the
+                             threshold of their class have a label                           */
+  int32_t balance_classes; /* 1: labels in (b) and (c) are weighted by class, so that each class has
+                             the share that the network expects of it (the mean of its
+                             probabilities) and not the share that it wins                   */
 
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
-  double rate_a, rate_b, rate_c; /* at the first step; other methods: rate_a; they fall by
-                             (1 - step / steps)^power. 0 = of SGD 2.5e-4, of ADAMW 1e-6, of the
-                             others 3e-7; all but SGD's are corrected as a stage goes, so that it
-                             has its drift                                                   */
-  double drift_a, drift_b, drift_c; /* pixels that a stage may give another label, 0 to 1; at half
-                             as many again it ends. 0 = as many as come, as in (b) with a teacher
-                             and of other methods                                            */
-  double classifier_rate; /* times the rate                                                 */
-  double power;           /* 0 = constant                                                   */
+  double rate_a, rate_b, rate_c; /* learning rate of a stage's first step; other methods use rate_a.
+                             It is multiplied by (1 - step / steps)^power. 0 = the default: 2.5e-4
+                             for SGD, 1e-6 for ADAMW, 3e-7 for the others. Every optimiser but SGD
+                             also scales its rate while a stage runs, to reach the stage's drift */
+  double drift_a, drift_b, drift_c; /* the share of pixels whose label a stage is meant to change, 0
+                             to 1. The stage ends early when 1.5 times as many have changed. 0 = no
+                             such aim; (b) with a teacher and other methods have none        */
+  double classifier_rate; /* the learning rate of the classifier, as a multiple of that of the rest */
+  double power;           /* of the learning rate's decay; 0 = a constant rate               */
   double momentum;        /* from 0 to below 1                                              */
-  double weight_decay;
-  double clip_norm;       /* largest Euclidean norm of the gradient; 0 = any                */
-  double statistics_momentum; /* how far running statistics move with each frame, 0 to 1     */
-  double teacher_momentum; /* how much of itself the teacher of (c) keeps each step, 0 to 1    */
+  double weight_decay;    /* L2 regularisation; ADAMW keeps it apart from the gradient       */
+  double clip_norm;       /* a gradient with a larger Euclidean norm is scaled to it; 0 = never */
+  double statistics_momentum; /* the share of a new frame in the running statistics, 0 to 1  */
+  double teacher_momentum; /* the share of its old weights that the teacher of (c) keeps at each
+                             step, 0 to 1                                                    */
 
-  double alpha, beta;     /* factors of focal entropy and diversity in (a); 0 turns a loss off  */
-  double gamma, lambda;   /* exponent of focal entropy; how little uncertain pixels count    */
-  double positive_weight, negative_weight; /* factors of the losses in (b)                  */
-  double easy_weight, mixed_weight;        /* and in (c)                                    */
-  double positive_share;  /* of each class's pixels that keep their label: K, 0 to 1        */
-  double negative_threshold; /* probability below which a class is certainly not the pixel's   */
-  double easy_share;      /* of the frames, the most certain first                          */
+  double alpha, beta;     /* weights of focal entropy and diversity in (a); 0 turns a loss off */
+  double gamma, lambda;   /* gamma: the exponent of focal entropy. lambda: the larger, the less an
+                             uncertain pixel counts in the diversity                         */
+  double positive_weight, negative_weight; /* weights of the two losses in (b)               */
+  double easy_weight, mixed_weight;        /* weights of the two losses in (c)               */
+  double positive_share;  /* the share of each class's pixels that keep their label, the most certain
+                             first: K of the paper, 0 to 1                                   */
+  double negative_threshold; /* a class with a smaller probability than this is taken as certainly
+                             not the pixel's                                                 */
+  double easy_share;      /* the share of the frames that are easy, the most certain first    */
 
-  int32_t start;          /* das3_start; with BN only the source, with BLEND no matter       */
+  int32_t start;          /* das3_start. BN always begins at the source; BLEND ignores it     */
   int32_t reserved;
-  double blend_limit;     /* a blend compares the quarters of the way up to this one, 0 to 1. More
-                             than 0.5 can help a network that has collapsed (night, noise), and can
-                             ruin one that has not                                           */
-} das3_adapter_options;    /* later fields go at the end; missing ones take the default      */
+  double blend_limit;     /* the largest share of the way that a blend compares, 0 to 1, in steps of
+                             a quarter. More than 0.5 can help a network that has collapsed (night,
+                             noise), and can ruin one that has not                           */
+} das3_adapter_options; /* new fields are added at the end; missing ones take their defaults  */
 
 /** One network on the line from the source's statistics to the target's, judged by frames that the
  *  statistics are not of and by their mirror images. */

@@ -65,3 +65,11 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// Tests/Fuzz/run.sh builds it with libFuzzer, which brings `main`.
+if Context.environment["DAS3_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "das3-fuzz", dependencies: ["CDas3", "Das3", "Das3TestSupport"], path: "Tests/Fuzz",
+      exclude: ["corpus.txt", "run.sh"]))
+}

@@ -1,46 +1,50 @@
-import Das3TestSupport
+import Das3Graph
 
 /// A well-formed model in, one that is wrong in its meaning out: other numbers, other operators,
 /// other connections.
 ///
 /// Reaches what damaged bytes seldom do: shape rules, planner and kernels.
-struct GraphMutator {
+package struct GraphMutator {
   private static let numbers = [
     0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 24, 255, 32767, 65536, 1 << 20, 1 << 24, Int(Int32.max),
     1 << 31, 1 << 40, 1 << 62, .max, .min, -1, -2, -3, -4, -5, -16,
   ]
-  private static let operators = [
-    "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "LayerNormalization",
-    "Relu", "LeakyRelu", "PRelu", "Clip", "HardSwish", "Sigmoid", "Erf", "Exp", "Abs", "Neg", "Add",
-    "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "MaxPool", "AveragePool",
-    "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2",
-    "ArgMax", "Softmax", "LogSoftmax", "Resize", "Upsample", "Concat", "Split", "Slice", "Pad",
-    "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Gather",
-    "GatherND", "DepthToSpace", "SpaceToDepth", "MatMul", "Gemm", "Dropout", "Identity", "Cast",
-    "Where", "Equal", "Less", "Not", "ConstantOfShape", "Shape", "Size", "Range", "Floor", "Einsum",
-  ]
+  /// What is lowered, what is computed at load, and what is neither.
+  private static let operators =
+    GraphBuilder.operatorTypes + [
+      "Shape", "Size", "Range", "NonZero", "CumSum", "Trilu", "EyeLike", "ConstantOfShape",
+      "SplitToSequence", "SequenceAt", "ConcatFromSequence", "If", "TopK",
+    ]
   private static let attributes = [
     "axis", "axes", "pads", "strides", "dilations", "kernel_shape", "group", "ceil_mode", "perm",
     "keepdims", "mode", "blocksize", "alpha", "beta", "epsilon", "to", "split", "scales", "starts",
     "ends", "output_padding", "output_shape", "auto_pad", "count_include_pad", "transA", "transB",
     "coordinate_transformation_mode", "nearest_mode", "equation", "num_outputs", "allowzero",
+    "antialias", "cubic_coeff_a", "exclude_outside", "extrapolation_value", "align_corners",
+    "keep_aspect_ratio_policy", "padding_mode", "training_mode", "noop_with_empty_axes",
+    "batch_dims", "reduction", "select_last_index", "upper", "direction", "stash_type",
   ]
   private static let words = [
     "", "nearest", "linear", "cubic", "constant", "reflect", "edge", "wrap", "SAME_UPPER",
     "SAME_LOWER", "VALID", "half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize",
     "pytorch_half_pixel", "floor", "ceil", "CRD", "ij,jk->ik", "nchw->nhwc", "nchw,ncHW->nc",
+    "bilinear", "bicubic", "zeros", "border", "reflection", "stretch", "not_larger", "add", "none",
   ]
 
-  private var random: SplitMix64
-  private(set) var model: OnnxWriter
+  private var random = SplitMix64(seed: 0)
+  package private(set) var model: OnnxWriter
 
-  /// Changes `model` in one to three places that `seed` decides.
-  init(_ model: OnnxWriter, seed: UInt64) {
-    random = SplitMix64(seed: seed)
+  package init(_ model: OnnxWriter) {
     self.model = model
     // libonnx's checker judges up to 17 and would refuse most.
-    self.model.opset = pick([11, 13, 17, 18, 18, 18, 18, 21], or: 18)
-    for _ in 0..<Int.random(in: 1...3, using: &random) { mutate() }
+    self.model.opset = max(18, model.opset)
+    self.model.irVersion = 10
+  }
+
+  /// Changes the model in one place, which `seed` decides.
+  package mutating func change(seed: UInt64) {
+    random = SplitMix64(seed: seed)
+    mutate()
   }
 
   private mutating func pick<T>(_ values: [T], or fallback: T) -> T {
@@ -74,7 +78,7 @@ struct GraphMutator {
 
   private mutating func mutate() {
     let node = index(model.nodes.count)
-    switch index(12) {
+    switch index(13) {
     case 0, 1: mutateInitializer()
     case 2, 3, 4: mutateAttribute(node)
     case 5: model.nodes[node].opType = pick(Self.operators, or: "Relu")
@@ -85,6 +89,7 @@ struct GraphMutator {
     case 10:
       let size: OnnxWriter.Dimension = .size(number())
       model.inputs[0].dims = [1, 3, size, index(2) == 0 ? size : 24]
+    case 11: model.opset = pick([9, 11, 13, 17, 18, 21, 22, 25], or: 18)
     default:
       guard !model.nodes[node].inputs.isEmpty else { return }
       model.nodes[node].inputs[index(model.nodes[node].inputs.count)] = value()

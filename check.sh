@@ -1,10 +1,23 @@
 #!/bin/sh
-# Sets up what the tests need and runs every one of them; stops at the first failure.
+# check.sh [quick]: sets up what the tests need and runs every one of them; stops at the first
+# failure. Quick: format and unit tests alone, without the networks that PyTorch makes.
 # Needs the network only until everything is installed once.
 set -eu
 cd "$(dirname "$0")"
 
-step() { printf '\n== %s\n' "$*"; }
+case ${1-} in
+'' | quick) ;;
+*) echo "usage: check.sh [quick]" >&2; exit 2 ;;
+esac
+
+# Begins a step, and says how long the one before it took.
+began=
+step() {
+  now=$(date +%s)
+  [ -z "$began" ] || echo "($((now - began)) s)"
+  began=$now
+  printf '\n== %s\n' "$*"
+}
 
 # Runs a client of the library as its user would: nothing but libdas3 on the loader path.
 alone() { env -i LD_LIBRARY_PATH=build "$@"; }
@@ -33,6 +46,13 @@ step format
 swift format lint --strict --recursive --parallel Package.swift Sources Tests examples
 find include Sources Tests examples bindings \( -name '*.[ch]' -o -name '*.[ch]pp' \) -print0 |
   xargs -0 clang-format --dry-run -Werror
+
+swift_tests() { swift test -c release --no-parallel --scratch-path .build/check $STRICT "$@"; }
+if [ "${1-}" = quick ]; then
+  step unit tests
+  swift_tests
+  exit
+fi
 
 step build
 make --no-print-directory
@@ -198,7 +218,7 @@ fi
 python Tests/Golden/curve.py .build/golden/curve
 
 step swift tests
-swift test -c release --no-parallel --scratch-path .build/check $STRICT
+swift_tests
 
 # What rounding could upset, as on a processor with fewer instructions than this one: the library's
 # kernels, oneDNN's and OpenBLAS' are capped by a variable each.
@@ -209,8 +229,8 @@ capped() (
 )
 for caps in "avx2 AVX2 Haswell" "base SSE41 Nehalem"; do
   step "operators, golden steps and a short adaptation within $caps"
-  capped $caps swift test -c release --skip-build --no-parallel --scratch-path .build/check \
-    --filter 'ForwardTests|GradientTests|AdaptationStepsTests|AlignmentRunTests|AdaptationVectorTests'
+  capped $caps swift_tests --skip-build --filter \
+    'ForwardTests|GradientTests|AdaptationStepsTests|AlignmentRunTests|AdaptationVectorTests'
   capped $caps build/das3-run adapt --model examples/street/street.onnx \
     --input examples/street/frames --steps a=4,b=4,c=4 --output build/check/capped.onnx
   capped $caps labels_street build/check/capped.onnx

@@ -9,13 +9,13 @@ import Glibc
 /// word end the program; libFuzzer then keeps the recipe. DAS3_FUZZ_SAVE names a file for the network.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
-  let recipe = MutationRecipe(bytes: Array(UnsafeBufferPointer(start: data, count: size)))
-  let bytes = recipe.serialized()
+  let given = recipe(data, size)
+  let bytes = given.serialized()
   if let path = getenv("DAS3_FUZZ_SAVE"), let file = fopen(path, "wb") {
     fwrite(bytes, 1, bytes.count, file)
     fclose(file)
   }
-  exercise(bytes, method: recipe.choice)
+  exercise(bytes, method: given.choice)
   return 0
 }
 
@@ -24,9 +24,9 @@ public func fuzzTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32
 public func fuzzMutate(
   _ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ capacity: Int, _ seed: UInt32
 ) -> Int {
-  var recipe = MutationRecipe(bytes: Array(UnsafeBufferPointer(start: data, count: size)))
-  recipe.mutate(seed: UInt64(seed))
-  return write(recipe, data, capacity)
+  var next = recipe(data, size)
+  next.mutate(seed: UInt64(seed))
+  return write(next, data, capacity)
 }
 
 /// The changes of one behind those of another.
@@ -35,10 +35,13 @@ public func fuzzCrossOver(
   _ first: UnsafePointer<UInt8>, _ firstSize: Int, _ second: UnsafePointer<UInt8>,
   _ secondSize: Int, _ out: UnsafeMutablePointer<UInt8>, _ capacity: Int, _ seed: UInt32
 ) -> Int {
-  var recipe = MutationRecipe(bytes: Array(UnsafeBufferPointer(start: first, count: firstSize)))
-  let other = MutationRecipe(bytes: Array(UnsafeBufferPointer(start: second, count: secondSize)))
-  recipe.seeds = recipe.seeds.prefix(1 + recipe.seeds.count / 2) + other.seeds
-  return write(recipe, out, capacity)
+  var both = recipe(first, firstSize)
+  both.seeds = both.seeds.prefix(1 + both.seeds.count / 2) + recipe(second, secondSize).seeds
+  return write(both, out, capacity)
+}
+
+private func recipe(_ data: UnsafePointer<UInt8>, _ size: Int) -> MutationRecipe {
+  MutationRecipe(bytes: Array(UnsafeBufferPointer(start: data, count: size)))
 }
 
 private func write(

@@ -148,8 +148,8 @@ class KinkDistance(TorchDispatchMode):
             self.least = min(self.least, least.item())
 
     def meet_pool(self, values, kernel, stride=None, padding=(0, 0), *_):
-        sides = (*padding, *padding) if len(padding) == 1 else (padding[1],) * 2 + (padding[0],) * 2
-        padded = functional.pad(values, sides, value=-1e30)
+        rows, columns = padding
+        padded = functional.pad(values, (columns, columns, rows, rows), value=-1e30)
         windows = functional.unfold(padded, kernel, stride=stride or kernel)
         windows = windows.unflatten(1, (values.shape[1], -1))
         first, second = windows.topk(2, dim=2).values.unbind(2)

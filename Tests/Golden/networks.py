@@ -2,7 +2,7 @@
 
     python Tests/Golden/networks.py OUT [SHARED]
 
-Makes one folder for each network of zoo.py and of public.py and, with SHARED, for those of
+Makes one folder for each network of zoo.py, public.py and rewritten.py and, with SHARED, for those of
 SHARED/models that are listed below (on a real frame). A folder holds network.onnx and these arrays,
 written as unpack.py says (one line of text, then the values):
 
@@ -16,7 +16,7 @@ written as unpack.py says (one line of text, then the values):
 and golden.json: magic, version, seed, generator and its versions; the names of the network, its
 input and output; the loss; for each gradient the initializer's name, the file, its norm, and
 `noise`, the norm of its difference from PyTorch's own float32 gradient; `is_public` for those of
-public.py. Some gradients are 0 but for rounding (a bias before a normalisation): hold a difference
+public.py and rewritten.py. Some gradients are 0 but for rounding (a bias before a normalisation): hold a difference
 against norm and noise together.
 
 BatchNorm is frozen: running statistics, scale and shift get gradients. In batch_norm_batch it is
@@ -46,6 +46,7 @@ from torch.nn import functional
 import onnx_torch
 from batch_statistics import BatchStatistics
 from public import PUBLIC, image_off_kinks, settle
+from rewritten import REWRITTEN, rewrite
 from unpack import normalised, write
 from zoo import ZOO, Residual
 
@@ -135,12 +136,15 @@ def step(network, parameters, image, labels):
     return logits.detach(), loss.item(), gradients
 
 
-def check(path, image, logits):
+def check(path, image, logits, bound=1e-4):
     """The file means the same to ONNX Runtime as the network does to PyTorch."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    answer = session.run(None, {session.get_inputs()[0].name: image.numpy()})[0]
+    pixels, is_last = image.numpy(), session.get_inputs()[0].shape[3] == 3
+    fed = pixels.transpose(0, 2, 3, 1) if is_last else pixels
+    answer = session.run(None, {session.get_inputs()[0].name: fed})[0]
+    answer = answer.transpose(0, 3, 1, 2) if is_last else answer
     error = np.abs(answer - logits.numpy()).max() / np.abs(answer).max()
-    if not error < 1e-4:
+    if not error < bound:
         raise ValueError(f"{path}: PyTorch and ONNX Runtime differ by {error:.1e}")
 
 
@@ -210,17 +214,25 @@ def make_own(out, name, kind, height, width, index, batch_mode=False):
     return save(folder, image, labels, logits, loss, gradients, rough, **more)
 
 
-def make_public(out, name, make, height, width, index):
-    """One network of public.py: the gradients of what reaches the file under its own name."""
+def make_public(out, name, make, height, width, index, rounded=None, change=None, bound=1e-4):
+    """One network of public.py: the gradients of what reaches the file under its own name. One of
+    rewritten.py where its weights are `rounded` and its file gets a `change`."""
     folder = fresh(out / name)
     torch.manual_seed(SEED + index)
     network = make().eval()
     settle(network, torch.Generator().manual_seed(SEED + index))
+    if change:
+        with torch.no_grad():
+            network.load_state_dict({
+                key: rounded(tensor) if tensor.is_floating_point() else tensor
+                for key, tensor in network.state_dict().items()})
     image = image_off_kinks(network, height, width)
     kept = export(network, image, folder / "network.onnx", opset=18)
+    if change:
+        rewrite(folder / "network.onnx", change)
     with torch.no_grad():
         logits = network(image)
-    check(folder / "network.onnx", image, logits)
+    check(folder / "network.onnx", image, logits, bound)
     labels = truth(np.random.default_rng(SEED + index), logits, 3)
     double = copy.deepcopy(network).double()
     own, turned = names_in_file(network, kept)
@@ -294,6 +306,8 @@ def main(out, shared=None):
                  (out, "batch_statistics", BatchStatistics, 45, 61, len(ZOO) + 1)))
     jobs += [(name, make_public, (out, name, *entry, index))
              for index, (name, entry) in enumerate(PUBLIC.items())]
+    jobs += [(name, make_public, (out, name, *PUBLIC[of], 0, *entry))
+             for name, (of, *entry) in REWRITTEN.items()]
     if shared:
         jobs += [(entry[0], make_shared, (out, shared, *entry)) for entry in SHARED_MODELS]
     for name, make, arguments in jobs:

@@ -4,6 +4,7 @@ people export. networks.py makes golden gradients of them as of zoo.py's.
 
 import sys
 import types
+from unittest import mock
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ sys.modules.setdefault(
 import segmentation_models_pytorch as smp
 import transformers
 from torchvision.models import segmentation
+from transformers.models.eomt import modeling_eomt
 
 CLASSES = 5
 
@@ -68,6 +70,94 @@ def upernet():
     return Scores(transformers.UperNetForSemanticSegmentation(config), "logits")
 
 
+class MaskScores(nn.Module):
+    """Scores of classes from a network of queries, each a mask and a class."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        answer = self.network(image)
+        classes = answer.class_queries_logits.softmax(-1)[..., :-1]
+        masks = answer.masks_queries_logits.sigmoid()
+        return torch.einsum("bqc,bqhw->bchw", classes, masks)
+
+
+def eomt():
+    config = transformers.EomtConfig(
+        image_size=64, patch_size=16, hidden_size=32, num_hidden_layers=4, num_attention_heads=2,
+        num_blocks=2, num_queries=12, num_upscale_blocks=1, num_register_tokens=1,
+        num_labels=CLASSES)
+    with mock.patch.object(modeling_eomt, "requires_backends"):  # its loss would need scipy
+        network = transformers.EomtForUniversalSegmentation(config)
+    network.attn_mask_probs.zero_()  # as at the end of its training: attention without masks
+    return MaskScores(network)
+
+
+def convolution(inputs, outputs, kernel=1, stride=1):
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs), nn.SiLU())
+
+
+class Split(nn.Module):
+    """A block of YOLO: halves of the channels, each bottleneck's answer kept beside them."""
+
+    def __init__(self, channels, depth):
+        super().__init__()
+        half = channels // 2
+        self.enter = convolution(channels, channels)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(convolution(half, half, 3), convolution(half, half, 3))
+            for _ in range(depth))
+        self.leave = convolution((2 + depth) * half, channels)
+
+    def forward(self, x):
+        parts = list(self.enter(x).chunk(2, 1))
+        for block in self.blocks:
+            parts.append(parts[-1] + block(parts[-1]))
+        return self.leave(torch.cat(parts, 1))
+
+
+class Pyramid(nn.Module):
+    """Three max-poolings one after the other (SPPF)."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.enter = convolution(channels, channels // 2)
+        self.leave = convolution(2 * channels, channels)
+
+    def forward(self, x):
+        parts = [self.enter(x)]
+        for _ in range(3):
+            parts.append(functional.max_pool2d(parts[-1], 5, 1, 2))
+        return self.leave(torch.cat(parts, 1))
+
+
+class YoloLike(nn.Module):
+    """Backbone, neck and head as YOLO networks have them, with a score for each class and pixel."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = convolution(3, 16, 3, 2)
+        self.down = nn.ModuleList(
+            nn.Sequential(convolution(c, 2 * c, 3, 2), Split(2 * c, 1)) for c in (16, 32, 64))
+        self.pool = Pyramid(128)
+        self.up = nn.ModuleList(
+            nn.Sequential(convolution(3 * c, c), Split(c, 1)) for c in (64, 32))
+        self.head = nn.Sequential(convolution(32, 32, 3), nn.Conv2d(32, CLASSES, 1))
+
+    def forward(self, image):
+        maps = [self.stem(image)]
+        for block in self.down:
+            maps.append(block(maps[-1]))
+        x = self.pool(maps[-1])
+        for block, skip in zip(self.up, (maps[2], maps[1])):
+            x = block(torch.cat([functional.interpolate(x, scale_factor=2), skip], 1))
+        return functional.interpolate(self.head(x), scale_factor=4, mode="bilinear")
+
+
 # Maker, height and width.
 PUBLIC = {
     "unet_resnet18": (decoder("Unet", "resnet18"), 64, 96),
@@ -113,6 +203,8 @@ PUBLIC = {
             backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[16, 24, 32, 32],
             fusion_hidden_size=16, use_auxiliary_head=False), 64, 64),
     "transformers_upernet": (upernet, 192, 192),
+    "transformers_eomt": (eomt, 64, 64),
+    "yolo_like": (YoloLike, 64, 96),
 }
 
 

@@ -359,8 +359,18 @@ DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_mode
 DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
                                         das3_segmentation *result);
 
+/** Brings the weights of another model of the same graph into the form that this segmenter computes
+ *  with, so that das3_segmenter_set_model of that model costs the camera's thread next to nothing.
+ *  Any thread may call it, also while another one is inside das3_segmenter_run; not two at once. The
+ *  weights of the last call are kept, beside those in use, within the segmenter's memory limit. A
+ *  segmenter that still waits for its first frame to learn the size prepares nothing.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.     Since 0.1 */
+DAS3_API das3_status das3_segmenter_prepare_model(das3_segmenter *segmenter,
+                                                  const das3_model *model);
+
 /** Replaces the weights by those of another model of the same graph, from the next frame on.
- *  The plan and its memory stay. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE,
+ *  The plan and its memory stay. Cost: one pass over the weights, or a few microseconds after
+ *  das3_segmenter_prepare_model of the same model. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE,
  *  DAS3_E_MEMORY; after a failure the old model stays in use.                         Since 0.1 */
 DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const das3_model *model);
 

@@ -279,6 +279,11 @@ class Segmenter {
     detail::check(das3_segmenter_run(get(), &image, &buffers));
   }
 
+  /** Makes set_model of that model cost next to nothing. Any thread, also beside run. */
+  void prepare_model(const Model &next) {
+    detail::check(das3_segmenter_prepare_model(get(), next.get()));
+  }
+
   /** From the next frame on; the plan and its memory stay. */
   void set_model(const Model &next) { detail::check(das3_segmenter_set_model(get(), next.get())); }
 

@@ -128,12 +128,12 @@ final class AdapterObject {
     if trainer == nil, frames.count > 0 {
       try frames.read(0) { frame throws(Das3Error) in try plan(for: frame) }
     }
-    if let shape = trainer?.scoreShape, settings.memoryLimit > 0 {
+    if let planned = trainer, settings.memoryLimit > 0 {
       if let teacher, frames.count > 0 {
         try frames.read(0) { frame throws(Das3Error) in try teacher.prepare(for: frame) }
       }
       let heldByteCount = frameByteCount + (teacher?.byteCount ?? 0)
-      let reserved = heldByteCount + settings.byteCount(scoreShape: shape, model: base.model)
+      let reserved = heldByteCount + settings.byteCount(beside: planned)
       if UInt64(peakByteCount + reserved) > settings.memoryLimit {
         // The old one goes first: there may not be memory for both.
         trainer = nil

@@ -75,6 +75,17 @@ public func das3_segmenter_run(
 }
 
 @c @implementation
+public func das3_segmenter_prepare_model(_ segmenter: OpaquePointer?, _ model: OpaquePointer?)
+  -> das3_status
+{
+  status { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+    let other = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    try object.segmenter.prepare(other.model)
+  }
+}
+
+@c @implementation
 public func das3_segmenter_set_model(_ segmenter: OpaquePointer?, _ model: OpaquePointer?)
   -> das3_status
 {

@@ -102,7 +102,7 @@ package final class Adaptation {
     recipes.prefix(position.stage + (position.step > 0 ? 1 : 0)).compactMap(\.letter)
   }
   package var stepCount: Int { position.total }
-  package var weights: [Float] { bench.weights }
+  package var weights: [Float] { trainer.weights }
   package var frameCount: Int { bench.frames.count }
 
   /// Bytes in use: network, optimiser, frames, labels.

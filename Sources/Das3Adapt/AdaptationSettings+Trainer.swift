@@ -22,7 +22,9 @@ extension AdaptationSettings {
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
     options.memoryLimit = memoryLimit
-    options.reserved = { held + byteCount(scoreShape: $0, model: model) }
+    options.reserved = {
+      held + byteCount(scoreShape: $0, weightSetByteCount: $1, model: model)
+    }
     let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
     options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     let trainer = try Trainer(
@@ -50,13 +52,20 @@ extension AdaptationSettings {
   package func checkBlend(beside trainer: Trainer, _ held: Int) throws(Das3Error) {
     guard blends, memoryLimit > 0 else { return }
     let needed =
-      held + byteCount(scoreShape: trainer.scoreShape, model: trainer.model)
+      held + byteCount(beside: trainer)
       + trainer.restingByteCount + (try blendByteCount(of: trainer.model))
     guard UInt64(needed) <= memoryLimit else {
       throw .memory(
         "a blend at \(width)x\(height) needs at least \(needed) bytes; the memory limit is \(memoryLimit)"
       )
     }
+  }
+
+  /// Bytes that a run takes beside its trainer, frames, teacher and labels.
+  package func byteCount(beside trainer: Trainer) -> Int {
+    byteCount(
+      scoreShape: trainer.scoreShape, weightSetByteCount: trainer.student.byteCount,
+      model: trainer.model)
   }
 
   /// The network that normalises by the statistics of each frame, which stand among its weights then.

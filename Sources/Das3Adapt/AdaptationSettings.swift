@@ -237,20 +237,28 @@ extension AdaptationSettings {
   }
 
   /// Bytes that a run takes beside the network in training, frames, teacher and labels.
-  package func byteCount(scoreShape: Shape, model: SegmentationModel) -> Int {
+  ///
+  /// - Parameters:
+  ///   - scoreShape: of the network in training.
+  ///   - weightSetByteCount: of a set of its weights.
+  ///   - model: what is adapted.
+  package func byteCount(scoreShape: Shape, weightSetByteCount: Int, model: SegmentationModel)
+    -> Int
+  {
     let mirrored = [mirrors, blends].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
     let mixed = method == .das3 && stages.contains(.c) ? image : 0
-    // Where a stage began; what makes its labels, and the weights set aside while it does.
+    // Where a stage began, and two sets: what makes its labels, and the slow copy.
     let looksBack = method == .das3 || method == .selfTraining || blends
     // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
     let copyCount = rule == .adamW ? 3 : 2
-    let vectorCount = (looksBack ? 3 : 1) + copyCount
+    let vectorCount = 1 + copyCount
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
       * (mirrored + mixed + vectorCount * model.onnx.weights.count + (augments ? image : 0))
-      + (2 * perPixel + AgreementGauge.frameCount) * pixels
+      + (looksBack ? 2 * weightSetByteCount : 0) + (2 * perPixel + AgreementGauge.frameCount)
+      * pixels
   }
 
   /// Whether a blend of statistics comes first.

@@ -1,4 +1,5 @@
 import Das3Graph
+import Das3Runtime
 
 /// How far a stage has led the network away from where it began: the part of the pixels of a few
 /// frames that have the label they had then.
@@ -21,8 +22,8 @@ final class AgreementGauge {
     let count = min(Self.frameCount, bench.frames.count)
     frames = (0..<count).map { $0 * bench.frames.count / count }
     pixelCount = bench.trainer.scoreShape[2] * bench.trainer.scoreShape[3]
-    try bench.withWeights(start) { () throws(Das3Error) in
-      for frame in frames { labels.append(try label(frame)) }
+    try bench.withWeights(start) { weights throws(Das3Error) in
+      for frame in frames { labels.append(try label(frame, by: weights)) }
     }
   }
 
@@ -33,17 +34,17 @@ final class AgreementGauge {
     var same = 0
     var count = 0
     for (frame, before) in zip(frames, labels) {
-      let now = try label(frame)
+      let now = try label(frame, by: bench.trainer.student)
       for index in now.indices where now[index] == before[index] { same += 1 }
       count += now.count
     }
     return Double(same) / Double(max(1, count))
   }
 
-  private func label(_ frame: Int) throws(Das3Error) -> [UInt8] {
+  private func label(_ frame: Int, by weights: WeightSet) throws(Das3Error) -> [UInt8] {
     try bench.load(frame)
     var labels = [UInt8](repeating: 0, count: pixelCount)
-    bench.trainer.predict(labels: &labels)
+    bench.trainer.predict(by: weights, labels: &labels)
     return labels
   }
 }

@@ -16,8 +16,9 @@ package final class Trainer {
     package var optimizer = Optimizer()
     /// Bytes of everything; 0 = no limit.
     package var memoryLimit: UInt64 = 0
-    /// How many of them are for something else, by the shape of the scores.
-    package var reserved: @Sendable (_ scores: Shape) -> Int = { _ in 0 }
+    /// How many of them are for something else, by the shape of the scores and the bytes of a set of
+    /// weights.
+    package var reserved: @Sendable (_ scores: Shape, _ weightSet: Int) -> Int = { _, _ in 0 }
 
     package init(execution: ExecutionOptions, selection: ParameterSelection?) {
       self.execution = execution
@@ -44,6 +45,8 @@ package final class Trainer {
   package var losses: Losses
   package var optimizer: Optimizer
   private let executor: Executor
+  /// The weights in training.
+  package private(set) var student: WeightSet
   package private(set) var groups: [ParameterGroup]
   private let velocity: Arena
   private let squares: Arena?
@@ -87,7 +90,7 @@ package final class Trainer {
     }
     var schedule = try makeSchedule(training)
     let scores = schedule.plan.outputs[0].shape
-    let reserved = options.reserved(scores)
+    let reserved = options.reserved(scores, schedule.weightSetByteCount)
     func byteCount(_ schedule: Schedule) -> Int {
       reserved + Self.byteCount(of: schedule, weightCount: count, optimizer)
     }
@@ -109,8 +112,8 @@ package final class Trainer {
       : model.onnx.parameters.filter(\.isStatistic).map {
         $0.offset..<$0.offset + $0.shape.elementCount
       }
-    executor = try Executor(schedule, parameterCount: count)
-    executor.setWeights(model.onnx.weights)
+    executor = try Executor(schedule, model.onnx.weights)
+    student = executor.weights
     velocity = try Arena(elementCount: count)
     squares = optimizer.rule == .adamW ? try Arena(elementCount: count) : nil
     scratch = try Arena(elementCount: Self.scratchElementCount(of: schedule))
@@ -136,7 +139,7 @@ package final class Trainer {
     try Schedule(
       Planner.plan(
         graph, of: model.onnx, traits: .kernels(execution), putsChannelsLast: true,
-        training: training), execution)
+        training: training), execution, parameterCount: model.onnx.weights.count)
   }
 
   private static func scratchElementCount(of schedule: Schedule) -> Int {
@@ -148,7 +151,7 @@ package final class Trainer {
   private static func byteCount(of schedule: Schedule, weightCount: Int, _ optimizer: Optimizer)
     -> Int
   {
-    schedule.byteCount(parameterCount: weightCount)
+    schedule.byteCount
       + 4
       * ((optimizer.rule == .adamW ? 2 : 1) * weightCount + scratchElementCount(of: schedule))
   }
@@ -171,7 +174,7 @@ package final class Trainer {
   }
 
   /// Bytes of them that are in use before the first pass.
-  var restingByteCount: Int { executor.restingByteCount }
+  var restingByteCount: Int { student.byteCount }
 
   /// Of both passes of one frame.
   package var multiplyAdds: Double { executor.plan.multiplyAdds }
@@ -180,17 +183,14 @@ package final class Trainer {
   package var scoreShape: Shape { executor.plan.outputs[0].shape }
 
   /// The weights as they are now.
-  package var weights: [Float] { executor.weights }
-
-  /// The same, lent.
-  package var weightsPointer: UnsafePointer<Float> { unsafe UnsafePointer(executor.weightsPointer) }
+  package var weights: [Float] { student.values }
 
   /// Running statistics that follow the frames; none where they are frozen.
   package var statistics: [Float] {
-    get { statisticRanges.flatMap { range in range.map { unsafe executor.weightsPointer[$0] } } }
+    get { statisticRanges.flatMap { range in range.map { unsafe student.pointer[$0] } } }
     set {
       for (index, value) in zip(statisticRanges.joined(), newValue) {
-        unsafe executor.weightsPointer[index] = value
+        unsafe student.pointer[index] = value
       }
     }
   }
@@ -212,7 +212,7 @@ package final class Trainer {
       throw .argument("the optimizer's memory is not that of this model and optimizer")
     }
     for (arena, values) in zip(arenas, memory) { arena.fill(values) }
-    executor.setWeights(weights)
+    setWeights(weights)
     self.stepCount = stepCount
   }
 
@@ -253,7 +253,7 @@ package final class Trainer {
   package func addGradient(labels: [UInt8]? = nil, negatives: [UInt8]? = nil, scale: Float = 1)
     throws(Das3Error) -> Losses.Values
   {
-    networkTime += clock.measure(executor.run)
+    networkTime += clock.measure { run(student) }
     let pixelCount = scoreShape[2] * scoreShape[3]
     guard labels.map({ $0.count == pixelCount }) ?? true,
       negatives.map({ $0.count == pixelCount * ((scoreShape[1] + 7) / 8) }) ?? true
@@ -287,7 +287,12 @@ package final class Trainer {
   }
 
   /// Lets the running statistics follow the loaded frame; nothing is trained.
-  package func observe() { networkTime += clock.measure(executor.run) }
+  package func observe() { networkTime += clock.measure { run(student) } }
+
+  private func run(_ weights: WeightSet, movesStatistics: Bool = true) {
+    executor.weights = weights
+    executor.run(movesStatistics: movesStatistics)
+  }
 
   /// Moves the weights by the gradient gathered since the last step, which starts again at 0.
   ///
@@ -299,12 +304,12 @@ package final class Trainer {
     let report = unsafe optimizer.step(
       stepCount, groups,
       Optimizer.Vectors(
-        weights: executor.weightsPointer, gradient: executor.gradientsPointer,
+        weights: student.pointer, gradient: executor.gradientsPointer,
         velocity: velocity.pointer(at: 0), squares: squares?.pointer(at: 0)),
       threads: executor.options.threads, moves: moves)
     stepCount += 1
     executor.clearGradients()
-    executor.weightsChanged()
+    executor.prepare(student)
     return report
   }
 
@@ -328,17 +333,18 @@ package final class Trainer {
 
 /// The same network, predicting.
 extension Trainer {
-  /// Labels, their probabilities and marks of the loaded frame, by the weights as they are now; moves
-  /// no statistics.
+  /// Labels, their probabilities and marks of the loaded frame; moves no statistics.
   ///
   /// - Parameters:
+  ///   - weights: of this trainer; nil = the student.
   ///   - prediction: receives them.
   ///   - mirrored: probabilities of the mirror image; the mean of both counts.
   ///   - negativeThreshold: probability below which a class is marked.
   package func predict(
-    into prediction: inout Prediction, mirrored: Arena? = nil, negativeThreshold: Float
+    by weights: WeightSet? = nil, into prediction: inout Prediction, mirrored: Arena? = nil,
+    negativeThreshold: Float
   ) {
-    let scores = runAlone()
+    let scores = runAlone(weights)
     unsafe prediction.fill(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
       mirrored: mirrored.map { unsafe $0.pointer(at: 0) }, negativeThreshold: negativeThreshold,
@@ -346,29 +352,28 @@ extension Trainer {
   }
 
   /// The labels alone of the loaded frame, one a pixel of the scores; moves no statistics.
-  package func predict(labels: inout [UInt8]) {
-    let scores = runAlone()
+  package func predict(by weights: WeightSet? = nil, labels: inout [UInt8]) {
+    let scores = runAlone(weights)
     unsafe Prediction.label(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
       shape: scores.shape, into: &labels, threads: executor.options.threads)
   }
 
   /// Probabilities of all classes, channels last, of the loaded frame; moves no statistics.
-  package func predict(probabilities: Arena) {
-    let scores = runAlone()
+  package func predict(by weights: WeightSet? = nil, probabilities: Arena) {
+    let scores = runAlone(weights)
     unsafe Prediction.soften(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
       shape: scores.shape, into: probabilities.pointer(at: 0), scratch: scratch,
       threads: executor.options.threads)
   }
 
-  /// Compares the loaded frame with its mirror image, by the weights as they are now; moves no
-  /// statistics.
+  /// Compares the loaded frame with its mirror image; moves no statistics.
   ///
   /// - Parameter mirrored: what `predict(probabilities:)` made of the mirror image.
   /// - Returns: sums over the frame's pixels.
   package func compareViews(mirrored: Arena) -> ViewSignals {
-    let scores = runAlone()
+    let scores = runAlone(nil)
     let (pixelCount, classCount) = (Int64(scores.shape[2] * scores.shape[3]), scores.shape[1])
     // The losses take more of it: a sum more a band.
     var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classCount))
@@ -382,21 +387,36 @@ extension Trainer {
   }
 
   /// A forward pass that no training follows.
-  private func runAlone() -> Plan.View {
-    let statistics = statistics
-    networkTime += clock.measure(executor.run)
-    self.statistics = statistics
+  private func runAlone(_ weights: WeightSet?) -> Plan.View {
+    networkTime += clock.measure { run(weights ?? student, movesStatistics: false) }
     return executor.plan.outputs[0]
   }
 
-  /// Swaps the weights with those of `other`, which is as long.
-  package func exchangeWeights(with other: Arena) {
-    unsafe other.exchange(with: executor.weightsPointer)
-    executor.weightsChanged()
+  /// Other weights for the same network: the student itself where they are equal to its own.
+  ///
+  /// - Throws: `.memory` where the machine does not suffice.
+  package func weightSet(_ weights: [Float]) throws(Das3Error) -> WeightSet {
+    try weights == student.values ? student : makeWeights(weights)
   }
 
+  /// Other weights for the same network, of their own.
+  ///
+  /// - Throws: `.memory` where the machine does not suffice.
+  package func makeWeights(_ weights: [Float]) throws(Das3Error) -> WeightSet {
+    try executor.makeWeights(weights)
+  }
+
+  /// Makes a set ready again whose parameters were changed in place.
+  package func prepare(_ weights: WeightSet) { executor.prepare(weights) }
+
+  /// Lets a set be the student from now on.
+  package func train(_ weights: WeightSet) { student = weights }
+
   /// Takes new weights, which are as many.
-  package func setWeights(_ weights: [Float]) { executor.setWeights(weights) }
+  package func setWeights(_ weights: [Float]) {
+    executor.weights = student
+    executor.setWeights(weights)
+  }
 }
 
 extension [UInt8]? {

@@ -55,13 +55,6 @@ import Glibc
   /// Zeros everywhere.
   package func clear() { unsafe start.update(repeating: 0, count: elementCount) }
 
-  /// Swaps the content with that of as many elements elsewhere.
-  package func exchange(with other: UnsafeMutablePointer<Float>) {
-    for index in 0..<elementCount {
-      unsafe (start[index], other[index]) = (other[index], start[index])
-    }
-  }
-
   /// A copy of the content.
   package var values: [Float] {
     get { unsafe Array(UnsafeBufferPointer(start: start, count: elementCount)) }

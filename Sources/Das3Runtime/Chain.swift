@@ -4,9 +4,10 @@ import Das3Graph
 /// Element-wise stages as C kernels take them, with the normalisations folded to y·a + b.
 @safe struct Chain {
   private let stages: [Plan.Stage]
+  /// Without operands: what an implementation is chosen by.
   private(set) var kernelChain = d3k_chain()
-  /// Of its normalisations, in order.
-  private(set) var folds: [NormalizationFold] = []
+  /// Of its normalisations, in order; their results lie one after the other.
+  private let folds: [NormalizationFold]
   /// Whether an operand is made per frame, so that folding must be repeated.
   let isDynamic: Bool
 
@@ -16,10 +17,11 @@ import Das3Graph
     guard stages.count <= Int(D3K_MAX_STAGES) else {
       throw Das3Error(.internal, "a chain of \(stages.count) stages")
     }
-    isDynamic = stages.contains { stage in
-      if case .normalize = stage.function { return !stage.operands.allSatisfy(plan.isStatic) }
-      return false
+    folds = stages.compactMap { stage in
+      guard case .normalize(let epsilon) = stage.function else { return nil }
+      return NormalizationFold(stage.operands, epsilon)
     }
+    isDynamic = folds.contains { !$0.operands.allSatisfy(plan.isStatic) }
     kernelChain.count = Int32(stages.count)
     for (index, stage) in stages.enumerated() {
       var entry = unsafe d3k_stage()
@@ -37,50 +39,54 @@ import Das3Graph
         unsafe entry.extent = Int32(D3K_FULL.rawValue)
         unsafe entry.operand_stride = Int64(stage.operands[0].rows?.stride ?? 0)
       }
-      unsafe setStage(index, entry)
-    }
-  }
-
-  var preparedByteCount: Int {
-    stages.reduce(0) { sum, stage in
-      if case .normalize = stage.function {
-        return sum + NormalizationFold.byteCount(stage.operands[0].shape.elementCount)
+      unsafe withUnsafeMutablePointer(to: &kernelChain.stages) {
+        unsafe UnsafeMutableRawPointer($0).assumingMemoryBound(to: d3k_stage.self)[index] = entry
       }
-      return sum
     }
   }
 
-  mutating func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
+  var preparedByteCount: Int { folds.reduce(0) { $0 + $1.byteCount } }
+
+  func prepare(_ memory: borrowing Memory, _ prepared: UnsafeMutableRawPointer) {
     var next = unsafe prepared
-    for (index, stage) in stages.enumerated() {
-      var entry = unsafe self.stage(index)
-      switch stage.function {
-      case .unary: continue
-      case .binary:
-        unsafe entry.operand = unsafe UnsafePointer(memory.pointer(stage.operands[0]))
-      case .normalize(let epsilon):
-        let fold = unsafe NormalizationFold(stage.operands, epsilon, memory, result: next)
-        unsafe next += NormalizationFold.byteCount(fold.channelCount)
-        unsafe entry.operand = unsafe UnsafePointer(fold.factor)
-        unsafe entry.operand2 = unsafe UnsafePointer(fold.offset)
-        folds.append(fold)
+    for fold in folds {
+      unsafe fold.compute(memory, next)
+      unsafe next += fold.byteCount
+    }
+  }
+
+  /// With its operands, folded again where they are made per frame.
+  func resolved(_ memory: borrowing Memory, _ prepared: UnsafeMutableRawPointer) -> d3k_chain {
+    if isDynamic { unsafe prepare(memory, prepared) }
+    var chain = kernelChain
+    unsafe withUnsafeMutablePointer(to: &chain.stages) {
+      let entries = unsafe UnsafeMutableRawPointer($0).assumingMemoryBound(to: d3k_stage.self)
+      unsafe forEachFold(prepared) { index, stage, fold in
+        if let fold = unsafe fold {
+          unsafe entries[index].operand = unsafe UnsafePointer(fold.factor)
+          unsafe entries[index].operand2 = unsafe UnsafePointer(fold.offset)
+        } else if case .binary = stage.function {
+          unsafe entries[index].operand = unsafe UnsafePointer(memory.pointer(stage.operands[0]))
+        }
       }
-      unsafe setStage(index, entry)
     }
+    return chain
   }
 
-  func prepare() { for fold in folds { fold.compute() } }
-
-  private mutating func setStage(_ index: Int, _ stage: d3k_stage) {
-    unsafe withUnsafeMutableBytes(of: &kernelChain.stages) {
-      unsafe $0.storeBytes(
-        of: stage, toByteOffset: index * MemoryLayout<d3k_stage>.stride, as: d3k_stage.self)
-    }
-  }
-
-  private func stage(_ index: Int) -> d3k_stage {
-    unsafe withUnsafeBytes(of: kernelChain.stages) {
-      unsafe $0.load(fromByteOffset: index * MemoryLayout<d3k_stage>.stride, as: d3k_stage.self)
+  /// Goes through all stages, with the results of those that are normalisations.
+  func forEachFold(
+    _ prepared: UnsafeMutableRawPointer,
+    _ body: (_ index: Int, Plan.Stage, NormalizationFold.Result?) -> Void
+  ) {
+    var (next, place) = unsafe (prepared, 0)
+    for (index, stage) in stages.enumerated() {
+      guard case .normalize = stage.function else {
+        body(index, stage, nil)
+        continue
+      }
+      unsafe body(index, stage, folds[place].result(next))
+      unsafe next += folds[place].byteCount
+      place += 1
     }
   }
 }
@@ -88,40 +94,42 @@ import Das3Graph
 /// Statistics, scale and shift of a normalisation as one multiplication and addition:
 /// factor = scale / √(variance + ε), offset = shift − mean · factor.
 @safe struct NormalizationFold {
-  let channelCount: Int
-  let factor: UnsafeMutablePointer<Float>
-  let offset: UnsafeMutablePointer<Float>
-  /// 1 / √(variance + ε).
-  let inverseDeviation: UnsafeMutablePointer<Float>
-  let mean: UnsafePointer<Float>
+  /// Scale, shift, mean, variance.
+  let operands: [Plan.View]
   private let epsilon: Float
-  private let scale, shift, variance: UnsafePointer<Float>
 
-  static func byteCount(_ channelCount: Int) -> Int { 3 * 4 * Plan.aligned(channelCount) }
-
-  /// `operands`: scale, shift, mean, variance; `result`: `byteCount` bytes.
-  init(
-    _ operands: [Plan.View], _ epsilon: Float, _ memory: borrowing Memory,
-    result: UnsafeMutableRawPointer
-  ) {
-    channelCount = operands[0].shape.elementCount
-    self.epsilon = epsilon
-    unsafe scale = UnsafePointer(memory.pointer(operands[0]))
-    unsafe shift = UnsafePointer(memory.pointer(operands[1]))
-    unsafe mean = UnsafePointer(memory.pointer(operands[2]))
-    unsafe variance = UnsafePointer(memory.pointer(operands[3]))
-    unsafe factor = result.assumingMemoryBound(to: Float.self)
-    unsafe offset = factor + Plan.aligned(channelCount)
-    unsafe inverseDeviation = offset + Plan.aligned(channelCount)
+  init(_ operands: [Plan.View], _ epsilon: Float) {
+    (self.operands, self.epsilon) = (operands, epsilon)
   }
 
-  func compute() {
+  /// Where the result is: one value of each a channel.
+  @unsafe struct Result {
+    let factor, offset: UnsafeMutablePointer<Float>
+    /// 1 / √(variance + ε).
+    let inverseDeviation: UnsafeMutablePointer<Float>
+  }
+
+  var channelCount: Int { operands[0].shape.elementCount }
+  var byteCount: Int { 3 * 4 * Plan.aligned(channelCount) }
+
+  /// In `byteCount` bytes.
+  func result(_ bytes: UnsafeMutableRawPointer) -> Result {
+    let factor = unsafe bytes.assumingMemoryBound(to: Float.self)
+    let count = Plan.aligned(channelCount)
+    return unsafe Result(
+      factor: factor, offset: factor + count, inverseDeviation: factor + 2 * count)
+  }
+
+  func compute(_ memory: borrowing Memory, _ bytes: UnsafeMutableRawPointer) {
+    let (scale, shift) = unsafe (memory.pointer(operands[0]), memory.pointer(operands[1]))
+    let (mean, variance) = unsafe (memory.pointer(operands[2]), memory.pointer(operands[3]))
+    let result = unsafe result(bytes)
     for channel in 0..<channelCount {
       let deviation = unsafe (variance[channel] + epsilon).squareRoot()
       let value = unsafe scale[channel] / deviation
-      unsafe inverseDeviation[channel] = 1 / deviation
-      unsafe factor[channel] = value
-      unsafe offset[channel] = unsafe shift[channel] - mean[channel] * value
+      unsafe result.inverseDeviation[channel] = 1 / deviation
+      unsafe result.factor[channel] = value
+      unsafe result.offset[channel] = unsafe shift[channel] - mean[channel] * value
     }
   }
 }

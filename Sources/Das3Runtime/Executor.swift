@@ -1,25 +1,36 @@
 internal import CKernels
 import Das3Graph
 import Glibc
+import Synchronization
 
 /// The kernels of a plan and the memory they want, before any is taken.
-package struct Schedule {
+///
+/// It is not changed after it is made; what its kernels keep for a run is the executor's that runs it.
+package final class Schedule: @unchecked Sendable {
   package let plan: Plan
   package let options: ExecutionOptions
+  package let parameterCount: Int
   let kernels: [Kernel]
-  /// Where in the model's arena each kernel finds what it prepares.
-  let preparedOffsets: [Int]
-  let modelElementCount: Int
+  let derivedElementCount: Int
   let scratchElementCount: Int
+  /// Of it, what weight sets need while they are prepared.
+  let preparationScratchElementCount: Int
+  /// Kernels whose results depend on weights alone have room for one caller.
+  private let preparation = Mutex(())
 
   /// Chooses a kernel for every step.
-  package init(_ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) {
+  ///
+  /// - Parameters:
+  ///   - plan: the steps.
+  ///   - options: how they are computed.
+  ///   - parameterCount: elements of the weight vector.
+  package init(_ plan: Plan, _ options: ExecutionOptions, parameterCount: Int) throws(Das3Error) {
     self.plan = plan
     self.options = options
+    self.parameterCount = parameterCount
     var kernels: [Kernel] = []
-    var preparedOffsets: [Int] = []
-    var modelCount = plan.modelElementCount
-    var scratchCount = 0
+    var derivedCount = plan.modelElementCount
+    var (scratchCount, preparationCount) = (0, 0)
     for step in plan.steps {
       let kernel: Kernel
       do throws(Das3Error) {
@@ -28,102 +39,115 @@ package struct Schedule {
         throw error.at(step.name)
       }
       kernels.append(kernel)
-      preparedOffsets.append(modelCount)
-      modelCount += Plan.aligned((kernel.preparedByteCount + 3) / 4)
-      scratchCount = max(scratchCount, (kernel.scratchByteCount + 3) / 4)
+      kernel.preparedOffset = derivedCount
+      derivedCount += Plan.aligned((kernel.preparedByteCount + 3) / 4)
+      let scratch = (kernel.scratchByteCount + 3) / 4
+      scratchCount = max(scratchCount, scratch)
+      if step.isStatic || kernel.preparedByteCount > 0 {
+        preparationCount = max(preparationCount, scratch)
+      }
     }
     self.kernels = kernels
-    self.preparedOffsets = preparedOffsets
-    modelElementCount = modelCount
+    derivedElementCount = derivedCount
     scratchElementCount = scratchCount
+    preparationScratchElementCount = preparationCount
   }
 
-  /// Bytes of activations, prepared weights, weights, their derivatives and scratch.
-  package func byteCount(parameterCount: Int) -> Int {
-    let vectors = plan.outputGradients.isEmpty ? 1 : 2
-    return 4
-      * (plan.frameElementCount + modelElementCount + vectors * parameterCount
-        + scratchElementCount)
+  /// Bytes of the parameters and of what is prepared of them.
+  package var weightSetByteCount: Int { 4 * (derivedElementCount + parameterCount) }
+
+  /// Bytes of activations, one weight set, its derivatives and scratch.
+  package var byteCount: Int {
+    let gradients = plan.outputGradients.isEmpty ? 0 : parameterCount
+    return 4 * (plan.frameElementCount + gradients + scratchElementCount) + weightSetByteCount
+  }
+
+  /// Computes everything that depends on the parameters of a set alone.
+  func prepare(_ weights: WeightSet, _ scratch: Arena) {
+    // No such step reads or writes activations or gradients.
+    let memory = Memory(
+      plan: plan, frame: scratch, gradients: scratch, scratch: scratch, weights: weights)
+    preparation.withLock { _ in
+      for (step, kernel) in zip(plan.steps, kernels) {
+        kernel.prepare(memory)
+        if step.isStatic { kernel.run(memory) }
+      }
+    }
   }
 }
 
-/// Runs a plan: owns its memory and kernels; one thread at a time.
+/// Runs a plan: owns the memory that frames pass through; one thread at a time.
 package final class Executor {
-  package let plan: Plan
-  package let options: ExecutionOptions
-  package let parameterCount: Int
-  private let frame: Arena
-  private let model: Arena
-  private let parameters: Arena
-  private let gradientArena: Arena
-  private let scratch: Arena
-  private let memory: Memory
-  private let kernels: [Kernel]
+  package let schedule: Schedule
+  private var memory: Memory
   private let forwardKernels: [Kernel]
   private let backwardKernels: [Kernel]
   /// Forward and backward.
   private var passCount = 0
 
-  /// Takes all memory; `setWeights` must follow.
+  package var plan: Plan { schedule.plan }
+  package var options: ExecutionOptions { schedule.options }
+
+  /// Takes all memory, and prepares a first set of weights.
   ///
   /// - Parameters:
   ///   - schedule: what to run.
-  ///   - parameterCount: elements of the weight vector.
+  ///   - weights: the flat weight vector.
   ///   - memoryLimit: bytes, 0 = none.
   /// - Throws: `.memory` where the limit or the machine does not suffice.
-  package init(_ schedule: Schedule, parameterCount: Int, memoryLimit: UInt64 = 0) throws(Das3Error)
+  package init(_ schedule: Schedule, _ weights: [Float], memoryLimit: UInt64 = 0) throws(Das3Error)
   {
-    plan = schedule.plan
-    options = schedule.options
-    kernels = schedule.kernels
-    self.parameterCount = parameterCount
-    let needed = schedule.byteCount(parameterCount: parameterCount)
-    try Arena.check(needed, against: memoryLimit)
-    frame = try Arena(elementCount: plan.frameElementCount)
-    model = try Arena(elementCount: schedule.modelElementCount)
-    parameters = try Arena(elementCount: parameterCount)
-    gradientArena = try Arena(elementCount: plan.outputGradients.isEmpty ? 0 : parameterCount)
-    scratch = try Arena(elementCount: schedule.scratchElementCount)
-    memory = Memory(
-      plan: plan, frame: frame, model: model, parameters: parameters, gradients: gradientArena,
-      scratch: scratch)
-    for (kernel, offset) in zip(kernels, schedule.preparedOffsets) {
-      unsafe kernel.bind(memory, prepared: UnsafeMutableRawPointer(model.pointer(at: offset)))
-    }
-    let steps = zip(plan.steps, kernels)
+    self.schedule = schedule
+    let plan = schedule.plan
+    try Arena.check(schedule.byteCount, against: memoryLimit)
+    let scratch = try Arena(elementCount: schedule.scratchElementCount)
+    memory = try Memory(
+      plan: plan, frame: Arena(elementCount: plan.frameElementCount),
+      gradients: Arena(
+        elementCount: plan.outputGradients.isEmpty ? 0 : schedule.parameterCount),
+      scratch: scratch, weights: WeightSet(schedule, weights, scratch: scratch))
+    let steps = zip(plan.steps, schedule.kernels)
     forwardKernels = steps.prefix(plan.forwardCount).filter { !$0.0.isStatic }.map(\.1)
-    backwardKernels = kernels.suffix(from: plan.forwardCount).map { $0 }
-    for buffer in plan.buffers {
-      if let constant = buffer.constant { model.fill(constant.floats, at: buffer.offset) }
-    }
+    backwardKernels = schedule.kernels.suffix(from: plan.forwardCount).map { $0 }
   }
 
-  /// Bytes of activations, prepared weights, weights, their derivatives and scratch.
+  /// Bytes of activations, one weight set, its derivatives and scratch.
   package var byteCount: Int {
-    4 * [frame, model, parameters, gradientArena, scratch].reduce(0) { $0 + $1.elementCount }
+    4 * [memory.frame, memory.gradients, memory.scratch].reduce(0) { $0 + $1.elementCount }
+      + weights.byteCount
   }
 
-  /// Bytes of them that are in use before the first pass: weights and what is prepared of them.
-  package var restingByteCount: Int { 4 * (model.elementCount + parameters.elementCount) }
-
-  /// Takes new weights.
-  package func setWeights(_ weights: [Float]) {
-    parameters.fill(weights)
-    weightsChanged()
+  /// What runs until another set is taken; it must be of this executor's schedule.
+  package var weights: WeightSet {
+    get { memory.weights }
+    set { memory.weights = newValue }
   }
 
-  /// Computes everything that depends on weights alone, after they were changed in place.
-  package func weightsChanged() {
-    for (step, kernel) in zip(plan.steps, kernels) {
-      kernel.prepare()
-      if step.isStatic { kernel.run() }
-    }
+  /// Takes other parameters into the set in use.
+  package func setWeights(_ values: [Float]) {
+    weights.parameters.fill(values)
+    prepare(weights)
   }
+
+  /// Another set of the same schedule, prepared in this executor's scratch memory.
+  ///
+  /// - Throws: `.memory` where the machine does not suffice.
+  package func makeWeights(_ weights: [Float]) throws(Das3Error) -> WeightSet {
+    try WeightSet(schedule, weights, scratch: memory.scratch)
+  }
+
+  /// Computes everything that depends on a set's parameters alone, after they were changed in place.
+  package func prepare(_ weights: WeightSet) { schedule.prepare(weights, memory.scratch) }
 
   /// Computes the outputs from what stands in the inputs.
   ///
   /// Inputs are used up: their memory may serve later steps.
-  package func run() { run(forwardKernels) }
+  ///
+  /// - Parameter movesStatistics: whether running statistics follow, where the plan lets them.
+  package func run(movesStatistics: Bool = true) {
+    memory.movesStatistics = movesStatistics
+    run(forwardKernels)
+  }
 
   /// Adds the loss's derivative by every trained parameter to `gradients`.
   ///
@@ -132,7 +156,7 @@ package final class Executor {
 
   private func run(_ kernels: [Kernel]) {
     let start = Self.milliseconds
-    for kernel in kernels { kernel.run() }
+    for kernel in kernels { kernel.run(memory) }
     passCount += 1
     // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait
     // for busy processors; to those of heavy networks shorter waits make no difference. The first
@@ -162,11 +186,10 @@ package final class Executor {
     unsafe memory.pointer(plan.outputGradients[index])
   }
 
-  /// The flat weight vector; `weightsChanged` must follow a change.
-  package var weightsPointer: UnsafeMutablePointer<Float> { unsafe parameters.pointer(at: 0) }
-
-  /// Its derivative.
-  package var gradientsPointer: UnsafeMutablePointer<Float> { unsafe gradientArena.pointer(at: 0) }
+  /// The loss's derivative by the flat weight vector.
+  package var gradientsPointer: UnsafeMutablePointer<Float> {
+    unsafe memory.gradients.pointer(at: 0)
+  }
 
   /// Copies row-major values into input `index`.
   package func write(_ values: [Float], to index: Int) {
@@ -197,18 +220,12 @@ package final class Executor {
     return values
   }
 
-  /// The flat weight vector.
-  package var weights: [Float] {
-    unsafe Array(UnsafeBufferPointer(start: weightsPointer, count: parameterCount))
-  }
-
-  /// The loss's derivative by the flat weight vector.
-  package var gradients: [Float] {
-    unsafe Array(UnsafeBufferPointer(start: gradientsPointer, count: parameterCount))
-  }
+  /// A copy of it.
+  package var gradients: [Float] { memory.gradients.values }
 
   package func clearGradients() {
-    unsafe d3k_fill(Int32(options.threads), gradientsPointer, Int64(parameterCount), 0)
+    unsafe d3k_fill(
+      Int32(options.threads), gradientsPointer, Int64(schedule.parameterCount), 0)
   }
 
   private func copy(

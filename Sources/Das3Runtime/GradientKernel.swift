@@ -1,17 +1,10 @@
 internal import CKernels
 import Das3Graph
 
-/// The derivative of an earlier step: pointers to what it reads again and to its targets.
+/// The derivative of an earlier step: what it reads again, and its targets.
 @safe class GradientKernel: Kernel {
   let gradient: Plan.Gradient
   let threads: Int32
-  /// Of the earlier step's inputs, nil where they are not read.
-  private(set) var x: [UnsafePointer<Float>?] = unsafe []
-  private(set) var y: UnsafePointer<Float>?
-  private(set) var dy: UnsafePointer<Float>?
-  /// Targets by input, nil where not wanted.
-  private(set) var dx: [UnsafeMutablePointer<Float>?] = unsafe []
-  private(set) var scratch: UnsafeMutableRawPointer?
 
   init(_ gradient: Plan.Gradient, _ options: ExecutionOptions) {
     self.gradient = gradient
@@ -23,20 +16,26 @@ import Das3Graph
     gradient.inputs.lazy.compactMap { $0 }.first?.accumulates == true ? 1 : 0
   }
 
-  func optional<Pointer>(_ pointers: [Pointer?], _ index: Int) -> Pointer? {
-    index < pointers.count ? pointers[index] : nil
+  /// Input `index` of the earlier step; nil where it is not read or there are fewer.
+  func x(_ memory: borrowing Memory, _ index: Int = 0) -> UnsafePointer<Float>? {
+    guard index < gradient.step.inputs.count, gradient.readsInput[index] else { return nil }
+    return unsafe UnsafePointer(memory.pointer(gradient.step.inputs[index]))
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe dy = UnsafePointer(memory.pointer(gradient.outputGradient))
-    unsafe y = gradient.readsOutput ? UnsafePointer(memory.pointer(gradient.step.output)) : nil
-    unsafe x = zip(gradient.step.inputs, gradient.readsInput).map { view, isRead in
-      unsafe isRead ? UnsafePointer(memory.pointer(view)) : nil
-    }
-    unsafe dx = gradient.inputs.map { target in
-      unsafe target.map { unsafe memory.pointer($0.view) }
-    }
-    unsafe scratch = memory.scratchPointer
+  /// Result of the earlier step; nil where it is not read.
+  func y(_ memory: borrowing Memory) -> UnsafePointer<Float>? {
+    guard gradient.readsOutput else { return nil }
+    return unsafe UnsafePointer(memory.pointer(gradient.step.output))
+  }
+
+  func dy(_ memory: borrowing Memory) -> UnsafePointer<Float> {
+    unsafe UnsafePointer(memory.pointer(gradient.outputGradient))
+  }
+
+  /// The derivative by input `index`; nil where it is not wanted or there are fewer.
+  func dx(_ memory: borrowing Memory, _ index: Int = 0) -> UnsafeMutablePointer<Float>? {
+    guard index < gradient.inputs.count, let target = gradient.inputs[index] else { return nil }
+    return unsafe memory.pointer(target.view)
   }
 }
 

@@ -56,40 +56,70 @@ package struct ExecutionOptions: Sendable, Equatable {
   }
 }
 
-/// One step of a plan, ready to run: a kernel's arguments with every pointer resolved.
+/// One step of a plan, ready to run: its implementation and what does not change between runs.
 ///
-/// Made in three moves, so that nothing is resolved or allocated per frame: `init` chooses the
-/// implementation and says what memory it wants, `bind` gives it, `prepare` follows new weights.
+/// It holds neither memory nor weights: those are given to `prepare` and `run`, so that one kernel
+/// serves any number of weight sets.
 class Kernel {
+  /// Where in a weight set its own part begins, in elements; set once, by the schedule.
+  final var preparedOffset = 0
   /// Bytes that hold what is made from weights: packed matrices, folded normalisation.
   var preparedByteCount: Int { 0 }
-  /// Bytes needed only while it runs; all kernels of a plan share them.
+  /// Bytes needed only while it runs or prepares; all kernels of a plan share them.
   var scratchByteCount: Int { 0 }
 
-  func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {}
-  func prepare() {}
-  func run() {}
+  /// Makes what depends on weights alone.
+  func prepare(_ memory: borrowing Memory) {}
+  func run(_ memory: borrowing Memory) {}
 }
 
-/// Where the regions of a plan lie.
+/// The kernel of a forward step, with what nearly all of them need.
+@safe class StepKernel: Kernel {
+  let step: Plan.Step
+  let threads: Int32
+
+  init(_ step: Plan.Step, _ options: ExecutionOptions) {
+    self.step = step
+    threads = Int32(options.threads)
+  }
+
+  /// Input `index`; nil where the step has fewer.
+  func x(_ memory: borrowing Memory, _ index: Int = 0) -> UnsafePointer<Float>? {
+    guard index < step.inputs.count else { return nil }
+    return unsafe UnsafePointer(memory.pointer(step.inputs[index]))
+  }
+
+  func y(_ memory: borrowing Memory) -> UnsafeMutablePointer<Float> {
+    unsafe memory.pointer(step.output)
+  }
+}
+
+/// Where the regions of a plan lie during one run.
 @safe struct Memory {
   let plan: Plan
   let frame: Arena
-  let model: Arena
-  let parameters: Arena
   let gradients: Arena
   let scratch: Arena
+  /// In use: parameters, and what was prepared of them.
+  var weights: WeightSet
+  /// Whether running statistics follow the frame, where the plan lets them.
+  var movesStatistics = true
 
   func pointer(_ view: Plan.View) -> UnsafeMutablePointer<Float> {
     let buffer = plan.buffers[view.buffer]
     let arena =
       switch buffer.region {
       case .frame: frame
-      case .model: model
-      case .parameter: parameters
+      case .model: weights.derived
+      case .parameter: weights.parameters
       case .gradient: gradients
       }
     return unsafe arena.pointer(at: buffer.offset + view.offset)
+  }
+
+  /// What the kernel has prepared.
+  func prepared(_ kernel: Kernel) -> UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(weights.derived.pointer(at: kernel.preparedOffset))
   }
 
   var scratchPointer: UnsafeMutableRawPointer {

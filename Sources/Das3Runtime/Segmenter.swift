@@ -1,5 +1,6 @@
 internal import CKernels
 import Das3Graph
+import Synchronization
 
 /// A model prepared for one input size: frames in, labels out.
 ///
@@ -44,6 +45,20 @@ import Das3Graph
   private let followsFrames: Bool
   private var prepared: Prepared?
   private var resampling: Resampling?
+  private let original: SegmentationModel
+  private let standby = Mutex(Standby())
+
+  /// What `prepare` on another thread shares with the one that segments.
+  private struct Standby {
+    /// Of the plan in use; nil before there is one.
+    var schedule: Schedule?
+    /// Prepared for `setModel`.
+    var ready: (model: SegmentationModel, weights: WeightSet)?
+    /// What was in use before that; its memory serves the next one.
+    var spare: WeightSet?
+
+    var byteCount: Int { (ready?.weights.byteCount ?? 0) + (spare?.byteCount ?? 0) }
+  }
 
   /// Prepares a model; where the size is known, plan and memory are made at once.
   ///
@@ -60,6 +75,7 @@ import Das3Graph
     memoryLimit: UInt64
   ) throws(Das3Error) {
     self.model = model
+    original = model
     self.options = options
     self.memoryLimit = memoryLimit
     var known = size
@@ -74,6 +90,7 @@ import Das3Graph
   package var size: (height: Int, width: Int)? { prepared.map { ($0.height, $0.width) } }
   package var byteCount: Int {
     (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.output?.scratch.elementCount ?? 0)
+      + standby.withLock { $0.byteCount }
   }
   package var multiplyAdds: Double { prepared?.executor.plan.multiplyAdds ?? 0 }
 
@@ -110,18 +127,65 @@ import Das3Graph
     }
   }
 
+  /// Makes the weights of another model of the same graph ready for `setModel`.
+  ///
+  /// Any thread, also while another one segments; one at a time. Where no frame has set the size yet
+  /// there is nothing to make.
+  ///
+  /// - Throws: `.shape` where the graphs differ, `.memory` where the limit or the machine does not
+  ///   suffice for a second set of weights.
+  package func prepare(_ other: SegmentationModel) throws(Das3Error) {
+    try checkGraph(of: other)
+    let (schedule, spare) = standby.withLock { standby in
+      defer { standby.spare = nil }
+      return (standby.schedule, standby.spare)
+    }
+    guard let schedule else { return }
+    let weights: WeightSet
+    if let spare, spare.isOf(schedule) {
+      weights = spare
+      try weights.take(other.onnx.weights)
+    } else {
+      try Arena.check(schedule.byteCount + schedule.weightSetByteCount, against: memoryLimit)
+      weights = try WeightSet(schedule, other.onnx.weights)
+    }
+    standby.withLock { $0.ready = (other, weights) }
+  }
+
   /// Takes the weights of another model of the same graph; plan and memory stay.
+  ///
+  /// Cost: nothing that grows with the network where `prepare` has made them ready, else a pass over
+  /// the weights.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
-    guard other.image.name == model.image.name, other.scores.name == model.scores.name else {
-      throw .shape(
-        "the other model goes from '\(other.image.name)' to '\(other.scores.name)'; expected "
-          + "'\(model.image.name)' to '\(model.scores.name)'")
+    if let executor = prepared?.executor {
+      let taken = standby.withLock { standby in
+        guard let ready = standby.ready, ready.model === other,
+          ready.weights.isOf(executor.schedule)
+        else { return false }
+        (standby.ready, standby.spare) = (nil, executor.weights)
+        executor.weights = ready.weights
+        return true
+      }
+      if taken {
+        model = other
+        return
+      }
     }
-    if let difference = model.onnx.difference(from: other.onnx) {
-      throw .shape("the other model differs: \(difference)")
-    }
+    try checkGraph(of: other)
     model = other
     prepared?.executor.setWeights(other.onnx.weights)
+  }
+
+  private func checkGraph(of other: SegmentationModel) throws(Das3Error) {
+    guard other.image.name == original.image.name, other.scores.name == original.scores.name
+    else {
+      throw .shape(
+        "the other model goes from '\(other.image.name)' to '\(other.scores.name)'; expected "
+          + "'\(original.image.name)' to '\(original.scores.name)'")
+    }
+    if let difference = original.onnx.difference(from: other.onnx) {
+      throw .shape("the other model differs: \(difference)")
+    }
   }
 
   private func prepared(for frame: Frame) throws(Das3Error) -> Prepared {
@@ -154,9 +218,9 @@ import Das3Graph
     let graph = try model.graph(height: height, width: width)
     let plan = Planner.plan(
       graph, of: model.onnx, traits: .kernels(options), putsChannelsLast: true)
-    let executor = try Executor(
-      Schedule(plan, options), parameterCount: model.onnx.weights.count, memoryLimit: memoryLimit)
-    executor.setWeights(model.onnx.weights)
+    let schedule = try Schedule(plan, options, parameterCount: model.onnx.weights.count)
+    let executor = try Executor(schedule, model.onnx.weights, memoryLimit: memoryLimit)
+    standby.withLock { $0 = Standby(schedule: schedule) }
     return Prepared(height: height, width: width, executor: executor)
   }
 

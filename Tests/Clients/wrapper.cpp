@@ -107,6 +107,7 @@ static void segmenters(const das3::Model &model) {
   das3::Segmentation result;
   result.probabilities = short_of_one;
   check("room", status([&] { segmenter.run(frame, result); }) == DAS3_E_ARGUMENT);
+  segmenter.prepare_model(model);
   segmenter.set_model(model);
   check("segmenter info", segmenter.info().width == width && segmenter.info().threads == 1);
   check("no image", status([&] { segmenter.run({}, {}); }) == DAS3_E_ARGUMENT);

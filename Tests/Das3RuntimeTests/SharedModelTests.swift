@@ -119,8 +119,8 @@ struct SharedModelTests {
       let plan = try Planner.plan(
         model.graph(height: height, width: width), of: onnx, traits: .kernels(test.options),
         putsChannelsLast: true)
-      executor = try Executor(Schedule(plan, test.options), parameterCount: onnx.weights.count)
-      executor.setWeights(onnx.weights)
+      executor = try Executor(
+        Schedule(plan, test.options, parameterCount: onnx.weights.count), onnx.weights)
       values = try input(test, model.metadata)
     }
 

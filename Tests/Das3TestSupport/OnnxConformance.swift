@@ -117,8 +117,8 @@ package struct OnnxConformance {
   {
     let plan = Planner.plan(
       graph, of: model, traits: .kernels(options), putsChannelsLast: false)
-    let executor = try Executor(Schedule(plan, options), parameterCount: model.weights.count)
-    executor.setWeights(model.weights)
+    let executor = try Executor(
+      Schedule(plan, options, parameterCount: model.weights.count), model.weights)
     for (index, tensor) in inputs.enumerated() { executor.write(tensor.floats, to: index) }
     executor.run()
     return graph.outputs.indices.map { index in

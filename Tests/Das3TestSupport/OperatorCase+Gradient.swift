@@ -60,8 +60,8 @@ extension OperatorCase {
       let plan = Planner.plan(
         graph, of: model, traits: .kernels(options), putsChannelsLast: false, training: training)
       guard plan.steps.count > plan.forwardCount else { return nil }
-      executor = try Executor(Schedule(plan, options), parameterCount: model.weights.count)
-      executor.setWeights(model.weights)
+      executor = try Executor(
+        Schedule(plan, options, parameterCount: model.weights.count), model.weights)
       frames = zip(test.inputs, test.inputValues).filter { $0.0.role == .frame }
         .map { $0.1.map { Float($0) } }
       var random = SplitMix64(seed: 7)

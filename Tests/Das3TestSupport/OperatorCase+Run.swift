@@ -66,8 +66,8 @@ extension OperatorCase {
       graph = try test.graph(model, foldsInputs: foldsInputs)
       let plan = Planner.plan(
         graph, of: model, traits: .kernels(options), putsChannelsLast: putsChannelsLast)
-      executor = try Executor(Schedule(plan, options), parameterCount: model.weights.count)
-      executor.setWeights(model.weights)
+      executor = try Executor(
+        Schedule(plan, options, parameterCount: model.weights.count), model.weights)
       frames = zip(test.inputs, test.inputValues).filter { $0.0.role == .frame && !foldsInputs }
         .map { $0.1.map { Float($0) } }
     }

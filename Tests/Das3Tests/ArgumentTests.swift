@@ -64,6 +64,7 @@ struct ArgumentTests {
     expectRefused(das3_segmenter_create(nil, Self.model.handle, nil), Int(DAS3_E_ARGUMENT), "out")
     expectRefused(das3_segmenter_create(&handle, nil, nil), Int(DAS3_E_ARGUMENT), "model")
     expectRefused(das3_segmenter_run(nil, &image, &result), Int(DAS3_E_ARGUMENT), "segmenter")
+    expectRefused(das3_segmenter_prepare_model(nil, Self.model.handle), Int(DAS3_E_ARGUMENT))
     expectRefused(das3_segmenter_set_model(nil, Self.model.handle), Int(DAS3_E_ARGUMENT))
     expectRefused(das3_segmenter_get_info(nil, &segmenterInfo), Int(DAS3_E_ARGUMENT))
     expectRefused(das3_evaluator_create(nil, 2, 255), Int(DAS3_E_ARGUMENT), "out")
@@ -73,6 +74,8 @@ struct ArgumentTests {
     expectRefused(das3_segmenter_run(segmenter.handle, nil, &result), Int(DAS3_E_ARGUMENT), "image")
     expectRefused(
       das3_segmenter_run(segmenter.handle, &image, &result), Int(DAS3_E_ARGUMENT), "data")
+    expectRefused(
+      das3_segmenter_prepare_model(segmenter.handle, nil), Int(DAS3_E_ARGUMENT), "model")
     expectRefused(das3_segmenter_set_model(segmenter.handle, nil), Int(DAS3_E_ARGUMENT), "model")
     expectRefused(das3_segmenter_get_info(segmenter.handle, nil), Int(DAS3_E_ARGUMENT), "info")
     #expect(handle == nil)

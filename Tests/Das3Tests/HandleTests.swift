@@ -46,6 +46,33 @@ struct HandleTests {
     #expect(segmenter.labels(picture) == before)
   }
 
+  @Test("a prepared model changes nothing before it is set, and then everything")
+  func prepareModel() {
+    let models = [ArgumentTests.model] + [99, 98].map {
+      TestModel(SampleModels.convolutional(seed: $0).serialized())
+    }
+    let expected = models.map { TestSegmenter($0).labels(picture) }
+    #expect(Set(expected).count == 3)
+    let segmenter = TestSegmenter(models[0])
+    // No frame has set the size: there is nothing to prepare yet.
+    #expect(das3_segmenter_prepare_model(segmenter.handle, models[1].handle) == DAS3_OK)
+    #expect(segmenter.labels(picture) == expected[0])
+    // The last row sets one that was not prepared, then one whose weights were replaced since.
+    for (prepared, set) in [(1, 1), (2, 2), (0, 0), (1, 2), (0, 1), (0, 0), (0, 0)] {
+      let before = segmenter.labels(picture)
+      #expect(das3_segmenter_prepare_model(segmenter.handle, models[prepared].handle) == DAS3_OK)
+      #expect(segmenter.labels(picture) == before)
+      #expect(das3_segmenter_set_model(segmenter.handle, models[set].handle) == DAS3_OK)
+      #expect(segmenter.labels(picture) == expected[set], "\(prepared), \(set)")
+    }
+    // Prepared for one size, set after another one.
+    #expect(das3_segmenter_prepare_model(segmenter.handle, models[1].handle) == DAS3_OK)
+    let larger = PictureContent(width: 2 * picture.width, height: 2 * picture.height).rgb8()
+    _ = segmenter.labels(larger)
+    #expect(das3_segmenter_set_model(segmenter.handle, models[1].handle) == DAS3_OK)
+    #expect(segmenter.labels(larger) == TestSegmenter(models[1]).labels(larger))
+  }
+
   @Test("a model set before the first frame is the one that labels it")
   func setModelFirst() {
     let other = TestModel(SampleModels.convolutional(seed: 99).serialized())

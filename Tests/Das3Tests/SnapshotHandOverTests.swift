@@ -31,21 +31,25 @@ struct SnapshotHandOverTests {
   func handOver() {
     let pictures = (0..<3).map { PictureContent(width: 16, height: 16, seed: $0).rgb8() }
     let belt = Belt()
+    let segmenter = TestSegmenter(
+      AdapterTests.model, options: TestSegmenter.options(height: 16, width: 16))
     Thread.detachNewThread {
       let adapter = TestAdapter {
         ($0.height, $0.width, $0.threads) = (16, 16, 1)
         $0.steps_a = 2000
       }
       for picture in pictures where adapter.add(picture) != DAS3_OK { Issue.record("not added") }
-      for _ in 0..<Self.handOverCount {
+      for turn in 0..<Self.handOverCount {
         _ = adapter.step()
-        belt.put(adapter.snapshot)
+        let model = adapter.snapshot
+        if turn % 2 == 0, das3_segmenter_prepare_model(segmenter.handle, model.handle) != DAS3_OK {
+          Issue.record("not prepared")
+        }
+        belt.put(model)
       }
       belt.close()
     }
-    // This thread is the camera's.
-    let segmenter = TestSegmenter(
-      AdapterTests.model, options: TestSegmenter.options(height: 16, width: 16))
+    // This thread is the camera's; every other snapshot is prepared beside it.
     var models = [AdapterTests.model]
     var frames: [(model: Int, labels: [UInt8]?)] = []
     while true {

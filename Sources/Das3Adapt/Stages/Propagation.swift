@@ -8,8 +8,8 @@ final class Propagation: Stage {
   private let start: [Float]
   private let bench: Workbench
   private let number: Int
-  /// The slow copy's weights.
-  private let teacher: Arena
+  /// The slow copy.
+  private let teacher: WeightSet
   private let firstImage: Arena
   /// While labels are made.
   private var store: LabelStore?
@@ -24,9 +24,8 @@ final class Propagation: Stage {
     start = memory.start
     easy = FrameOrder(bench, [], stage: number)
     hard = easy
-    teacher = try Arena(elementCount: start.count)
-    teacher.fill(memory.teacher.isEmpty ? start : memory.teacher)
     let trainer = bench.trainer
+    teacher = try trainer.makeWeights(memory.teacher.isEmpty ? start : memory.teacher)
     firstImage = try Arena(
       elementCount: trainer.height * trainer.width * trainer.model.channelCount)
     first = Prediction(shape: trainer.scoreShape)
@@ -43,7 +42,7 @@ final class Propagation: Stage {
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int {
     (store?.memoryByteCount ?? labels?.memoryByteCount ?? 0)
-      + 4 * (start.count + teacher.elementCount + firstImage.elementCount)
+      + teacher.byteCount + 4 * (start.count + firstImage.elementCount)
   }
 
   func prepare(_ step: Int) throws(Das3Error) {
@@ -75,13 +74,14 @@ final class Propagation: Stage {
 
   func follow(_ step: Int) {
     unsafe d3k_average(
-      Int32(bench.threads), teacher.pointer(at: 0), bench.trainer.weightsPointer,
-      Int64(start.count), Double(bench.settings.teacherMomentum))
+      Int32(bench.threads), teacher.pointer, bench.trainer.student.pointer, Int64(start.count),
+      Double(bench.settings.teacherMomentum))
+    bench.trainer.prepare(teacher)
   }
 
   /// The slow copy is the mean of where the last steps have been: what they did to rare classes by
   /// chance is no longer in it.
-  func finish() { bench.trainer.exchangeWeights(with: teacher) }
+  func finish() { bench.trainer.train(teacher) }
 
   private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
     let frame = easy.frame(at: position)
@@ -119,14 +119,12 @@ final class Propagation: Stage {
   }
 
   private func askTeacher(_ i: Int, _ j: Int) throws(Das3Error) {
-    bench.trainer.exchangeWeights(with: teacher)
-    defer { bench.trainer.exchangeWeights(with: teacher) }
     let threshold = bench.settings.negativeThreshold
     try bench.load(i)
-    bench.trainer.predict(into: &first, negativeThreshold: threshold)
+    bench.trainer.predict(by: teacher, into: &first, negativeThreshold: threshold)
     bench.revise(i, &first)
     try bench.load(j)
-    bench.trainer.predict(into: &second, negativeThreshold: threshold)
+    bench.trainer.predict(by: teacher, into: &second, negativeThreshold: threshold)
     bench.revise(j, &second)
   }
 

@@ -18,8 +18,6 @@ final class Workbench {
   private let augmentation: Augmentation?
   /// Probabilities of a mirrored frame.
   private let probabilities: Arena?
-  /// The weights in training while others predict.
-  private var setAside: [Float]?
 
   init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
@@ -45,7 +43,7 @@ final class Workbench {
   /// Bytes beside the trainer, the frames and their labels.
   var byteCount: Int {
     (augmentation?.byteCount ?? 0) + (teacher?.byteCount ?? 0)
-      + 4 * ((probabilities?.elementCount ?? 0) + (setAside?.count ?? 0))
+      + 4 * (probabilities?.elementCount ?? 0) + otherWeightsByteCount
   }
 
   func checkCancelled() throws(Das3Error) {
@@ -98,37 +96,36 @@ final class Workbench {
 
   // MARK: Predictions
 
-  /// What the network says of a frame: with `mirrors`, the mean of what it says of it and of its
-  /// mirror image.
-  func predict(_ frame: Int, into prediction: inout Prediction) throws(Das3Error) {
+  /// What the network says of a frame with these weights: where the run `mirrors`, the mean of what
+  /// it says of the frame and of its mirror image.
+  func predict(_ frame: Int, by weights: WeightSet, into prediction: inout Prediction)
+    throws(Das3Error)
+  {
     try frames.read(frame) { picture in
       if let probabilities {
         trainer.load(picture)
         trainer.mirrorImage()
-        trainer.predict(probabilities: probabilities)
+        trainer.predict(by: weights, probabilities: probabilities)
       }
       trainer.load(picture)
       trainer.predict(
-        into: &prediction, mirrored: probabilities, negativeThreshold: settings.negativeThreshold)
+        by: weights, into: &prediction, mirrored: probabilities,
+        negativeThreshold: settings.negativeThreshold)
     }
     try KernelFailure.check()
   }
 
-  /// The weights in training, also while others predict.
-  var weights: [Float] { setAside ?? trainer.weights }
+  /// Bytes of weights that predict and are not the student's.
+  private var otherWeightsByteCount = 0
 
-  /// Lets other weights predict.
-  func withWeights<Result>(_ other: [Float], _ body: () throws(Das3Error) -> Result)
-    throws(Das3Error) -> Result
-  {
-    let current = trainer.weights
-    if current != other { trainer.setWeights(other) }
-    setAside = current
-    defer {
-      setAside = nil
-      if current != other { trainer.setWeights(current) }
-    }
-    return try body()
+  /// Lends weights that may be others than the student's.
+  func withWeights<Result>(
+    _ weights: [Float], _ body: (WeightSet) throws(Das3Error) -> Result
+  ) throws(Das3Error) -> Result {
+    let set = try trainer.weightSet(weights)
+    otherWeightsByteCount = set === trainer.student ? 0 : set.byteCount
+    defer { otherWeightsByteCount = 0 }
+    return try body(set)
   }
 
   /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
@@ -136,7 +133,7 @@ final class Workbench {
   func makeLabelStore() throws(Das3Error) -> LabelStore {
     let taken =
       trainer.byteCount + frameByteCount + (teacher?.byteCount ?? 0)
-      + settings.byteCount(scoreShape: trainer.scoreShape, model: trainer.model)
+      + settings.byteCount(beside: trainer)
     let limit =
       settings.memoryLimit > 0
       ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
@@ -149,7 +146,7 @@ final class Workbench {
   func makeLabels(_ anchor: [Float], in store: LabelStore, byTeacher: Bool = false)
     throws(Das3Error) -> PseudoLabels
   {
-    try withWeights(anchor) { () throws(Das3Error) in
+    try withWeights(anchor) { weights throws(Das3Error) in
       try PseudoLabels(in: store, share: settings.positiveShare) {
         frame, prediction throws(Das3Error) in
         try checkCancelled()
@@ -161,7 +158,7 @@ final class Workbench {
             prediction.unmark(teacher.unknownClasses)
           }
         } else {
-          try predict(frame, into: &prediction)
+          try predict(frame, by: weights, into: &prediction)
           revise(frame, &prediction)
         }
         labelled(frame + 1)

@@ -5,56 +5,43 @@ import Das3Graph
 /// right after it is folded into the packed weights and the bias.
 ///
 ///     y[n,i,j,o] = chain(bias[o] + Σ_{k,l,c} w[o,c,k,l] · x[n, i·s+k·d−p, j·s+l·d−p, c])
-@safe final class ConvKernel: Kernel {
-  private let step: Plan.Step
+@safe final class ConvKernel: StepKernel {
   private let conv: OpaquePointer
   private let channelCount: Int
   private let hasBias: Bool
-  private let foldEpsilon: Float?
   private let packsPerRun: Bool
   private let isDynamic: Bool
-  private var chain: Chain
-  private var fold: NormalizationFold?
-  private var pointers: Pointers?
-
-  @unsafe private struct Pointers {
-    let x: UnsafePointer<Float>
-    let weights: UnsafePointer<Float>
-    let bias: UnsafePointer<Float>?
-    let y: UnsafeMutablePointer<Float>
-    let packed: UnsafeMutableRawPointer
-    /// bias · factor + offset of the folded normalisation.
-    let foldedBias: UnsafeMutablePointer<Float>
-    let scratch: UnsafeMutableRawPointer
-  }
+  private let chain: Chain
+  /// The normalisation in weights and bias.
+  private let fold: NormalizationFold?
 
   init(
     _ step: Plan.Step, _ plan: Plan, _ window: Window, _ groups: Int, transposed: Bool,
     _ options: ExecutionOptions
   ) throws(Das3Error) {
-    self.step = step
     packsPerRun = options.packsPerRun
     channelCount = step.output.shape[1]
     hasBias = step.inputs.count > 2
     var stages = step.chain[...]
     var weightInputs = Array(step.inputs.dropFirst())
     if case .normalize(let epsilon)? = stages.first?.function, let first = stages.popFirst() {
-      foldEpsilon = epsilon
+      fold = NormalizationFold(first.operands, epsilon)
       weightInputs += first.operands
     } else {
-      foldEpsilon = nil
+      fold = nil
     }
     chain = try Chain(stages, plan)
     isDynamic = chain.isDynamic || !weightInputs.allSatisfy(plan.isStatic)
     var request = d3k_conv_options(
       d3k_window(step.inputs[0], step.output, window, groups: groups), transposed: transposed,
       options)
-    request.has_bias = hasBias || foldEpsilon != nil ? 1 : 0
+    request.has_bias = hasBias || fold != nil ? 1 : 0
     request.chain = chain.kernelChain
     guard let conv = unsafe d3k_conv_create(&request) else {
       throw .memory("the convolution could not be set up")
     }
     unsafe self.conv = conv
+    super.init(step, options)
   }
 
   deinit { unsafe d3k_conv_free(conv) }
@@ -62,61 +49,65 @@ import Das3Graph
   private var packedByteCount: Int {
     4 * Plan.aligned((unsafe d3k_conv_packed_bytes(conv) + 3) / 4)
   }
-  private var biasByteCount: Int { 4 * Plan.aligned(channelCount) }
-
-  private var keptByteCount: Int { packsPerRun ? 0 : packedByteCount }
+  private var biasByteCount: Int { fold == nil ? 0 : 4 * Plan.aligned(channelCount) }
   private var ownScratchByteCount: Int {
     4 * Plan.aligned((unsafe d3k_conv_scratch_bytes(conv) + 3) / 4)
   }
 
   override var preparedByteCount: Int {
-    keptByteCount + biasByteCount + NormalizationFold.byteCount(channelCount)
+    (packsPerRun ? 0 : packedByteCount) + biasByteCount + (fold?.byteCount ?? 0)
       + chain.preparedByteCount
   }
   override var scratchByteCount: Int {
     ownScratchByteCount + (packsPerRun ? packedByteCount : 0)
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    let foldedBias = unsafe prepared + keptByteCount
-    let folds = unsafe foldedBias + biasByteCount
-    if let foldEpsilon {
-      fold = unsafe NormalizationFold(step.chain[0].operands, foldEpsilon, memory, result: folds)
-    }
-    unsafe chain.bind(memory, prepared: folds + NormalizationFold.byteCount(channelCount))
-    unsafe pointers = Pointers(
-      x: memory.pointer(step.inputs[0]), weights: memory.pointer(step.inputs[1]),
-      bias: hasBias ? UnsafePointer(memory.pointer(step.inputs[2])) : nil,
-      y: memory.pointer(step.output),
+  /// Where it prepares what; packed weights are scratch where they are packed per run.
+  @unsafe private struct Places {
+    let packed: UnsafeMutableRawPointer
+    /// bias · factor + offset of the folded normalisation.
+    let bias: UnsafeMutablePointer<Float>
+    let fold, chain: UnsafeMutableRawPointer
+  }
+
+  private func places(_ memory: borrowing Memory) -> Places {
+    let prepared = unsafe memory.prepared(self)
+    let bias = unsafe packsPerRun ? prepared : prepared + packedByteCount
+    let result = unsafe bias + biasByteCount
+    return unsafe Places(
       packed: packsPerRun ? memory.scratchPointer + ownScratchByteCount : prepared,
-      foldedBias: foldedBias.assumingMemoryBound(to: Float.self), scratch: memory.scratchPointer)
+      bias: bias.assumingMemoryBound(to: Float.self), fold: result,
+      chain: result + (fold?.byteCount ?? 0))
   }
 
-  override func prepare() {
-    chain.prepare()
-    fold?.compute()
-    guard let p = unsafe pointers else { return }
-    if !packsPerRun { pack() }
-    guard let fold else { return }
-    for channel in 0..<channelCount {
-      let bias = unsafe p.bias.map { unsafe $0[channel] } ?? 0
-      unsafe p.foldedBias[channel] = unsafe bias * fold.factor[channel] + fold.offset[channel]
+  override func prepare(_ memory: borrowing Memory) {
+    let places = unsafe places(memory)
+    unsafe chain.prepare(memory, places.chain)
+    if let fold {
+      unsafe fold.compute(memory, places.fold)
+      let result = unsafe fold.result(places.fold)
+      let own = unsafe x(memory, 2)
+      for channel in 0..<channelCount {
+        let bias = unsafe own.map { unsafe $0[channel] } ?? 0
+        unsafe places.bias[channel] = unsafe bias * result.factor[channel] + result.offset[channel]
+      }
     }
+    if !packsPerRun { unsafe pack(memory, places) }
   }
 
-  private func pack() {
-    guard let p = unsafe pointers else { return }
-    unsafe d3k_conv_pack(conv, p.weights, fold?.factor, p.packed, p.scratch)
+  private func pack(_ memory: borrowing Memory, _ places: Places) {
+    unsafe d3k_conv_pack(
+      conv, x(memory, 1), fold?.result(places.fold).factor, places.packed, memory.scratchPointer)
   }
 
-  override func run() {
-    if isDynamic { prepare() }
-    if packsPerRun { pack() }
-    guard let p = unsafe pointers else { return }
-    var kernelChain = chain.kernelChain
+  override func run(_ memory: borrowing Memory) {
+    if isDynamic { prepare(memory) }
+    let places = unsafe places(memory)
+    if packsPerRun { unsafe pack(memory, places) }
+    var kernelChain = unsafe chain.resolved(memory, places.chain)
     unsafe d3k_conv_run(
-      conv, p.x, p.packed, fold == nil ? p.bias : UnsafePointer(p.foldedBias), &kernelChain, p.y,
-      p.scratch)
+      conv, x(memory), places.packed, fold == nil ? x(memory, 2) : UnsafePointer(places.bias),
+      &kernelChain, y(memory), memory.scratchPointer)
   }
 }
 
@@ -146,9 +137,9 @@ import Das3Graph
 
   override var scratchByteCount: Int { unsafe d3k_conv_gradient_scratch_bytes(conv) }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_conv_gradient_run(
-      conv, x[0], dy, dx[1], dx.count > 2 ? dx[2] : nil, scratch)
+      conv, x(memory), dy(memory), dx(memory, 1), dx(memory, 2), memory.scratchPointer)
   }
 }
 

@@ -15,35 +15,25 @@ import Das3Graph
     try super.init(step, plan, options)
   }
 
-  override func run(_ chain: UnsafePointer<d3k_chain>) {
+  override func run(_ memory: borrowing Memory, _ chain: UnsafePointer<d3k_chain>) {
     unsafe d3k_chain_run(
-      threads, chain, x, Int64(rows.stride), y, outputStride, Int64(rows.count),
+      threads, chain, x(memory), Int64(rows.stride), y(memory), outputStride, Int64(rows.count),
       Int64(rows.channels))
   }
 }
 
 /// A step over up to three operands with strides of their own and a result that is dense in
 /// `order`.
-@safe class StridedKernel: Kernel {
-  let step: Plan.Step
-  let threads: Int32
+@safe class StridedKernel: StepKernel {
   let dims: [Int64]
   let strides: [[Int64]]
-  private(set) var x: [UnsafePointer<Float>] = unsafe []
-  private(set) var y: UnsafeMutablePointer<Float>?
 
-  init(_ step: Plan.Step, _ options: ExecutionOptions) {
-    self.step = step
-    threads = Int32(options.threads)
+  override init(_ step: Plan.Step, _ options: ExecutionOptions) {
     let rank = step.output.shape.rank
     let order = Planner.completed(step.output.memoryOrder, rank: rank)
     dims = order.map { Int64(step.output.shape[$0]) }
     strides = step.inputs.map { view in order.map { Int64(view.strides[$0]) } }
-  }
-
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = step.inputs.map { unsafe UnsafePointer(memory.pointer($0)) }
-    unsafe y = memory.pointer(step.output)
+    super.init(step, options)
   }
 }
 
@@ -56,25 +46,26 @@ import Das3Graph
     super.init(step, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_broadcast(
-      threads, kind, Int32(dims.count), dims, x[0], strides[0], x[1], strides[1], y)
+      threads, kind, Int32(dims.count), dims, x(memory), strides[0], x(memory, 1), strides[1],
+      y(memory))
   }
 }
 
 /// y = condition ? a : b with broadcasting.
 @safe final class SelectKernel: StridedKernel {
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_where(
-      threads, Int32(dims.count), dims, x[0], strides[0], x[1], strides[1], x[2], strides[2], y)
+      threads, Int32(dims.count), dims, x(memory), strides[0], x(memory, 1), strides[1],
+      x(memory, 2), strides[2], y(memory))
   }
 }
 
 /// The derivative of a chain: its stages are computed again in the cache, then gone through
 /// backwards, with those of all operands in the same pass.
 @safe final class ChainGradientKernel: GradientKernel {
-  private var chain: Chain
-  private var targets = d3k_chain_gradient()
+  private let chain: Chain
   private let rows, inputRows: Plan.View.Rows
 
   init(_ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) {
@@ -93,43 +84,43 @@ import Das3Graph
       threads, &kernelChain, Int64(rows.count), Int64(rows.channels))
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe super.bind(memory, prepared: prepared)
-    unsafe chain.bind(memory, prepared: prepared)
-    var folds = chain.folds.makeIterator()
-    for (index, stage) in gradient.step.chain.enumerated() {
-      var entry = unsafe d3k_stage_gradient()
-      let operands = gradient.operands[index]
-      if let target = operands.first ?? nil {
-        unsafe entry.operand = memory.pointer(target.view)
-        unsafe entry.stride = Int64(target.view.rows?.stride ?? 0)
-        unsafe entry.accumulates = target.accumulates ? 1 : 0
-      }
-      if case .normalize = stage.function {
-        if let shift = operands[1] { unsafe entry.operand2 = memory.pointer(shift.view) }
-        if let fold = folds.next() {
-          unsafe entry.center = fold.mean
-          unsafe entry.factor = unsafe UnsafePointer(fold.inverseDeviation)
-        }
-      }
-      unsafe withUnsafeMutableBytes(of: &targets.stages) {
-        unsafe $0.storeBytes(
-          of: entry, toByteOffset: index * MemoryLayout<d3k_stage_gradient>.stride,
-          as: d3k_stage_gradient.self)
-      }
-    }
+  override func prepare(_ memory: borrowing Memory) {
+    unsafe chain.prepare(memory, memory.prepared(self))
   }
 
-  override func prepare() { chain.prepare() }
-
-  override func run() {
-    if chain.isDynamic { chain.prepare() }
-    var kernelChain = chain.kernelChain
+  override func run(_ memory: borrowing Memory) {
+    let prepared = unsafe memory.prepared(self)
+    var kernelChain = unsafe chain.resolved(memory, prepared)
+    var targets = unsafe targets(memory, prepared)
     let stride = Int64(rows.stride)
     let inputStride = Int64(gradient.inputs[0]?.view.rows?.stride ?? 0)
     unsafe d3k_chain_backward(
-      threads, &kernelChain, &targets, x[0], Int64(inputRows.stride), y, stride, dy, stride, dx[0],
-      inputStride, accumulates, Int64(rows.count), Int64(rows.channels), scratch)
+      threads, &kernelChain, &targets, x(memory), Int64(inputRows.stride), y(memory), stride,
+      dy(memory), stride, dx(memory), inputStride, accumulates, Int64(rows.count),
+      Int64(rows.channels), memory.scratchPointer)
+  }
+
+  private func targets(
+    _ memory: borrowing Memory, _ prepared: UnsafeMutableRawPointer
+  ) -> d3k_chain_gradient {
+    var targets = d3k_chain_gradient()
+    unsafe withUnsafeMutablePointer(to: &targets.stages) {
+      let entries = unsafe UnsafeMutableRawPointer($0)
+        .assumingMemoryBound(to: d3k_stage_gradient.self)
+      unsafe chain.forEachFold(prepared) { index, stage, fold in
+        let operands = gradient.operands[index]
+        if let target = operands.first ?? nil {
+          unsafe entries[index].operand = memory.pointer(target.view)
+          unsafe entries[index].stride = Int64(target.view.rows?.stride ?? 0)
+          unsafe entries[index].accumulates = target.accumulates ? 1 : 0
+        }
+        guard let fold = unsafe fold else { return }
+        if let shift = operands[1] { unsafe entries[index].operand2 = memory.pointer(shift.view) }
+        unsafe entries[index].center = unsafe UnsafePointer(memory.pointer(stage.operands[2]))
+        unsafe entries[index].factor = unsafe UnsafePointer(fold.inverseDeviation)
+      }
+    }
+    return targets
   }
 }
 
@@ -142,18 +133,18 @@ import Das3Graph
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_broadcast_backward(
-      threads, kind, Int32(operand), Int32(dims.count), dims, x[0], strides[0], x[1], strides[1],
-      dy, outputStrides, dx[operand])
+      threads, kind, Int32(operand), Int32(dims.count), dims, x(memory), strides[0], x(memory, 1),
+      strides[1], dy(memory), outputStrides, dx(memory, operand))
   }
 }
 
 /// The derivative of a choice by one of the two: where it was chosen.
 @safe final class SelectGradientKernel: StridedGradientKernel {
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_where_backward(
-      threads, operand == 1 ? 1 : 0, Int32(dims.count), dims, x[0], strides[0], dy, outputStrides,
-      dx[operand])
+      threads, operand == 1 ? 1 : 0, Int32(dims.count), dims, x(memory), strides[0], dy(memory),
+      outputStrides, dx(memory, operand))
   }
 }

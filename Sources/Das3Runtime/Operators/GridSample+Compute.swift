@@ -2,26 +2,17 @@ internal import CKernels
 import Das3Graph
 
 /// An image read at the positions of a grid.
-@safe final class GridSampleKernel: Kernel {
-  private let step: Plan.Step
-  private let threads: Int32
+@safe final class GridSampleKernel: StepKernel {
   private var shape: d3k_grid_sample
-  private var x, grid: UnsafePointer<Float>?
-  private var y: UnsafeMutablePointer<Float>?
 
   init(_ step: Plan.Step, _ sample: GridSample, _ options: ExecutionOptions) {
-    self.step = step
-    threads = Int32(options.threads)
     shape = sample.kernelShape(step)
+    super.init(step, options)
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe grid = UnsafePointer(memory.pointer(step.inputs[1]))
-    unsafe y = memory.pointer(step.output)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_grid_sample_run(threads, &shape, x(memory), x(memory, 1), y(memory))
   }
-
-  override func run() { unsafe d3k_grid_sample_run(threads, &shape, x, grid, y) }
 }
 
 /// The derivatives by the image and by the grid.
@@ -33,10 +24,10 @@ import Das3Graph
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_grid_sample_backward(
-      threads, &shape, x[0], x[1], dy, dx[0], gradient.inputs[0]?.accumulates == true ? 1 : 0, dx[1]
-    )
+      threads, &shape, x(memory), x(memory, 1), dy(memory), dx(memory),
+      gradient.inputs[0]?.accumulates == true ? 1 : 0, dx(memory, 1))
   }
 }
 

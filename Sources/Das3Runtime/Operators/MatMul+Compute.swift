@@ -3,20 +3,14 @@ import Das3Graph
 
 /// y = chain(scale · a·b) over the last two dimensions, with broadcasting of the others; operands
 /// lie with any strides.
-@safe final class MatMulKernel: Kernel {
-  private let step: Plan.Step
+@safe final class MatMulKernel: StepKernel {
   private let matmul: OpaquePointer
   private let packsB: Bool
-  private var chain: Chain
-  private var a, b: UnsafePointer<Float>?
-  private var y: UnsafeMutablePointer<Float>?
-  private var packed: UnsafeMutableRawPointer?
-  private var scratch: UnsafeMutableRawPointer?
+  private let chain: Chain
 
   init(
     _ step: Plan.Step, _ plan: Plan, _ product: MatMul, _ options: ExecutionOptions
   ) throws(Das3Error) {
-    self.step = step
     chain = try Chain(step.chain, plan)
     packsB = !options.packsPerRun && plan.isStatic(step.inputs[1]) && !step.isStatic
     let rank = step.output.shape.rank
@@ -47,6 +41,7 @@ import Das3Graph
       throw .memory("the matrix product could not be set up")
     }
     unsafe self.matmul = matmul
+    super.init(step, options)
   }
 
   deinit { unsafe d3k_matmul_free(matmul) }
@@ -65,25 +60,21 @@ import Das3Graph
   override var preparedByteCount: Int { packedByteCount + chain.preparedByteCount }
   override var scratchByteCount: Int { unsafe d3k_matmul_scratch_bytes(matmul) }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe a = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe b = UnsafePointer(memory.pointer(step.inputs[1]))
-    unsafe y = memory.pointer(step.output)
-    unsafe packed = prepared
-    unsafe scratch = memory.scratchPointer
-    unsafe chain.bind(memory, prepared: prepared + packedByteCount)
+  override func prepare(_ memory: borrowing Memory) {
+    let packed = unsafe memory.prepared(self)
+    unsafe chain.prepare(memory, packed + packedByteCount)
+    if packsB {
+      unsafe d3k_matmul_pack(matmul, x(memory, 1), packed, memory.scratchPointer)
+    }
   }
 
-  override func prepare() {
-    chain.prepare()
-    if packsB { unsafe d3k_matmul_pack(matmul, b, packed, scratch) }
-  }
-
-  override func run() {
-    if chain.isDynamic { chain.prepare() }
-    var kernelChain = chain.kernelChain
-    let right = unsafe packsB ? UnsafeRawPointer(packed) : UnsafeRawPointer(b)
+  override func run(_ memory: borrowing Memory) {
+    let packed = unsafe memory.prepared(self)
+    var kernelChain = unsafe chain.resolved(memory, packed + packedByteCount)
+    let right =
+      unsafe packsB
+      ? UnsafePointer(packed.assumingMemoryBound(to: Float.self)) : x(memory, 1)
     unsafe d3k_matmul_run(
-      matmul, a, right?.assumingMemoryBound(to: Float.self), &kernelChain, y, scratch)
+      matmul, x(memory), right, &kernelChain, y(memory), memory.scratchPointer)
   }
 }

@@ -11,54 +11,35 @@ import Das3Graph
     outputStrides = order.map { Int64(step.output.strides[$0]) }
   }
 
-  override func run() {
-    unsafe d3k_copy(threads, Int32(dims.count), dims, x[0], strides[0], y, outputStrides)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_copy(
+      threads, Int32(dims.count), dims, x(memory), strides[0], y(memory), outputStrides)
   }
 }
 
 /// y[i] += x[i]; where y repeats, what belongs to one element is summed.
-@safe final class AccumulateKernel: Kernel {
-  private let step: Plan.Step
-  private let threads: Int32
+@safe final class AccumulateKernel: StepKernel {
   private let dims, inputStrides, outputStrides: [Int64]
-  private var x: UnsafePointer<Float>?
-  private var y: UnsafeMutablePointer<Float>?
 
-  init(_ step: Plan.Step, _ options: ExecutionOptions) {
-    self.step = step
-    threads = Int32(options.threads)
+  override init(_ step: Plan.Step, _ options: ExecutionOptions) {
     let order = Planner.completed(step.inputs[0].memoryOrder, rank: step.output.shape.rank)
     dims = order.map { Int64(step.output.shape[$0]) }
     inputStrides = order.map { Int64(step.inputs[0].strides[$0]) }
     outputStrides = order.map { Int64(step.output.strides[$0]) }
+    super.init(step, options)
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe y = memory.pointer(step.output)
-  }
-
-  override func run() {
-    unsafe d3k_accumulate(threads, Int32(dims.count), dims, x, inputStrides, y, outputStrides)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_accumulate(
+      threads, Int32(dims.count), dims, x(memory), inputStrides, y(memory), outputStrides)
   }
 }
 
 /// y = 0.
-@safe final class ClearKernel: Kernel {
-  private let output: Plan.View
-  private let threads: Int32
-  private var y: UnsafeMutablePointer<Float>?
-
-  init(_ step: Plan.Step, _ options: ExecutionOptions) {
-    output = step.output
-    threads = Int32(options.threads)
+@safe final class ClearKernel: StepKernel {
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_fill(threads, y(memory), Int64(step.output.shape.elementCount), 0)
   }
-
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe y = memory.pointer(output)
-  }
-
-  override func run() { unsafe d3k_fill(threads, y, Int64(output.shape.elementCount), 0) }
 }
 
 /// Index tables of all axes in a given order, as kernels take them.
@@ -102,9 +83,10 @@ struct IndexTables {
     super.init(step, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
+    let (x, y) = unsafe (x(memory), y(memory))
     unsafe tables.withPointers { pointers in
-      unsafe d3k_index(threads, Int32(dims.count), dims, x[0], strides[0], pointers, fill, y)
+      unsafe d3k_index(threads, Int32(dims.count), dims, x, strides[0], pointers, fill, y)
     }
   }
 }
@@ -121,10 +103,11 @@ struct IndexTables {
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
+    let (dy, dx) = unsafe (dy(memory), dx(memory))
     unsafe tables.withPointers { pointers in
       unsafe d3k_index_backward(
-        threads, Int32(dims.count), dims, dy, pointers, inputDims, strides[0], dx[0], accumulates)
+        threads, Int32(dims.count), dims, dy, pointers, inputDims, strides[0], dx, accumulates)
     }
   }
 }

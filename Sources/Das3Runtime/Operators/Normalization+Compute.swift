@@ -1,84 +1,47 @@
 internal import CKernels
 import Das3Graph
 
-/// Normalisation with the statistics of the value itself.
-@safe class StatisticsKernel: Kernel {
-  let step: Plan.Step
-  let threads: Int32
-  let epsilon: Float
-  private(set) var x: UnsafePointer<Float>?
-  private(set) var y: UnsafeMutablePointer<Float>?
-  private(set) var scale: UnsafePointer<Float>?
-  private(set) var shift: UnsafePointer<Float>?
-
-  init(_ step: Plan.Step, epsilon: Float, _ options: ExecutionOptions) {
-    self.step = step
-    self.epsilon = epsilon
-    threads = Int32(options.threads)
-  }
-
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe y = memory.pointer(step.output)
-    if step.inputs.count > 1 { unsafe scale = UnsafePointer(memory.pointer(step.inputs[1])) }
-    if step.inputs.count > 2 { unsafe shift = UnsafePointer(memory.pointer(step.inputs[2])) }
-  }
-}
-
 /// Mean and variance of each channel over all images and pixels; the running ones follow:
 /// running = (1 − momentum) · running + momentum · statistic, with the unbiased variance.
-@safe final class ChannelStatisticsKernel: Kernel {
-  private let step: Plan.Step
-  private let threads: Int32
+@safe final class ChannelStatisticsKernel: StepKernel {
   private let momentum: Float
   private let rowCount, channelCount: Int
   private let movesRunning: Bool
-  private var x: UnsafePointer<Float>?
-  private var statistics: UnsafeMutablePointer<Float>?
-  private var running: [UnsafeMutablePointer<Float>] = unsafe []
-  private var scratch: UnsafeMutableRawPointer?
 
   init(_ step: Plan.Step, _ plan: Plan, _ momentum: Float, _ options: ExecutionOptions) {
-    self.step = step
     self.momentum = momentum
-    threads = Int32(options.threads)
     channelCount = step.output.shape[1]
     rowCount = step.inputs[0].shape.elementCount / max(1, channelCount)
     movesRunning =
       momentum != 0
       && step.inputs.dropFirst().allSatisfy { plan.buffers[$0.buffer].region == .parameter }
+    super.init(step, options)
   }
 
   override var scratchByteCount: Int {
     d3k_norm_backward_scratch_bytes(threads, Int64(rowCount), Int64(channelCount))
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe statistics = memory.pointer(step.output)
-    unsafe running = step.inputs.dropFirst().map { unsafe memory.pointer($0) }
-    unsafe scratch = memory.scratchPointer
-  }
-
-  override func run() {
-    guard let mean = unsafe statistics else { return }
+  override func run(_ memory: borrowing Memory) {
+    let mean = unsafe y(memory)
     let variance = unsafe mean + channelCount
     unsafe d3k_channel_statistics(
-      threads, x, Int64(channelCount), Int64(rowCount), Int64(channelCount), mean, variance,
-      scratch)
-    guard movesRunning else { return }
+      threads, x(memory), Int64(channelCount), Int64(rowCount), Int64(channelCount), mean, variance,
+      memory.scratchPointer)
+    guard movesRunning, memory.movesStatistics else { return }
+    let running = unsafe (memory.pointer(step.inputs[1]), memory.pointer(step.inputs[2]))
     let unbiased = Float(rowCount) / Float(max(1, rowCount - 1))
     if momentum == 1 {
       // The frame's own, without what the difference from the running ones would round away.
       for channel in 0..<channelCount {
-        unsafe running[0][channel] = mean[channel]
-        unsafe running[1][channel] = variance[channel] * unbiased
+        unsafe running.0[channel] = mean[channel]
+        unsafe running.1[channel] = variance[channel] * unbiased
       }
       return
     }
     for channel in 0..<channelCount {
-      unsafe running[0][channel] += momentum * (mean[channel] - running[0][channel])
-      unsafe running[1][channel] += momentum * (variance[channel] * unbiased - running[1][channel])
+      unsafe running.0[channel] += momentum * (mean[channel] - running.0[channel])
+      unsafe running.1[channel] += momentum * (variance[channel] * unbiased - running.1[channel])
     }
   }
 }
@@ -115,45 +78,53 @@ extension Plan.Step {
     d3k_norm_backward_scratch_bytes(threads, rowCount, channelCount)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_batch_norm_backward(
-      threads, x[0], channelCount, dy, channelCount, dx[0], channelCount, rowCount, channelCount,
-      x[3], x[4], epsilon, x[1], dx[1], dx[2], accumulates, scratch)
+      threads, x(memory), channelCount, dy(memory), channelCount, dx(memory), channelCount,
+      rowCount,
+      channelCount, x(memory, 3), x(memory, 4), epsilon, x(memory, 1), dx(memory, 1), dx(memory, 2),
+      accumulates, memory.scratchPointer)
   }
 }
 
 /// Each slice over the last axes to mean 0 and variance 1 (Ba et al., 2016).
-@safe final class LayerNormKernel: StatisticsKernel {
+@safe final class LayerNormKernel: StepKernel {
+  private let epsilon: Float
   private let rowCount, columnCount: Int64
 
   init(_ step: Plan.Step, _ norm: LayerNorm, _ options: ExecutionOptions) {
+    epsilon = norm.epsilon
     let dims = step.output.shape.dims
     columnCount = Int64(dims.suffix(norm.axisCount).reduce(1, *))
     rowCount = Int64(dims.dropLast(norm.axisCount).reduce(1, *))
-    super.init(step, epsilon: norm.epsilon, options)
+    super.init(step, options)
   }
 
-  override func run() {
-    unsafe d3k_layer_norm(threads, x, y, rowCount, columnCount, epsilon, scale, shift)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_layer_norm(
+      threads, x(memory), y(memory), rowCount, columnCount, epsilon, x(memory, 1), x(memory, 2))
   }
 }
 
 /// Statistics per image and group of channels (Wu and He, 2018).
-@safe final class GroupNormKernel: StatisticsKernel {
+@safe final class GroupNormKernel: StepKernel {
+  private let epsilon: Float
   private let batch, pixels, channels, groupCount: Int64
 
   init(_ step: Plan.Step, _ norm: GroupNorm, _ options: ExecutionOptions) {
+    epsilon = norm.epsilon
     let dims = step.output.shape.dims
     batch = Int64(dims[0])
     pixels = Int64(dims.dropFirst(2).reduce(1, *))
     channels = Int64(dims[1])
     groupCount = Int64(norm.groups)
-    super.init(step, epsilon: norm.epsilon, options)
+    super.init(step, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_group_norm(
-      threads, x, y, batch, pixels, channels, groupCount, epsilon, scale, shift)
+      threads, x(memory), y(memory), batch, pixels, channels, groupCount, epsilon, x(memory, 1),
+      x(memory, 2))
   }
 }
 
@@ -174,10 +145,10 @@ extension Plan.Step {
     d3k_norm_backward_scratch_bytes(threads, rowCount, columnCount)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_layer_norm_backward(
-      threads, x[0], dy, dx[0], rowCount, columnCount, epsilon, optional(x, 1), optional(dx, 1),
-      optional(dx, 2), accumulates, scratch)
+      threads, x(memory), dy(memory), dx(memory), rowCount, columnCount, epsilon, x(memory, 1),
+      dx(memory, 1), dx(memory, 2), accumulates, memory.scratchPointer)
   }
 }
 
@@ -199,9 +170,9 @@ extension Plan.Step {
     d3k_norm_backward_scratch_bytes(threads, batch * pixels, channels)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_group_norm_backward(
-      threads, x[0], dy, dx[0], batch, pixels, channels, groupCount, epsilon, optional(x, 1),
-      optional(dx, 1), optional(dx, 2), accumulates, scratch)
+      threads, x(memory), dy(memory), dx(memory), batch, pixels, channels, groupCount, epsilon,
+      x(memory, 1), dx(memory, 1), dx(memory, 2), accumulates, memory.scratchPointer)
   }
 }

@@ -30,7 +30,8 @@ struct Pooling {
     try super.init(step, plan, options)
   }
 
-  override func run(_ chain: UnsafePointer<d3k_chain>) {
+  override func run(_ memory: borrowing Memory, _ chain: UnsafePointer<d3k_chain>) {
+    let (x, y) = unsafe (x(memory), y(memory))
     switch kind {
     case .max: unsafe d3k_max_pool(threads, &window, chain, x, y)
     case .average(let countsPadding, let pads):
@@ -51,12 +52,13 @@ struct Pooling {
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
+    let (dy, dx) = unsafe (dy(memory), dx(memory))
     switch kind {
-    case .max: unsafe d3k_max_pool_backward(threads, &window, x[0], dy, dx[0], accumulates)
+    case .max: unsafe d3k_max_pool_backward(threads, &window, x(memory), dy, dx, accumulates)
     case .average(let countsPadding, let pads):
       unsafe d3k_average_pool_backward(
-        threads, &window, countsPadding ? 1 : 0, pads, dy, dx[0], accumulates)
+        threads, &window, countsPadding ? 1 : 0, pads, dy, dx, accumulates)
     }
   }
 }

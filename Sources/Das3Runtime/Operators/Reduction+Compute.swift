@@ -22,22 +22,12 @@ struct AxisSplit {
 }
 
 /// A step along one run of neighbouring axes.
-@safe class AxisKernel: Kernel {
-  let step: Plan.Step
-  let threads: Int32
+@safe class AxisKernel: StepKernel {
   let split: AxisSplit
-  private(set) var x: UnsafePointer<Float>?
-  private(set) var y: UnsafeMutablePointer<Float>?
 
   init(_ step: Plan.Step, axes: [Int], _ options: ExecutionOptions) {
-    self.step = step
-    threads = Int32(options.threads)
     split = AxisSplit(step.inputs[0], axes: axes)
-  }
-
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe y = memory.pointer(step.output)
+    super.init(step, options)
   }
 }
 
@@ -50,8 +40,9 @@ struct AxisSplit {
     super.init(step, axes: reduce.axes, options)
   }
 
-  override func run() {
-    unsafe d3k_reduce(threads, kind, x, y, split.outer, split.count, split.inner)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_reduce(
+      threads, kind, x(memory), y(memory), split.outer, split.count, split.inner)
   }
 }
 
@@ -64,8 +55,9 @@ struct AxisSplit {
     super.init(step, axes: [argMax.axis], options)
   }
 
-  override func run() {
-    unsafe d3k_arg_max(threads, selectsLast ? 1 : 0, x, y, split.outer, split.count, split.inner)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_arg_max(
+      threads, selectsLast ? 1 : 0, x(memory), y(memory), split.outer, split.count, split.inner)
   }
 }
 
@@ -78,8 +70,9 @@ struct AxisSplit {
     super.init(step, axes: [softmax.axis], options)
   }
 
-  override func run() {
-    unsafe d3k_softmax(threads, isLog ? 1 : 0, x, y, split.outer, split.count, split.inner)
+  override func run(_ memory: borrowing Memory) {
+    unsafe d3k_softmax(
+      threads, isLog ? 1 : 0, x(memory), y(memory), split.outer, split.count, split.inner)
   }
 }
 
@@ -94,9 +87,10 @@ struct AxisSplit {
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_reduce_backward(
-      threads, kind, x[0], y, dy, dx[0], split.outer, split.count, split.inner, accumulates)
+      threads, kind, x(memory), y(memory), dy(memory), dx(memory), split.outer, split.count,
+      split.inner, accumulates)
   }
 }
 
@@ -111,9 +105,10 @@ struct AxisSplit {
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     unsafe d3k_softmax_backward(
-      threads, isLog ? 1 : 0, y, dy, dx[0], split.outer, split.count, split.inner, accumulates)
+      threads, isLog ? 1 : 0, y(memory), dy(memory), dx(memory), split.outer, split.count,
+      split.inner, accumulates)
   }
 }
 

@@ -2,27 +2,18 @@ internal import CKernels
 import Das3Graph
 
 /// Weighted sums along one axis: y[i] = Σ weights[k] · x[positions[k]].
-@safe final class ResampleKernel: Kernel {
-  private let step: Plan.Step
-  private let threads: Int32
+@safe final class ResampleKernel: StepKernel {
   private let fill: Float
   private let line: ResampledLine
-  private var x: UnsafePointer<Float>?
-  private var y: UnsafeMutablePointer<Float>?
 
   init(_ step: Plan.Step, _ resample: Resample, _ options: ExecutionOptions) {
-    self.step = step
-    threads = Int32(options.threads)
     fill = resample.fill
     line = ResampledLine(step.inputs[0], resample.axis, resample.table)
+    super.init(step, options)
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe x = UnsafePointer(memory.pointer(step.inputs[0]))
-    unsafe y = memory.pointer(step.output)
-  }
-
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
+    let (x, y) = unsafe (x(memory), y(memory))
     unsafe line.withTerms { terms in
       unsafe d3k_resample(threads, x, line.outer, line.count, line.inner, terms, fill, y, 0)
     }
@@ -42,10 +33,11 @@ import Das3Graph
     super.init(gradient, options)
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
+    let (dy, dx) = unsafe (dy(memory), dx(memory))
     unsafe line.withTerms { terms in
       unsafe d3k_resample(
-        threads, dy, line.outer, outputCount, line.inner, terms, 0, dx[0], accumulates)
+        threads, dy, line.outer, outputCount, line.inner, terms, 0, dx, accumulates)
     }
   }
 }

@@ -5,7 +5,6 @@ import Das3Graph
 @safe final class ResizeKernel: ChainedKernel {
   private let fill: Float
   private let rows, columns: AxisTable
-  private var scratch: UnsafeMutablePointer<Float>?
 
   init(
     _ step: Plan.Step, _ plan: Plan, _ resize: Resize, _ options: ExecutionOptions
@@ -20,13 +19,10 @@ import Das3Graph
     4 * Int(threads) * 2 * columns.count * step.output.shape[1]
   }
 
-  override func bind(_ memory: borrowing Memory, prepared: UnsafeMutableRawPointer) {
-    unsafe super.bind(memory, prepared: prepared)
-    unsafe scratch = memory.scratchPointer.assumingMemoryBound(to: Float.self)
-  }
-
-  override func run(_ chain: UnsafePointer<d3k_chain>) {
+  override func run(_ memory: borrowing Memory, _ chain: UnsafePointer<d3k_chain>) {
     let (source, target) = (step.inputs[0], step.output)
+    let (x, y) = unsafe (x(memory), y(memory))
+    let scratch = unsafe memory.scratchPointer.assumingMemoryBound(to: Float.self)
     unsafe rows.withAxis { rows in
       unsafe columns.withAxis { columns in
         unsafe d3k_resize_linear(
@@ -54,14 +50,15 @@ import Das3Graph
     return d3k_resize_backward_scratch_bytes(threads, Int64(shape[3]), Int64(shape[1]))
   }
 
-  override func run() {
+  override func run(_ memory: borrowing Memory) {
     let (source, target) = (gradient.step.inputs[0], gradient.outputGradient)
+    let (dy, dx, scratch) = unsafe (dy(memory), dx(memory), memory.scratchPointer)
     unsafe rows.withAxis { rows in
       unsafe columns.withAxis { columns in
         unsafe d3k_resize_linear_backward(
           threads, dy, Int64(target.pixelStride ?? target.shape[1]), Int64(source.shape[0]),
           Int64(source.shape[2]), Int64(source.shape[3]), Int64(source.shape[1]), rows, columns,
-          dx[0], Int64(source.pixelStride ?? source.shape[1]), accumulates, scratch)
+          dx, Int64(source.pixelStride ?? source.shape[1]), accumulates, scratch)
       }
     }
   }

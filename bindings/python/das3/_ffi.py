@@ -351,6 +351,7 @@ SIGNATURES = {
     "das3_segmenter_options_init_sized": (None, [POINTER(das3_segmenter_options), c_uint32]),
     "das3_segmenter_create": (_STATUS, [_OUT, _HANDLE, POINTER(das3_segmenter_options)]),
     "das3_segmenter_run": (_STATUS, [_HANDLE, POINTER(das3_image), POINTER(das3_segmentation)]),
+    "das3_segmenter_prepare_model": (_STATUS, [_HANDLE, _HANDLE]),
     "das3_segmenter_set_model": (_STATUS, [_HANDLE, _HANDLE]),
     "das3_segmenter_get_info": (_STATUS, [_HANDLE, POINTER(das3_segmenter_info)]),
     "das3_segmenter_free": (None, [_HANDLE]),

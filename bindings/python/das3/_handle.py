@@ -48,34 +48,42 @@ class Handle:
         enter()
         self._lock = threading.Lock()
         self._users = 0
+        self._guests = 0
         out = ctypes.c_void_p()
         status = function(ctypes.byref(out), *arguments)
         self._pointer = out.value
         check(status)
 
     @contextmanager
-    def _use(self, nests: bool = False) -> Iterator[int]:
+    def _use(self, nests: bool = False, beside: bool = False) -> Iterator[int]:
         """Lends the handle to one call of the library.
 
-        nests  the library itself knows inside which callbacks of the handle it may be called.
+        nests   the library itself knows inside which callbacks of the handle it may be called.
+        beside  the call may go on beside those of other threads.
         """
         enter()
         here = threading.get_ident()
         with self._lock:
             pointer = self._lent()
             is_nested = nests and self._user == here
-            if self._users and not self._is_shared and not is_nested:
+            if self._users and not (self._is_shared or is_nested or beside):
                 raise ArgumentError(
                     f"this {type(self).__name__} is in use: "
                     "by another thread, or by the call whose callback this is"
                 )
-            self._users += 1
-            self._user = here
+            if beside:
+                self._guests += 1
+            else:
+                self._users += 1
+                self._user = here
         try:
             yield pointer
         finally:
             with self._lock:
-                self._users -= 1
+                if beside:
+                    self._guests -= 1
+                else:
+                    self._users -= 1
 
     def _lent(self) -> int:
         if self._failure is not None:
@@ -89,7 +97,7 @@ class Handle:
         if self._pointer is None:
             return
         with self._lock:
-            if self._users:
+            if self._users or self._guests:
                 raise ArgumentError(f"this {type(self).__name__} is in use and cannot be closed")
             self._end()
 

@@ -144,6 +144,11 @@ class Segmenter(Handle):
         size = f"{info.width}x{info.height}" if info.width else "size of the first frame"
         return f"{size}, {self._class_count} classes, {info.threads} threads"
 
+    def prepare_model(self, model: Model) -> None:
+        """Makes `set_model` of that model cost next to nothing. Any thread, also beside `run`."""
+        with self._use(beside=True) as pointer, model._use() as other:
+            check(library.das3_segmenter_prepare_model(pointer, other))
+
     def set_model(self, model: Model) -> None:
         """Takes the weights of another model of the same graph, from the next frame on."""
         with self._use() as pointer, model._use() as other:

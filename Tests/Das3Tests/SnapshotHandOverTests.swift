@@ -31,7 +31,7 @@ struct SnapshotHandOverTests {
   func handOver() {
     let pictures = (0..<3).map { PictureContent(width: 16, height: 16, seed: $0).rgb8() }
     let belt = Belt()
-    let segmenter = TestSegmenter(
+    nonisolated(unsafe) let segmenter = TestSegmenter(
       AdapterTests.model, options: TestSegmenter.options(height: 16, width: 16))
     Thread.detachNewThread {
       let adapter = TestAdapter {

@@ -1,6 +1,5 @@
 import Das3Graph
 import Das3Runtime
-import Glibc
 
 /// A model, frames and settings → a better model, step by step: the stages of a method one after
 /// the other.
@@ -39,34 +38,19 @@ package final class Adaptation {
     package var blend: BlendRecord?
   }
 
-  /// Where in the schedule a run is.
-  struct Position: Sendable, Equatable {
-    var stage = 0
-    /// Steps taken of the stage.
-    var step = 0
-    /// Steps taken of all stages.
-    var total = 0
-    /// Steps that were left out by stages that ended early.
-    var leftOut = 0
-    /// As last measured.
-    var agreement = 1.0
-    /// The factor of the rates that the drift asks for.
-    var pace = 1.0
-  }
-
   package let settings: AdaptationSettings
-  let recipes: [Recipe]
-  let bench: Workbench
-  private(set) var position = Position()
+  private let context: StageContext
+  private var schedule: PhaseSchedule
   /// Of a run that begins with one, once it is made.
   package private(set) var blend: BlendRecord?
   private var stage: (any Stage)?
-  private var gauge: AgreementGauge?
+  private var drift: DriftControl?
   /// What a checkpoint said of the stage that is yet to be entered.
   private var restored: StageMemory?
-  private var knownIdentity: Checkpoint.Identity?
+  private var knownIdentity: CheckpointIdentity?
 
-  private var trainer: Trainer { bench.trainer }
+  private var trainer: Trainer { context.trainer }
+  private var target: TargetFrames { context.target }
 
   /// - Parameters:
   ///   - settings: of the run.
@@ -86,38 +70,41 @@ package final class Adaptation {
         "\(frames.count) frames, \(frames.truths.count) with truth; supervised training needs all")
     }
     self.settings = settings
-    recipes = settings.recipes(frameCount: frames.count, hasTeacher: teacher != nil)
-    guard teacher == nil || recipes.contains(where: { $0.kind == .selfTraining }) else {
+    schedule = PhaseSchedule(
+      settings.phases(frameCount: frames.count, hasTeacher: teacher != nil))
+    guard teacher == nil || schedule.phases.contains(where: { $0.kind == .selfTraining }) else {
       throw .argument("a teacher makes labels for stage (b) or selftrain; neither is to run")
     }
-    bench = try Workbench(settings, trainer, frames, teacher)
-    bench.frameByteCount = frameByteCount
+    let target = try TargetFrames(settings, trainer, frames, storedByteCount: frameByteCount)
+    context = StageContext(
+      settings: settings, trainer: trainer, target: target,
+      labeller: try Labeller(settings, trainer, target, teacher))
   }
 
-  package var isDone: Bool { position.stage == recipes.count }
+  package var isDone: Bool { schedule.isDone }
   /// Whether no step has been taken, in this process or another.
-  package var isUntouched: Bool { position == Position() && restored == nil }
-  /// Stages of which at least one step was taken.
-  package var letters: [AdaptationSettings.Letter] {
-    recipes.prefix(position.stage + (position.step > 0 ? 1 : 0)).compactMap(\.letter)
+  package var isUntouched: Bool {
+    schedule.position == PhaseSchedule.Position() && restored == nil
   }
-  package var stepCount: Int { position.total }
+  /// Stages of which at least one step was taken.
+  package var letters: [AdaptationSettings.Letter] { schedule.letters }
+  package var stepCount: Int { schedule.position.total }
   package var weights: [Float] { trainer.weights }
-  package var frameCount: Int { bench.frames.count }
+  package var frameCount: Int { target.count }
 
   /// Bytes in use: network, optimiser, frames, labels.
   package var byteCount: Int {
     let trains = stage?.trains ?? true
-    return (trains ? trainer.byteCount : trainer.restingByteCount) + bench.byteCount
-      + bench.frameByteCount + (stage?.byteCount ?? 0)
-      + (gauge?.byteCount ?? 0)
+    return (trains ? trainer.byteCount : trainer.restingByteCount)
+      + target.byteCount + target.storedByteCount + context.labeller.byteCount
+      + (stage?.byteCount ?? 0) + (drift?.byteCount ?? 0)
   }
 
   /// Given what the network says of a frame before labels or masks are made of it, which it may
   /// change: for tests that compare single steps with a reference.
   package func revisePredictions(
     _ body: @escaping (_ frame: Int, _ prediction: inout Prediction) -> Void
-  ) { bench.revise = body }
+  ) { context.labeller.revise = body }
 
   /// One optimiser step, and before it whatever labels it needs; nothing after the last.
   ///
@@ -129,11 +116,11 @@ package final class Adaptation {
   package func step(
     isCancelled: @escaping () -> Bool = { false }, follow: (Report) -> Void = { _ in }
   ) throws(Das3Error) -> Report {
-    guard !isDone else {
+    guard let phase = schedule.current else {
       var report = Report()
       report.isDone = true
-      report.totalStep = position.total
-      report.totalStepCount = totalStepCount
+      report.totalStep = schedule.position.total
+      report.totalStepCount = schedule.totalStepCount
       report.byteCount = byteCount
       report.blend = blend
       return report
@@ -144,50 +131,49 @@ package final class Adaptation {
     let clock = ContinuousClock()
     let start = clock.now
     let networkStart = trainer.networkTime
-    bench.isCancelled = isCancelled
+    target.isCancelled = isCancelled
     // It may hold the adapter, which holds this run.
-    defer { bench.isCancelled = { false } }
-    let recipe = recipes[position.stage]
-    let stage = try enterStage(recipe)
+    defer { target.isCancelled = { false } }
+    let stage = try enterStage(phase)
     let stageStart = stage.networkTime
+    let step = schedule.position.step
     try withoutActuallyEscaping(follow) { follow throws(Das3Error) in
-      bench.labelled = { [self] done in
-        var report = makeReport(recipe, stage)
+      context.labeller.labelled = { [self] done in
+        var report = makeReport(phase, stage)
         report.labelled = done
         follow(report)
       }
-      defer { bench.labelled = { _ in } }
-      try stage.prepare(position.step)
+      defer { context.labeller.labelled = { _ in } }
+      try stage.prepare(step)
     }
-    try bench.checkCancelled()
-    let next = try afterStep(recipe)
+    try target.checkCancelled()
+    let state = try drift?.state(before: step, schedule.position.drift) ?? schedule.position.drift
     let statistics = trainer.statistics
-    let losses = try addGradient(recipe, stage, statistics)
-    var step = Optimizer.Report.nothing
+    let losses = try addGradient(phase, stage, statistics)
+    var update = Optimizer.Report.nothing
     if stage.trains {
-      trainer.optimizer.pace = next.pace
+      trainer.optimizer.learningRateScale = state.learningRateScale
       // Where no pixel counts, the gradient is 0: decay and momentum alone would move weights.
       let counts =
-        losses.selects || recipe.kind == .statistics || settings.effectiveBatchNorm == .statistics
-      step = trainer.step(moves: counts && trainer.statistics.allSatisfy(\.isFinite))
-      if step.isSkipped { trainer.statistics = statistics }
+        losses.selects || phase.kind == .statistics || settings.effectiveBatchNorm == .statistics
+      update = trainer.step(moves: counts && trainer.statistics.allSatisfy(\.isFinite))
+      if update.isSkipped { trainer.statistics = statistics }
     }
-    stage.follow(position.step)
-    position = next
+    stage.follow(step)
+    schedule.advance(state)
     blend = stage.blend ?? blend
-    var report = makeReport(recipe, stage)
+    var report = makeReport(phase, stage)
     report.losses = losses
-    report.isSkipped = step.isSkipped
-    report.gradientNorm = step.gradientNorm
-    report.learningRate = Double(step.rates.first ?? 0)
-    report.isStoppedEarly =
-      recipe.isBounded && 1 - position.agreement > Self.mostDrift * recipe.drift
-      && position.step < recipe.stepCount
-    report.isStageDone =
-      report.isStoppedEarly || stage.isFinished || position.step == recipe.stepCount
+    report.isSkipped = update.isSkipped
+    report.gradientNorm = update.gradientNorm
+    report.learningRate = Double(update.rates.first ?? 0)
+    let isLast = schedule.position.step == phase.stepCount
+    report.isStoppedEarly = drift?.isExceeded(state) == true && !isLast
+    report.isStageDone = report.isStoppedEarly || stage.isFinished || isLast
     if report.isStageDone {
       stage.finish()
-      leaveStage(recipe)
+      (self.stage, drift) = (nil, nil)
+      schedule.endPhase()
     }
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
@@ -196,32 +182,15 @@ package final class Adaptation {
     return report
   }
 
-  /// Where the next step leads, with what is to be measured before it: what may fail comes first.
-  private func afterStep(_ recipe: Recipe) throws(Das3Error) -> Position {
-    var next = position
-    if let gauge, AgreementGauge.isDue(position.step) {
-      next.agreement = try gauge.measure()
-      if recipe.isPaced {
-        let correction = correction(of: recipe, agreement: next.agreement)
-        // Labels that no longer move may be learned rather than wait for larger steps, which would
-        // destroy the network in the end: hence the bound.
-        next.pace = min(next.pace * correction, Self.mostPace)
-      }
-    }
-    next.step += 1
-    next.total += 1
-    return next
-  }
-
   /// The stage's part of a step; after a failure all is as it was.
-  private func addGradient(_ recipe: Recipe, _ stage: any Stage, _ statistics: [Float])
+  private func addGradient(_ phase: Phase, _ stage: any Stage, _ statistics: [Float])
     throws(Das3Error) -> StepLosses
   {
-    trainer.losses = recipe.losses
+    trainer.losses = phase.losses
     do throws(Das3Error) {
-      let losses = try stage.addGradient(position.step)
+      let losses = try stage.addGradient(schedule.position.step)
       try KernelFailure.check()
-      try bench.checkCancelled()
+      try target.checkCancelled()
       return losses
     } catch {
       trainer.clearGradients()
@@ -230,76 +199,48 @@ package final class Adaptation {
     }
   }
 
-  private var totalStepCount: Int { recipes.reduce(0) { $0 + $1.stepCount } - position.leftOut }
-
-  private func makeReport(_ recipe: Recipe, _ stage: any Stage) -> Report {
+  private func makeReport(_ phase: Phase, _ stage: any Stage) -> Report {
+    let position = schedule.position
     var report = Report()
-    report.letter = recipe.letter
+    report.letter = phase.letter
     report.step = position.step
-    report.stepCount = recipe.stepCount
+    report.stepCount = phase.stepCount
     report.totalStep = position.total
-    report.totalStepCount = totalStepCount
+    report.totalStepCount = schedule.totalStepCount
     report.round = stage.round
-    report.labelCount = bench.frames.count
+    report.labelCount = target.count
     report.labelCoverage = stage.labelCoverage
-    report.agreement = gauge == nil ? -1 : position.agreement
+    report.agreement = drift?.isOn == true ? position.drift.agreement : -1
     report.isBlending = !stage.trains
     report.blend = blend
     report.byteCount = byteCount
     return report
   }
 
-  // MARK: From stage to stage
-
   /// The stage the position is in, begun or gone on with.
-  private func enterStage(_ recipe: Recipe) throws(Das3Error) -> any Stage {
+  private func enterStage(_ phase: Phase) throws(Das3Error) -> any Stage {
     if let stage { return stage }
-    if restored == nil { try restart(recipe) }
+    if restored == nil { try restart(phase) }
     let memory = restored ?? StageMemory(start: trainer.weights)
-    let number = position.stage
+    let number = schedule.position.phase
     let stage: any Stage
-    switch recipe.kind {
-    case .blending: stage = Blending(bench, memory)
-    case .alignment, .statistics: stage = Alignment(bench, number: number, memory)
+    switch phase.kind {
+    case .blending: stage = Blending(context, memory)
+    case .alignment, .statistics: stage = Alignment(context, number: number, memory)
     case .selfTraining:
       stage = SelfTraining(
-        bench, number: number, stepCount: recipe.stepCount, step: position.step, memory)
-    case .propagation: stage = try Propagation(bench, number: number, memory)
-    case .supervised: stage = Supervised(bench, number: number, memory)
+        context, number: number, stepCount: phase.stepCount, step: schedule.position.step, memory)
+    case .propagation: stage = try Propagation(context, number: number, memory)
+    case .supervised: stage = Supervised(context, number: number, memory)
     }
-    gauge =
-      recipe.isPaced || recipe.isBounded
-      ? try AgreementGauge(bench, start: memory.start) : nil
+    drift = try DriftControl(phase, context, start: memory.start)
     restored = nil
     self.stage = stage
     return stage
   }
 
-  private func restart(_ recipe: Recipe) throws(Das3Error) {
-    try trainer.restart(
-      settings.groups(of: trainer.model, recipe), settings.optimizer(recipe))
-  }
-
-  /// The factor of the rates by how much further the labels should have drifted by now: in
-  /// proportion to the sum of the rates so far.
-  private func correction(of recipe: Recipe, agreement: Double) -> Double {
-    let rest = 1 - Double(position.step) / Double(recipe.stepCount)
-    let wanted = recipe.drift * (1 - pow(rest, settings.power + 1))
-    return min(max((wanted / max(1 - agreement, 1e-4)).squareRoot(), 0.5), 2)
-  }
-
-  /// Times its first rate that a rate may become.
-  private static let mostPace = 64.0
-  /// Times its drift at which a stage ends.
-  private static let mostDrift = 1.5
-
-  private func leaveStage(_ recipe: Recipe) {
-    stage = nil
-    gauge = nil
-    position.leftOut += recipe.stepCount - position.step
-    position.stage += 1
-    position.step = 0
-    (position.agreement, position.pace) = (1, 1)
+  private func restart(_ phase: Phase) throws(Das3Error) {
+    try trainer.restart(settings.groups(of: trainer.model, phase), settings.optimizer(phase))
   }
 
   // MARK: Checkpoints
@@ -307,7 +248,7 @@ package final class Adaptation {
   /// What another process needs to go on.
   package var checkpoint: Checkpoint {
     Checkpoint(
-      identity: identity, position: position, weights: weights,
+      identity: identity, position: schedule.position, weights: weights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blend)
   }
 
@@ -316,21 +257,18 @@ package final class Adaptation {
   package func checkpoint(
     stage: Int, step: Int, weights: [Float], optimizer: [[Float]], memory: StageMemory?
   ) -> Checkpoint {
-    var position = Position()
-    position.stage = stage
-    position.step = step
-    position.total = recipes[..<stage].reduce(step) { $0 + $1.stepCount }
-    return Checkpoint(
-      identity: identity, position: position, weights: weights, optimizer: optimizer, stage: memory)
+    Checkpoint(
+      identity: identity, position: schedule.position(phase: stage, step: step), weights: weights,
+      optimizer: optimizer, stage: memory)
   }
 
   /// What a checkpoint must agree in; of frames that are lost it says nothing.
-  private var identity: Checkpoint.Identity {
+  private var identity: CheckpointIdentity {
     if let knownIdentity { return knownIdentity }
-    let pictures = try? bench.fingerprint()
-    let identity = Checkpoint.Identity(
+    let pictures = try? target.fingerprint()
+    let identity = CheckpointIdentity(
       settings: settings, model: trainer.model.onnx.fingerprint, pictures: pictures,
-      frameCount: bench.frames.count, hasTeacher: bench.teacher != nil)
+      frameCount: target.count, hasTeacher: context.labeller.teacher != nil)
     if pictures != nil { knownIdentity = identity }
     return identity
   }
@@ -339,45 +277,34 @@ package final class Adaptation {
   ///
   /// - Throws: `.argument` where it belongs to another model, other settings or frames.
   package func resume(_ checkpoint: Checkpoint) throws(Das3Error) {
-    guard position == Position(), stage == nil else {
+    guard isUntouched, stage == nil else {
       throw .argument("the adapter has taken steps already; resume before the first")
     }
     try checkpoint.identity.check(against: identity)
-    guard isPossible(checkpoint.position),
+    var schedule = schedule
+    guard schedule.resume(at: checkpoint.position),
       checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
       isPossible(checkpoint.stage, at: checkpoint.position)
     else { throw Checkpoint.inconsistent }
-    if checkpoint.position.stage < recipes.count {
-      try restart(recipes[checkpoint.position.stage])
-    }
+    if let phase = schedule.current { try restart(phase) }
     try trainer.resume(
       checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
-    position = checkpoint.position
+    self.schedule = schedule
     restored = checkpoint.stage
     blend = checkpoint.blend
   }
 
   /// Whether the stage of that place can stand there.
-  private func isPossible(_ memory: StageMemory?, at position: Position) -> Bool {
-    guard let memory, position.stage < recipes.count else { return true }
-    guard recipes[position.stage].kind == .blending else { return memory.blend == nil }
+  private func isPossible(_ memory: StageMemory?, at position: PhaseSchedule.Position) -> Bool {
+    guard let memory, position.phase < schedule.phases.count else { return true }
+    guard schedule.phases[position.phase].kind == .blending else { return memory.blend == nil }
     guard let blend = memory.blend, memory.anchor.count == memory.teacher.count else {
       return false
     }
     return blend.isPossible(
-      before: position.step, frameCount: frameCount, classCount: bench.classCount,
+      before: position.step, frameCount: frameCount, classCount: trainer.scoreShape[1],
       limit: settings.blendLimit)
-  }
-
-  /// Whether steps of this run lead there.
-  private func isPossible(_ position: Position) -> Bool {
-    guard position.stage <= recipes.count else { return false }
-    let isEnd = position.stage == recipes.count
-    let before = recipes[..<position.stage].reduce(0) { $0 + $1.stepCount }
-    return position.step < (isEnd ? 1 : recipes[position.stage].stepCount)
-      && position.total <= before + position.step
-      && position.leftOut == before + position.step - position.total
   }
 }
 

@@ -25,7 +25,7 @@ extension AdaptationSettings {
     options.reserved = {
       held + byteCount(scoreShape: $0, weightSetByteCount: $1, model: model)
     }
-    let rules = recipes(frameCount: 1, hasTeacher: false).map(\.rule)
+    let rules = phases(frameCount: 1, hasTeacher: false).map(\.rule)
     options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
     let trainer = try Trainer(
       model, height: height, width: width, losses: Losses(), options: options)
@@ -116,20 +116,20 @@ extension AdaptationSettings {
     return selection
   }
 
-  func groups(of model: SegmentationModel, _ recipe: Recipe) throws(Das3Error)
+  func groups(of model: SegmentationModel, _ phase: Phase) throws(Das3Error)
     -> [ParameterGroup]
   {
-    guard trains, recipe.kind != .blending else { return [] }
-    let groups = try selection(of: model, rate: recipe.rate).groups(of: model.onnx.parameters)
-    let chosen = groups.filter { recipe.trainsClassifier || $0.name != "classifier" }
+    guard trains, phase.kind != .blending else { return [] }
+    let groups = try selection(of: model, rate: phase.rate).groups(of: model.onnx.parameters)
+    let chosen = groups.filter { phase.trainsClassifier || $0.name != "classifier" }
     guard !chosen.isEmpty else { throw .argument("everything but the classifier is frozen") }
     return chosen
   }
 
-  func optimizer(_ recipe: Recipe) -> Optimizer {
+  func optimizer(_ phase: Phase) -> Optimizer {
     var optimizer = Optimizer(
-      recipe.rule,
-      schedule: power > 0 ? .poly(power: power, maxSteps: recipe.stepCount) : .constant,
+      phase.rule,
+      schedule: power > 0 ? .poly(power: power, maxSteps: phase.stepCount) : .constant,
       clipNorm: clipNorm > 0 ? clipNorm : nil)
     optimizer.momentum = momentum
     optimizer.weightDecay = weightDecay

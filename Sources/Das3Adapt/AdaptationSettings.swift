@@ -130,118 +130,14 @@ package struct AdaptationSettings: Sendable, Equatable {
   }
 }
 
-/// One stage as it is run.
-struct Recipe {
-  enum Kind { case alignment, selfTraining, propagation, statistics, supervised, blending }
-
-  var kind: Kind
-  var letter: AdaptationSettings.Letter?
-  var losses = Losses()
-  var trainsClassifier = true
-  var stepCount: Int
-  var rule: Optimizer.Rule
-  var rate: Float
-  /// Pixels that may change their label, 0…1; 0 = whatever comes.
-  var drift = 0.0
-  /// The rate follows the drift.
-  var isPaced = false
-  /// Half as many pixels again end the stage.
-  var isBounded = false
-}
-
 extension AdaptationSettings {
-  /// The stages in their order.
-  ///
-  /// - Parameters:
-  ///   - frameCount: of the target.
-  ///   - hasTeacher: the black box, in which nothing can be aligned.
-  /// - Returns: none where only stage (a) was wanted of a black box.
-  func recipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
-    let training = trainingRecipes(frameCount: frameCount, hasTeacher: hasTeacher)
-    guard blends else { return training }
-    let blending = Recipe(
-      kind: .blending, trainsClassifier: false,
-      stepCount: BlendChoice.stepCount(frameCount: frameCount, limit: blendLimit), rule: .sgd,
-      rate: 0)
-    return [blending] + training
-  }
-
-  private func trainingRecipes(frameCount: Int, hasTeacher: Bool) -> [Recipe] {
-    let rule = self.rule ?? .relative
-    var recipe = Recipe(
-      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rule: rule,
-      rate: rate(a, rule))
-    switch method {
-    case .blend: return []
-    case .das3:
-      return stages.filter { $0 != .a || !hasTeacher }.map {
-        self.recipe($0, frameCount, hasTeacher: hasTeacher)
-      }
-    case .bn:
-      recipe.kind = .statistics
-      recipe.stepCount = stepCount(a, default: frameCount, frameCount)
-    case .tent, .entropy: recipe.losses.entropy = 1
-    case .maxSquare: recipe.losses.maxSquare = 1
-    case .selfTraining:
-      recipe.kind = .selfTraining
-      recipe.losses.crossEntropy = 1
-    case .supervised:
-      recipe.kind = .supervised
-      recipe.losses.crossEntropy = 1
-    }
-    return [recipe]
-  }
-
-  private func recipe(_ letter: Letter, _ frameCount: Int, hasTeacher: Bool) -> Recipe {
-    let (kind, extent, defaultCount): (Recipe.Kind, Extent, Int) =
-      switch letter {
-      case .a: (.alignment, a, 160)
-      case .b: (.selfTraining, b, 240)
-      case .c: (.propagation, c, 150)
-      }
-    let rule = self.rule ?? (letter == .a ? .relative : .sgd)
-    var recipe = Recipe(
-      kind: kind, letter: letter, trainsClassifier: letter != .a,
-      stepCount: stepCount(extent, default: defaultCount, frameCount), rule: rule,
-      rate: rate(extent, rule), drift: extent.drift,
-      isPaced: extent.rate == nil && rule != .sgd && extent.drift > 0,
-      // A student is to leave its own labels for those of its teacher, however many they are.
-      isBounded: extent.drift > 0 && !(letter == .b && hasTeacher))
-    switch letter {
-    case .a:
-      recipe.losses.focalEntropy = alpha
-      recipe.losses.diversity = beta
-      recipe.losses.gamma = gamma
-      recipe.losses.lambda = lambda
-    case .b:
-      recipe.losses.crossEntropy = positiveWeight
-      recipe.losses.negative = negativeWeight
-    case .c: break
-    }
-    return recipe
-  }
-
-  private func stepCount(_ extent: Extent, default count: Int, _ frameCount: Int) -> Int {
-    if let steps = extent.steps { return steps }
-    guard extent.epochs > 0 else { return count }
-    return max(1, (extent.epochs * frameCount + batchSize - 1) / batchSize)
-  }
-
-  private func rate(_ extent: Extent, _ rule: Optimizer.Rule) -> Float {
-    if let rate = extent.rate { return rate }
-    switch rule {
-    case .relative, .lars: return 3e-7
-    case .adamW: return 1e-6
-    case .sgd: return 2.5e-4
-    }
-  }
-
   /// Bytes that a run takes beside the network in training, frames, teacher and labels.
   ///
   /// - Parameters:
   ///   - scoreShape: of the network in training.
   ///   - weightSetByteCount: of a set of its weights.
   ///   - model: what is adapted.
+  /// - Returns: bytes.
   package func byteCount(scoreShape: Shape, weightSetByteCount: Int, model: SegmentationModel)
     -> Int
   {
@@ -257,7 +153,7 @@ extension AdaptationSettings {
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
       * (mirrored + mixed + vectorCount * model.onnx.weights.count + (augments ? image : 0))
-      + (looksBack ? 2 * weightSetByteCount : 0) + (2 * perPixel + AgreementGauge.frameCount)
+      + (looksBack ? 2 * weightSetByteCount : 0) + (2 * perPixel + AgreementMeter.frameCount)
       * pixels
   }
 

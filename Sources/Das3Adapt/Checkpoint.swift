@@ -5,14 +5,8 @@ import Das3Graph
 /// A file is a line of magic and version, the length of a JSON header, the header, float32 vectors
 /// in the order it names them, and a SHA-256 of all before it. Numbers are little endian.
 package struct Checkpoint: Sendable, Equatable {
-  /// What it must agree in with the run that goes on.
-  struct Identity: Sendable, Equatable {
-    /// Names and values that a message can show.
-    var fields: [String: String]
-  }
-
-  var identity: Identity
-  var position: Adaptation.Position
+  var identity: CheckpointIdentity
+  var position: PhaseSchedule.Position
   package var weights: [Float]
   package var optimizer: [[Float]]
   /// Of the stage it is in; nil before its first step.
@@ -20,11 +14,12 @@ package struct Checkpoint: Sendable, Equatable {
   /// What a blend of statistics has ended with; nil before it has.
   var blend: BlendRecord?
 
-  private static let magic = Array("DAS3 checkpoint 1\n".utf8)
+  private static let magic = Array("DAS3 checkpoint 2\n".utf8)
   private static let maximumBytes: UInt64 = 1 << 36
 
   init(
-    identity: Identity, position: Adaptation.Position, weights: [Float], optimizer: [[Float]],
+    identity: CheckpointIdentity, position: PhaseSchedule.Position, weights: [Float],
+    optimizer: [[Float]],
     stage: StageMemory?, blend: BlendRecord? = nil
   ) {
     self.identity = identity
@@ -76,7 +71,7 @@ package struct Checkpoint: Sendable, Equatable {
     guard bytes.starts(with: magic) else {
       let line = bytes.prefix(40).prefix { $0 != UInt8(ascii: "\n") }
       throw .format(
-        "it begins '\(String(decoding: line, as: UTF8.self))'; this library reads '\(String(decoding: magic.dropLast(), as: UTF8.self))'"
+        "it is of another version: it begins '\(String(decoding: line, as: UTF8.self))'; this library reads '\(String(decoding: magic.dropLast(), as: UTF8.self))'"
       )
     }
     let end = bytes.count - 32
@@ -92,7 +87,7 @@ package struct Checkpoint: Sendable, Equatable {
     at += Int(length)
     guard let header = try Json(parsing: text).object,
       let fields = header["identity"]?.object,
-      let position = header["position"].flatMap(Adaptation.Position.init),
+      let position = header["position"].flatMap(PhaseSchedule.Position.init),
       let counts = header["vectors"]?.array?.map({ Int(exactly: $0.number ?? -1) ?? -1 }),
       let optimizerCount = header["optimizer"]?.number.flatMap({ Int(exactly: $0) }),
       case .bool(let hasStage)? = header["stage"], optimizerCount >= 0,
@@ -104,7 +99,7 @@ package struct Checkpoint: Sendable, Equatable {
       vectors.append(Self.floats(bytes[at..<at + 4 * count]))
       at += 4 * count
     }
-    identity = Identity(fields: fields.compactMapValues(\.string))
+    identity = CheckpointIdentity(fields: fields.compactMapValues(\.string))
     self.position = position
     weights = vectors[0]
     optimizer = Array(vectors[1..<1 + optimizerCount])
@@ -143,71 +138,5 @@ package struct Checkpoint: Sendable, Equatable {
       at += 4
     }
     return result
-  }
-}
-
-extension Checkpoint.Identity {
-  /// The settings that decide which bits come out; not where memory lies or how many threads work.
-  init(
-    settings: AdaptationSettings, model: String, pictures: String?, frameCount: Int,
-    hasTeacher: Bool
-  ) {
-    let places: Set = ["execution", "memoryLimit", "scratchDirectory"]
-    fields = [
-      "model": model, "frames": "\(frameCount)", "teacher": hasTeacher ? "yes" : "no",
-      "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
-    ]
-    fields["pictures"] = pictures
-    for (name, value) in Mirror(reflecting: settings).children {
-      guard let name, !places.contains(name) else { continue }
-      // As the C header spells it, and without Swift's Optional(…).
-      let spelled = name.map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
-      let mirror = Mirror(reflecting: value)
-      let text: Any? = mirror.displayStyle == .optional ? mirror.children.first?.value : value
-      fields[spelled] = text.map { "\($0)" } ?? "default"
-    }
-  }
-
-  /// - Throws: `.argument` naming the first thing in which they differ.
-  func check(against other: Self) throws(Das3Error) {
-    guard fields["model"] == other.fields["model"] else {
-      throw .argument("the checkpoint belongs to another model")
-    }
-    let names = Set(fields.keys).union(other.fields.keys)
-    for name in names.subtracting(["pictures"]).sorted() {
-      guard fields[name] == other.fields[name] else {
-        // Stages have letters for names.
-        let what = name.count == 1 ? "stage \(name) of" : name
-        throw .argument(
-          "the checkpoint belongs to a run with \(what) \(fields[name] ?? "unknown"); here it is \(other.fields[name] ?? "unknown")"
-        )
-      }
-    }
-    if let mine = fields["pictures"], let others = other.fields["pictures"], mine != others {
-      throw .argument("the checkpoint belongs to a run on other frames")
-    }
-  }
-}
-
-extension Adaptation.Position {
-  var json: Json {
-    .object([
-      "stage": .number(Double(stage)), "step": .number(Double(step)),
-      "total": .number(Double(total)), "leftOut": .number(Double(leftOut)),
-      "agreement": .number(agreement), "pace": .number(pace),
-    ])
-  }
-
-  init?(_ json: Json) {
-    func number(_ name: String) -> Double? { json.object?[name]?.number }
-    func count(_ name: String) -> Int? {
-      number(name).flatMap { Int(exactly: $0) }.flatMap { $0 >= 0 ? $0 : nil }
-    }
-    guard let stage = count("stage"), let step = count("step"), let total = count("total"),
-      let leftOut = count("leftOut"), let agreement = number("agreement"),
-      let pace = number("pace"), (0...1).contains(agreement), pace >= 0, pace.isFinite
-    else { return nil }
-    self.init(
-      stage: stage, step: step, total: total, leftOut: leftOut, agreement: agreement, pace: pace)
   }
 }

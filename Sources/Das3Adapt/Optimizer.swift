@@ -65,7 +65,7 @@ package struct Optimizer: Sendable, Equatable {
   package var clipNorm: Double?
   package var schedule = Schedule.constant
   /// A further factor of every rate.
-  package var pace = 1.0
+  package var learningRateScale = 1.0
 
   /// Root mean square that a tensor counts with at least, where steps are relative to it.
   private static let leastRootMeanSquare = 1e-3
@@ -158,7 +158,7 @@ package struct Optimizer: Sendable, Equatable {
     _ step: Int, _ groups: [ParameterGroup], _ vectors: Vectors, threads: Int, moves: Bool = true
   ) -> Report {
     let threads = Int32(threads)
-    let factor = schedule.factor(at: step) * pace
+    let factor = schedule.factor(at: step) * learningRateScale
     let rates = groups.map { Float(Double($0.rate) * factor) }
     let norm = unsafe norm(of: vectors.gradient, groups, threads)
     guard norm.isFinite, moves else {

@@ -24,6 +24,7 @@ package final class Schedule: @unchecked Sendable {
   ///   - plan: the steps.
   ///   - options: how they are computed.
   ///   - parameterCount: elements of the weight vector.
+  /// - Throws: `.memory` where a kernel could not be set up, `.internal` for a plan that has no kernel.
   package init(_ plan: Plan, _ options: ExecutionOptions, parameterCount: Int) throws(Das3Error) {
     self.plan = plan
     self.options = options

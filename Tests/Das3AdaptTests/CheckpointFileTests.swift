@@ -54,7 +54,7 @@ struct CheckpointFileTests {
   private func resume(_ header: String, _ vectors: [UInt8], length: UInt64? = nil) throws {
     var count = length ?? UInt64(header.utf8.count)
     let number = withUnsafeBytes(of: &count) { Array($0) }
-    let content = Array("DAS3 checkpoint 1\n".utf8) + number + Array(header.utf8) + vectors
+    let content = Array("DAS3 checkpoint 2\n".utf8) + number + Array(header.utf8) + vectors
     let parts = [WholeFile.Part.bytes(content), .bytes(WholeFile.digest([.bytes(content)]))]
     try WholeFile.write(parts, to: folder.path("forged.das3"))
     let run = try run()
@@ -68,17 +68,44 @@ struct CheckpointFileTests {
     try resume(header, vectors)
   }
 
+  @Test("one of another version is refused, and says so", arguments: [1, 3, 10])
+  func versions(_ version: Int) throws {
+    try Data("DAS3 checkpoint \(version)\n and what followed it then".utf8).write(
+      to: URL(filePath: folder.path("old.das3")))
+    let error = #expect(throws: Das3Error.self) {
+      try Checkpoint(contentsOf: folder.path("old.das3"))
+    }
+    let said = error?.message ?? ""
+    #expect(error?.code == .format && said.contains("another version"), "\(said)")
+    #expect(said.contains("'DAS3 checkpoint \(version)'"), "\(said)")
+  }
+
+  @Test("every setting that decides bits has a key")
+  func identity() {
+    let settings = AdaptationSettings(
+      execution: ExecutionOptions(threads: 1), height: 8, width: 8)
+    let names = Mirror(reflecting: settings).children.compactMap(\.label)
+    // Where memory lies and how many threads work decides nothing; `execution` gives `precision`.
+    let others: Set = ["execution", "memoryLimit", "scratchDirectory"]
+    let keys = names.filter { !others.contains($0) }.map { name in
+      name.map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
+    }
+    #expect(keys.count == names.count - others.count)
+    #expect(Set(settings.identity.keys) == Set(keys + ["precision"]))
+  }
+
   @Test("a header that contradicts itself, the vectors or the run is refused")
   func headers() throws {
     let (header, vectors) = try parts()
     let changes: [(String, String)] = [
       (#""step":4"#, #""step":8"#), (#""step":4"#, #""step":-1"#),
       (#""step":4"#, #""step":1e18"#), (#""step":4"#, #""step":4.5"#),
-      (#""stage":1"#, #""stage":2"#), (#""stage":1"#, #""stage":3"#),
-      (#""stage":1"#, #""stage":4"#), (#""stage":1"#, #""stage":1e300"#),
+      (#""phase":1"#, #""phase":2"#), (#""phase":1"#, #""phase":3"#),
+      (#""phase":1"#, #""phase":4"#), (#""phase":1"#, #""phase":1e300"#),
       (#""total":8"#, #""total":7"#), (#""total":8"#, #""total":9223372036854774784"#),
-      (#""leftOut":0"#, #""leftOut":9223372036854774784"#), (#""leftOut":0"#, #""leftOut":1"#),
-      (#""pace":"#, #""pace":-"#), (#""agreement":"#, #""agreement":1"#),
+      (#""left_out":0"#, #""left_out":9223372036854774784"#), (#""left_out":0"#, #""left_out":1"#),
+      (#""learning_rate_scale":"#, #""learning_rate_scale":-"#),
+      (#""agreement":"#, #""agreement":1"#),
       (#""optimizer":2"#, #""optimizer":1"#), (#""optimizer":2"#, #""optimizer":-2"#),
       (#""optimizer":2"#, #""optimizer":1e9"#), (#""stage":true"#, #""stage":false"#),
       (#""stage":true"#, #""stage":1"#), (#""vectors":["#, #""vectors":[1,"#),

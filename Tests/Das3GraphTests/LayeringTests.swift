@@ -24,8 +24,9 @@ struct LayeringTests {
       "FrameInput", "Segmenter", "ChannelsLast", "WeightSet",
     ],
     "Das3Adapt": [
-      "Losses", "Optimizer", "Trainer", "Prediction", "ClassMix", "Augmentation", "RecordStore",
-      "Teacher", "Workbench", "Propagation", "AgreementGauge", "MachineMemory",
+      "Losses", "Optimizer", "Trainer", "Prediction", "ClassMix", "PhotometricAugmentation",
+      "RecordStore",
+      "Teacher", "TargetFrames", "Propagation", "MachineMemory",
     ],
     "das3-run": [
       "AdapterHandle", "AdapterSetting", "AdapterSettings", "AudioTrack", "Das3Run",

@@ -221,9 +221,9 @@ struct CheckpointTests {
     try folder.write(ArgumentTests.bytes, to: "bad.das3")
     expectRefused(adapter, format, "not a checkpoint", "bad.das3")
     var bytes = whole
-    bytes[start - 2] = UInt8(ascii: "2")
+    bytes[start - 2] = UInt8(ascii: "3")
     try folder.write(bytes, to: "bad.das3")
-    expectRefused(adapter, format, "'DAS3 checkpoint 2'; this library reads", "bad.das3")
+    expectRefused(adapter, format, "'DAS3 checkpoint 3'; this library reads", "bad.das3")
     bytes.replaceSubrange(start - 2..<start, with: "17\n".utf8)
     try folder.write(bytes, to: "bad.das3")
     expectRefused(adapter, format, "'DAS3 checkpoint 17'", "bad.das3")

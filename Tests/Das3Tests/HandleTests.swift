@@ -48,9 +48,11 @@ struct HandleTests {
 
   @Test("a prepared model changes nothing before it is set, and then everything")
   func prepareModel() {
-    let models = [ArgumentTests.model] + [99, 98].map {
-      TestModel(SampleModels.convolutional(seed: $0).serialized())
-    }
+    let models =
+      [ArgumentTests.model]
+      + [99, 98].map {
+        TestModel(SampleModels.convolutional(seed: $0).serialized())
+      }
     let expected = models.map { TestSegmenter($0).labels(picture) }
     #expect(Set(expected).count == 3)
     let segmenter = TestSegmenter(models[0])

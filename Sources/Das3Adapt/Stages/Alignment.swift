@@ -4,24 +4,24 @@ import Das3Graph
 /// maxsquare; without a loss the passes forward alone, by which the statistics of bn follow.
 final class Alignment: Stage {
   let memory: StageMemory
-  private let bench: Workbench
+  private let context: StageContext
   private let number: Int
   private var order: FrameOrder
 
-  init(_ bench: Workbench, number: Int, _ memory: StageMemory) {
-    self.bench = bench
+  init(_ context: StageContext, number: Int, _ memory: StageMemory) {
+    self.context = context
     self.number = number
     self.memory = memory
-    order = FrameOrder(bench, Array(0..<bench.frames.count), stage: number)
+    order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
   }
 
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
     var losses = StepLosses()
-    let batchSize = bench.settings.batchSize
+    let batchSize = context.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = order.frame(at: position)
-      try bench.load(frame, bench.look(stage: number, position))
-      let values = try bench.trainer.addGradient(scale: 1 / Float(batchSize))
+      try context.target.load(frame, context.target.augmentation(stage: number, position))
+      let values = try context.trainer.addGradient(scale: 1 / Float(batchSize))
       losses.add(values, share: 1 / Double(batchSize))
     }
     return losses

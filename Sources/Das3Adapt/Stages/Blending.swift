@@ -11,7 +11,7 @@ import Das3Runtime
 ///
 /// Cost: one pass of the network a frame, and two a probe and candidate.
 final class Blending: Stage {
-  private let bench: Workbench
+  private let context: StageContext
   private let start: [Float]
   private let frameCount: Int
   /// From one probe to the next.
@@ -45,10 +45,10 @@ final class Blending: Stage {
     var candidate: Int?
   }
 
-  init(_ bench: Workbench, _ memory: StageMemory) {
-    self.bench = bench
+  init(_ context: StageContext, _ memory: StageMemory) {
+    self.context = context
     start = memory.start
-    frameCount = bench.frames.count
+    frameCount = context.target.count
     stride = BlendChoice.probeStride(frameCount: frameCount)
     state = memory.blend ?? BlendMemory()
     pool =
@@ -76,7 +76,7 @@ final class Blending: Stage {
   // MARK: Steps
 
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
-    try bench.checkCancelled()
+    try context.target.checkCancelled()
     let began = clock.now
     if step < frameCount {
       pending = try observe(step)
@@ -102,7 +102,7 @@ final class Blending: Stage {
       }
     case .signals(let signals, let place):
       while state.signals.count <= place {
-        state.signals.append(ViewSignals(classCount: bench.classCount))
+        state.signals.append(ViewSignals(classCount: context.trainer.scoreShape[1]))
       }
       state.signals[place].add(signals)
     case .unseen, nil: break
@@ -118,7 +118,7 @@ final class Blending: Stage {
 
   func finish() {
     guard let blend, blend.share > 0 else { return }
-    bench.trainer.setWeights(weights(of: blend.share))
+    context.trainer.setWeights(weights(of: blend.share))
   }
 
   // MARK: The target's statistics
@@ -129,7 +129,7 @@ final class Blending: Stage {
     guard !network.statisticsLayers.isEmpty else { return .unseen }
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
-    try bench.frames.read(frame) { network.load($0) }
+    try context.target.read(frame) { network.load($0) }
     let model = network.model
     let thumbnail = Thumbnail(
       network.imageValues, height: network.height, width: network.width,
@@ -143,7 +143,7 @@ final class Blending: Stage {
 
   private func observingNetwork() throws(Das3Error) -> Trainer {
     if let observer { return observer }
-    let network = try bench.settings.observer(of: bench.trainer.model)
+    let network = try context.settings.observer(of: context.trainer.model)
     network.setWeights(start)
     (observer, layers) = (network, network.statisticsLayers)
     return network
@@ -167,7 +167,7 @@ final class Blending: Stage {
   // MARK: Candidates
 
   private var shares: [Double] {
-    BlendChoice.line(upTo: bench.settings.blendLimit, probeCount: state.probes.count)
+    BlendChoice.line(upTo: context.settings.blendLimit, probeCount: state.probes.count)
   }
 
   private func weights(of share: Double) -> [Float] {
@@ -180,7 +180,7 @@ final class Blending: Stage {
     let network = predictor.network
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
-    try bench.frames.read(frame) { picture in
+    try context.target.read(frame) { picture in
       network.load(picture)
       network.mirrorImage()
       network.predict(probabilities: predictor.mirrored)
@@ -199,7 +199,7 @@ final class Blending: Stage {
       // In a run that goes on here, nobody has looked yet where the statistics are.
       if layers == nil { _ = try observingNetwork() }
       observer = nil
-      let network = try bench.settings.predictor(of: bench.trainer.model)
+      let network = try context.settings.predictor(of: context.trainer.model)
       predictor = Predictor(
         network: network, mirrored: try Arena(elementCount: network.scoreShape.elementCount))
     }
@@ -219,7 +219,7 @@ final class Blending: Stage {
     func sums(_ candidate: Int, half: Int) -> ViewSignals {
       let place = 2 * candidate + half
       return state.signals.indices.contains(place)
-        ? state.signals[place] : ViewSignals(classCount: bench.classCount)
+        ? state.signals[place] : ViewSignals(classCount: context.trainer.scoreShape[1])
     }
     let halves = (0..<min(2, state.probes.count)).map { half in
       candidates { sums($0, half: half) }

@@ -5,7 +5,7 @@ import Das3Graph
 final class SelfTraining: Stage {
   private(set) var memory: StageMemory
   private(set) var round = 0
-  private let bench: Workbench
+  private let context: StageContext
   private let number: Int
   private let stepsPerRound: Int
   private let firstStepCount: Int
@@ -17,25 +17,25 @@ final class SelfTraining: Stage {
   private var negatives: [UInt8]
 
   /// - Parameters:
-  ///   - bench: the run.
+  ///   - context: of the run.
   ///   - number: of the stage.
   ///   - stepCount: of the stage.
   ///   - step: at which it goes on, 0 = it begins.
   ///   - memory: of the round it is in.
-  init(_ bench: Workbench, number: Int, stepCount: Int, step: Int, _ memory: StageMemory) {
-    self.bench = bench
+  init(_ context: StageContext, number: Int, stepCount: Int, step: Int, _ memory: StageMemory) {
+    self.context = context
     self.number = number
     self.memory = memory
     if memory.anchor.isEmpty { self.memory.anchor = memory.start }
     stepsPerRound = max(
-      1, (stepCount + bench.settings.labelRounds - 1) / bench.settings.labelRounds)
-    let batchSize = bench.settings.batchSize
+      1, (stepCount + context.settings.labelRounds - 1) / context.settings.labelRounds)
+    let batchSize = context.settings.batchSize
     // What a teacher says of every frame is shown once at least.
     firstStepCount =
-      bench.teacher == nil
-      ? stepsPerRound : max(stepsPerRound, (bench.frames.count + batchSize - 1) / batchSize)
-    order = FrameOrder(bench, Array(0..<bench.frames.count), stage: number)
-    let empty = Prediction(shape: bench.trainer.scoreShape)
+      context.labeller.teacher == nil
+      ? stepsPerRound : max(stepsPerRound, (context.target.count + batchSize - 1) / batchSize)
+    order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
+    let empty = Prediction(shape: context.trainer.scoreShape)
     positives = empty.labels
     negatives = empty.negatives
     round = step == 0 ? 0 : round(of: step - 1)
@@ -51,12 +51,12 @@ final class SelfTraining: Stage {
   func prepare(_ step: Int) throws(Das3Error) {
     let wanted = round(of: step)
     guard labels == nil || wanted != round else { return }
-    let anchor = wanted == round ? memory.anchor : bench.trainer.weights
+    let anchor = wanted == round ? memory.anchor : context.trainer.weights
     labels = nil
-    if store == nil { store = try bench.makeLabelStore() }
+    if store == nil { store = try context.labeller.makeLabelStore() }
     guard let store else { return }
-    labels = try bench.makeLabels(
-      anchor, in: store, byTeacher: wanted == 1 && bench.teacher != nil)
+    labels = try context.labeller.makeLabels(
+      anchor, in: store, byTeacher: wanted == 1 && context.labeller.teacher != nil)
     memory.anchor = anchor
     round = wanted
   }
@@ -64,19 +64,19 @@ final class SelfTraining: Stage {
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
     var losses = StepLosses()
     guard let labels else { return losses }
-    bench.trainer.losses.classWeights = bench.classWeights(labels)
-    let batchSize = bench.settings.batchSize
+    context.trainer.losses.classWeights = context.labeller.classWeights(labels)
+    let batchSize = context.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = order.frame(at: position)
-      let look = bench.look(stage: number, position)
+      let augmentation = context.target.augmentation(stage: number, position)
       try labels.readLabels(of: frame, into: &positives)
       try labels.readNegatives(of: frame, into: &negatives)
-      try bench.load(frame, look)
-      if look.isMirrored {
-        bench.mirror(&positives)
-        bench.mirror(&negatives, pixelBytes: negatives.count / positives.count)
+      try context.target.load(frame, augmentation)
+      if augmentation.isMirrored {
+        context.target.mirror(&positives)
+        context.target.mirror(&negatives, pixelBytes: negatives.count / positives.count)
       }
-      let values = try bench.trainer.addGradient(
+      let values = try context.trainer.addGradient(
         labels: positives, negatives: negatives, scale: 1 / Float(batchSize))
       losses.add(values, share: 1 / Double(batchSize))
     }

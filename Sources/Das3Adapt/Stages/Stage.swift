@@ -42,6 +42,14 @@ extension Stage {
   func finish() {}
 }
 
+/// What the stages of one run share.
+struct StageContext {
+  let settings: AdaptationSettings
+  let trainer: Trainer
+  let target: TargetFrames
+  let labeller: Labeller
+}
+
 /// Weight vectors that a stage looks back to.
 package struct StageMemory: Sendable, Equatable {
   /// Where the stage began.

@@ -3,28 +3,28 @@ import Das3Graph
 /// Cross-entropy with the truth (equation 1).
 final class Supervised: Stage {
   let memory: StageMemory
-  private let bench: Workbench
+  private let context: StageContext
   private let number: Int
   private var order: FrameOrder
 
-  init(_ bench: Workbench, number: Int, _ memory: StageMemory) {
-    self.bench = bench
+  init(_ context: StageContext, number: Int, _ memory: StageMemory) {
+    self.context = context
     self.number = number
     self.memory = memory
-    order = FrameOrder(bench, Array(0..<bench.frames.count), stage: number)
+    order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
   }
 
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
     var losses = StepLosses()
-    let batchSize = bench.settings.batchSize
-    let shape = bench.trainer.scoreShape
+    let batchSize = context.settings.batchSize
+    let shape = context.trainer.scoreShape
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = order.frame(at: position)
-      let look = bench.look(stage: number, position)
-      try bench.load(frame, look)
-      var labels = bench.frames.truths[frame].labels(height: shape[2], width: shape[3])
-      if look.isMirrored { bench.mirror(&labels) }
-      let values = try bench.trainer.addGradient(labels: labels, scale: 1 / Float(batchSize))
+      let augmentation = context.target.augmentation(stage: number, position)
+      try context.target.load(frame, augmentation)
+      var labels = context.target.truths[frame].labels(height: shape[2], width: shape[3])
+      if augmentation.isMirrored { context.target.mirror(&labels) }
+      let values = try context.trainer.addGradient(labels: labels, scale: 1 / Float(batchSize))
       losses.add(values, share: 1 / Double(batchSize))
     }
     return losses

@@ -7,7 +7,7 @@ import Das3Runtime
 /// Colour jitter with probability 0.8 (brightness, contrast and saturation by up to a fifth, hue by
 /// a twentieth of the circle, in random order), Gaussian blur with probability 0.5 (deviation 0.15
 /// to 1.15 pixels).
-struct Augmentation {
+struct PhotometricAugmentation {
   private let height, width: Int
   private let threads: Int32
   private var jitter: d3k_jitter

@@ -3,7 +3,7 @@ import Das3Runtime
 
 /// How far a stage has led the network away from where it began: the part of the pixels of a few
 /// frames that have the label they had then.
-final class AgreementGauge {
+final class AgreementMeter {
   /// Looks are closer at first, when nobody knows how far a step leads.
   static func isDue(_ step: Int) -> Bool {
     step > 0 && step % 10 == 0 || step == 2 || step == 5
@@ -11,18 +11,18 @@ final class AgreementGauge {
 
   static let frameCount = 4
 
-  private let bench: Workbench
+  private let context: StageContext
   private let frames: [Int]
   private var labels: [[UInt8]] = []
   private let pixelCount: Int
 
   /// Frames spread over the set; labels by the weights `start`.
-  init(_ bench: Workbench, start: [Float]) throws(Das3Error) {
-    self.bench = bench
-    let count = min(Self.frameCount, bench.frames.count)
-    frames = (0..<count).map { $0 * bench.frames.count / count }
-    pixelCount = bench.trainer.scoreShape[2] * bench.trainer.scoreShape[3]
-    try bench.withWeights(start) { weights throws(Das3Error) in
+  init(_ context: StageContext, start: [Float]) throws(Das3Error) {
+    self.context = context
+    let count = min(Self.frameCount, context.target.count)
+    frames = (0..<count).map { $0 * context.target.count / count }
+    pixelCount = context.trainer.scoreShape[2] * context.trainer.scoreShape[3]
+    try context.labeller.withWeights(start) { weights throws(Das3Error) in
       for frame in frames { labels.append(try label(frame, by: weights)) }
     }
   }
@@ -34,7 +34,7 @@ final class AgreementGauge {
     var same = 0
     var count = 0
     for (frame, before) in zip(frames, labels) {
-      let now = try label(frame, by: bench.trainer.student)
+      let now = try label(frame, by: context.trainer.student)
       for index in now.indices where now[index] == before[index] { same += 1 }
       count += now.count
     }
@@ -42,9 +42,9 @@ final class AgreementGauge {
   }
 
   private func label(_ frame: Int, by weights: WeightSet) throws(Das3Error) -> [UInt8] {
-    try bench.load(frame)
+    try context.target.load(frame)
     var labels = [UInt8](repeating: 0, count: pixelCount)
-    bench.trainer.predict(by: weights, labels: &labels)
+    context.trainer.predict(by: weights, labels: &labels)
     return labels
   }
 }

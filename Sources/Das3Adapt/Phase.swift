@@ -1,0 +1,106 @@
+/// One stage of a schedule as it is run.
+struct Phase {
+  enum Kind { case alignment, selfTraining, propagation, statistics, supervised, blending }
+
+  var kind: Kind
+  var letter: AdaptationSettings.Letter?
+  var losses = Losses()
+  var trainsClassifier = true
+  var stepCount: Int
+  var rule: Optimizer.Rule
+  var rate: Float
+  /// Pixels that may change their label, 0…1; 0 = whatever comes.
+  var drift = 0.0
+  /// The rate follows the drift.
+  var followsDrift = false
+  /// Half as many pixels again end the stage.
+  var isBounded = false
+}
+
+extension AdaptationSettings {
+  /// The stages in their order.
+  ///
+  /// - Parameters:
+  ///   - frameCount: of the target.
+  ///   - hasTeacher: the black box, in which nothing can be aligned.
+  /// - Returns: none where only stage (a) was wanted of a black box.
+  func phases(frameCount: Int, hasTeacher: Bool) -> [Phase] {
+    let training = trainingPhases(frameCount: frameCount, hasTeacher: hasTeacher)
+    guard blends else { return training }
+    let blending = Phase(
+      kind: .blending, trainsClassifier: false,
+      stepCount: BlendChoice.stepCount(frameCount: frameCount, limit: blendLimit), rule: .sgd,
+      rate: 0)
+    return [blending] + training
+  }
+
+  private func trainingPhases(frameCount: Int, hasTeacher: Bool) -> [Phase] {
+    let rule = self.rule ?? .relative
+    var phase = Phase(
+      kind: .alignment, stepCount: stepCount(a, default: 200, frameCount), rule: rule,
+      rate: rate(a, rule))
+    switch method {
+    case .blend: return []
+    case .das3:
+      return stages.filter { $0 != .a || !hasTeacher }.map {
+        self.phase($0, frameCount, hasTeacher: hasTeacher)
+      }
+    case .bn:
+      phase.kind = .statistics
+      phase.stepCount = stepCount(a, default: frameCount, frameCount)
+    case .tent, .entropy: phase.losses.entropy = 1
+    case .maxSquare: phase.losses.maxSquare = 1
+    case .selfTraining:
+      phase.kind = .selfTraining
+      phase.losses.crossEntropy = 1
+    case .supervised:
+      phase.kind = .supervised
+      phase.losses.crossEntropy = 1
+    }
+    return [phase]
+  }
+
+  private func phase(_ letter: Letter, _ frameCount: Int, hasTeacher: Bool) -> Phase {
+    let (kind, extent, defaultCount): (Phase.Kind, Extent, Int) =
+      switch letter {
+      case .a: (.alignment, a, 160)
+      case .b: (.selfTraining, b, 240)
+      case .c: (.propagation, c, 150)
+      }
+    let rule = self.rule ?? (letter == .a ? .relative : .sgd)
+    var phase = Phase(
+      kind: kind, letter: letter, trainsClassifier: letter != .a,
+      stepCount: stepCount(extent, default: defaultCount, frameCount), rule: rule,
+      rate: rate(extent, rule), drift: extent.drift,
+      followsDrift: extent.rate == nil && rule != .sgd && extent.drift > 0,
+      // A student is to leave its own labels for those of its teacher, however many they are.
+      isBounded: extent.drift > 0 && !(letter == .b && hasTeacher))
+    switch letter {
+    case .a:
+      phase.losses.focalEntropy = alpha
+      phase.losses.diversity = beta
+      phase.losses.gamma = gamma
+      phase.losses.lambda = lambda
+    case .b:
+      phase.losses.crossEntropy = positiveWeight
+      phase.losses.negative = negativeWeight
+    case .c: break
+    }
+    return phase
+  }
+
+  private func stepCount(_ extent: Extent, default count: Int, _ frameCount: Int) -> Int {
+    if let steps = extent.steps { return steps }
+    guard extent.epochs > 0 else { return count }
+    return max(1, (extent.epochs * frameCount + batchSize - 1) / batchSize)
+  }
+
+  private func rate(_ extent: Extent, _ rule: Optimizer.Rule) -> Float {
+    if let rate = extent.rate { return rate }
+    switch rule {
+    case .relative, .lars: return 3e-7
+    case .adamW: return 1e-6
+    case .sgd: return 2.5e-4
+    }
+  }
+}

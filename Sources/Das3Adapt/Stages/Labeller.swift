@@ -1,0 +1,109 @@
+import Das3Graph
+import Das3Runtime
+
+/// What a network, the student's or another's, says of the target's frames.
+final class Labeller {
+  private let settings: AdaptationSettings
+  private let trainer: Trainer
+  private let target: TargetFrames
+  let teacher: (any Teacher)?
+  /// Told while labels are made: how many frames have theirs.
+  var labelled: (Int) -> Void = { _ in }
+  /// Given what the network says of a frame before labels or masks are made of it, which it may
+  /// change: a test that compares single steps puts a reference's answer there.
+  var revise: (_ frame: Int, _ prediction: inout Prediction) -> Void = { _, _ in }
+  /// Probabilities of a mirrored frame.
+  private let probabilities: Arena?
+  /// Bytes of weights that predict and are not the student's.
+  private var otherWeightsByteCount = 0
+
+  init(
+    _ settings: AdaptationSettings, _ trainer: Trainer, _ target: TargetFrames,
+    _ teacher: (any Teacher)?
+  ) throws(Das3Error) {
+    self.settings = settings
+    self.trainer = trainer
+    self.target = target
+    self.teacher = teacher
+    probabilities =
+      settings.mirrors ? try Arena(elementCount: trainer.scoreShape.elementCount) : nil
+  }
+
+  /// Bytes beside the labels.
+  var byteCount: Int {
+    (teacher?.byteCount ?? 0) + 4 * (probabilities?.elementCount ?? 0) + otherWeightsByteCount
+  }
+
+  /// What the network says of a frame with these weights: where the run `mirrors`, the mean of what
+  /// it says of the frame and of its mirror image.
+  func predict(_ frame: Int, by weights: WeightSet, into prediction: inout Prediction)
+    throws(Das3Error)
+  {
+    try target.read(frame) { picture in
+      if let probabilities {
+        trainer.load(picture)
+        trainer.mirrorImage()
+        trainer.predict(by: weights, probabilities: probabilities)
+      }
+      trainer.load(picture)
+      trainer.predict(
+        by: weights, into: &prediction, mirrored: probabilities,
+        negativeThreshold: settings.negativeThreshold)
+    }
+    try KernelFailure.check()
+  }
+
+  /// Lends weights that may be others than the student's.
+  func withWeights<Result>(
+    _ weights: [Float], _ body: (WeightSet) throws(Das3Error) -> Result
+  ) throws(Das3Error) -> Result {
+    let set = try trainer.weightSet(weights)
+    otherWeightsByteCount = set === trainer.student ? 0 : set.byteCount
+    defer { otherWeightsByteCount = 0 }
+    return try body(set)
+  }
+
+  /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
+  /// allocators keep are memory too.
+  func makeLabelStore() throws(Das3Error) -> LabelStore {
+    let taken =
+      trainer.byteCount + target.storedByteCount + (teacher?.byteCount ?? 0)
+      + settings.byteCount(beside: trainer)
+    let limit =
+      settings.memoryLimit > 0
+      ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
+    return try LabelStore(
+      frameCount: target.count, shape: trainer.scoreShape, memoryLimit: limit,
+      directory: settings.scratchDirectory)
+  }
+
+  /// Labels of all frames by the network with the weights `anchor`, or by the teacher.
+  func makeLabels(_ anchor: [Float], in store: LabelStore, byTeacher: Bool = false)
+    throws(Das3Error) -> PseudoLabels
+  {
+    try withWeights(anchor) { weights throws(Das3Error) in
+      try PseudoLabels(in: store, share: settings.positiveShare) {
+        frame, prediction throws(Das3Error) in
+        try target.checkCancelled()
+        if byTeacher, let teacher {
+          try target.read(frame) { picture throws(Das3Error) in
+            let answer = try teacher.answer(frame, picture)
+            try prediction.fill(
+              answer, negativeThreshold: settings.negativeThreshold,
+              threads: settings.execution.threads)
+            prediction.unmark(teacher.unknownClasses)
+          }
+        } else {
+          try predict(frame, by: weights, into: &prediction)
+          revise(frame, &prediction)
+        }
+        labelled(frame + 1)
+      }
+    }
+  }
+
+  /// What the labels count by their class; empty = all alike.
+  func classWeights(_ labels: PseudoLabels) -> [Float] {
+    settings.method == .das3 && settings.balancesClasses ? labels.classWeights : []
+  }
+}

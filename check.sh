@@ -84,7 +84,7 @@ alone build/check/wrapper examples/street/street.onnx build/check/saved
 
 step a client of an older das3.h
 mkdir -p build/check/older
-python Tests/older_header.py <include/das3.h >build/check/older/das3.h
+python Tests/Clients/older_header.py <include/das3.h >build/check/older/das3.h
 for version in include build/check/older; do
   gcc -std=c99 -O1 $WARNINGS -Wno-missing-field-initializers -I$version Tests/Clients/older.c \
     -Lbuild -ldas3 -o build/check/client
@@ -112,7 +112,7 @@ alone OMP_WAIT_POLICY=passive build/check/faults/faults examples/street/street.o
   build/check/faults/files
 
 step the quick starts of the README
-python Tests/quick_starts.py
+python Tests/EndToEnd/quick_starts.py
 
 step make install, moved to another place
 prefix=$PWD/build/check/prefix clean=$PWD/build/check/clean
@@ -174,9 +174,9 @@ if [ -d ../shared/camvid ]; then
     cp "../shared/camvid/val/$frame" "$clean/frames"
     cp "../shared/camvid/val_labels/$frame" "$clean/truth"
   done
-  python Tests/raw_frames.py nv12 480x360 "$clean"/frames/* |
+  python Tests/EndToEnd/raw_frames.py nv12 480x360 "$clean"/frames/* |
     stranger c-segment/build/c-segment "$models/espnet_camvid.onnx" nv12 480x360 | wc -c
-  python Tests/raw_frames.py yuyv 240x176 "$clean"/frames/* >"$clean/frames.yuyv"
+  python Tests/EndToEnd/raw_frames.py yuyv 240x176 "$clean"/frames/* >"$clean/frames.yuyv"
   stranger cmake/adapt-while-driving "$models/espnet_q8_dynamic.onnx" 240x176 frames.yuyv cpp.onnx
   stranger DAS3_LIBRARY="$prefix/lib64/libdas3.so.0" "$venv/bin/python" python-adapt/adapt.py \
     --model "$models/espnet_camvid.onnx" --frames frames --truth truth --output python
@@ -188,7 +188,7 @@ step examples/swift-segment, against a released version
 examples/swift-segment/run.sh
 
 step the demo
-python Tests/demo.py build/das3-run examples/street
+python Tests/EndToEnd/demo.py build/das3-run examples/street
 
 step the street frames
 build/das3-run segment --model examples/street/street.onnx --input examples/street/frames \
@@ -200,7 +200,7 @@ labels_street() {
     grep -o '"miou": [0-9.]*' | awk '{ print; good = $2 >= 80 } END { exit !good }'
 }
 labels_street examples/street/street.onnx
-python Tests/segment.py build/das3-run examples/street
+python Tests/EndToEnd/segment.py build/das3-run examples/street
 
 step reference vectors
 DAS3_ONNX_DATA=$(python -c 'import onnx, os; print(os.path.dirname(onnx.__file__))')/backend/test/data
@@ -241,25 +241,25 @@ TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
   --scratch-path .build/tsan --sanitize=thread --filter 'SnapshotHandOverTests|AdapterCancelTests'
 
 step saved files in ONNX Runtime
-python Tests/save.py ../shared .build/golden/networks
+python Tests/EndToEnd/save.py ../shared .build/golden/networks
 
 step what das3-run refuses
-python Tests/usage.py build/das3-run examples/street
+python Tests/EndToEnd/usage.py build/das3-run examples/street
 
 step pictures and videos of every kind
-python Tests/media.py build/das3-run examples/street
+python Tests/EndToEnd/media.py build/das3-run examples/street
 
 step truth of every kind
-python Tests/truth.py build/das3-run examples/street
+python Tests/EndToEnd/truth.py build/das3-run examples/street
 
 step adapting on the street frames
-python Tests/adapt.py build/das3-run examples/street
+python Tests/EndToEnd/adapt.py build/das3-run examples/street
 
 step killed at any moment
-python Tests/kill.py build/das3-run examples/street
+python Tests/EndToEnd/kill.py build/das3-run examples/street
 
 step 10,000 frames in 300 MB
-python Tests/bounded.py examples/street/street.onnx
+python Tests/EndToEnd/bounded.py examples/street/street.onnx
 
 step mIoU on real frames
-python Tests/miou.py build/das3-run ../shared
+python Tests/EndToEnd/miou.py build/das3-run ../shared

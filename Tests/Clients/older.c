@@ -2,7 +2,7 @@
  *
  *     older MODEL.onnx
  *
- * It is compiled twice, against das3.h and against what Tests/older_header.py makes of it. Both
+ * It is compiled twice, against das3.h and against what older_header.py makes of it. Both
  * must print the same but for the first line, the sizes of the structs as the program knows them.
  */
 #include <das3.h>

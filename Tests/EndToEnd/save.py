@@ -1,6 +1,6 @@
 """Holds models that libdas3 saves against the same change made with the onnx package.
 
-    python Tests/save.py SHARED NETWORKS
+    python Tests/EndToEnd/save.py SHARED NETWORKS
 
 For each model of SHARED/models and each network that Tests/Golden/networks.py has made in NETWORKS:
 saved unchanged it must answer as the original in ONNX Runtime; with every parameter changed through

@@ -1,7 +1,7 @@
 """Runs das3-run evaluate on truth of every kind that data sets have: bits, palettes, suffixes, other
 numbers, colours; what has no meaning must be refused with what it is.
 
-    python Tests/truth.py DAS3_RUN STREET
+    python Tests/EndToEnd/truth.py DAS3_RUN STREET
 
 STREET is examples/street. Prints what it checks and, last, how many checks passed.
 """

@@ -1,7 +1,7 @@
 """Runs das3-run on pictures and videos of every kind that people have: turned, cut off, of uneven
 times, with odd names.
 
-    python Tests/media.py DAS3_RUN STREET
+    python Tests/EndToEnd/media.py DAS3_RUN STREET
 
 STREET is examples/street. All inputs are made here. Prints what it checks and, last, how many checks
 passed.

@@ -1,6 +1,6 @@
 """Sends frames without end through stages (a) and (b) of an adapter whose memory is limited.
 
-    python Tests/bounded.py MODEL
+    python Tests/EndToEnd/bounded.py MODEL
 
 10,000 frames come from a callback, one at a time, and go through (a) and (b) once each, with 300 MB for
 everything, so that all labels are on disk; then as many with 160 MB as have their labels in memory. The

@@ -1,6 +1,6 @@
 """Runs das3-run segment on the street frames: its table, its overlays, Ctrl-C, and what it cannot write.
 
-    python Tests/segment.py DAS3_RUN STREET
+    python Tests/EndToEnd/segment.py DAS3_RUN STREET
 
 STREET is examples/street. Prints what it checks and, last, how many checks passed.
 """

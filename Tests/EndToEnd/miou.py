@@ -1,6 +1,6 @@
 """Holds das3-run evaluate on real frames against the mIoU that the shared networks are known for.
 
-    python Tests/miou.py DAS3_RUN SHARED
+    python Tests/EndToEnd/miou.py DAS3_RUN SHARED
 
 Reads SHARED/models/models.json; f32 must be within 0.1 points, bf16 (where the CPU has it) within 0.5.
 Prints a table and, last, how many comparisons passed.

@@ -1,6 +1,6 @@
 """Kills das3-run adapt at random moments: resumed, it must end as if nothing had happened.
 
-    python Tests/kill.py DAS3_RUN STREET
+    python Tests/EndToEnd/kill.py DAS3_RUN STREET
 
 STREET is examples/street. A run of all stages writes a checkpoint after every step and is killed with
 SIGKILL 50 times at random, and again until labels were being made, a checkpoint was being written and

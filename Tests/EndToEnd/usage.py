@@ -1,7 +1,7 @@
 """Runs das3-run on rubbish and without streams: it must end with one line and the right exit code;
 what goes wrong without an end must be said.
 
-    python Tests/usage.py DAS3_RUN STREET
+    python Tests/EndToEnd/usage.py DAS3_RUN STREET
 
 STREET is examples/street. Prints what it checks and, last, how many checks passed.
 """

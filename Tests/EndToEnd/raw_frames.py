@@ -1,6 +1,6 @@
 """Pictures in, one raw video stream of yuyv or nv12 frames out, as `ffmpeg -f rawvideo` would write it.
 
-    python Tests/raw_frames.py yuyv|nv12 WIDTHxHEIGHT PICTURE... >frames.yuyv
+    python Tests/EndToEnd/raw_frames.py yuyv|nv12 WIDTHxHEIGHT PICTURE... >frames.yuyv
 
 BT.601, video range. Pictures of another size are resized.
 """

@@ -1,6 +1,6 @@
 """Runs das3-run adapt on the street frames: whole, paused and resumed, and with teachers.
 
-    python Tests/adapt.py DAS3_RUN STREET
+    python Tests/EndToEnd/adapt.py DAS3_RUN STREET
 
 STREET is examples/street. A run that was paused and resumed must give the same bytes as one that was
 not; mIoU must be what evaluate says; what fails on the way must leave the model so far. Prints what

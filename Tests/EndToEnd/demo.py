@@ -1,6 +1,6 @@
 """Runs das3-run demo: draws frames, and the short forms of the demo and of its training.
 
-    python Tests/demo.py DAS3_RUN STREET
+    python Tests/EndToEnd/demo.py DAS3_RUN STREET
 
 STREET is examples/street, whose frames must be what --draw draws, to the last bit. Prints what it
 checks and, last, how many checks passed.

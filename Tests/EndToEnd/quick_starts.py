@@ -1,13 +1,13 @@
 """Fails unless each program text of README.md is a part, line by line, of an example that is run.
 
-    python Tests/quick_starts.py
+    python Tests/EndToEnd/quick_starts.py
 """
 
 import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 SUFFIXES = {"c": ".c", "cpp": ".cpp", "python": ".py"}
 
 blocks = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)

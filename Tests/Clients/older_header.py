@@ -1,6 +1,6 @@
 """das3.h in, das3.h of an older version out: each struct that may grow lacks what came last.
 
-    python Tests/older_header.py <include/das3.h >older/das3.h
+    python Tests/Clients/older_header.py <include/das3.h >older/das3.h
 
 The last declaration of fields goes, as if a later version had added it.
 """

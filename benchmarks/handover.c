@@ -99,8 +99,7 @@ int main(int argc, char **argv) {
   size_t pixels = (size_t)width * (size_t)height;
   uint8_t *frame = malloc(3 * pixels), *labels = malloc(pixels);
   for (size_t i = 0; i < 3 * pixels; i++) frame[i] = (uint8_t)(i * 37 % 251);
-  das3_image image = {
-      .data = frame, .width = width, .height = height, .format = DAS3_FORMAT_RGB8};
+  das3_image image = {.data = frame, .width = width, .height = height, .format = DAS3_FORMAT_RGB8};
   das3_segmentation result = {.struct_size = sizeof(result), .labels = labels};
   for (int i = 0; i < 3; i++) check(das3_segmenter_run(segmenter, &image, &result));
   pthread_t thread;

@@ -15,17 +15,14 @@ extension Graph {
         continue
       }
       let node = nodes[index]
-      switch node.operation {
-      case .conv, .convTranspose:
-        found.formUnion(parameters(behind: node.inputs.dropFirst()))
-      case .matMul:
+      switch node.operation.rules.facts.role {
+      case .layer: found.formUnion(parameters(behind: node.inputs.dropFirst()))
+      case .product:
         // A product of two activations is no layer.
         let weights = node.inputs.filter { isStatic[$0] }
         found.formUnion(parameters(behind: weights))
         if weights.isEmpty { open += node.inputs }
-      case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
-        .reduce, .argMax, .softmax, .resize, .resample, .gridSample, .concat, .slice, .index,
-        .transpose, .reshape, .expand:
+      case .modifier:
         found.formUnion(parameters(behind: node.inputs.filter { isStatic[$0] }))
         open += node.inputs.filter { !isStatic[$0] }
       }

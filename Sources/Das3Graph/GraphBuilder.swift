@@ -282,7 +282,7 @@ package struct GraphBuilder {
       }
       try reserve(info.shape.elementCount)
       try deadline.check()
-      result = try node.operation.folded(inputs, result: info)
+      result = try node.operation.rules.folded(inputs, info)
     }
     evaluations[id] = .some(result)
     return result
@@ -304,7 +304,7 @@ package struct GraphBuilder {
 
   /// Adds one lowered node, or its value where all inputs are constants.
   mutating func emit(_ operation: Operator, _ inputs: [ValueID]) throws(Das3Error) -> ValueID {
-    var info = try operation.infer(inputs.map { graph.values[$0].info })
+    var info = try operation.rules.infer(inputs.map { graph.values[$0].info })
     info.shape = try info.shape.validated()
     let constants = inputs.compactMap { graph.constant($0) }
     if constants.count == inputs.count,
@@ -312,7 +312,7 @@ package struct GraphBuilder {
     {
       try reserve(info.shape.elementCount)
       try deadline.check()
-      if let folded = try operation.folded(constants, result: info) { return constant(folded) }
+      if let folded = try operation.rules.folded(constants, info) { return constant(folded) }
     }
     let id = add("", info, .node(graph.nodes.count))
     graph.nodes.append(Graph.Node(name: place, operation: operation, inputs: inputs, output: id))

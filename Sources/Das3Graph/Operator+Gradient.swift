@@ -1,50 +1,4 @@
 /// What of a step's inputs and result its derivative depends on.
-extension Operator {
-  /// Whether the result changes smoothly with this input.
-  func isDifferentiable(at input: Int) -> Bool {
-    switch self {
-    case .argMax: false
-    case .select: input > 0
-    case .unary(let unary): unary.isDifferentiable
-    case .binary(let binary): binary.kind.isDifferentiable
-    case .batchNorm: input < 3
-    case .conv, .convTranspose, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax,
-      .resize, .resample, .gridSample, .concat, .slice, .index, .transpose, .reshape, .expand,
-      .matMul:
-      true
-    }
-  }
-
-  /// Which inputs, and whether the result, the step's derivative by `wanted` inputs reads.
-  func readsBackward(wanted: [Bool]) -> (inputs: [Bool], output: Bool) {
-    let count = wanted.count
-    let none = [Bool](repeating: false, count: count)
-    func only(_ index: Int) -> [Bool] { (0..<count).map { $0 == index } }
-    switch self {
-    // The derivative by the data is a step of its own.
-    case .conv, .convTranspose: return (only(0), false)
-    case .layerNorm, .groupNorm: return ((0..<count).map { $0 < 2 }, false)
-    case .batchNorm: return ((0..<count).map { $0 != 2 }, false)
-    case .binary: return ([Bool](repeating: true, count: count), false)
-    case .select: return (only(0), false)
-    // Only the derivative by the grid needs the image.
-    case .gridSample: return ([wanted[1], true], false)
-    case .maxPool: return (only(0), false)
-    case .reduce(let reduce):
-      switch reduce.kind {
-      case .sum, .mean: return (none, false)
-      case .sumSquare, .l1: return (only(0), false)
-      case .logSum: return (none, true)
-      case .max, .min, .l2, .product, .logSumExp: return (only(0), true)
-      }
-    case .softmax: return (none, true)
-    case .unary, .argMax, .averagePool, .resize, .resample, .concat, .slice, .index, .transpose,
-      .reshape, .expand, .matMul:
-      return (none, false)
-    }
-  }
-}
-
 extension Unary {
   var isDifferentiable: Bool {
     switch kind {
@@ -119,8 +73,9 @@ extension Plan.Step {
     func isTracked(_ view: Plan.View) -> Bool { plan.buffers[view.buffer].isTracked }
     switch work {
     case .operation(let operation):
+      let smooth = operation.rules.facts.smoothInputs
       for (index, input) in inputs.enumerated()
-      where isTracked(input) && operation.isDifferentiable(at: index) {
+      where isTracked(input) && smooth.contains(index) {
         return true
       }
     case .copy, .elementwise: if isTracked(inputs[0]) { return true }

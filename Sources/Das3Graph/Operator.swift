@@ -1,8 +1,6 @@
-/// The operators a graph is made of.
+/// The operators a graph is made of: the one closed list of this module.
 ///
 /// ONNX's larger vocabulary is lowered to these at import.
-///
-/// Switches over `Operator` have no `default`: a new case is an error at each place to fill in.
 package enum Operator: Sendable {
   case conv(Conv)
   case convTranspose(ConvTranspose)
@@ -28,32 +26,32 @@ package enum Operator: Sendable {
   case expand(Expand)
   case matMul(MatMul)
 
-  /// The shape and element type of the result; throws where the inputs do not fit.
-  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
+  /// What the graph knows of it.
+  var rules: any OperatorRules {
     switch self {
-    case .conv(let op): try op.infer(inputs)
-    case .convTranspose(let op): try op.infer(inputs)
-    case .batchNorm(let op): try op.infer(inputs)
-    case .layerNorm(let op): try op.infer(inputs)
-    case .groupNorm(let op): try op.infer(inputs)
-    case .unary(let op): try op.infer(inputs)
-    case .binary(let op): try op.infer(inputs)
-    case .select(let op): try op.infer(inputs)
-    case .maxPool(let op): try op.infer(inputs)
-    case .averagePool(let op): try op.infer(inputs)
-    case .reduce(let op): try op.infer(inputs)
-    case .argMax(let op): try op.infer(inputs)
-    case .softmax(let op): try op.infer(inputs)
-    case .resize(let op): try op.infer(inputs)
-    case .resample(let op): try op.infer(inputs)
-    case .gridSample(let op): try op.infer(inputs)
-    case .concat(let op): try op.infer(inputs)
-    case .slice(let op): try op.infer(inputs)
-    case .index(let op): try op.infer(inputs)
-    case .transpose(let op): try op.infer(inputs)
-    case .reshape(let op): try op.infer(inputs)
-    case .expand(let op): try op.infer(inputs)
-    case .matMul(let op): try op.infer(inputs)
+    case .conv(let op): op
+    case .convTranspose(let op): op
+    case .batchNorm(let op): op
+    case .layerNorm(let op): op
+    case .groupNorm(let op): op
+    case .unary(let op): op
+    case .binary(let op): op
+    case .select(let op): op
+    case .maxPool(let op): op
+    case .averagePool(let op): op
+    case .reduce(let op): op
+    case .argMax(let op): op
+    case .softmax(let op): op
+    case .resize(let op): op
+    case .resample(let op): op
+    case .gridSample(let op): op
+    case .concat(let op): op
+    case .slice(let op): op
+    case .index(let op): op
+    case .transpose(let op): op
+    case .reshape(let op): op
+    case .expand(let op): op
+    case .matMul(let op): op
     }
   }
 }
@@ -67,9 +65,4 @@ package struct ValueInfo: Equatable, Sendable {
     self.shape = shape
     self.type = type
   }
-}
-
-/// One operator's share: its parameters and the rule for its result's shape.
-protocol ShapeRule: Sendable {
-  func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo
 }

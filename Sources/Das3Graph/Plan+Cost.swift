@@ -33,18 +33,6 @@ extension Plan.Step {
       (inputs, output) = (gradient.step.inputs, gradient.step.output)
     case .copy, .elementwise, .statistics, .accumulate, .clear: return 0
     }
-    let y = Double(output.shape.elementCount)
-    switch operation {
-    case .conv: return y * Double(inputs[1].shape.elementCount / max(1, inputs[1].shape[0]))
-    case .convTranspose:
-      let x = Double(inputs[0].shape.elementCount)
-      return x * Double(inputs[1].shape.elementCount / max(1, inputs[1].shape[0]))
-    case .matMul: return y * Double(inputs[0].shape.dims.last ?? 1)
-    case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .maxPool, .averagePool,
-      .reduce, .argMax, .softmax, .resize, .resample, .gridSample, .concat, .slice, .index,
-      .transpose,
-      .reshape, .expand:
-      return 0
-    }
+    return operation.rules.multiplyAdds(inputs.map(\.shape), output.shape)
   }
 }

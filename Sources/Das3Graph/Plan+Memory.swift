@@ -106,22 +106,29 @@ extension Plan {
   }
 }
 
+extension Plan.Step.Work {
+  fileprivate func canBeInPlace(_ pass: OperatorFacts.InPlace) -> Bool {
+    switch self {
+    case .elementwise: true
+    case .operation(let operation): operation.rules.facts.inPlace == pass
+    case .copy, .statistics, .gradient, .accumulate, .clear: false
+    }
+  }
+}
+
 extension Plan.Step {
   /// What it may write over while it reads it, and what it writes; nil where it may not.
   fileprivate func inPlacePair(_ plan: Plan) -> (read: Plan.View, written: Plan.View)? {
     func isFrame(_ view: Plan.View) -> Bool { plan.buffers[view.buffer].region == .frame }
     var pair: (read: Plan.View, written: Plan.View)?
     switch work {
-    case .elementwise, .operation(.softmax): pair = (inputs[0], output)
     case .gradient(let gradient):
-      switch gradient.step.work {
-      case .elementwise, .operation(.batchNorm):
-        if let target = gradient.inputs[0], !target.accumulates {
-          pair = (gradient.outputGradient, target.view)
-        }
-      case .operation, .copy, .statistics, .gradient, .accumulate, .clear: break
+      if gradient.step.work.canBeInPlace(.backward), let target = gradient.inputs[0],
+        !target.accumulates
+      {
+        pair = (gradient.outputGradient, target.view)
       }
-    case .operation, .copy, .statistics, .accumulate, .clear: break
+    default: if work.canBeInPlace(.forward) { pair = (inputs[0], output) }
     }
     guard let pair, isFrame(pair.read), isFrame(pair.written) else { return nil }
     return pair

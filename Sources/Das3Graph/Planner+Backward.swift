@@ -40,21 +40,8 @@ extension Planner {
         differentiateFused(step, dy)
         step.chain = []
       }
-      if isTracked(step.inputs) { differentiate(step, operation, dy) }
+      if isTracked(step.inputs) { operation.rules.differentiate(step, dy, by: &self) }
     case .statistics, .gradient, .accumulate, .clear: break
-    }
-  }
-
-  private mutating func differentiate(_ step: Plan.Step, _ operation: Operator, _ dy: View) {
-    switch operation {
-    case .conv(let conv): differentiateConv(step, dy, adjoint: conv.adjoint(step.inputs[0].shape))
-    case .convTranspose(let conv): differentiateConv(step, dy, adjoint: conv.adjoint)
-    case .matMul(let product): differentiateProduct(step, product, dy)
-    case .binary, .select: differentiateBroadcast(step, operation, dy)
-    case .batchNorm, .layerNorm, .groupNorm, .maxPool, .averagePool, .reduce, .softmax, .resize,
-      .resample, .gridSample, .index:
-      emitGradient(of: step, dy, operation)
-    case .unary, .argMax, .concat, .slice, .transpose, .reshape, .expand: break
     }
   }
 
@@ -128,14 +115,10 @@ extension Planner {
   }
 
   /// y = f(a, b) with broadcasting: the derivative at full size, then summed where it repeats.
-  private mutating func differentiateBroadcast(
-    _ step: Plan.Step, _ operation: Operator, _ dy: View
-  ) {
+  mutating func differentiateBroadcast(_ step: Plan.Step, _ facts: OperatorFacts, _ dy: View) {
     for (index, input) in step.inputs.enumerated()
-    where isTracked([input]) && operation.isDifferentiable(at: index) {
-      if case .binary(let binary) = operation, binary.kind == .add || index == 0,
-        binary.kind == .add || binary.kind == .subtract
-      {
+    where isTracked([input]) && facts.smoothInputs.contains(index) {
+      if case .binary(let kind) = facts.fusion, kind == .add || kind == .subtract && index == 0 {
         deposit(dy, to: input, step.name)
         continue
       }
@@ -145,7 +128,7 @@ extension Planner {
       }
       let gradient = Plan.Gradient(
         step: step, outputGradient: dy, inputs: targets, operands: [],
-        readsInput: operation.readsBackward(wanted: step.inputs.map { _ in true }).inputs)
+        readsInput: step.inputs.indices.map(facts.derivativeReads.contains))
       emit(gradient, full)
       deposit(full, to: input, step.name)
     }
@@ -153,7 +136,7 @@ extension Planner {
 
   // MARK: Products
 
-  private mutating func differentiateConv(_ step: Plan.Step, _ dy: View, adjoint: Operator) {
+  mutating func differentiateConv(_ step: Plan.Step, _ dy: View, adjoint: Operator) {
     let wanted = step.inputs.map { isTracked([$0]) }
     if wanted.dropFirst().contains(true) {
       let index = plan.steps.count
@@ -191,7 +174,7 @@ extension Planner {
     }
   }
 
-  private mutating func differentiateProduct(_ step: Plan.Step, _ product: MatMul, _ dy: View) {
+  mutating func differentiateProduct(_ step: Plan.Step, _ product: MatMul, _ dy: View) {
     func transposed(_ view: View) -> View {
       let rank = view.shape.rank
       return view.transposed(Array(0..<rank - 2) + [rank - 1, rank - 2])
@@ -217,15 +200,16 @@ extension Planner {
 
   // MARK: Everything else
 
-  private mutating func emitGradient(of step: Plan.Step, _ dy: View, _ operation: Operator) {
+  /// The derivative by all inputs that want it, in one step.
+  mutating func emitGradient(of step: Plan.Step, _ dy: View, _ facts: OperatorFacts) {
     let index = plan.steps.count
     let wanted = step.inputs.enumerated().map {
-      isTracked([$1]) && operation.isDifferentiable(at: $0)
+      isTracked([$1]) && facts.smoothInputs.contains($0)
     }
-    let reads = operation.readsBackward(wanted: wanted)
     var gradient = Plan.Gradient(
-      step: step, outputGradient: dy, inputs: [], operands: [], readsInput: reads.inputs)
-    gradient.readsOutput = reads.output
+      step: step, outputGradient: dy, inputs: [], operands: [],
+      readsInput: step.inputs.indices.map(facts.derivativeReads.contains))
+    gradient.readsOutput = facts.derivativeReadsResult
     for (position, input) in step.inputs.enumerated() {
       gradient.inputs.append(
         wanted[position]

@@ -39,10 +39,10 @@ extension Planner {
       return true
     }
     guard !chain.contains(where: { $0.needsInput(wanted: wanted($0)) }) else { return false }
-    switch node.operation {
+    switch node.operation.rules.facts.fusion {
     case .unary(let unary): return unary.isDerivedFromOutput
-    case .binary(let binary): return binary.kind == .add || binary.kind == .subtract
-    default: return false
+    case .binary(let kind): return kind == .add || kind == .subtract
+    case .normalization, .never: return false
     }
   }
 
@@ -53,30 +53,27 @@ extension Planner {
     guard graph.values[node.output].shape == layout.shape, let rows = layout.rows else {
       return nil
     }
-    switch node.operation {
+    switch node.operation.rules.facts.fusion {
+    case .never: return nil
     case .unary(let unary):
       return Plan.Stage(function: .unary(unary), extent: .none, operands: [])
-    case .batchNorm(let norm):
+    case .normalization(let epsilon):
       guard !usesOwnStatistics(node), node.inputs[0] == value,
         isAvailable(node.inputs.dropFirst()),
         layout.shape[1] == 1 || rows.channelAxis == 1 && !takesScalarsOnly
       else { return nil }
       let operands = node.inputs.dropFirst().map { rowMajor(view(of: $0)) }
       return Plan.Stage(
-        function: .normalize(epsilon: norm.epsilon),
+        function: .normalize(epsilon: epsilon),
         extent: layout.shape[1] == 1 ? .scalar : .channel, operands: operands)
-    case .binary(let binary):
+    case .binary(let kind):
       guard node.inputs[0] != node.inputs[1] else { return nil }
       let isReversed = node.inputs[1] == value
       let other = node.inputs[isReversed ? 0 : 1]
       guard isAvailable([other]) else { return nil }
-      let function = Plan.Stage.Function.binary(binary.kind, isReversed: isReversed)
+      let function = Plan.Stage.Function.binary(kind, isReversed: isReversed)
       if takesScalarsOnly, graph.values[other].shape.elementCount > 1 { return nil }
       return operandStage(function, view(of: other), layout: layout, rows: rows)
-    case .conv, .convTranspose, .layerNorm, .groupNorm, .select, .maxPool, .averagePool, .reduce,
-      .argMax, .softmax, .resize, .resample, .gridSample, .concat, .slice, .index, .transpose,
-      .reshape, .expand, .matMul:
-      return nil
     }
   }
 
@@ -142,15 +139,12 @@ extension Planner {
       return false
     }
     let node = graph.nodes[index]
-    switch node.operation {
-    case .conv, .convTranspose: return traits.convolutionWritesStrided(node, graph)
-    case .batchNorm, .unary, .maxPool, .averagePool, .resize, .concat: return true
-    case .binary:
+    switch node.operation.rules.facts.placement {
+    case .never: return false
+    case .always: return true
+    case .whereKernelCan: return traits.convolutionWritesStrided(node, graph)
+    case .besideWholeInput:
       return node.inputs.contains { graph.values[$0].shape == graph.values[id].shape }
-    case .layerNorm, .groupNorm, .select, .reduce, .argMax, .softmax, .resample, .gridSample,
-      .slice,
-      .index, .transpose, .reshape, .expand, .matMul:
-      return false
     }
   }
 

@@ -1,56 +1,25 @@
-/// How each operator becomes steps: the layout it needs, the layout it leaves.
+/// The ways in which operators become steps: the layout they need, the layout they leave.
 extension Planner {
-  mutating func lower(_ node: Graph.Node) {
-    switch node.operation {
-    case .conv, .convTranspose, .maxPool, .averagePool, .resize: lowerImage(node)
-    case .batchNorm where usesOwnStatistics(node): lowerBatchNorm(node)
-    case .batchNorm, .unary, .binary: lowerElementwise(node)
-    case .select: lowerBroadcast(node)
-    case .groupNorm:
-      let x = view(of: node.inputs[0])
-      let order = Self.channelsLastOrder(x.shape.rank)
-      let parameters = node.inputs.dropFirst().map { rowMajor(view(of: $0)) }
-      finish(node, [dense(x, order: order)] + parameters, order: order)
-    case .layerNorm:
-      let inputs = node.inputs.map { view(of: $0) }
-      let order = Array(0..<inputs[0].shape.rank)
-      finish(node, inputs.map { rowMajor($0) }, order: order)
-    case .reduce(let reduce): lowerReduction(node, reduce.axes, keepsDims: reduce.keepsDims)
-    case .argMax(let argMax): lowerReduction(node, [argMax.axis], keepsDims: argMax.keepsDims)
-    case .softmax(let softmax):
-      let x = reducible(view(of: node.inputs[0]), [softmax.axis])
-      finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
-    case .resample(let resample):
-      let x = reducible(view(of: node.inputs[0]), [resample.axis])
-      finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
-    case .gridSample:
-      let inputs = node.inputs.map { view(of: $0) }
-      let order = Self.channelsLastOrder(4)
-      finish(node, [dense(inputs[0], order: order), rowMajor(inputs[1])], order: order)
-    case .concat(let concat): lowerConcat(node, concat)
-    case .index:
-      let x = view(of: node.inputs[0])
-      let order = x.rows == nil ? Array(0..<x.shape.rank) : x.memoryOrder
-      finish(node, [x], order: Self.completed(order, rank: x.shape.rank))
-    case .matMul:
-      let inputs = node.inputs.map { view(of: $0) }
-      finish(node, inputs, order: Array(0..<graph.values[node.output].shape.rank))
-    case .slice(let slice): views[node.output] = view(of: node.inputs[0]).sliced(slice)
-    case .transpose(let transpose):
-      views[node.output] = view(of: node.inputs[0]).transposed(transpose.order)
-    case .expand(let expand):
-      views[node.output] = view(of: node.inputs[0]).expanded(to: expand.shape)
-    case .reshape(let reshape): lowerReshape(node, reshape)
-    }
+  mutating func lower(_ node: Graph.Node) { node.operation.rules.lower(node, by: &self) }
+
+  /// A result that is only another view of what is there.
+  mutating func place(_ output: ValueID, _ view: View) { views[output] = view }
+
+  /// One dense input, whose `axis` is gone along.
+  mutating func lowerAlong(_ axis: Int, _ node: Graph.Node) {
+    let x = reducible(view(of: node.inputs[0]), [axis])
+    finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
   }
 
-  /// Emits a step with a dense result in `order` and fuses what follows.
-  private mutating func finish(_ node: Graph.Node, _ inputs: [View], order: [Int]) {
+  /// Emits a step with a dense result in `order`, and fuses what follows where it `absorbs`.
+  mutating func finish(
+    _ node: Graph.Node, _ inputs: [View], order: [Int], absorbs: Bool = false
+  ) {
     let shape = graph.values[node.output].shape
     // The layout decides what can be fused; fusion decides whether the step is static.
     let draft = allocate(shape, order: order, isStatic: isStatic(inputs))
     var (chain, value) = ([Plan.Stage](), node.output)
-    if case .matMul = node.operation {
+    if absorbs {
       (chain, value) = absorb(
         node.output, layout: draft, channelAxis: shape.rank - 1, operands: inputs)
     }
@@ -60,7 +29,7 @@ extension Planner {
   }
 
   /// Convolutions, pooling and resizing: NHWC in, NHWC out, chain at the end.
-  private mutating func lowerImage(_ node: Graph.Node) {
+  mutating func lowerImage(_ node: Graph.Node) {
     var inputs = node.inputs.map { view(of: $0) }
     inputs[0] = channelsLast(inputs[0])
     for index in inputs.indices.dropFirst() { inputs[index] = rowMajor(inputs[index]) }
@@ -72,7 +41,7 @@ extension Planner {
     views[value] = output
   }
 
-  private mutating func lowerElementwise(_ node: Graph.Node) {
+  mutating func lowerElementwise(_ node: Graph.Node) {
     let shape = graph.values[node.output].shape
     // What changes per frame sets the layout; weights come in as operands of the chain.
     let whole = node.inputs.filter { graph.values[$0].shape == shape }
@@ -80,7 +49,9 @@ extension Planner {
     guard let base = zip(whole, inputs).first(where: { !plan.isStatic($0.1) })?.0 ?? whole.first
     else { return lowerBroadcast(node) }
     var x = view(of: base)
-    if case .batchNorm = node.operation, x.rows?.channelAxis != 1, shape[1] > 1 || x.rows == nil {
+    if case .normalization = node.operation.rules.facts.fusion, x.rows?.channelAxis != 1,
+      shape[1] > 1 || x.rows == nil
+    {
       x = copy(x, order: Self.channelsLastOrder(shape.rank))
     } else if x.rows == nil {
       x = copy(
@@ -114,7 +85,7 @@ extension Planner {
   }
 
   /// Normalisation by the frame's own statistics.
-  private mutating func lowerBatchNorm(_ node: Graph.Node) {
+  mutating func lowerBatchNorm(_ node: Graph.Node) {
     var inputs = node.inputs.map { view(of: $0) }
     let order = Self.channelsLastOrder(inputs[0].shape.rank)
     inputs[0] = dense(inputs[0], order: order)
@@ -136,7 +107,7 @@ extension Planner {
   }
 
   /// Broadcasting that is no chain on rows: strides of 0 repeat.
-  private mutating func lowerBroadcast(_ node: Graph.Node) {
+  mutating func lowerBroadcast(_ node: Graph.Node) {
     let shape = graph.values[node.output].shape
     let inputs = node.inputs.map { view(of: $0) }
     let whole = inputs.first { $0.shape == shape && $0.rows != nil }
@@ -145,7 +116,7 @@ extension Planner {
     finish(node, inputs.map { $0.expanded(to: shape) }, order: order)
   }
 
-  private mutating func lowerReduction(_ node: Graph.Node, _ axes: [Int], keepsDims: Bool) {
+  mutating func lowerReduction(_ node: Graph.Node, _ axes: [Int], keepsDims: Bool) {
     let x = reducible(view(of: node.inputs[0]), axes)
     var order: [Int] = []
     for axis in Self.completed(x.memoryOrder, rank: x.shape.rank) {
@@ -168,7 +139,7 @@ extension Planner {
     return copy(view, order: (0..<rank).filter { !axes.contains($0) } + axes)
   }
 
-  private mutating func dense(_ view: View, order: [Int]) -> View {
+  mutating func dense(_ view: View, order: [Int]) -> View {
     if let rows = view.rows, rows.isDense, rows.order == order.filter({ view.shape[$0] > 1 }) {
       return view
     }
@@ -180,7 +151,7 @@ extension Planner {
     dense(view, order: Array(0..<view.shape.rank))
   }
 
-  private mutating func lowerConcat(_ node: Graph.Node, _ concat: Concat) {
+  mutating func lowerConcat(_ node: Graph.Node, _ concat: Concat) {
     let inputs = node.inputs.map { view(of: $0) }
     let isStatic = self.isStatic(inputs)
     let shape = graph.values[node.output].shape
@@ -212,7 +183,7 @@ extension Planner {
     }
   }
 
-  private mutating func lowerReshape(_ node: Graph.Node, _ reshape: Reshape) {
+  mutating func lowerReshape(_ node: Graph.Node, _ reshape: Reshape) {
     let x = view(of: node.inputs[0])
     if let view = x.reshaped(reshape.shape) {
       views[node.output] = view

@@ -140,21 +140,15 @@ extension Graph {
     var largest = 1
     for node in nodes {
       var stride = node.inputs.map { strides[$0] }.max() ?? 1
-      switch node.operation {
-      case .conv(let conv): stride *= max(conv.window.strideY, conv.window.strideX)
-      case .maxPool(let pool): stride *= max(pool.window.strideY, pool.window.strideX)
-      case .averagePool(let pool): stride *= max(pool.window.strideY, pool.window.strideX)
-      case .convTranspose(let conv):
-        stride = max(1, stride / max(conv.window.strideY, conv.window.strideX))
-      case .resize, .resample, .gridSample, .index, .slice:
+      switch node.operation.rules.facts.spacing {
+      case .kept: break
+      // Attention: the result lies where the queries do.
+      case .ofFirstInput: stride = strides[node.inputs[0]]
+      case .times(let factor): stride *= factor
+      case .dividedBy(let factor): stride = max(1, stride / factor)
+      case .enlarged:
         let (x, y) = (values[node.inputs[0]].shape, values[node.output].shape)
         if x.rank == 4, y.rank == 4, y[2] > x[2], x[2] > 0 { stride = max(1, stride * x[2] / y[2]) }
-      case .matMul:
-        // Attention: the result lies where the queries do.
-        stride = strides[node.inputs[0]]
-      case .batchNorm, .layerNorm, .groupNorm, .unary, .binary, .select, .reduce, .argMax, .softmax,
-        .concat, .transpose, .reshape, .expand:
-        break
       }
       // A pooling over the whole image says nothing about sizes that fit.
       if stride > 64 { stride = node.inputs.map { strides[$0] }.max() ?? 1 }

@@ -127,6 +127,43 @@ class Kernel {
   }
 }
 
+/// What the runtime knows of an operator: each stands in `Operators/Foo+Compute.swift`. Nothing has a
+/// default, so that the compiler lists what a new operator lacks.
+protocol ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  /// Of the derivative; throws where that is made of other operators' steps.
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel
+}
+
+extension Operator {
+  /// The one closed list of this module; nil where an operator is planned as copies, views or chains.
+  fileprivate var computed: (any ComputedOperator)? {
+    switch self {
+    case .conv(let op): op
+    case .convTranspose(let op): op
+    case .batchNorm(let op): op
+    case .layerNorm(let op): op
+    case .groupNorm(let op): op
+    case .binary(let op): op
+    case .select(let op): op
+    case .maxPool(let op): op
+    case .averagePool(let op): op
+    case .reduce(let op): op
+    case .argMax(let op): op
+    case .softmax(let op): op
+    case .resize(let op): op
+    case .resample(let op): op
+    case .gridSample(let op): op
+    case .index(let op): op
+    case .matMul(let op): op
+    case .unary, .concat, .slice, .transpose, .reshape, .expand: nil
+    }
+  }
+}
+
 extension Plan.Step {
   /// The kernel that computes the step.
   func kernel(_ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) -> Kernel {
@@ -136,61 +173,21 @@ extension Plan.Step {
     case .clear: return ClearKernel(self, options)
     case .elementwise: return try ElementwiseKernel(self, plan, options)
     case .statistics(let momentum): return ChannelStatisticsKernel(self, plan, momentum, options)
-    case .gradient(let gradient): return try gradient.kernel(plan, options)
-    case .operation(let operation):
-      switch operation {
-      case .conv(let conv):
-        return try ConvKernel(self, plan, conv.window, conv.groups, transposed: false, options)
-      case .convTranspose(let conv):
-        return try ConvKernel(self, plan, conv.window, conv.groups, transposed: true, options)
-      case .batchNorm(let norm): return try ElementwiseKernel(normalizing(norm), plan, options)
-      case .groupNorm(let norm): return GroupNormKernel(self, norm, options)
-      case .layerNorm(let norm): return LayerNormKernel(self, norm, options)
-      case .binary(let binary): return BroadcastKernel(self, binary, options)
-      case .select: return SelectKernel(self, options)
-      case .maxPool(let pool): return try PoolKernel(self, plan, Pooling(pool), options)
-      case .averagePool(let pool): return try PoolKernel(self, plan, Pooling(pool), options)
-      case .reduce(let reduce): return ReduceKernel(self, reduce, options)
-      case .argMax(let argMax): return ArgMaxKernel(self, argMax, options)
-      case .softmax(let softmax): return SoftmaxKernel(self, softmax, options)
-      case .resize(let resize): return try ResizeKernel(self, plan, resize, options)
-      case .resample(let resample): return ResampleKernel(self, resample, options)
-      case .gridSample(let sample): return GridSampleKernel(self, sample, options)
-      case .index(let index): return IndexKernel(self, index, options)
-      case .matMul(let product): return try MatMulKernel(self, plan, product, options)
-      case .unary, .concat, .slice, .transpose, .reshape, .expand:
-        throw Das3Error(.internal, "\(name) was planned as a step of its own")
+    case .gradient(let gradient):
+      guard case .operation(let operation) = gradient.step.work else {
+        return try ChainGradientKernel(gradient, plan, options)
       }
+      guard let computed = operation.computed else { throw .noKernel(name) }
+      return try computed.gradientKernel(gradient, plan, options)
+    case .operation(let operation):
+      guard let computed = operation.computed else { throw .noKernel(name) }
+      return try computed.kernel(self, plan, options)
     }
   }
 }
 
-extension Plan.Gradient {
-  /// The kernel that computes the derivative.
-  func kernel(_ plan: Plan, _ options: ExecutionOptions) throws(Das3Error) -> Kernel {
-    guard case .operation(let operation) = step.work else {
-      return try ChainGradientKernel(self, plan, options)
-    }
-    switch operation {
-    case .conv(let conv):
-      return try ConvGradientKernel(self, conv.window, conv.groups, transposed: false, options)
-    case .convTranspose(let conv):
-      return try ConvGradientKernel(self, conv.window, conv.groups, transposed: true, options)
-    case .batchNorm(let norm): return BatchNormGradientKernel(self, norm, options)
-    case .groupNorm(let norm): return GroupNormGradientKernel(self, norm, options)
-    case .layerNorm(let norm): return LayerNormGradientKernel(self, norm, options)
-    case .binary(let binary): return BroadcastGradientKernel(self, binary, options)
-    case .select: return SelectGradientKernel(self, options)
-    case .maxPool(let pool): return PoolGradientKernel(self, Pooling(pool), options)
-    case .averagePool(let pool): return PoolGradientKernel(self, Pooling(pool), options)
-    case .reduce(let reduce): return ReduceGradientKernel(self, reduce, options)
-    case .softmax(let softmax): return SoftmaxGradientKernel(self, softmax, options)
-    case .resize(let resize): return ResizeGradientKernel(self, resize, options)
-    case .resample(let resample): return ResampleGradientKernel(self, resample, options)
-    case .gridSample(let sample): return GridSampleGradientKernel(self, sample, options)
-    case .index(let index): return IndexGradientKernel(self, index, options)
-    case .unary, .argMax, .concat, .slice, .transpose, .reshape, .expand, .matMul:
-      throw Das3Error(.internal, "\(step.name) has no derivative of its own")
-    }
+extension Das3Error {
+  static func noKernel(_ name: String) -> Das3Error {
+    Das3Error(.internal, "\(name) was planned as a step of its own")
   }
 }

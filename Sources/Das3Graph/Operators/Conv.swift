@@ -90,7 +90,7 @@ package struct Window: Equatable, Sendable {
 }
 
 /// 2-D convolution: x N×C×H×W, weights O×C/groups×KH×KW, optional bias O.
-package struct Conv: ShapeRule {
+package struct Conv: OperatorRules {
   package var window: Window
   package var groups: Int
 
@@ -108,10 +108,34 @@ package struct Conv: ShapeRule {
   }
 }
 
+extension Conv {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .layer, spacing: .times(max(window.strideY, window.strideX)),
+      placement: .whereKernelCan, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
+  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
+    Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerImage(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.differentiateConv(step, dy, adjoint: adjoint(step.inputs[0].shape))
+  }
+}
+
 /// 2-D transposed convolution: x N×C×H×W, weights C×O/groups×KH×KW, optional bias O.
 ///
 /// y[i·stride + k·dilation − pad] receives x[i]·w[k].
-package struct ConvTranspose: ShapeRule {
+package struct ConvTranspose: OperatorRules {
   package var window: Window
   package var groups: Int
   package var outputHeight: Int
@@ -130,6 +154,30 @@ package struct ConvTranspose: ShapeRule {
       throw .shape("the output would be \(outputHeight)×\(outputWidth)")
     }
     return ValueInfo([x[0], w[1] * groups, outputHeight, outputWidth])
+  }
+}
+
+extension ConvTranspose {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .layer, spacing: .dividedBy(max(window.strideY, window.strideX)),
+      placement: .whereKernelCan, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
+  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
+    Double(inputs[0].elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerImage(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.differentiateConv(step, dy, adjoint: adjoint)
   }
 }
 

@@ -1,5 +1,5 @@
 /// y = f(x), element by element.
-package struct Unary: ShapeRule, Equatable {
+package struct Unary: OperatorRules, Equatable {
   package enum Kind: Sendable {
     case relu, leakyRelu, elu, selu, clip, hardSigmoid, hardSwish, sigmoid, tanh, softplus, softsign
     case mish, erf, gelu, geluTanh, exp, log, sqrt, abs, negate, reciprocal, floor, ceil, round,
@@ -24,8 +24,26 @@ package struct Unary: ShapeRule, Equatable {
   }
 }
 
+extension Unary {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .always, fusion: .unary(self),
+      inPlace: .never, smoothInputs: isDifferentiable ? .all : .none, derivativeReads: .none,
+      derivativeReadsResult: false)
+  }
+
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerElementwise(node)
+  }
+
+  /// Its derivative is that of a copy or of a chain.
+  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
+}
+
 /// y = f(a, b), element by element, with multidirectional broadcasting.
-package struct Binary: ShapeRule, Equatable {
+package struct Binary: OperatorRules, Equatable {
   package enum Kind: Sendable {
     case add, subtract, multiply, divide, minimum, maximum, power, prelu
     /// Sign of the divisor (Python), sign of the dividend (C).
@@ -50,8 +68,27 @@ package struct Binary: ShapeRule, Equatable {
   }
 }
 
+extension Binary {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .besideWholeInput, fusion: .binary(kind),
+      inPlace: .never, smoothInputs: kind.isDifferentiable ? .all : .none, derivativeReads: .all,
+      derivativeReadsResult: false)
+  }
+
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerElementwise(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.differentiateBroadcast(step, facts, dy)
+  }
+}
+
 /// y = condition ? a : b, element by element, with multidirectional broadcasting.
-package struct Select: ShapeRule {
+package struct Select: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     guard let values = inputs[1].shape.broadcast(with: inputs[2].shape),
       let shape = values.broadcast(with: inputs[0].shape)
@@ -60,6 +97,39 @@ package struct Select: ShapeRule {
         "\(inputs[0].shape), \(inputs[1].shape) and \(inputs[2].shape) do not broadcast")
     }
     return ValueInfo(shape, inputs[1].type)
+  }
+}
+
+extension Select {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .only([1, 2]), derivativeReads: .only([0]),
+      derivativeReadsResult: false)
+  }
+
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
+    let shape = result.shape
+    let condition = inputs[0].broadcast(to: shape).ints
+    let (a, b) = (inputs[1].broadcast(to: shape), inputs[2].broadcast(to: shape))
+    if case .ints(let x) = a.storage, case .ints(let y) = b.storage {
+      return ConstantTensor(
+        shape: shape, type: result.type,
+        ints: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
+    }
+    let (x, y) = (a.floats, b.floats)
+    return ConstantTensor(
+      shape: shape, floats: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerBroadcast(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.differentiateBroadcast(step, facts, dy)
   }
 }
 

@@ -1,7 +1,7 @@
 /// An image read at positions that another tensor gives: y[n,c,i,j] = x[n,c] at grid[n,i,j].
 ///
 /// x N×C×H×W, grid N×H'×W'×2 of (column, row), −1…1 from edge to edge → N×C×H'×W'.
-package struct GridSample: ShapeRule {
+package struct GridSample: OperatorRules {
   package enum Mode: Sendable { case nearest, linear, cubic }
   /// What a position outside the image reads.
   package enum Padding: String, Sendable { case zeros, border, reflection }
@@ -20,6 +20,31 @@ package struct GridSample: ShapeRule {
       throw .shape("grid \(grid) does not fit image \(x); expected \(x[0])×H×W×2")
     }
     return ValueInfo([x[0], x[1], grid[1], grid[2]])
+  }
+}
+
+extension GridSample {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .enlarged, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .all,
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    let (x, grid) = (planner.view(of: node.inputs[0]), planner.view(of: node.inputs[1]))
+    let order = Planner.channelsLastOrder(4)
+    planner.finish(node, [planner.dense(x, order: order), planner.rowMajor(grid)], order: order)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    // Only the derivative by the grid needs the image.
+    var facts = facts
+    if !planner.isTracked([step.inputs[1]]) { facts.derivativeReads = .only([1]) }
+    planner.emitGradient(of: step, dy, facts)
   }
 }
 

@@ -1,7 +1,7 @@
 /// y = scale · a·b over the last two dimensions, with broadcasting of the others.
 ///
 /// a …×M×K, b …×K×N, both of rank ≥ 2.
-package struct MatMul: ShapeRule {
+package struct MatMul: OperatorRules {
   package var scale: Float = 1
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
@@ -10,6 +10,31 @@ package struct MatMul: ShapeRule {
       let batch = Shape(a.dims.dropLast(2)).broadcast(with: Shape(b.dims.dropLast(2)))
     else { throw .shape("\(a) times \(b)") }
     return ValueInfo(Shape(batch.dims + [a.dims[a.rank - 2], b.dims[b.rank - 1]]))
+  }
+}
+
+extension MatMul {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .product, spacing: .ofFirstInput, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
+  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
+    Double(output.elementCount) * Double(inputs[0].dims.last ?? 1)
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    let inputs = node.inputs.map { planner.view(of: $0) }
+    planner.finish(
+      node, inputs, order: Array(0..<planner.graph.values[node.output].shape.rank), absorbs: true)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.differentiateProduct(step, self, dy)
   }
 }
 

@@ -1,7 +1,7 @@
 /// y = (x − mean_c) / √(variance_c + ε) · scale_c + shift_c with running statistics.
 ///
 /// Inputs: x N×C×…, scale, shift, mean, variance, each C.
-package struct BatchNorm: ShapeRule {
+package struct BatchNorm: OperatorRules {
   package var epsilon: Float
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
@@ -14,10 +14,34 @@ package struct BatchNorm: ShapeRule {
   }
 }
 
+extension BatchNorm {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .always, fusion: .normalization(epsilon: epsilon),
+      inPlace: .backward, smoothInputs: .only([0, 1, 2]), derivativeReads: .only([0, 1, 3, 4]),
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    if planner.usesOwnStatistics(node) {
+      planner.lowerBatchNorm(node)
+    } else {
+      planner.lowerElementwise(node)
+    }
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
+  }
+}
+
 /// Each slice over the last `axes` dimensions to mean 0 and variance 1, then · scale + shift.
 ///
 /// Inputs: x, optional scale and shift of the shape of the slice.
-package struct LayerNorm: ShapeRule {
+package struct LayerNorm: OperatorRules {
   package var axisCount: Int
   package var epsilon: Float
 
@@ -30,10 +54,31 @@ package struct LayerNorm: ShapeRule {
   }
 }
 
+extension LayerNorm {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0, 1]),
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    let inputs = node.inputs.map { planner.rowMajor(planner.view(of: $0)) }
+    planner.finish(node, inputs, order: Array(0..<inputs[0].shape.rank))
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
+  }
+}
+
 /// Statistics per image and group of channels (instance normalisation: one channel a group).
 ///
 /// Inputs: x N×C×…, scale C, shift C.
-package struct GroupNorm: ShapeRule {
+package struct GroupNorm: OperatorRules {
   package var groups: Int
   package var epsilon: Float
 
@@ -46,6 +91,29 @@ package struct GroupNorm: ShapeRule {
       throw .shape("a parameter is \(parameter.shape); expected \(x[1]) values, one per channel")
     }
     return ValueInfo(x)
+  }
+}
+
+extension GroupNorm {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0, 1]),
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    let x = planner.view(of: node.inputs[0])
+    let order = Planner.channelsLastOrder(x.shape.rank)
+    let parameters = node.inputs.dropFirst().map { planner.rowMajor(planner.view(of: $0)) }
+    planner.finish(node, [planner.dense(x, order: order)] + parameters, order: order)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
   }
 }
 

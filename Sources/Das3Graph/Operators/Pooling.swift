@@ -1,7 +1,7 @@
 /// Largest value under the window; x N×C×H×W.
 ///
 /// Padding never wins.
-package struct MaxPool: ShapeRule {
+package struct MaxPool: OperatorRules {
   package var window: Window
   package var roundsUp: Bool
 
@@ -10,14 +10,56 @@ package struct MaxPool: ShapeRule {
   }
 }
 
+extension MaxPool {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .times(max(window.strideY, window.strideX)), placement: .always,
+      fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerImage(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
+  }
+}
+
 /// Mean under the window; x N×C×H×W.
-package struct AveragePool: ShapeRule {
+package struct AveragePool: OperatorRules {
   package var window: Window
   package var roundsUp: Bool
   package var countsPadding: Bool
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     try window.pooled(inputs[0].shape, roundsUp: roundsUp)
+  }
+}
+
+extension AveragePool {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .times(max(window.strideY, window.strideX)), placement: .always,
+      fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerImage(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
   }
 }
 

@@ -1,5 +1,5 @@
 /// One value for all elements along `axes` (ascending, not negative).
-package struct Reduce: ShapeRule {
+package struct Reduce: OperatorRules {
   package enum Kind: Sendable {
     case sum, mean, max, min, l1, l2, product, sumSquare, logSum, logSumExp
   }
@@ -17,8 +17,73 @@ package struct Reduce: ShapeRule {
   }
 }
 
+extension Reduce {
+  var facts: OperatorFacts {
+    let (reads, readsResult): (OperatorFacts.Inputs, Bool) =
+      switch kind {
+      case .sum, .mean: (.none, false)
+      case .sumSquare, .l1: (.only([0]), false)
+      case .logSum: (.none, true)
+      case .max, .min, .l2, .product, .logSumExp: (.only([0]), true)
+      }
+    return OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .never, fusion: .never, inPlace: .never,
+      smoothInputs: .all, derivativeReads: reads, derivativeReadsResult: readsResult)
+  }
+
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
+    let x = inputs[0]
+    let kept = x.shape.dims.indices.filter { !axes.contains($0) }
+    let strides = x.shape.contiguousStrides
+    let order = kept + axes
+    let ordered =
+      order == Array(x.shape.dims.indices)
+      ? x : x.moved(to: Shape(order.map { x.shape[$0] }), strides: order.map { strides[$0] })
+    let length = axes.reduce(1) { $0 * x.shape[$1] }
+    guard length > 0 else { return nil }
+    func rows<T>(_ values: [T], _ combine: (ArraySlice<T>) -> T) -> [T] {
+      stride(from: 0, to: values.count, by: length).map { combine(values[$0..<$0 + length]) }
+    }
+    switch (ordered.storage, kind) {
+    case (.ints(let values), .sum):
+      return ConstantTensor(shape: result.shape, ints: rows(values) { $0.reduce(0, &+) })
+    case (.ints(let values), .product):
+      return ConstantTensor(shape: result.shape, ints: rows(values) { $0.reduce(1, &*) })
+    case (.ints(let values), .max):
+      return ConstantTensor(
+        shape: result.shape, type: x.type, ints: rows(values) { $0.max() ?? 0 })
+    case (.ints(let values), .min):
+      return ConstantTensor(
+        shape: result.shape, type: x.type, ints: rows(values) { $0.min() ?? 0 })
+    case (.floats(let values), .sum):
+      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(0, +) })
+    case (.floats(let values), .product):
+      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(1, *) })
+    case (.floats(let values), .mean):
+      return ConstantTensor(
+        shape: result.shape,
+        floats: rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) })
+    case (.floats(let values), .max):
+      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.max() ?? 0 })
+    case (.floats(let values), .min):
+      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.min() ?? 0 })
+    default: return nil
+    }
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerReduction(node, axes, keepsDims: keepsDims)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
+  }
+}
+
 /// Index of the largest value along `axis`.
-package struct ArgMax: ShapeRule {
+package struct ArgMax: OperatorRules {
   package var axis: Int
   package var keepsDims: Bool
   package var selectsLast: Bool
@@ -31,12 +96,51 @@ package struct ArgMax: ShapeRule {
   }
 }
 
+extension ArgMax {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .none, derivativeReads: .none,
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerReduction(node, [axis], keepsDims: keepsDims)
+  }
+
+  /// Its derivative is that of a copy or of a chain.
+  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
+}
+
 /// exp(x) / Σ exp(x) along `axis`, or its logarithm.
-package struct Softmax: ShapeRule {
+package struct Softmax: OperatorRules {
   package var axis: Int
   package var isLog: Bool
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo { inputs[0] }
+}
+
+extension Softmax {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
+      inPlace: .forward, smoothInputs: .all, derivativeReads: .none,
+      derivativeReadsResult: true)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerAlong(axis, node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
+  }
 }
 
 extension GraphBuilder {

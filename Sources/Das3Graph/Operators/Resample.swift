@@ -2,7 +2,7 @@
 ///
 /// Cubic and antialiased resizing, and linear resizing of what is no image. Axes are separable: a
 /// resize of two axes is two of these.
-package struct Resample: ShapeRule {
+package struct Resample: OperatorRules {
   /// For each output position a run of terms; no terms = outside, which takes `fill`.
   package struct Table: Sendable {
     /// First term of each output position, and the number of terms.
@@ -60,6 +60,26 @@ package struct Resample: ShapeRule {
     var result = inputs[0]
     result.shape.dims[axis] = table.count
     return result
+  }
+}
+
+extension Resample {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .enlarged, placement: .never, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerAlong(axis, node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
   }
 }
 

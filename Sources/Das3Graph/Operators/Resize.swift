@@ -1,5 +1,5 @@
 /// Linear interpolation along any axes: y[i] = x[low] + (x[high] − x[low]) · weight.
-package struct Resize: ShapeRule {
+package struct Resize: OperatorRules {
   /// One resized axis: for each output position two source positions and the weight of the second.
   ///
   /// Weight −1 marks a position outside the image, which takes `fill`.
@@ -39,6 +39,26 @@ package struct Resize: ShapeRule {
       dims[index] = axis.low.count
     }
     return ValueInfo(Shape(dims))
+  }
+}
+
+extension Resize {
+  var facts: OperatorFacts {
+    OperatorFacts(
+      role: .modifier, spacing: .enlarged, placement: .always, fusion: .never,
+      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
+      derivativeReadsResult: false)
+  }
+
+  func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    planner.lowerImage(node)
+  }
+
+  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
+    planner.emitGradient(of: step, dy, facts)
   }
 }
 

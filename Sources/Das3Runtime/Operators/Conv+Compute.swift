@@ -1,6 +1,34 @@
 internal import CKernels
 import Das3Graph
 
+extension Conv: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try ConvKernel(step, plan, window, groups, transposed: false, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    try ConvGradientKernel(gradient, window, groups, transposed: false, options)
+  }
+}
+
+extension ConvTranspose: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try ConvKernel(step, plan, window, groups, transposed: true, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    try ConvGradientKernel(gradient, window, groups, transposed: true, options)
+  }
+}
+
 /// Convolution and transposed convolution with everything that follows at once: a normalisation
 /// right after it is folded into the packed weights and the bias.
 ///

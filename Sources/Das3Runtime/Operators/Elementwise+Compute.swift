@@ -1,6 +1,34 @@
 internal import CKernels
 import Das3Graph
 
+extension Binary: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    BroadcastKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    BroadcastGradientKernel(gradient, self, options)
+  }
+}
+
+extension Select: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    SelectKernel(step, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    SelectGradientKernel(gradient, options)
+  }
+}
+
 /// A chain of element-wise stages over rows of channels: y = chain(x).
 @safe final class ElementwiseKernel: ChainedKernel {
   private let rows: Plan.View.Rows

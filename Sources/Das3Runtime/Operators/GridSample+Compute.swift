@@ -1,6 +1,20 @@
 internal import CKernels
 import Das3Graph
 
+extension GridSample: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    GridSampleKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    GridSampleGradientKernel(gradient, self, options)
+  }
+}
+
 /// An image read at the positions of a grid.
 @safe final class GridSampleKernel: StepKernel {
   private var shape: d3k_grid_sample

@@ -1,6 +1,20 @@
 internal import CKernels
 import Das3Graph
 
+extension MatMul: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try MatMulKernel(step, plan, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    throw .noKernel(gradient.step.name)
+  }
+}
+
 /// y = chain(scale · a·b) over the last two dimensions, with broadcasting of the others; operands
 /// lie with any strides.
 @safe final class MatMulKernel: StepKernel {

@@ -1,6 +1,20 @@
 internal import CKernels
 import Das3Graph
 
+extension Index: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    IndexKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    IndexGradientKernel(gradient, self, options)
+  }
+}
+
 /// The input's elements in the layout of the output: transposition, concatenation, repetition.
 @safe final class CopyKernel: StridedKernel {
   private var outputStrides: [Int64] = []

@@ -1,6 +1,48 @@
 internal import CKernels
 import Das3Graph
 
+extension BatchNorm: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try ElementwiseKernel(step.normalizing(self), plan, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    BatchNormGradientKernel(gradient, self, options)
+  }
+}
+
+extension LayerNorm: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    LayerNormKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    LayerNormGradientKernel(gradient, self, options)
+  }
+}
+
+extension GroupNorm: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    GroupNormKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    GroupNormGradientKernel(gradient, self, options)
+  }
+}
+
 /// Mean and variance of each channel over all images and pixels; the running ones follow:
 /// running = (1 − momentum) · running + momentum · statistic, with the unbiased variance.
 @safe final class ChannelStatisticsKernel: StepKernel {

@@ -1,6 +1,34 @@
 internal import CKernels
 import Das3Graph
 
+extension MaxPool: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try PoolKernel(step, plan, Pooling(self), options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    PoolGradientKernel(gradient, Pooling(self), options)
+  }
+}
+
+extension AveragePool: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try PoolKernel(step, plan, Pooling(self), options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    PoolGradientKernel(gradient, Pooling(self), options)
+  }
+}
+
 /// What pooling takes of the cells under a window.
 struct Pooling {
   enum Kind { case max, average(countsPadding: Bool, pads: [Int32]) }

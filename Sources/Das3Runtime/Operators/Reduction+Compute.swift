@@ -1,6 +1,48 @@
 internal import CKernels
 import Das3Graph
 
+extension Reduce: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    ReduceKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    ReduceGradientKernel(gradient, self, options)
+  }
+}
+
+extension ArgMax: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    ArgMaxKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    throw .noKernel(gradient.step.name)
+  }
+}
+
+extension Softmax: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    SoftmaxKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    SoftmaxGradientKernel(gradient, self, options)
+  }
+}
+
 /// One run of neighbouring axes of a dense tensor: outer × count × inner in memory order.
 struct AxisSplit {
   let outer, count, inner: Int64

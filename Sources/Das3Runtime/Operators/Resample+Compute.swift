@@ -1,6 +1,20 @@
 internal import CKernels
 import Das3Graph
 
+extension Resample: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    ResampleKernel(step, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    ResampleGradientKernel(gradient, self, options)
+  }
+}
+
 /// Weighted sums along one axis: y[i] = Σ weights[k] · x[positions[k]].
 @safe final class ResampleKernel: StepKernel {
   private let fill: Float

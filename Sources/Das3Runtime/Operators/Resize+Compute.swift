@@ -1,6 +1,20 @@
 internal import CKernels
 import Das3Graph
 
+extension Resize: ComputedOperator {
+  func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
+    -> Kernel
+  {
+    try ResizeKernel(step, plan, self, options)
+  }
+
+  func gradientKernel(
+    _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
+  ) throws(Das3Error) -> Kernel {
+    ResizeGradientKernel(gradient, self, options)
+  }
+}
+
 /// Linear interpolation of height and width, NHWC, with the chain at the end.
 @safe final class ResizeKernel: ChainedKernel {
   private let fill: Float

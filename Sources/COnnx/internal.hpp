@@ -100,6 +100,12 @@ void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits);
 void add_tensor(d3o_model &model, onnx::TensorProto &proto, const std::string &what,
                 const d3o_limits &limits, uint64_t &total);
 
+/// "ai.onnx" and "" are the same domain; records know only "".
+inline bool is_default(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
+
+/// The AttributeProto type of an attribute, whether it is stated or not.
+int type_of(const onnx::AttributeProto &attribute);
+
 /// Fills nodes, attributes, the tensors of attributes, and blocks.
 void add_nodes(d3o_model &model, const d3o_limits &limits, uint64_t &total);
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "source.hpp"
+#include "file.hpp"
 
 namespace d3o {
 

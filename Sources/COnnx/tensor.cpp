@@ -1,10 +1,10 @@
-// A tensor of any in-file encoding comes in; its values as float32 or int64 go out.
+// A tensor of any in-file encoding comes in; its values as float32 or int64 go out, and back in.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
 
-#include "internal.hpp"
 #include "number.hpp"
+#include "source.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little endian");
 
@@ -174,7 +174,54 @@ d3o_status read(const d3o_model *model, int64_t tensor, int directory, Out *out,
   });
 }
 
+// A double has bits that a float32 lacks, and an entry may have more bits than its type: what
+// stands for the value already stays.
+template <typename Element>
+bool replace(Element &element, float value) {
+  if (d3o::to_bits(to_float(element)) == d3o::to_bits(value)) return false;
+  d3o::from_float(value, element);
+  return true;
+}
+
+template <typename Element>
+void put_raw(std::string &raw, const float *values, size_t count) {
+  raw.resize(count * sizeof(Element));
+  for (size_t i = 0; i < count; i++) {
+    Element element;
+    std::memcpy(&element, &raw[i * sizeof element], sizeof element);
+    if (replace(element, values[i]))
+      std::memcpy(&raw[i * sizeof element], &element, sizeof element);
+  }
+}
+
+template <typename Element>
+void put_small(google::protobuf::RepeatedField<int32_t> &entries, const float *values) {
+  for (int32_t &entry : entries) {
+    auto element = narrow<Element>(entry);
+    if (replace(element, *values++)) entry = element.bits;
+  }
+}
+
 }  // namespace
+
+void d3o::put_values(TensorProto &tensor, bool is_raw, const float *values, size_t count) {
+  if (count == 0) return;
+  switch (tensor.data_type()) {
+    case TensorProto::FLOAT:
+      if (is_raw) return tensor.set_raw_data(values, count * sizeof(float));
+      return tensor.mutable_float_data()->Add(values, values + count);
+    case TensorProto::DOUBLE:
+      if (is_raw) return put_raw<double>(*tensor.mutable_raw_data(), values, count);
+      for (double &entry : *tensor.mutable_double_data()) replace(entry, *values++);
+      return;
+    case TensorProto::FLOAT16:
+      if (is_raw) return put_raw<Half>(*tensor.mutable_raw_data(), values, count);
+      return put_small<Half>(*tensor.mutable_int32_data(), values);
+    default:
+      if (is_raw) return put_raw<BFloat16>(*tensor.mutable_raw_data(), values, count);
+      return put_small<BFloat16>(*tensor.mutable_int32_data(), values);
+  }
+}
 
 extern "C" {
 

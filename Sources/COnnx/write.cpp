@@ -12,14 +12,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
-#include "source.hpp"
+#include "file.hpp"
 
 namespace d3o {
 
 namespace {
 
-constexpr size_t kBufferBytes = 64 * 1024;
 constexpr int kAttempts = 1000;
 
 // The path behind a link, else the path itself.
@@ -111,7 +111,6 @@ AtomicFile::AtomicFile(const char *path, uint64_t size) : shown_(shown(path)) {
   }
   if (directory_.get() < 0) fail_writing();
   remove_abandoned(directory_.get());
-  buffer_.reserve(kBufferBytes);
   for (int attempt = 0; temporary_.empty(); attempt++) {
     std::string name = temporary_name();
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
@@ -136,33 +135,18 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::fail_writing() const { fail_with_errno("cannot write ", shown_); }
 
-void AtomicFile::write_all(const unsigned char *bytes, size_t size) {
+void AtomicFile::put(const void *bytes, size_t size) {
+  const auto *at = static_cast<const unsigned char *>(bytes);
   while (size > 0) {
-    const ssize_t done = write(file_.get(), bytes, std::min(size, kTransferBytes));
+    const ssize_t done = write(file_.get(), at, std::min(size, kTransferBytes));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail_writing();
-    bytes += done;
+    at += done;
     size -= static_cast<size_t>(done);
   }
 }
 
-void AtomicFile::flush() {
-  write_all(buffer_.data(), buffer_.size());
-  buffer_.clear();
-}
-
-void AtomicFile::put(const void *bytes, size_t size) {
-  const auto *at = static_cast<const unsigned char *>(bytes);
-  if (buffer_.size() + size > kBufferBytes) flush();
-  if (size >= kBufferBytes) {
-    write_all(at, size);
-  } else {
-    buffer_.insert(buffer_.end(), at, at + size);
-  }
-}
-
 void AtomicFile::commit() {
-  flush();
   if (fsync(file_.get()) != 0) fail_writing();
   if (renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0) {
     fail_writing();

@@ -27,8 +27,6 @@ internal import COnnx
   private let limits: Limits
   private let model: OpaquePointer
   private let directory: Int32
-  /// What `model` was parsed from.
-  private let bytes: UnsafeRawBufferPointer
 
   /// Reads the file at `path`; external data is looked for beside it.
   package static func load(path: String, allowsExternalData: Bool, limits: Limits)
@@ -78,9 +76,8 @@ internal import COnnx
       try unsafe call { unsafe d3o_open_directory(&descriptor, directory, $0, $1) }
     }
     defer { d3o_close_directory(descriptor) }
-    return try unsafe OnnxImport(
-      limits: limits, model: model, directory: descriptor, bytes: bytes
-    ).convert()
+    return try unsafe OnnxImport(limits: limits, model: model, directory: descriptor)
+      .convert(hash: WholeFile.hexadecimal(WholeFile.digest(bytes)))
   }
 
   /// What stands in `network.json` beside `network.onnx`.
@@ -132,9 +129,7 @@ internal import COnnx
       throw Das3Error(.internal, "the ONNX reader gave no tensor")
     }
     defer { unsafe d3o_free(model) }
-    return try unsafe OnnxImport(
-      limits: limits, model: model, directory: -1, bytes: bytes
-    ).tensor(0)
+    return try unsafe OnnxImport(limits: limits, model: model, directory: -1).tensor(0)
   }
 
   private static func unsupportedOperator(_ model: OpaquePointer) -> Das3Error? {
@@ -160,7 +155,8 @@ internal import COnnx
     }
   }
 
-  private func convert() throws(Das3Error) -> OnnxModel {
+  /// - Parameter hash: of the file.
+  private func convert(hash: String) throws(Das3Error) -> OnnxModel {
     let graph = unsafe d3o_get_graph(model).pointee
     // Constant nodes of the file itself may hold weights.
     var tensors: [String: Int] = [:]
@@ -237,19 +233,21 @@ internal import COnnx
       }
       try adopt(output, place, shape: tensor.shape, floats: tensor.floats)
     }
+    let inputs = unsafe (0..<Int(graph.input_count)).map { unsafe port(graph.inputs[$0]) }
+    let outputs = unsafe (0..<Int(graph.output_count)).map { unsafe port(graph.outputs[$0]) }
+    let producer = unsafe [
+      String(cString: graph.producer_name), String(cString: graph.producer_version),
+    ].filter { !$0.isEmpty }.joined(separator: " ")
+    let metadata = unsafe metadata(graph)
+    // Ends the records.
     let source = try unsafe OnnxSource(
-      bytes: bytes, model: model, directory: directory, parameters: places,
-      weightCount: weights.count)
+      model, directory: directory, parameters: places, weightCount: weights.count)
     try limits.deadline.check()
     return unsafe OnnxModel(
-      nodes: others,
-      inputs: (0..<Int(graph.input_count)).map { unsafe port(graph.inputs[$0]) },
-      outputs: (0..<Int(graph.output_count)).map { unsafe port(graph.outputs[$0]) },
-      opset: Int(graph.opset), irVersion: Int(graph.ir_version),
-      producer: [String(cString: graph.producer_name), String(cString: graph.producer_version)]
-        .filter { !$0.isEmpty }.joined(separator: " "),
-      metadata: metadata(graph), nodeCount: Int(graph.node_count), constants: constants,
-      parameters: parameters, weights: weights, quantizedCount: quantized.count, source: source)
+      nodes: others, inputs: inputs, outputs: outputs, opset: Int(graph.opset),
+      irVersion: Int(graph.ir_version), producer: producer, metadata: metadata,
+      nodeCount: Int(graph.node_count), constants: constants, parameters: parameters,
+      weights: weights, quantizedCount: quantized.count, source: source, sourceHash: hash)
   }
 
   /// Initialisers of integers that a DequantizeLinear makes weights of.

@@ -6,12 +6,11 @@ internal import COnnx
 @safe final class OnnxSource: @unchecked Sendable {
   private let source: OpaquePointer
 
-  /// Takes apart the bytes that `model` was parsed from.
+  /// Takes the message of `model`, which has nothing to say any more.
   ///
   /// A file that cannot be written again makes a source too; `save` says why it refuses.
   init(
-    bytes: UnsafeRawBufferPointer, model: OpaquePointer, directory: Int32,
-    parameters: [OnnxImport.Place], weightCount: Int
+    _ model: OpaquePointer, directory: Int32, parameters: [OnnxImport.Place], weightCount: Int
   ) throws(Das3Error) {
     let records = parameters.map {
       d3o_parameter(
@@ -21,8 +20,8 @@ internal import COnnx
     try unsafe OnnxImport.call { message, capacity in
       unsafe records.withUnsafeBufferPointer {
         unsafe d3o_source_create(
-          &source, model, bytes.baseAddress, bytes.count, directory, $0.baseAddress,
-          Int64($0.count), Int64(weightCount), message, capacity)
+          &source, model, directory, $0.baseAddress, Int64($0.count), Int64(weightCount), message,
+          capacity)
       }
     }
     guard let source = unsafe source else {
@@ -32,26 +31,6 @@ internal import COnnx
   }
 
   deinit { unsafe d3o_source_free(source) }
-
-  /// The file's SHA-256 in hexadecimal, nil where the file cannot be written again.
-  ///
-  /// Only the first call computes it: `weights` must then be those of the file.
-  func hash(weights: [Float]) -> String? {
-    var digest = [UInt8](repeating: 0, count: 32)
-    do {
-      try unsafe OnnxImport.call { message, capacity in
-        unsafe weights.withUnsafeBufferPointer { weights in
-          unsafe digest.withUnsafeMutableBufferPointer {
-            unsafe d3o_source_hash(
-              source, weights.baseAddress, Int64(weights.count), $0.baseAddress, message, capacity)
-          }
-        }
-      }
-    } catch {
-      return nil
-    }
-    return WholeFile.hexadecimal(digest)
-  }
 
   /// Writes the file with these weights; `metadata` replaces entries of the same keys.
   func save(weights: [Float], metadata: [(key: String, value: String)], to path: String)

@@ -41,12 +41,17 @@ package enum WholeFile {
 
   /// The SHA-256 of the first bytes of a file: 32 bytes.
   package static func digest(_ bytes: [UInt8], count: Int) -> [UInt8] {
+    unsafe bytes.withUnsafeBytes {
+      unsafe digest(UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
+    }
+  }
+
+  /// The SHA-256 of bytes: 32 bytes.
+  static func digest(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: 32)
-    unsafe bytes.withUnsafeBytes { bytes in
-      var part = unsafe d3o_part(bytes: bytes.baseAddress, size: min(count, bytes.count))
-      unsafe result.withUnsafeMutableBufferPointer {
-        unsafe d3o_sha256(&part, 1, $0.baseAddress)
-      }
+    var part = unsafe d3o_part(bytes: bytes.baseAddress, size: bytes.count)
+    unsafe result.withUnsafeMutableBufferPointer {
+      unsafe d3o_sha256(&part, 1, $0.baseAddress)
     }
     return result
   }

@@ -156,8 +156,8 @@ int d3o_path_exists(const char *path);
 d3o_status d3o_open_directory(int *out, const char *path, char *message, size_t capacity);
 void d3o_close_directory(int directory);
 
-/* What a file says besides its weights: its bytes with gaps where the weights stood, so that it can
- * be written again with others. Immutable; any number of threads may use it at the same time. */
+/* What a model is saved from: its message without the values of weights. Any number of threads may
+ * use it at the same time. */
 typedef struct d3o_source d3o_source;
 
 /* A tensor whose values are weights: they start at value `offset` of the flat weights. With a
@@ -165,25 +165,20 @@ typedef struct d3o_source d3o_source;
  * initializer: what is saved has a float32 initializer in place of the node. */
 typedef struct d3o_parameter { int64_t tensor, offset, node; } d3o_parameter;
 
-/** Takes the `size` bytes that `model` was parsed from apart. Neither is needed afterwards.
- *  Data in files of `directory` (or -1) becomes part of it, apart from weights. A file that cannot
+/** Takes the message of `model`, whose records end: nothing is left but to free it.
+ *  Data in files of `directory` (or -1) becomes part of it, apart from weights. A model that cannot
  *  be written again makes a source too: d3o_source_save says why it refuses.
  *  `weight_count` is the number of all parameters' values. */
-d3o_status d3o_source_create(d3o_source **out, const d3o_model *model, const void *bytes,
-                             size_t size, int directory, const d3o_parameter *parameters,
-                             int64_t count, int64_t weight_count, char *message, size_t capacity);
+d3o_status d3o_source_create(d3o_source **out, d3o_model *model, int directory,
+                             const d3o_parameter *parameters, int64_t count, int64_t weight_count,
+                             char *message, size_t capacity);
 
 void d3o_source_free(d3o_source *source);
 
-/** The SHA-256 of the bytes the source was made from, 32 bytes. Only the first call computes it:
- *  it must get the weights of those bytes; later calls may get any. */
-d3o_status d3o_source_hash(const d3o_source *source, const float *weights, int64_t weight_count,
-                           uint8_t *out, char *message, size_t capacity);
-
-/** Writes the file with these weights, in the encoding of each tensor; a value that is what the
- *  file said keeps its bytes. Data from other files comes in. `metadata` replaces entries of the
+/** Writes the message with these weights, in the encoding of each tensor; a value that is what the
+ *  file said keeps its bits. Data from other files comes in. `metadata` replaces entries of the
  *  same keys and stands last. As d3o_write_file. */
-d3o_status d3o_source_save(const d3o_source *source, const float *weights, int64_t weight_count,
+d3o_status d3o_source_save(d3o_source *source, const float *weights, int64_t weight_count,
                            const d3o_pair *metadata, int64_t metadata_count, const char *path,
                            char *message, size_t capacity);
 

@@ -1,0 +1,276 @@
+// A parsed model comes in; what it is saved from stays of it: its message, without the values of
+// weights and without other files.
+#include <algorithm>
+#include <climits>
+#include <map>
+#include <set>
+
+#include "source.hpp"
+
+namespace d3o {
+
+namespace {
+
+using google::protobuf::RepeatedPtrField;
+using onnx::TensorProto;
+
+bool holds_external(const onnx::AttributeProto &attribute);
+
+bool holds_external(const onnx::GraphProto &graph) {
+  for (const auto &tensor : graph.initializer()) {
+    if (tensor.data_location() == TensorProto::EXTERNAL) return true;
+  }
+  for (const auto &node : graph.node()) {
+    for (const auto &attribute : node.attribute()) {
+      if (holds_external(attribute)) return true;
+    }
+  }
+  return false;
+}
+
+// Not the attribute's single tensor: that one is looked after.
+bool holds_external(const onnx::AttributeProto &attribute) {
+  for (const auto &tensor : attribute.tensors()) {
+    if (tensor.data_location() == TensorProto::EXTERNAL) return true;
+  }
+  for (const auto &graph : attribute.graphs()) {
+    if (holds_external(graph)) return true;
+  }
+  return attribute.has_g() && holds_external(attribute.g());
+}
+
+template <typename Element, typename Test>
+void remove(RepeatedPtrField<Element> &list, Test is_gone) {
+  int kept = 0;
+  for (int i = 0; i < list.size(); i++) {
+    if (!is_gone(list.Get(i))) list.SwapElements(i, kept++);
+  }
+  list.DeleteSubrange(kept, list.size() - kept);
+}
+
+/// Moves the fields below a number from one message to another.
+template <typename Message>
+void move_fields_below(int number, Message &from, Message &to) {
+  std::vector<const google::protobuf::FieldDescriptor *> fields;
+  from.GetReflection()->ListFields(from, &fields);
+  const auto end = std::find_if(fields.begin(), fields.end(),
+                                [&](const auto *field) { return field->number() >= number; });
+  fields.erase(end, fields.end());
+  from.GetReflection()->SwapFields(&from, &to, fields);
+}
+
+class Keeper {
+ public:
+  Keeper(d3o_source &source, d3o_model &model, int directory)
+      : source_(source),
+        model_(model),
+        graph_(*model.proto.mutable_graph()),
+        directory_(directory),
+        offsets_(model.tensors.size(), -1) {}
+
+  void add_parameter(const d3o_parameter &parameter) {
+    if (parameter.tensor < 0 || static_cast<size_t>(parameter.tensor) >= model_.file_tensors ||
+        parameter.offset < 0) {
+      fail(D3O_E_FORMAT, "there is no tensor " + std::to_string(parameter.tensor));
+    }
+    const auto index = static_cast<size_t>(parameter.tensor);
+    if (model_.tensors[index].element_count > source_.weight_count - parameter.offset) {
+      fail(D3O_E_FORMAT,
+           "tensor " + shown(model_.tensors[index].name) + " ends behind the weights");
+    }
+    if (parameter.node < 0) {
+      offsets_[index] = parameter.offset;
+    } else if (parameter.node < graph_.node_size() &&
+               graph_.node(static_cast<int>(parameter.node)).output_size() > 0) {
+      dequantized_[static_cast<int>(parameter.node)] = {index, parameter.offset};
+    } else {
+      fail(D3O_E_FORMAT, "there is no node " + std::to_string(parameter.node));
+    }
+  }
+
+  void run() {
+    check_external();
+    find_unused();
+    const int count = graph_.initializer_size();
+    auto tensor = static_cast<size_t>(count);
+    for (auto &node : *graph_.mutable_node()) {
+      for (auto &attribute : *node.mutable_attribute()) {
+        if (attribute.has_t()) keep_tensor(tensor++, *attribute.mutable_t(), &node);
+      }
+    }
+    for (const auto &[node, weight] : dequantized_) add_initializer(node, weight);
+    for (int i = 0; i < count; i++) {
+      auto &initializer = *graph_.mutable_initializer(i);
+      if (unused_.count(initializer.name()) > 0) continue;
+      keep_tensor(static_cast<size_t>(i), initializer, &initializer);
+    }
+    remove_replaced(count);
+    divide();
+  }
+
+ private:
+  struct Dequantized {
+    size_t tensor;
+    int64_t offset;
+  };
+
+  // One file cannot hold more; so no more is read.
+  void check_external() const {
+    uint64_t total = 0;
+    for (size_t i = 0; i < model_.tensors.size(); i++) {
+      if (model_.tensors[i].is_external == 0) continue;
+      if (i >= model_.file_tensors) {
+        fail(D3O_E_UNSUPPORTED, "tensor " + shown(model_.tensors[i].name) +
+                                    " of a function or a branch holds external data");
+      }
+      total += tensor_bytes(i);
+    }
+    if (total > INT_MAX) {
+      fail(D3O_E_LIMIT, "its external data has " + std::to_string(total) +
+                            " bytes, one file may have " + std::to_string(INT_MAX));
+    }
+    for (const auto &node : graph_.node()) {
+      for (const auto &attribute : node.attribute()) {
+        if (!holds_external(attribute)) continue;
+        fail(D3O_E_UNSUPPORTED, "attribute " + shown(attribute.name()) + " of node " +
+                                    shown(node.name()) + " holds external data");
+      }
+    }
+  }
+
+  uint64_t tensor_bytes(size_t index) const {
+    const d3o_tensor &record = model_.tensors[index];
+    const auto bits = static_cast<uint64_t>(bits_of(record.data_type));
+    return (static_cast<uint64_t>(record.element_count) * bits + 7) / 8;
+  }
+
+  void keep_tensor(size_t index, TensorProto &tensor, const void *owner) {
+    const d3o_tensor &record = model_.tensors[index];
+    const bool is_external = record.is_external != 0, is_weight = offsets_[index] >= 0;
+    const bool is_raw = is_external || !tensor.raw_data().empty();
+    // The rest says more than the weights that are made of it.
+    const bool is_exact = is_weight && record.data_type != TensorProto::DOUBLE &&
+                          (is_raw || record.data_type == TensorProto::FLOAT);
+    if (is_external) {
+      if (!is_exact) read_data(index, tensor);
+      tensor.clear_external_data();
+      tensor.clear_data_location();
+    } else if (is_exact && is_raw) {
+      delete tensor.release_raw_data();
+    } else if (is_exact) {
+      google::protobuf::RepeatedField<float>().Swap(tensor.mutable_float_data());
+    }
+    if (!is_weight) return;
+    source_.weights.push_back({&tensor, owner, offsets_[index], record.element_count, is_raw});
+  }
+
+  void read_data(size_t index, TensorProto &tensor) const {
+    const d3o_tensor &record = model_.tensors[index];
+    const uint64_t size = tensor_bytes(index);
+    if (size == 0) return;
+    const File file = open_external(directory_, record.location, record.offset, size,
+                                    "tensor " + shown(record.name));
+    tensor.mutable_raw_data()->resize(size);
+    read_fully(file.get(), &(*tensor.mutable_raw_data())[0], size, record.offset,
+               shown(record.location));
+  }
+
+  // Weights that were integers in the file.
+
+  // Initializers that only replaced nodes use. What a subgraph uses is not known here.
+  void find_unused() {
+    if (dequantized_.empty()) return;
+    std::set<std::string_view> used;
+    for (const auto &value : graph_.input()) used.insert(value.name());
+    for (const auto &value : graph_.output()) used.insert(value.name());
+    for (int i = 0; i < graph_.node_size(); i++) {
+      for (const auto &attribute : graph_.node(i).attribute()) {
+        if (attribute.has_g() || attribute.graphs_size() > 0) return;
+      }
+      if (dequantized_.count(i) > 0) continue;
+      used.insert(graph_.node(i).input().begin(), graph_.node(i).input().end());
+    }
+    for (const auto &entry : dequantized_) {
+      for (const std::string &name : graph_.node(entry.first).input()) {
+        if (used.count(name) == 0) unused_.insert(name);
+      }
+    }
+  }
+
+  // One of float32, in place of a node.
+  void add_initializer(int node, const Dequantized &weight) {
+    const d3o_tensor &record = model_.tensors[weight.tensor];
+    TensorProto &tensor = *graph_.add_initializer();
+    for (int32_t i = 0; i < record.dim_count; i++) tensor.add_dims(record.dims[i]);
+    tensor.set_data_type(TensorProto::FLOAT);
+    tensor.set_name(graph_.node(node).output(0));
+    source_.weights.push_back({&tensor, &tensor, weight.offset, record.element_count, true});
+  }
+
+  // The made initializers, which follow `count` others, come first.
+  void remove_replaced(int count) {
+    if (dequantized_.empty()) return;
+    std::set<const onnx::NodeProto *> nodes;
+    for (const auto &entry : dequantized_) nodes.insert(&graph_.node(entry.first));
+    remove(*graph_.mutable_node(), [&](const auto &node) { return nodes.count(&node) > 0; });
+    auto &tensors = *graph_.mutable_initializer();
+    std::rotate(tensors.pointer_begin(), tensors.pointer_begin() + count, tensors.pointer_end());
+    remove(tensors, [&](const auto &tensor) { return unused_.count(tensor.name()) > 0; });
+  }
+
+  // Takes the message apart where it is written piece by piece, in the order of field numbers.
+  void divide() {
+    onnx::ModelProto &model = model_.proto;
+    source_.nodes.Swap(graph_.mutable_node());
+    source_.initializers.Swap(graph_.mutable_initializer());
+    source_.metadata.Swap(model.mutable_metadata_props());
+    move_fields_below(onnx::GraphProto::kInitializerFieldNumber, graph_, source_.graph_head);
+    source_.graph_tail.Swap(&graph_);
+    model.clear_graph();
+    move_fields_below(onnx::ModelProto::kGraphFieldNumber, model, source_.head);
+    move_fields_below(onnx::ModelProto::kMetadataPropsFieldNumber, model, source_.middle);
+    source_.tail.Swap(&model);
+  }
+
+  d3o_source &source_;
+  d3o_model &model_;
+  onnx::GraphProto &graph_;
+  const int directory_;
+  std::vector<int64_t> offsets_;            // of a tensor's values in the weights, -1 = none
+  std::map<int, Dequantized> dequantized_;  // by node
+  std::set<std::string> unused_;            // initializers that are not saved
+};
+
+}  // namespace
+
+}  // namespace d3o
+
+extern "C" {
+
+d3o_status d3o_source_create(d3o_source **out, d3o_model *model, int directory,
+                             const d3o_parameter *parameters, int64_t count, int64_t weight_count,
+                             char *message, size_t capacity) {
+  if (out != nullptr) *out = nullptr;
+  return d3o::guarded(message, capacity, [&] {
+    if (out == nullptr || model == nullptr || (parameters == nullptr && count > 0)) {
+      d3o::fail(D3O_E_FORMAT, "there is no model, or no place for what it is saved from");
+    }
+    auto source = std::make_unique<d3o_source>();
+    source->weight_count = weight_count;
+    try {
+      d3o::Keeper keeper(*source, *model, directory);
+      for (int64_t i = 0; i < count; i++) keeper.add_parameter(parameters[i]);
+      keeper.run();
+    } catch (const d3o::Failure &failure) {
+      source = std::make_unique<d3o_source>();
+      source->weight_count = weight_count;
+      source->status = failure.status;
+      source->problem = failure.message;
+    }
+    *out = source.release();
+  });
+}
+
+void d3o_source_free(d3o_source *source) { delete source; }
+
+}  // extern "C"

@@ -1,7 +1,6 @@
 // A parsed model comes in; what it is saved from stays of it: its message, without the values of
 // weights and without other files.
 #include <algorithm>
-#include <climits>
 #include <map>
 #include <set>
 
@@ -61,11 +60,10 @@ void move_fields_below(int number, Message &from, Message &to) {
 
 class Keeper {
  public:
-  Keeper(d3o_source &source, d3o_model &model, int directory)
+  Keeper(d3o_source &source, d3o_model &model)
       : source_(source),
         model_(model),
         graph_(*model.proto.mutable_graph()),
-        directory_(directory),
         offsets_(model.tensors.size(), -1) {}
 
   void add_parameter(const d3o_parameter &parameter) {
@@ -114,21 +112,7 @@ class Keeper {
     int64_t offset;
   };
 
-  // One file cannot hold more; so no more is read.
   void check_external() const {
-    uint64_t total = 0;
-    for (size_t i = 0; i < model_.tensors.size(); i++) {
-      if (model_.tensors[i].is_external == 0) continue;
-      if (i >= model_.file_tensors) {
-        fail(D3O_E_UNSUPPORTED, "tensor " + shown(model_.tensors[i].name) +
-                                    " of a function or a branch holds external data");
-      }
-      total += tensor_bytes(i);
-    }
-    if (total > INT_MAX) {
-      fail(D3O_E_LIMIT, "its external data has " + std::to_string(total) +
-                            " bytes, one file may have " + std::to_string(INT_MAX));
-    }
     for (const auto &node : graph_.node()) {
       for (const auto &attribute : node.attribute()) {
         if (!holds_external(attribute)) continue;
@@ -136,12 +120,6 @@ class Keeper {
                                     shown(node.name()) + " holds external data");
       }
     }
-  }
-
-  uint64_t tensor_bytes(size_t index) const {
-    const d3o_tensor &record = model_.tensors[index];
-    const auto bits = static_cast<uint64_t>(bits_of(record.data_type));
-    return (static_cast<uint64_t>(record.element_count) * bits + 7) / 8;
   }
 
   void keep_tensor(size_t index, TensorProto &tensor, const void *owner) {
@@ -152,7 +130,7 @@ class Keeper {
     const bool is_exact = is_weight && record.data_type != TensorProto::DOUBLE &&
                           (is_raw || record.data_type == TensorProto::FLOAT);
     if (is_external) {
-      if (!is_exact) read_data(index, tensor);
+      if (!is_exact) fail(D3O_E_FORMAT, "tensor " + shown(record.name) + " is still external");
       tensor.clear_external_data();
       tensor.clear_data_location();
     } else if (is_exact && is_raw) {
@@ -162,17 +140,6 @@ class Keeper {
     }
     if (!is_weight) return;
     source_.weights.push_back({&tensor, owner, offsets_[index], record.element_count, is_raw});
-  }
-
-  void read_data(size_t index, TensorProto &tensor) const {
-    const d3o_tensor &record = model_.tensors[index];
-    const uint64_t size = tensor_bytes(index);
-    if (size == 0) return;
-    const File file = open_external(directory_, record.location, record.offset, size,
-                                    "tensor " + shown(record.name));
-    tensor.mutable_raw_data()->resize(size);
-    read_fully(file.get(), &(*tensor.mutable_raw_data())[0], size, record.offset,
-               shown(record.location));
   }
 
   // Weights that were integers in the file.
@@ -235,7 +202,6 @@ class Keeper {
   d3o_source &source_;
   d3o_model &model_;
   onnx::GraphProto &graph_;
-  const int directory_;
   std::vector<int64_t> offsets_;            // of a tensor's values in the weights, -1 = none
   std::map<int, Dequantized> dequantized_;  // by node
   std::set<std::string> unused_;            // initializers that are not saved
@@ -247,9 +213,8 @@ class Keeper {
 
 extern "C" {
 
-d3o_status d3o_source_create(d3o_source **out, d3o_model *model, int directory,
-                             const d3o_parameter *parameters, int64_t count, int64_t weight_count,
-                             char *message, size_t capacity) {
+d3o_status d3o_source_create(d3o_source **out, d3o_model *model, const d3o_parameter *parameters,
+                             int64_t count, int64_t weight_count, char *message, size_t capacity) {
   if (out != nullptr) *out = nullptr;
   return d3o::guarded(message, capacity, [&] {
     if (out == nullptr || model == nullptr || (parameters == nullptr && count > 0)) {
@@ -257,16 +222,9 @@ d3o_status d3o_source_create(d3o_source **out, d3o_model *model, int directory,
     }
     auto source = std::make_unique<d3o_source>();
     source->weight_count = weight_count;
-    try {
-      d3o::Keeper keeper(*source, *model, directory);
-      for (int64_t i = 0; i < count; i++) keeper.add_parameter(parameters[i]);
-      keeper.run();
-    } catch (const d3o::Failure &failure) {
-      source = std::make_unique<d3o_source>();
-      source->weight_count = weight_count;
-      source->status = failure.status;
-      source->problem = failure.message;
-    }
+    d3o::Keeper keeper(*source, *model);
+    for (int64_t i = 0; i < count; i++) keeper.add_parameter(parameters[i]);
+    keeper.run();
     *out = source.release();
   });
 }

@@ -137,6 +137,7 @@ void fill_graph(d3o_model &model) {
   graph.output_count = static_cast<int64_t>(model.outputs.size());
   graph.metadata_count = static_cast<int64_t>(model.metadata.size());
   graph.function_count = proto.functions_size();
+  graph.own_tensor_count = static_cast<int64_t>(model.file_tensors);
   graph.block_count = static_cast<int64_t>(model.blocks.size());
   graph.blocks = model.blocks.data();
   graph.nodes = model.nodes.data();

@@ -2,10 +2,9 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 
-#include <cerrno>
 #include <climits>
+#include <system_error>
 
-#include "file.hpp"
 #include "source.hpp"
 
 namespace d3o {
@@ -68,12 +67,12 @@ class Filled {
 
 class Saver {
  public:
-  Saver(d3o_source &source, const float *weights, const d3o_pair *metadata, int64_t count)
-      : source_(source), weights_(weights), guard_(source.mutex) {
-    for (int64_t i = 0; i < count; i++) {
+  Saver(d3o_source &source, const d3o_content &content)
+      : source_(source), weights_(content.weights), guard_(source.mutex) {
+    for (int64_t i = 0; i < content.metadata_count; i++) {
       onnx::StringStringEntryProto &entry = *entries_.Add();
-      entry.set_key(metadata[i].key);
-      entry.set_value(metadata[i].value);
+      entry.set_key(content.metadata[i].key);
+      entry.set_value(content.metadata[i].value);
     }
     Output output;
     put_graph(output);
@@ -144,44 +143,52 @@ class Saver {
   size_t next_ = 0;  // of the weights
 };
 
-void check(const d3o_source *source, const float *weights, int64_t weight_count) {
-  if (source == nullptr) fail(D3O_E_FORMAT, "there is nothing to save the model from");
-  if (weight_count != source->weight_count || (weights == nullptr && weight_count > 0)) {
-    fail(D3O_E_FORMAT, std::to_string(weights == nullptr ? 0 : weight_count) +
-                           " weights are given, the model has " +
-                           std::to_string(source->weight_count));
-  }
+template <typename Body>
+d3o_status with_saver(d3o_source *source, const d3o_content *content, char *message,
+                      size_t capacity, Body body) {
+  return guarded(message, capacity, [&] {
+    if (source == nullptr || content == nullptr) {
+      fail(D3O_E_FORMAT, "there is nothing to save the model from");
+    }
+    if (content->weight_count != source->weight_count) {
+      fail(D3O_E_FORMAT, std::to_string(content->weight_count) +
+                             " weights are given, the model has " +
+                             std::to_string(source->weight_count));
+    }
+    Saver saver(*source, *content);
+    body(saver);
+  });
 }
 
 }  // namespace
 
 }  // namespace d3o
 
-extern "C" d3o_status d3o_source_save(d3o_source *source, const float *weights,
-                                      int64_t weight_count, const d3o_pair *metadata,
-                                      int64_t metadata_count, const char *path, char *message,
-                                      size_t capacity) {
-  return d3o::guarded(message, capacity, [&] {
-    d3o::check(source, weights, weight_count);
-    if (path == nullptr) d3o::fail(D3O_E_IO, "no file can be written: path is NULL");
-    const std::string refusal = "cannot write " + d3o::shown(path) + ": ";
-    if (source->status != D3O_OK) d3o::fail(source->status, refusal + source->problem);
-    d3o::Saver saver(*source, weights, metadata, metadata_count);
-    const uint64_t size = saver.size();
-    if (size > INT_MAX) {
-      d3o::fail(D3O_E_LIMIT, refusal + "as one file the model has " + std::to_string(size) +
+extern "C" {
+
+d3o_status d3o_source_measure(d3o_source *source, const d3o_content *content, uint64_t *out,
+                              char *message, size_t capacity) {
+  return d3o::with_saver(source, content, message, capacity, [&](d3o::Saver &saver) {
+    *out = saver.size();
+    if (*out > INT_MAX) {
+      d3o::fail(D3O_E_LIMIT, "as one file the model has " + std::to_string(*out) +
                                  " bytes, protobuf allows " + std::to_string(INT_MAX));
     }
-    d3o::AtomicFile file(path, size);
-    google::protobuf::io::FileOutputStream stream(file.get(), d3o::kBufferBytes);
+  });
+}
+
+d3o_status d3o_source_write(d3o_source *source, const d3o_content *content, int file, char *message,
+                            size_t capacity) {
+  return d3o::with_saver(source, content, message, capacity, [&](d3o::Saver &saver) {
+    google::protobuf::io::FileOutputStream stream(file, d3o::kBufferBytes);
     {
       google::protobuf::io::CodedOutputStream coded(&stream);
       saver.write(coded);
     }
     if (!stream.Flush()) {
-      errno = stream.GetErrno();
-      file.fail_writing();
+      d3o::fail(D3O_E_IO, std::generic_category().message(stream.GetErrno()));
     }
-    file.commit();
   });
 }
+
+}  // extern "C"

@@ -33,8 +33,6 @@ struct d3o_source {
   google::protobuf::RepeatedPtrField<onnx::StringStringEntryProto> metadata;
   std::vector<d3o::Weight> weights;  // in the order of their owners in the file
   int64_t weight_count = 0;
-  d3o_status status = D3O_OK;  // else why it cannot be written again
-  std::string problem;
   std::mutex mutex;  // guards the tensors of weights, which are filled one at a time to be written
 };
 

@@ -1,17 +1,18 @@
 internal import COnnx
+import Das3Files
 
 /// What a file says besides its weights, so that it can be written again with others.
 ///
 /// Immutable and shared by every model that differs from the file only in its weights.
 @safe final class OnnxSource: @unchecked Sendable {
-  private let source: OpaquePointer
+  private let source: OpaquePointer?
+  /// Why it cannot be written again.
+  private let problem: Das3Error
 
   /// Takes the message of `model`, which has nothing to say any more.
-  ///
-  /// A file that cannot be written again makes a source too; `save` says why it refuses.
-  init(
-    _ model: OpaquePointer, directory: Int32, parameters: [OnnxImport.Place], weightCount: Int
-  ) throws(Das3Error) {
+  init(_ model: OpaquePointer, parameters: [OnnxImport.Place], weightCount: Int)
+    throws(Das3Error)
+  {
     let records = parameters.map {
       d3o_parameter(
         tensor: Int64($0.tensor), offset: Int64($0.offset), node: Int64($0.node ?? -1))
@@ -20,14 +21,17 @@ internal import COnnx
     try unsafe OnnxImport.call { message, capacity in
       unsafe records.withUnsafeBufferPointer {
         unsafe d3o_source_create(
-          &source, model, directory, $0.baseAddress, Int64($0.count), Int64(weightCount), message,
-          capacity)
+          &source, model, $0.baseAddress, Int64($0.count), Int64(weightCount), message, capacity)
       }
     }
-    guard let source = unsafe source else {
-      throw Das3Error(.internal, "the ONNX reader gave no source")
-    }
     unsafe self.source = source
+    problem = Das3Error(.internal, "the ONNX reader gave no source")
+  }
+
+  /// A file that cannot be written again: `save` says why it refuses.
+  init(problem: Das3Error) {
+    unsafe source = nil
+    self.problem = problem
   }
 
   deinit { unsafe d3o_source_free(source) }
@@ -36,6 +40,7 @@ internal import COnnx
   func save(weights: [Float], metadata: [(key: String, value: String)], to path: String)
     throws(Das3Error)
   {
+    guard let source = unsafe source else { throw problem.at("cannot write \(path.shown)") }
     // One block of NUL-terminated texts, and where each begins.
     var texts: [CChar] = []
     var starts: [(key: Int, value: Int)] = []
@@ -45,21 +50,35 @@ internal import COnnx
       starts.append((key, texts.count))
       texts += entry.value.utf8CString
     }
-    try unsafe OnnxImport.call { message, capacity in
-      unsafe texts.withUnsafeBufferPointer { texts in
-        let pairs = unsafe starts.map { start in
-          unsafe d3o_pair(
-            key: texts.baseAddress.map { unsafe $0 + start.key },
-            value: texts.baseAddress.map { unsafe $0 + start.value })
-        }
-        return unsafe pairs.withUnsafeBufferPointer { pairs in
-          unsafe weights.withUnsafeBufferPointer {
-            unsafe d3o_source_save(
-              source, $0.baseAddress, Int64($0.count), pairs.baseAddress, Int64(pairs.count), path,
-              message, capacity)
+    func call(
+      _ body: (UnsafePointer<d3o_content>, UnsafeMutablePointer<CChar>?, Int) -> d3o_status
+    ) throws(Das3Error) {
+      do throws(Das3Error) {
+        try unsafe OnnxImport.call { message, capacity in
+          unsafe texts.withUnsafeBufferPointer { texts in
+            let pairs = unsafe starts.map { start in
+              unsafe d3o_pair(
+                key: texts.baseAddress.map { unsafe $0 + start.key },
+                value: texts.baseAddress.map { unsafe $0 + start.value })
+            }
+            return unsafe pairs.withUnsafeBufferPointer { pairs in
+              unsafe weights.withUnsafeBufferPointer { weights in
+                var content = unsafe d3o_content(
+                  weights: weights.baseAddress, weight_count: Int64(weights.count),
+                  metadata: pairs.baseAddress, metadata_count: Int64(pairs.count))
+                return unsafe body(&content, message, capacity)
+              }
+            }
           }
         }
+      } catch {
+        throw error.at("cannot write \(path.shown)")
       }
     }
+    var size: UInt64 = 0
+    try unsafe call { unsafe d3o_source_measure(source, $0, &size, $1, $2) }
+    let file = try AtomicFile(path, byteCount: size)
+    try unsafe call { unsafe d3o_source_write(source, $0, file.descriptor, $1, $2) }
+    try file.commit()
   }
 }

@@ -11,7 +11,10 @@ namespace d3o {
 namespace {
 
 using google::protobuf::RepeatedPtrField;
+using onnx::GraphProto;
 using onnx::TensorProto;
+
+constexpr int kRawData = TensorProto::kRawDataFieldNumber;
 
 bool holds_external(const onnx::AttributeProto &attribute);
 
@@ -91,16 +94,13 @@ class Keeper {
     find_unused();
     const int count = graph_.initializer_size();
     auto tensor = static_cast<size_t>(count);
-    for (auto &node : *graph_.mutable_node()) {
-      for (auto &attribute : *node.mutable_attribute()) {
-        if (attribute.has_t()) keep_tensor(tensor++, *attribute.mutable_t(), &node);
-      }
-    }
+    for (auto &node : *graph_.mutable_node()) keep_node(node, tensor);
     for (const auto &[node, weight] : dequantized_) add_initializer(node, weight);
     for (int i = 0; i < count; i++) {
       auto &initializer = *graph_.mutable_initializer(i);
       if (unused_.count(initializer.name()) > 0) continue;
-      keep_tensor(static_cast<size_t>(i), initializer, &initializer);
+      if (!keep_tensor(static_cast<size_t>(i), initializer, &initializer)) continue;
+      add_layer(GraphProto::kInitializerFieldNumber, initializer, kRawData);
     }
     remove_replaced(count);
     divide();
@@ -122,7 +122,41 @@ class Keeper {
     }
   }
 
-  void keep_tensor(size_t index, TensorProto &tensor, const void *owner) {
+  // Takes a weight out of a node, and the node apart around it. `tensor` is the next one's index.
+  void keep_node(onnx::NodeProto &node, size_t &tensor) {
+    int place = -1;
+    for (int i = 0; i < node.attribute_size(); i++) {
+      if (!node.attribute(i).has_t()) continue;
+      if (keep_tensor(tensor++, *node.mutable_attribute(i)->mutable_t(), &node)) place = i;
+    }
+    if (place < 0) return;
+    onnx::AttributeProto attribute;
+    attribute.Swap(node.mutable_attribute(place));
+    TensorProto value;
+    value.Swap(attribute.mutable_t());
+    attribute.clear_t();
+    const auto [front, back] =
+        add_layer(GraphProto::kNodeFieldNumber, node, onnx::NodeProto::kAttributeFieldNumber);
+    for (int i = 0; i < place; i++) front->add_attribute()->Swap(back->mutable_attribute(i));
+    back->mutable_attribute()->DeleteSubrange(0, place + 1);
+    add_layer(onnx::NodeProto::kAttributeFieldNumber, attribute,
+              onnx::AttributeProto::kTFieldNumber);
+    add_layer(onnx::AttributeProto::kTFieldNumber, value, kRawData);
+  }
+
+  // Takes the message of the last weight apart, around a field that it does not have any more.
+  template <typename Message>
+  std::pair<Message *, Message *> add_layer(int field, Message &message, int inner) {
+    auto front = std::make_unique<Message>(), back = std::make_unique<Message>();
+    const std::pair<Message *, Message *> result(front.get(), back.get());
+    back->Swap(&message);
+    move_fields_below(inner, *back, *front);
+    source_.weights.back().layers.push_back({field, std::move(front), std::move(back)});
+    return result;
+  }
+
+  // Whether it is a weight that is raw_data alone, and is not any more.
+  bool keep_tensor(size_t index, TensorProto &tensor, const void *owner) {
     const d3o_tensor &record = model_.tensors[index];
     const bool is_external = record.is_external != 0, is_weight = offsets_[index] >= 0;
     const bool is_raw = is_external || !tensor.raw_data().empty();
@@ -138,8 +172,15 @@ class Keeper {
     } else if (is_exact) {
       google::protobuf::RepeatedField<float>().Swap(tensor.mutable_float_data());
     }
-    if (!is_weight) return;
-    source_.weights.push_back({&tensor, owner, offsets_[index], record.element_count, is_raw});
+    if (!is_weight || record.element_count == 0) return false;
+    const bool is_written = is_exact && is_raw;
+    source_.weights.push_back({owner,
+                               offsets_[index],
+                               record.element_count,
+                               record.data_type,
+                               is_written ? nullptr : &tensor,
+                               {}});
+    return is_written;
   }
 
   // Weights that were integers in the file.
@@ -159,7 +200,7 @@ class Keeper {
     }
     for (const auto &entry : dequantized_) {
       for (const std::string &name : graph_.node(entry.first).input()) {
-        if (used.count(name) == 0) unused_.insert(name);
+        if (!name.empty() && used.count(name) == 0) unused_.insert(name);
       }
     }
   }
@@ -171,7 +212,10 @@ class Keeper {
     for (int32_t i = 0; i < record.dim_count; i++) tensor.add_dims(record.dims[i]);
     tensor.set_data_type(TensorProto::FLOAT);
     tensor.set_name(graph_.node(node).output(0));
-    source_.weights.push_back({&tensor, &tensor, weight.offset, record.element_count, true});
+    if (record.element_count == 0) return;
+    source_.weights.push_back(
+        {&tensor, weight.offset, record.element_count, TensorProto::FLOAT, nullptr, {}});
+    add_layer(GraphProto::kInitializerFieldNumber, tensor, kRawData);
   }
 
   // The made initializers, which follow `count` others, come first.

@@ -1,5 +1,4 @@
 // What a model is saved from and weights come in; the bytes of a file go out.
-#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 
 #include <climits>
@@ -30,7 +29,7 @@ class Output {
   /// The tag and length of a field that holds `size` bytes.
   void open(int field, uint64_t size) {
     const auto tag = static_cast<uint32_t>(field) << 3 | 2;
-    size_ += CodedOutputStream::VarintSize32(tag) + CodedOutputStream::VarintSize64(size);
+    size_ += field_bytes(field, size) - size;
     if (stream_ == nullptr) return;
     stream_->WriteTag(tag);
     stream_->WriteVarint64(size);
@@ -41,19 +40,49 @@ class Output {
     put(message);
   }
 
+  void put(const Weight &weight, const float *values) {
+    const auto count = static_cast<size_t>(weight.count);
+    const uint64_t bytes = count * static_cast<uint64_t>(bits_of(weight.type)) / 8;
+    std::vector<uint64_t> sizes;  // of the messages, from the inside out
+    uint64_t inner = field_bytes(onnx::TensorProto::kRawDataFieldNumber, bytes);
+    for (auto layer = weight.layers.rbegin(); layer != weight.layers.rend(); ++layer) {
+      sizes.push_back(layer->front->ByteSizeLong() + inner + layer->back->ByteSizeLong());
+      inner = field_bytes(layer->field, sizes.back());
+    }
+    if (stream_ == nullptr) {
+      size_ += inner;
+      return;
+    }
+    for (const Layer &layer : weight.layers) {
+      open(layer.field, sizes.back());
+      sizes.pop_back();
+      put(*layer.front);
+    }
+    open(onnx::TensorProto::kRawDataFieldNumber, bytes);
+    write_values(*stream_, weight.type, values, count);
+    for (auto layer = weight.layers.rbegin(); layer != weight.layers.rend(); ++layer) {
+      put(*layer->back);
+    }
+  }
+
   uint64_t size() const { return size_; }
 
  private:
+  static uint64_t field_bytes(int field, uint64_t size) {
+    const auto tag = static_cast<uint32_t>(field) << 3;
+    return CodedOutputStream::VarintSize32(tag) + CodedOutputStream::VarintSize64(size) + size;
+  }
+
   CodedOutputStream *const stream_;
   uint64_t size_ = 0;
 };
 
-// A tensor has its values while this lives: one copy of one tensor at a time.
+// A tensor whose values do not stand as they are saved has them while this lives.
 class Filled {
  public:
   Filled(const Weight &weight, const float *weights)
       : tensor_(weight.tensor), other_(*weight.tensor) {
-    put_values(other_, weight.is_raw, weights + weight.first, static_cast<size_t>(weight.count));
+    put_values(other_, weights + weight.first, static_cast<size_t>(weight.count));
     other_.Swap(tensor_);
   }
   ~Filled() { other_.Swap(tensor_); }
@@ -119,10 +148,15 @@ class Saver {
   template <typename List>
   void put_list(Output &output, int field, const List &list) {
     for (const auto &element : list) {
-      if (next_ < source_.weights.size() && source_.weights[next_].owner == &element) {
-        const Filled filled(source_.weights[next_++], weights_);
+      if (next_ == source_.weights.size() || source_.weights[next_].owner != &element) {
         output.put(field, element);
+        continue;
+      }
+      const Weight &weight = source_.weights[next_++];
+      if (weight.tensor == nullptr) {
+        output.put(weight, weights_ + weight.first);
       } else {
+        const Filled filled(weight, weights_);
         output.put(field, element);
       }
     }

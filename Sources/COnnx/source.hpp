@@ -2,6 +2,8 @@
 #ifndef D3O_SOURCE_HPP
 #define D3O_SOURCE_HPP
 
+#include <google/protobuf/io/coded_stream.h>
+
 #include <memory>
 #include <mutex>
 
@@ -9,17 +11,28 @@
 
 namespace d3o {
 
-/// A tensor whose values are in the weights and, where they follow from these, nowhere else.
-struct Weight {
-  onnx::TensorProto *tensor;
-  const void *owner;     // the element of `nodes` or `initializers` that it belongs to
-  int64_t first, count;  // in the flat weights
-  bool is_raw;           // values belong in raw_data
+/// A message around a field of it that holds what is written in between.
+struct Layer {
+  int field;  // of the message, in the one around it
+  std::unique_ptr<google::protobuf::MessageLite> front, back;
 };
 
-/// Puts values into a tensor, in the encoding of its type; a value that is what stands there
-/// already keeps its bits.
-void put_values(onnx::TensorProto &tensor, bool is_raw, const float *values, size_t count);
+/// A tensor whose values are in the weights and, where they follow from these, nowhere else.
+struct Weight {
+  const void *owner;          // the element of `nodes` or `initializers` that stands for it
+  int64_t first, count;       // in the flat weights
+  int32_t type;               // TensorProto.DataType
+  onnx::TensorProto *tensor;  // which is filled to be written; else, NULL,
+  std::vector<Layer> layers;  // from the element to the raw_data of the tensor
+};
+
+/// Writes values as raw_data has them, of a type of at most 32 bits.
+void write_values(google::protobuf::io::CodedOutputStream &stream, int32_t type,
+                  const float *values, size_t count);
+
+/// Puts values into a tensor that has some, in the encoding of its type; one that is what stands
+/// there already keeps its bits.
+void put_values(onnx::TensorProto &tensor, const float *values, size_t count);
 
 }  // namespace d3o
 

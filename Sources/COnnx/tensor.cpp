@@ -207,14 +207,23 @@ bool replace(Element &element, float value) {
   return true;
 }
 
+void put_raw(std::string &raw, const float *values) {
+  for (size_t at = 0; at < raw.size(); at += sizeof(double)) {
+    double element;
+    std::memcpy(&element, &raw[at], sizeof element);
+    if (replace(element, *values++)) std::memcpy(&raw[at], &element, sizeof element);
+  }
+}
+
 template <typename Element>
-void put_raw(std::string &raw, const float *values, size_t count) {
-  raw.resize(count * sizeof(Element));
-  for (size_t i = 0; i < count; i++) {
-    Element element;
-    std::memcpy(&element, &raw[i * sizeof element], sizeof element);
-    if (replace(element, values[i]))
-      std::memcpy(&raw[i * sizeof element], &element, sizeof element);
+void write_small(google::protobuf::io::CodedOutputStream &stream, const float *values,
+                 size_t count) {
+  Element buffer[4096];
+  for (size_t done = 0; done < count;) {
+    const size_t part = std::min(count - done, sizeof buffer / sizeof *buffer);
+    for (size_t i = 0; i < part; i++) d3o::from_float(values[done + i], buffer[i]);
+    stream.WriteRaw(buffer, static_cast<int>(part * sizeof *buffer));
+    done += part;
   }
 }
 
@@ -228,21 +237,28 @@ void put_small(google::protobuf::RepeatedField<int32_t> &entries, const float *v
 
 }  // namespace
 
-void d3o::put_values(TensorProto &tensor, bool is_raw, const float *values, size_t count) {
-  if (count == 0) return;
+void d3o::write_values(google::protobuf::io::CodedOutputStream &stream, int32_t type,
+                       const float *values, size_t count) {
+  if (type == TensorProto::FLOAT) {
+    stream.WriteRaw(values, static_cast<int>(count * sizeof *values));
+  } else if (type == TensorProto::FLOAT16) {
+    write_small<Half>(stream, values, count);
+  } else {
+    write_small<BFloat16>(stream, values, count);
+  }
+}
+
+void d3o::put_values(TensorProto &tensor, const float *values, size_t count) {
   switch (tensor.data_type()) {
     case TensorProto::FLOAT:
-      if (is_raw) return tensor.set_raw_data(values, count * sizeof(float));
       return tensor.mutable_float_data()->Add(values, values + count);
     case TensorProto::DOUBLE:
-      if (is_raw) return put_raw<double>(*tensor.mutable_raw_data(), values, count);
+      if (!tensor.raw_data().empty()) return put_raw(*tensor.mutable_raw_data(), values);
       for (double &entry : *tensor.mutable_double_data()) replace(entry, *values++);
       return;
     case TensorProto::FLOAT16:
-      if (is_raw) return put_raw<Half>(*tensor.mutable_raw_data(), values, count);
       return put_small<Half>(*tensor.mutable_int32_data(), values);
     default:
-      if (is_raw) return put_raw<BFloat16>(*tensor.mutable_raw_data(), values, count);
       return put_small<BFloat16>(*tensor.mutable_int32_data(), values);
   }
 }

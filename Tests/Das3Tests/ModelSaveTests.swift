@@ -149,6 +149,53 @@ struct ModelSaveTests {
     return model.bytes
   }
 
+  @Test("a weight in a Constant node leaves everything around it where it is")
+  func constantNode() throws {
+    func bytes(_ values: [Float], provenance: [UInt8] = []) -> [UInt8] {
+      var model = ProtobufWriter()
+      model.varint(1, 10)
+      model.message(7) { graph in
+        graph.message(1) { node in
+          node.string(2, "w")
+          node.string(4, "Constant")
+          node.message(5) { attribute in
+            attribute.string(1, "value")
+            attribute.message(5) { tensor in
+              for size in WeightNetwork.dims { tensor.varint(1, size) }
+              tensor.varint(2, OnnxTensor.float32)
+              tensor.string(8, "t")
+              tensor.data(9, OnnxTensor.bytes(values))
+              tensor.string(12, "a tensor")
+              tensor.varint(1000, 1)
+            }
+            attribute.string(13, "an attribute")
+            attribute.varint(20, 4)
+            attribute.varint(1000, 2)
+          }
+          node.string(6, "a node")
+          node.varint(1000, 3)
+        }
+        graph.message(1) {
+          $0.string(1, "x")
+          $0.string(1, "w")
+          $0.string(2, "y")
+          $0.string(4, "Conv")
+        }
+        graph.message(11, Self.port)
+        graph.message(12) { $0.string(1, "y") }
+      }
+      model.message(8) { $0.varint(2, 17) }
+      model.raw(provenance)
+      return model.bytes
+    }
+    let (old, new) = (WeightNetwork.values(seed: 7), WeightNetwork.values(seed: 8))
+    let model = TestModel(bytes(old))
+    #expect(model.status == DAS3_OK, "\(model.message)")
+    #expect(try saved.bytes(model) == bytes(old))
+    let expected = bytes(new, provenance: try SavedModel.provenance(of: bytes(old)))
+    #expect(try saved.bytes(model.with(new)) == expected)
+  }
+
   @Test("a double that has not changed keeps the bits that float32 lacks")
   func doubles() throws {
     let bits = (0..<9).map { (0.1 + Double($0)).bitPattern }

@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// Targets in the order of the data: bytes → records → graph → plan → tensors → C → command line.
+// Targets in the order of the data: files → bytes → records → graph → plan → tensors → C → command
+// line.
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [.strictMemorySafety()]
@@ -23,6 +24,8 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CDas3", path: "include"),
+    .target(name: "CDigest"),
+    .target(name: "Das3Files", dependencies: ["CDigest"], swiftSettings: swiftSettings),
     .target(
       name: "COnnx",
       linkerSettings: [
@@ -31,11 +34,13 @@ let package = Package(
       ]),
     .target(name: "CReserve"),
     .target(name: "CKernels", linkerSettings: convolutionLibraries),
-    .target(name: "Das3Graph", dependencies: ["COnnx", "CReserve"], swiftSettings: swiftSettings),
+    .target(
+      name: "Das3Graph", dependencies: ["COnnx", "CReserve", "Das3Files"],
+      swiftSettings: swiftSettings),
     .target(
       name: "Das3Runtime", dependencies: ["CKernels", "Das3Graph"], swiftSettings: swiftSettings),
     .target(
-      name: "Das3Adapt", dependencies: ["CKernels", "Das3Graph", "Das3Runtime"],
+      name: "Das3Adapt", dependencies: ["CKernels", "Das3Files", "Das3Graph", "Das3Runtime"],
       swiftSettings: swiftSettings),
     .target(
       name: "Das3", dependencies: ["CDas3", "Das3Adapt", "Das3Graph", "Das3Runtime"],

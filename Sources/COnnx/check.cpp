@@ -5,10 +5,12 @@
 #include <onnx/checker.h>
 // clang-format on
 
+#include <functional>
 #include <unordered_map>
 
 namespace {
 
+using onnx::AttributeProto;
 using onnx::TensorProto;
 
 // What the linked libonnx 1.12 knows.
@@ -64,33 +66,56 @@ void refuse_removed_operators(const d3o_model &model) {
   }
 }
 
-// While it lives, the checker sees external tensors as inline ones with one byte of data (it never
-// compares sizes, the parser has), so it neither looks for files nor misses data.
-class InlineForNow {
+// While it lives, the message is as the checker wants it: the default domain has no name, every
+// attribute a type, and external tensors are inline ones with one byte of data (it never compares
+// sizes, the parser has), so that it neither looks for files nor misses data.
+class Adjusted {
  public:
-  explicit InlineForNow(const d3o_model &model) : model_(model) {}
-  ~InlineForNow() {
-    for (size_t i = 0; i < done_; i++) {
-      if (model_.tensors[i].is_external == 0) continue;
-      model_.tensor_protos[i]->clear_raw_data();
-      model_.tensor_protos[i]->set_data_location(TensorProto::EXTERNAL);
+  explicit Adjusted(d3o_model &model) {
+    for (auto &import : *model.proto.mutable_opset_import()) unname(import);
+    for (auto &node : *model.proto.mutable_graph()->mutable_node()) {
+      unname(node);
+      for (auto &attribute : *node.mutable_attribute()) add_type(attribute);
+    }
+    for (size_t i = 0; i < model.tensors.size(); i++) {
+      if (model.tensors[i].is_external == 0) continue;
+      make_inline(*model.tensor_protos[i], model.tensors[i].element_count > 0);
     }
   }
-  InlineForNow(const InlineForNow &) = delete;
-  InlineForNow &operator=(const InlineForNow &) = delete;
-
-  void apply() {
-    while (done_ < model_.tensors.size()) {
-      const size_t i = done_++;
-      if (model_.tensors[i].is_external == 0) continue;
-      model_.tensor_protos[i]->set_data_location(TensorProto::DEFAULT);
-      if (model_.tensors[i].element_count > 0) model_.tensor_protos[i]->set_raw_data("-");
-    }
+  ~Adjusted() {
+    for (const auto &undo : undo_) undo();
   }
+  Adjusted(const Adjusted &) = delete;
+  Adjusted &operator=(const Adjusted &) = delete;
 
  private:
-  const d3o_model &model_;
-  size_t done_ = 0;
+  template <typename Message>
+  void unname(Message &message) {
+    if (message.domain() != "ai.onnx") return;
+    undo_.push_back([&message] { message.set_domain("ai.onnx"); });  // its room is still there
+    message.clear_domain();
+  }
+
+  void add_type(AttributeProto &attribute) {
+    const int type = d3o::type_of(attribute);
+    if (type == attribute.type()) return;
+    undo_.push_back([&attribute, is_stated = attribute.has_type()] {
+      attribute.clear_type();
+      if (is_stated) attribute.set_type(AttributeProto::UNDEFINED);
+    });
+    attribute.set_type(static_cast<AttributeProto::AttributeType>(type));
+  }
+
+  void make_inline(TensorProto &tensor, bool has_data) {
+    undo_.push_back([&tensor] {
+      tensor.clear_raw_data();
+      tensor.set_data_location(TensorProto::EXTERNAL);
+    });
+    tensor.set_data_location(TensorProto::DEFAULT);
+    if (has_data) tensor.set_raw_data("-");
+  }
+
+  std::vector<std::function<void()>> undo_;
 };
 
 }  // namespace
@@ -100,8 +125,7 @@ extern "C" d3o_status d3o_check(d3o_model *model, char *message, size_t capacity
     if (model == nullptr) d3o::fail(D3O_E_FORMAT, "there is no model to check");
     if (!can_judge(*model)) return;
     refuse_removed_operators(*model);
-    InlineForNow external(*model);
-    external.apply();
+    const Adjusted adjusted(*model);
     try {
       onnx::checker::check_model(model->proto);
     } catch (const std::bad_alloc &) {

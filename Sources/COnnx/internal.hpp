@@ -100,47 +100,18 @@ void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits);
 void add_tensor(d3o_model &model, onnx::TensorProto &proto, const std::string &what,
                 const d3o_limits &limits, uint64_t &total);
 
+/// "ai.onnx" and "" are the same domain; records know only "".
+inline bool is_default(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
+
+/// The AttributeProto type of an attribute, whether it is stated or not.
+int type_of(const onnx::AttributeProto &attribute);
+
 /// Fills nodes, attributes, the tensors of attributes, and blocks.
 void add_nodes(d3o_model &model, const d3o_limits &limits, uint64_t &total);
 
 /// Size of one element in bits, 0 where the type is not fixed-size or unknown.
 int bits_of(int32_t data_type);
 std::string type_name(int32_t data_type);
-
-/// A regular file inside `directory`, opened for reading; closed by the destructor.
-class File {
- public:
-  File() = default;
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  File(File &&other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
-  File &operator=(File &&other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~File();
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_ = -1;
-};
-
-/// Opens `location` below `directory` and verifies that `needed` bytes follow `offset`.
-File open_external(int directory, const char *location, int64_t offset, uint64_t needed,
-                   const std::string &what);
-
-constexpr size_t kTransferBytes = size_t{1} << 30;  // one read(2) or write(2) moves below 2 GiB
-
-/// Throws with what errno says; `action` ends in a blank. `name` is shown already.
-[[noreturn]] void fail_with_errno(const char *action, const std::string &name);
-
-/// "a directory", "a pipe", ...: what a path is that is no regular file.
-const char *kind_of(unsigned mode);
-
-/// openat(2), again where a signal came first; closed on exec.
-int open_again(int directory, const char *path, int flags, unsigned mode = 0);
-
-/// Fills `out` from the file, or throws; `name` is for the message.
-void read_fully(int descriptor, void *out, size_t size, int64_t offset, const std::string &name);
 
 }  // namespace d3o
 

@@ -131,10 +131,11 @@ int64_t decimal(const std::string &digits, const std::string &key, const std::st
 void read_external_entry(d3o_tensor &record, const TensorProto &tensor, uint64_t bytes,
                          const std::string &what) {
   record.is_external = 1;
-  record.length = -1;
+  record.length = static_cast<int64_t>(bytes);
   if (filled_fields(tensor) != 0) {
     fail(D3O_E_FORMAT, what + " is external but also holds data in the model");
   }
+  int64_t length = record.length;
   std::vector<std::string_view> keys;
   for (const auto &entry : tensor.external_data()) {
     keys.push_back(entry.key());
@@ -143,7 +144,7 @@ void read_external_entry(d3o_tensor &record, const TensorProto &tensor, uint64_t
     } else if (entry.key() == "offset") {
       record.offset = decimal(entry.value(), entry.key(), what);
     } else if (entry.key() == "length") {
-      record.length = decimal(entry.value(), entry.key(), what);
+      length = decimal(entry.value(), entry.key(), what);
     }
   }
   refuse_duplicates(keys, ("external data entries of " + what).c_str());
@@ -153,8 +154,8 @@ void read_external_entry(d3o_tensor &record, const TensorProto &tensor, uint64_t
   if (bits_of(tensor.data_type()) == 0) {
     fail(D3O_E_UNSUPPORTED, what + " is external and of type " + type_name(tensor.data_type()));
   }
-  if (record.length >= 0 && static_cast<uint64_t>(record.length) != bytes) {
-    fail(D3O_E_FORMAT, what + " has external data of length " + std::to_string(record.length) +
+  if (length != record.length) {
+    fail(D3O_E_FORMAT, what + " has external data of length " + std::to_string(length) +
                            ", its elements need " + std::to_string(bytes));
   }
 }

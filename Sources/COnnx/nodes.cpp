@@ -33,15 +33,11 @@ uint32_t filled_fields(const AttributeProto &attribute) {
          bit(attribute.type_protos_size() > 0, AttributeProto::TYPE_PROTOS);
 }
 
-// Old files (IR < 2 habits) leave the type out; then the one filled field tells it.
-// libonnx's checker insists on the type, so it is written down.
-int type_of(AttributeProto &attribute, const std::string &what) {
+// The type, which is known to be that of the one value.
+int checked_type(const AttributeProto &attribute, const std::string &what) {
   const uint32_t filled = filled_fields(attribute);
   if ((filled & (filled - 1)) != 0) fail(D3O_E_FORMAT, what + " has more than one value");
-  if (attribute.type() == AttributeProto::UNDEFINED && filled != 0) {
-    attribute.set_type(static_cast<AttributeProto::AttributeType>(__builtin_ctz(filled)));
-  }
-  const int type = attribute.type();
+  const int type = type_of(attribute);
   if ((filled & ~(uint32_t{1} << type)) != 0) {
     fail(D3O_E_FORMAT, what + " says type " + std::to_string(type) + " but holds type " +
                            std::to_string(__builtin_ctz(filled)));
@@ -101,7 +97,7 @@ void add_attribute(d3o_model &model, AttributeProto &attribute, const std::strin
   record.block = -1;
   record.reference = text(attribute.ref_attr_name(), what);
   record.s = "";
-  switch (type_of(attribute, what)) {
+  switch (checked_type(attribute, what)) {
     case AttributeProto::FLOAT:
       record.kind = D3O_FLOAT;
       record.f = attribute.f();
@@ -164,7 +160,7 @@ void add_node(d3o_model &model, onnx::NodeProto &node, const d3o_limits &limits,
   d3o_node record = {};
   record.name = text(node.name(), "node name");
   record.op_type = text(node.op_type(), "operator");
-  record.domain = text(node.domain(), "domain of " + what);
+  record.domain = is_default(node.domain()) ? "" : text(node.domain(), "domain of " + what);
   record.input_count = node.input_size();
   record.output_count = node.output_size();
   record.attribute_count = node.attribute_size();
@@ -208,7 +204,7 @@ std::vector<AttributeProto *> read_defaults(d3o_model &model, const onnx::Functi
 
 int64_t default_opset(const onnx::FunctionProto &function) {
   for (const auto &import : function.opset_import()) {
-    if (import.domain().empty() || import.domain() == "ai.onnx") return import.version();
+    if (is_default(import.domain())) return import.version();
   }
   return 0;
 }
@@ -266,6 +262,13 @@ void fill_graph_block(d3o_model &model, const Pending &place, const d3o_limits &
 }
 
 }  // namespace
+
+// Old files (IR < 2 habits) leave the type out; then the one filled field tells it.
+int type_of(const AttributeProto &attribute) {
+  const uint32_t filled = filled_fields(attribute);
+  const bool is_missing = attribute.type() == AttributeProto::UNDEFINED && filled != 0;
+  return is_missing ? __builtin_ctz(filled) : attribute.type();
+}
 
 void add_nodes(d3o_model &model, const d3o_limits &limits, uint64_t &total) {
   auto &graph = *model.proto.mutable_graph();

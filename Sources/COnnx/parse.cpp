@@ -37,28 +37,10 @@ void read_message(google::protobuf::MessageLite &message, const void *bytes, siz
   }
 }
 
-void unify_domains(google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes) {
-  for (auto &node : nodes) {
-    if (node.domain() == "ai.onnx") node.clear_domain();
-    for (auto &attribute : *node.mutable_attribute()) {
-      if (attribute.has_g()) unify_domains(*attribute.mutable_g()->mutable_node());
-    }
-  }
-}
-
-// "ai.onnx" and "" are the same domain; libonnx's checker and the records know only "".
-void unify_domains(onnx::ModelProto &proto) {
-  for (auto &import : *proto.mutable_opset_import()) {
-    if (import.domain() == "ai.onnx") import.clear_domain();
-  }
-  unify_domains(*proto.mutable_graph()->mutable_node());
-  for (auto &function : *proto.mutable_functions()) unify_domains(*function.mutable_node());
-}
-
 int64_t default_opset(const onnx::ModelProto &proto) {
   int64_t opset = 0;
   for (const auto &import : proto.opset_import()) {
-    if (!import.domain().empty()) continue;
+    if (!d3o::is_default(import.domain())) continue;
     if (opset != 0 && opset != import.version()) {
       fail(D3O_E_FORMAT, "the model imports two opsets of the default domain, " +
                              std::to_string(opset) + " and " + std::to_string(import.version()));
@@ -155,6 +137,7 @@ void fill_graph(d3o_model &model) {
   graph.output_count = static_cast<int64_t>(model.outputs.size());
   graph.metadata_count = static_cast<int64_t>(model.metadata.size());
   graph.function_count = proto.functions_size();
+  graph.own_tensor_count = static_cast<int64_t>(model.file_tensors);
   graph.block_count = static_cast<int64_t>(model.blocks.size());
   graph.blocks = model.blocks.data();
   graph.nodes = model.nodes.data();
@@ -186,7 +169,6 @@ d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_
   return make_model(out, message, capacity, [&](d3o_model &model) {
     read_message(model.proto, bytes, size, d3o::Root::model, bounds);
     check_header(model.proto);
-    unify_domains(model.proto);
     model.graph.opset = default_opset(model.proto);
     uint64_t total = 0;
     const auto initializers = add_initializers(model, bounds, total);

@@ -1,90 +1,41 @@
 // The bytes of a file come in before protobuf sees them; those that would cost it far more memory
 // than the limits allow are refused, by counting on the wire, without allocating anything.
+#include <google/protobuf/descriptor.h>
+
 #include "internal.hpp"
 
 namespace d3o {
 
 namespace {
 
-// The messages of onnx.proto that nest, and `leaf` for every other field.
-enum class Kind {
-  leaf,
-  model,
-  training,
-  graph,
-  node,
-  attribute,
-  tensor,
-  segment,
-  sparse,
-  value,
-  annotation,
-  function,
-  opset,
-  pair,
-  type,
-  type_tensor,  // dense and sparse
-  type_nested,  // sequence and optional
-  type_map,
-  shape,
-  dim,
-};
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using onnx::TensorProto;
 
 constexpr int kMaxDepth = 90;           // protobuf itself stops at 100
 constexpr uint64_t kHeapOverhead = 24;  // allocator header and the pointer to the object
 constexpr uint64_t kNodeBytes = 8192;   // of objects per allowed node; exporters need about 2000
 constexpr uint64_t kSpareBytes = 16 << 20;
 
-struct Field {
-  Kind parent;
-  int first, last;  // field numbers of onnx.proto
-  Kind child;
-};
-
-constexpr Field kFields[] = {
-    {Kind::model, 7, 7, Kind::graph},        {Kind::model, 8, 8, Kind::opset},
-    {Kind::model, 14, 14, Kind::pair},       {Kind::model, 20, 20, Kind::training},
-    {Kind::model, 25, 25, Kind::function},   {Kind::training, 1, 2, Kind::graph},
-    {Kind::training, 3, 4, Kind::pair},      {Kind::graph, 1, 1, Kind::node},
-    {Kind::graph, 5, 5, Kind::tensor},       {Kind::graph, 11, 13, Kind::value},
-    {Kind::graph, 14, 14, Kind::annotation}, {Kind::graph, 15, 15, Kind::sparse},
-    {Kind::node, 5, 5, Kind::attribute},     {Kind::attribute, 5, 5, Kind::tensor},
-    {Kind::attribute, 6, 6, Kind::graph},    {Kind::attribute, 10, 10, Kind::tensor},
-    {Kind::attribute, 11, 11, Kind::graph},  {Kind::attribute, 14, 15, Kind::type},
-    {Kind::attribute, 22, 23, Kind::sparse}, {Kind::tensor, 3, 3, Kind::segment},
-    {Kind::tensor, 13, 13, Kind::pair},      {Kind::sparse, 1, 2, Kind::tensor},
-    {Kind::value, 2, 2, Kind::type},         {Kind::annotation, 2, 2, Kind::pair},
-    {Kind::function, 7, 7, Kind::node},      {Kind::function, 9, 9, Kind::opset},
-    {Kind::type, 1, 1, Kind::type_tensor},   {Kind::type, 4, 4, Kind::type_nested},
-    {Kind::type, 5, 5, Kind::type_map},      {Kind::type, 8, 8, Kind::type_tensor},
-    {Kind::type, 9, 9, Kind::type_nested},   {Kind::type_tensor, 2, 2, Kind::shape},
-    {Kind::type_nested, 1, 1, Kind::type},   {Kind::type_map, 2, 2, Kind::type},
-    {Kind::shape, 1, 1, Kind::dim},
-};
-
-Kind child(Kind parent, uint64_t number) {
-  for (const Field &field : kFields) {
-    const bool inside = number >= uint64_t(field.first) && number <= uint64_t(field.last);
-    if (field.parent == parent && inside) return field.child;
-  }
-  return Kind::leaf;
+template <typename Message>
+bool is(const Descriptor *kind) {
+  return kind == Message::descriptor();
 }
 
-uint64_t object_bytes(Kind kind) {
-  switch (kind) {
-    case Kind::graph:
-      return sizeof(onnx::GraphProto);
-    case Kind::node:
-      return sizeof(onnx::NodeProto);
-    case Kind::attribute:
-      return sizeof(onnx::AttributeProto);
-    case Kind::tensor:
-      return sizeof(onnx::TensorProto);
-    case Kind::function:
-      return sizeof(onnx::FunctionProto);
-    default:
-      return 128;  // all others are smaller
-  }
+uint64_t object_bytes(const Descriptor *kind) {
+  if (is<onnx::NodeProto>(kind)) return sizeof(onnx::NodeProto);
+  if (is<onnx::AttributeProto>(kind)) return sizeof(onnx::AttributeProto);
+  if (is<TensorProto>(kind)) return sizeof(TensorProto);
+  if (is<onnx::GraphProto>(kind)) return sizeof(onnx::GraphProto);
+  if (is<onnx::FunctionProto>(kind)) return sizeof(onnx::FunctionProto);
+  return 128;  // all others are smaller
+}
+
+// Values of a tensor, whose count the other limit bounds.
+bool is_data(const FieldDescriptor *field) {
+  return field != nullptr && is<TensorProto>(field->containing_type()) &&
+         (field->number() == TensorProto::kRawDataFieldNumber ||
+          (field->is_packable() && field->number() != TensorProto::kDimsFieldNumber));
 }
 
 // A varint ends at the first byte below 0x80.
@@ -92,6 +43,20 @@ uint64_t count_varints(const unsigned char *at, const unsigned char *end) {
   uint64_t count = 0;
   for (; at < end; at++) count += *at < 0x80;
   return count;
+}
+
+// What the values of a field need that holds numbers one after the other, or bytes.
+uint64_t value_bytes(const FieldDescriptor *field, const unsigned char *at,
+                     const unsigned char *end) {
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+      return count_varints(at, end) * 4;
+    case FieldDescriptor::CPPTYPE_INT64:
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return count_varints(at, end) * 8;
+    default:
+      return static_cast<uint64_t>(end - at);
+  }
 }
 
 class Scanner {
@@ -110,7 +75,7 @@ class Scanner {
     }
   }
 
-  void run(Kind kind) { message(kind, begin_, end_, 0); }
+  void run(const Descriptor *kind) { message(kind, begin_, end_, 0); }
 
  private:
   [[noreturn]] void fail_at(const unsigned char *at) const {
@@ -145,21 +110,18 @@ class Scanner {
     }
   }
 
-  void leaf(Kind parent, uint64_t field, const unsigned char *at, const unsigned char *end) {
-    const auto size = static_cast<uint64_t>(end - at);
-    if (parent == Kind::tensor && (field == 5 || field == 7 || field == 11)) {
-      add_data(count_varints(at, end) * (field == 5 ? 4 : 8));
-    } else if (parent == Kind::tensor && (field == 4 || field == 9 || field == 10)) {
-      add_data(size);
-    } else if ((parent == Kind::attribute && field == 8) ||
-               ((parent == Kind::tensor || parent == Kind::sparse) && field <= 3)) {
-      add_objects(count_varints(at, end) * 8);
+  void leaf(const FieldDescriptor *field, const unsigned char *at, const unsigned char *end) {
+    if (is_data(field)) {
+      add_data(value_bytes(field, at, end));
+    } else if (field != nullptr && field->is_packable()) {
+      add_objects(value_bytes(field, at, end));
     } else {
       add_objects(sizeof(std::string) + kHeapOverhead);
     }
   }
 
-  void message(Kind kind, const unsigned char *at, const unsigned char *end, int depth) {
+  void message(const Descriptor *kind, const unsigned char *at, const unsigned char *end,
+               int depth) {
     if (depth > kMaxDepth) {
       fail(D3O_E_FORMAT, "not ONNX: parts are nested more than " + std::to_string(kMaxDepth) +
                              " deep at byte " + std::to_string(at - begin_));
@@ -168,7 +130,7 @@ class Scanner {
     while (at < end) {
       // protobuf drops what a tag has beyond 32 bits; what counts is the field that it sees.
       const auto tag = static_cast<uint32_t>(varint(at, end));
-      const uint32_t field = tag >> 3;
+      const auto number = static_cast<int>(tag >> 3);
       uint64_t size = 0;
       switch (tag & 7) {
         case 0:
@@ -186,18 +148,18 @@ class Scanner {
         default:  // groups, which ONNX does not use
           fail_at(at);
       }
-      if (field == 0 || size > static_cast<uint64_t>(end - at)) fail_at(at);
-      if ((tag & 7) == 2) {
-        const Kind inner = child(kind, field);
-        if (inner != Kind::leaf) {
-          message(inner, at, at + size, depth + 1);
+      if (number == 0 || size > static_cast<uint64_t>(end - at)) fail_at(at);
+      const FieldDescriptor *field = kind->FindFieldByNumber(number);
+      if ((tag & 7) != 2) {
+        if (is_data(field)) {
+          add_data(8);
         } else {
-          leaf(kind, field, at, at + size);
+          add_objects(8);
         }
-      } else if (kind == Kind::tensor && field > 3) {
-        add_data(8);
+      } else if (field != nullptr && field->message_type() != nullptr) {
+        message(field->message_type(), at, at + size, depth + 1);
       } else {
-        add_objects(8);
+        leaf(field, at, at + size);
       }
       at += size;
     }
@@ -212,7 +174,8 @@ class Scanner {
 }  // namespace
 
 void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits) {
-  Scanner(bytes, size, limits).run(root == Root::model ? Kind::model : Kind::tensor);
+  Scanner(bytes, size, limits)
+      .run(root == Root::model ? onnx::ModelProto::descriptor() : TensorProto::descriptor());
 }
 
 }  // namespace d3o

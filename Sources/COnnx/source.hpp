@@ -1,6 +1,8 @@
-// A file as pieces: what the files that take it apart and put it together share.
+// What a model is saved from: its message in parts, and where its weights belong.
 #ifndef D3O_SOURCE_HPP
 #define D3O_SOURCE_HPP
+
+#include <google/protobuf/io/coded_stream.h>
 
 #include <memory>
 #include <mutex>
@@ -9,96 +11,42 @@
 
 namespace d3o {
 
-/// A part of a file, in its order. Lengths of messages are pieces of their own, as they may change.
-struct Piece {
-  enum class Kind : uint8_t {
-    literal,   // bytes
-    metadata,  // bytes: one entry of ModelProto.metadata_props, with tag and length
-    open,      // the length of all pieces up to its `close`; bytes as it was read
-    close,
-    payload,  // values of weights; bytes only where they do not follow from the values
-  };
-  enum class Form : uint8_t {
-    plain,          // fixed-size, nothing kept
-    fixed,          // fixed-size
-    tagged,         // each a field of its own: tag, value
-    varint,         // variable size
-    tagged_varint,  // both
-  };
-  Kind kind = Kind::literal;
-  Form form = Form::plain;
-  bool is_read = true;            // stands in the file that was read
-  bool is_saved = true;           // stands in a file that is written
-  int32_t type = 0;               // of a payload: TensorProto.DataType
-  uint64_t begin = 0, size = 0;   // bytes in d3o_source.bytes
-  uint64_t first = 0, count = 0;  // values in the flat weights
+/// A message around a field of it that holds what is written in between.
+struct Layer {
+  int field;  // of the message, in the one around it
+  std::unique_ptr<google::protobuf::MessageLite> front, back;
 };
 
-/// Where bytes go: a file, a hash, a counter.
-class Sink {
- public:
-  virtual void put(const void *bytes, size_t size) = 0;
-
- protected:
-  ~Sink() = default;
+/// A tensor whose values are in the weights and, where they follow from these, nowhere else.
+struct Weight {
+  const void *owner;          // the element of `nodes` or `initializers` that stands for it
+  int64_t first, count;       // in the flat weights
+  int32_t type;               // TensorProto.DataType
+  onnx::TensorProto *tensor;  // which is filled to be written; else, NULL,
+  std::vector<Layer> layers;  // from the element to the raw_data of the tensor
 };
 
-/// Writes the values of a payload in its encoding. `kept` are its bytes, `values` its first.
-void encode(const Piece &payload, const unsigned char *kept, const float *values, Sink &sink);
+/// Writes values as raw_data has them, of a type of at most 32 bits.
+void write_values(google::protobuf::io::CodedOutputStream &stream, int32_t type,
+                  const float *values, size_t count);
 
-/// Bytes of one value of a fixed-size payload.
-uint64_t value_bytes(int32_t type);
-
-class Sha256 final : public Sink {
- public:
-  void put(const void *bytes, size_t size) override;
-  /// Ends the message. Call it once.
-  void finish(uint8_t *digest);
-
- private:
-  void block(const unsigned char *bytes);
-
-  uint32_t state_[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  unsigned char rest_[64] = {};
-  uint64_t size_ = 0;
-};
-
-/// A file that appears under its name when it is complete; until then it is gone with the value.
-class AtomicFile final : public Sink {
- public:
-  /// `size` is what will be put.
-  AtomicFile(const char *path, uint64_t size);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile &) = delete;
-  AtomicFile &operator=(const AtomicFile &) = delete;
-
-  void put(const void *bytes, size_t size) override;
-  /// Syncs and names the file.
-  void commit();
-
- private:
-  [[noreturn]] void fail_writing() const;
-  void write_all(const unsigned char *bytes, size_t size);
-  void flush();
-
-  std::string shown_, name_, temporary_;
-  File directory_, file_;
-  bool can_sync_directory_ = true;
-  std::vector<unsigned char> buffer_;
-};
+/// Puts values into a tensor that has some, in the encoding of its type; one that is what stands
+/// there already keeps its bits.
+void put_values(onnx::TensorProto &tensor, const float *values, size_t count);
 
 }  // namespace d3o
 
 struct d3o_source {
-  std::vector<d3o::Piece> pieces;
-  std::unique_ptr<unsigned char[]> bytes;
+  // In the order of the file, between them the graph and the metadata.
+  onnx::ModelProto head, middle, tail;
+  // Between them the initializers, before them the nodes.
+  onnx::GraphProto graph_head, graph_tail;
+  google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
+  google::protobuf::RepeatedPtrField<onnx::TensorProto> initializers;
+  google::protobuf::RepeatedPtrField<onnx::StringStringEntryProto> metadata;
+  std::vector<d3o::Weight> weights;  // in the order of their owners in the file
   int64_t weight_count = 0;
-  d3o_status status = D3O_OK;  // else why it cannot be written again
-  std::string problem;
-  mutable std::mutex mutex;  // guards the two below
-  mutable bool has_digest = false;
-  mutable uint8_t digest[32] = {};
+  std::mutex mutex;  // guards the tensors of weights, which are filled one at a time to be written
 };
 
 #endif  // D3O_SOURCE_HPP

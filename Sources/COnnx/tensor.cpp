@@ -1,10 +1,14 @@
-// A tensor of any in-file encoding comes in; its values as float32 or int64 go out.
+// A tensor of any in-file encoding comes in; its values as float32 or int64 go out, and back in.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <type_traits>
 
-#include "internal.hpp"
 #include "number.hpp"
+#include "source.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little endian");
 
@@ -70,25 +74,41 @@ void convert_raw(const void *bytes, size_t count, Out *out) {
 struct Source {
   const TensorProto &proto;
   const d3o_tensor &record;
-  int directory;
+  int file;  // of external data
 };
+
+constexpr size_t kTransferBytes = size_t{1} << 30;  // one pread(2) moves below 2 GiB
+
+void read_fully(int file, void *out, size_t size, int64_t offset, const std::string &name) {
+  auto *at = static_cast<unsigned char *>(out);
+  while (size > 0) {
+    const ssize_t got = pread(file, at, std::min(size, kTransferBytes), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const int error = errno;
+      fail(error == ENOMEM ? D3O_E_MEMORY : D3O_E_IO,
+           "cannot read " + name + ": " + std::generic_category().message(error));
+    }
+    if (got == 0) fail(D3O_E_IO, name + " became shorter while it was read");
+    at += got;
+    offset += got;
+    size -= static_cast<size_t>(got);
+  }
+}
 
 template <typename Element, typename Out>
 void read_external(const Source &source, Out *out) {
   const d3o_tensor &record = source.record;
   const auto count = static_cast<size_t>(record.element_count);
   const std::string name = d3o::shown(record.location);
-  const d3o::File file =
-      d3o::open_external(source.directory, record.location, record.offset, count * sizeof(Element),
-                         "tensor " + d3o::shown(record.name));
   if constexpr (std::is_same_v<Element, Out>) {
-    d3o::read_fully(file.get(), out, count * sizeof(Out), record.offset, name);
+    read_fully(source.file, out, count * sizeof(Out), record.offset, name);
   } else {
     std::vector<unsigned char> buffer(std::min(kBufferBytes, count * sizeof(Element)));
     for (size_t done = 0; done < count;) {
       const size_t part = std::min(count - done, kBufferBytes / sizeof(Element));
       const int64_t at = record.offset + static_cast<int64_t>(done * sizeof(Element));
-      d3o::read_fully(file.get(), buffer.data(), part * sizeof(Element), at, name);
+      read_fully(source.file, buffer.data(), part * sizeof(Element), at, name);
       convert_raw<Element>(buffer.data(), part, out + done);
       done += part;
     }
@@ -154,38 +174,123 @@ void read_as(const Source &source, int64_t *out) {
   }
 }
 
+size_t checked_index(const d3o_model *model, int64_t tensor) {
+  const int64_t available = model != nullptr ? model->graph.tensor_count : 0;
+  if (tensor < 0 || tensor >= available) {
+    fail(D3O_E_FORMAT, "there is no tensor " + std::to_string(tensor) + ", the model has " +
+                           std::to_string(available));
+  }
+  return static_cast<size_t>(tensor);
+}
+
 template <typename Out>
-d3o_status read(const d3o_model *model, int64_t tensor, int directory, Out *out, int64_t count,
+d3o_status read(const d3o_model *model, int64_t tensor, int file, Out *out, int64_t count,
                 char *message, size_t capacity) {
   return d3o::guarded(message, capacity, [&] {
-    const int64_t available = model != nullptr ? model->graph.tensor_count : 0;
-    if (tensor < 0 || tensor >= available) {
-      fail(D3O_E_FORMAT, "there is no tensor " + std::to_string(tensor) + ", the model has " +
-                             std::to_string(available));
-    }
-    const auto index = static_cast<size_t>(tensor);
+    const size_t index = checked_index(model, tensor);
     const d3o_tensor &record = model->tensors[index];
     if (count != record.element_count || (out == nullptr && count > 0)) {
       fail(D3O_E_FORMAT,
            "tensor " + d3o::shown(record.name) + " has " + std::to_string(record.element_count) +
                " elements, there is room for " + std::to_string(out == nullptr ? 0 : count));
     }
-    read_as(Source{*model->tensor_protos[index], record, directory}, out);
+    read_as(Source{*model->tensor_protos[index], record, file}, out);
   });
+}
+
+// A double has bits that a float32 lacks, and an entry may have more bits than its type: what
+// stands for the value already stays.
+template <typename Element>
+bool replace(Element &element, float value) {
+  if (d3o::to_bits(to_float(element)) == d3o::to_bits(value)) return false;
+  d3o::from_float(value, element);
+  return true;
+}
+
+void put_raw(std::string &raw, const float *values) {
+  for (size_t at = 0; at < raw.size(); at += sizeof(double)) {
+    double element;
+    std::memcpy(&element, &raw[at], sizeof element);
+    if (replace(element, *values++)) std::memcpy(&raw[at], &element, sizeof element);
+  }
+}
+
+template <typename Element>
+void write_small(google::protobuf::io::CodedOutputStream &stream, const float *values,
+                 size_t count) {
+  Element buffer[4096];
+  for (size_t done = 0; done < count;) {
+    const size_t part = std::min(count - done, sizeof buffer / sizeof *buffer);
+    for (size_t i = 0; i < part; i++) d3o::from_float(values[done + i], buffer[i]);
+    stream.WriteRaw(buffer, static_cast<int>(part * sizeof *buffer));
+    done += part;
+  }
+}
+
+template <typename Element>
+void put_small(google::protobuf::RepeatedField<int32_t> &entries, const float *values) {
+  for (int32_t &entry : entries) {
+    auto element = narrow<Element>(entry);
+    if (replace(element, *values++)) entry = element.bits;
+  }
 }
 
 }  // namespace
 
-extern "C" {
-
-d3o_status d3o_read_floats(const d3o_model *model, int64_t tensor, int directory, float *out,
-                           int64_t count, char *message, size_t capacity) {
-  return read(model, tensor, directory, out, count, message, capacity);
+void d3o::write_values(google::protobuf::io::CodedOutputStream &stream, int32_t type,
+                       const float *values, size_t count) {
+  if (type == TensorProto::FLOAT) {
+    stream.WriteRaw(values, static_cast<int>(count * sizeof *values));
+  } else if (type == TensorProto::FLOAT16) {
+    write_small<Half>(stream, values, count);
+  } else {
+    write_small<BFloat16>(stream, values, count);
+  }
 }
 
-d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int directory, int64_t *out,
+void d3o::put_values(TensorProto &tensor, const float *values, size_t count) {
+  switch (tensor.data_type()) {
+    case TensorProto::FLOAT:
+      return tensor.mutable_float_data()->Add(values, values + count);
+    case TensorProto::DOUBLE:
+      if (!tensor.raw_data().empty()) return put_raw(*tensor.mutable_raw_data(), values);
+      for (double &entry : *tensor.mutable_double_data()) replace(entry, *values++);
+      return;
+    case TensorProto::FLOAT16:
+      return put_small<Half>(*tensor.mutable_int32_data(), values);
+    default:
+      return put_small<BFloat16>(*tensor.mutable_int32_data(), values);
+  }
+}
+
+extern "C" {
+
+d3o_status d3o_read_floats(const d3o_model *model, int64_t tensor, int file, float *out,
+                           int64_t count, char *message, size_t capacity) {
+  return read(model, tensor, file, out, count, message, capacity);
+}
+
+d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int file, int64_t *out,
                          int64_t count, char *message, size_t capacity) {
-  return read(model, tensor, directory, out, count, message, capacity);
+  return read(model, tensor, file, out, count, message, capacity);
+}
+
+d3o_status d3o_read_data(d3o_model *model, int64_t tensor, int file, char *message,
+                         size_t capacity) {
+  return d3o::guarded(message, capacity, [&] {
+    const size_t index = checked_index(model, tensor);
+    d3o_tensor &record = model->tensors[index];
+    TensorProto &proto = *model->tensor_protos[index];
+    if (record.is_external == 0) return;
+    if (record.length > 0) {
+      std::string &bytes = *proto.mutable_raw_data();
+      bytes.resize(static_cast<size_t>(record.length));
+      read_fully(file, &bytes[0], bytes.size(), record.offset, d3o::shown(record.location));
+    }
+    proto.clear_external_data();
+    proto.clear_data_location();
+    record.is_external = 0;
+  });
 }
 
 }  // extern "C"

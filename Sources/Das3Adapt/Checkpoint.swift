@@ -1,3 +1,4 @@
+import Das3Files
 import Das3Graph
 
 /// A run between two steps: what another process needs to go on as if nothing had happened.
@@ -55,36 +56,36 @@ package struct Checkpoint: Sendable, Equatable {
   ///
   /// - Throws: `.io` where there is none, `.format` where it is damaged or of another version.
   package init(contentsOf path: String) throws(Das3Error) {
-    let bytes = try WholeFile.read(path, maximumBytes: Self.maximumBytes)
+    let file = try ReadFile(path, maximumBytes: Self.maximumBytes)
     do throws(Das3Error) {
-      try self.init(bytes)
+      try self.init(file)
     } catch {
-      throw error.at(path)
+      throw error.code == .io ? error : error.at(path)
     }
   }
 
-  private init(_ bytes: [UInt8]) throws(Das3Error) {
+  /// Reads the file twice, so that nothing of it is believed before its checksum.
+  private init(_ file: ReadFile) throws(Das3Error) {
     let magic = Self.magic
-    guard bytes.starts(with: magic.dropLast(2)) else {
+    let start: [UInt8] = try file.next(min(file.byteCount, 40))
+    guard start.starts(with: magic.dropLast(2)) else {
       throw .format("not a checkpoint of das3")
     }
-    guard bytes.starts(with: magic) else {
-      let line = bytes.prefix(40).prefix { $0 != UInt8(ascii: "\n") }
+    guard start.starts(with: magic) else {
+      let line = start.prefix { $0 != UInt8(ascii: "\n") }
       throw .format(
         "it is of another version: it begins '\(String(decoding: line, as: UTF8.self))'; this library reads '\(String(decoding: magic.dropLast(), as: UTF8.self))'"
       )
     }
-    let end = bytes.count - 32
-    var at = magic.count + 8
-    guard end >= at, WholeFile.digest(bytes, count: end) == Array(bytes[end...])
-    else {
+    let end = file.byteCount - 32
+    guard end >= magic.count + 8, try file.digest(upTo: end) == file.next(32) else {
       throw .format("the checkpoint is damaged: its checksum does not fit")
     }
     // From here on only a file that was made to deceive can be wrong.
-    let length = bytes[magic.count..<at].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    guard length <= UInt64(end - at) else { throw Self.inconsistent }
-    let text = String(decoding: bytes[at..<at + Int(length)], as: UTF8.self)
-    at += Int(length)
+    file.position = magic.count
+    let length = try file.next(8).reversed().reduce(0) { $0 << 8 | UInt64($1 as UInt8) }
+    guard length <= UInt64(end - file.position) else { throw Self.inconsistent }
+    let text = String(decoding: try file.next(Int(length)) as [UInt8], as: UTF8.self)
     guard let header = try Json(parsing: text).object,
       let fields = header["identity"]?.object,
       let position = header["position"].flatMap(PhaseSchedule.Position.init),
@@ -92,13 +93,11 @@ package struct Checkpoint: Sendable, Equatable {
       let optimizerCount = header["optimizer"]?.number.flatMap({ Int(exactly: $0) }),
       case .bool(let hasStage)? = header["stage"], optimizerCount >= 0,
       counts.count == 1 + optimizerCount + (hasStage ? 3 : 0), counts.allSatisfy({ $0 >= 0 }),
-      counts.allSatisfy({ $0 <= end / 4 }), at + 4 * counts.reduce(0, +) == end
+      counts.allSatisfy({ $0 <= end / 4 }), file.position + 4 * counts.reduce(0, +) == end
     else { throw Self.inconsistent }
+    try AddressSpace.check(end + AddressSpace.margin)
     var vectors: [[Float]] = []
-    for count in counts {
-      vectors.append(Self.floats(bytes[at..<at + 4 * count]))
-      at += 4 * count
-    }
+    for count in counts { vectors.append(try file.next(count)) }
     identity = CheckpointIdentity(fields: fields.compactMapValues(\.string))
     self.position = position
     weights = vectors[0]
@@ -126,17 +125,5 @@ package struct Checkpoint: Sendable, Equatable {
 
   private static func bytes(of count: Int) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
-  }
-
-  private static func floats(_ bytes: ArraySlice<UInt8>) -> [Float] {
-    var result: [Float] = []
-    result.reserveCapacity(bytes.count / 4)
-    var at = bytes.startIndex
-    while at < bytes.endIndex {
-      let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) }
-      result.append(Float(bitPattern: bits))
-      at += 4
-    }
-    return result
   }
 }

@@ -1,3 +1,6 @@
+// Errors and files belong to what every module above works with.
+@_exported import Das3Files
+
 /// A network at one input size: typed values, and nodes in an order in which they can run.
 package struct Graph: Sendable {
   package typealias ValueID = Int

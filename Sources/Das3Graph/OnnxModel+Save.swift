@@ -2,27 +2,19 @@
 extension OnnxModel {
   /// The same graph with other weights; everything but the weights is shared.
   ///
-  /// The first time it costs one pass over the file, for its hash.
-  ///
   /// - Throws: `.argument` where the count is not that of the model's own weights.
   package func with(weights: [Float], provenance: Provenance) throws(Das3Error) -> OnnxModel {
     guard weights.count == self.weights.count else {
       throw .argument(
         "\(weights.count) parameter values are given; the model has \(self.weights.count)")
     }
-    // The first model of a source is the file itself, so its weights are what the hash needs.
-    return OnnxModel(self, weights: weights, provenance: provenance, sourceHash: sourceHash())
-  }
-
-  /// The SHA-256 of the file it came from, nil where that cannot be written again.
-  private func sourceHash() -> String? {
-    provenance == nil ? source.hash(weights: weights) : sourceHashIfDerived
+    return OnnxModel(self, weights: weights, provenance: provenance)
   }
 
   /// Hashes of the file it came from and of its weights: equal for the same model on any machine.
   package var fingerprint: String {
     let weights = WholeFile.hexadecimal(WholeFile.digest([.floats(weights)]))
-    return "\(sourceHash() ?? "unknown") \(weights)"
+    return "\(sourceHash) \(weights)"
   }
 
   /// Writes the file it came from with its own weights, whole or not at all.
@@ -37,7 +29,7 @@ extension OnnxModel {
   ) throws(Das3Error) {
     var entries = metadata
     if let provenance {
-      let text = provenance.json(version: version, source: sourceHashIfDerived ?? "unknown")
+      let text = provenance.json(version: version, source: sourceHash)
       entries.append((key: Provenance.key, value: text))
     }
     try source.save(weights: weights, metadata: entries, to: path)

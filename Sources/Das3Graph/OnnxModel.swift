@@ -99,15 +99,16 @@ package final class OnnxModel: Sendable {
   package let provenance: Provenance?
   /// The file without its weights.
   let source: OnnxSource
-  /// SHA-256 of the file, where the weights are others.
-  let sourceHashIfDerived: String?
+  /// The SHA-256 of the file.
+  let sourceHash: String
   /// The weights of the file, where those here are others and some are stored in 16 bits.
   private let fileWeights: [Float]?
 
   init(
     nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
     metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor],
-    parameters: [Parameter], weights: [Float], quantizedCount: Int, source: OnnxSource
+    parameters: [Parameter], weights: [Float], quantizedCount: Int, source: OnnxSource,
+    sourceHash: String
   ) {
     self.nodes = nodes
     self.inputs = inputs
@@ -122,8 +123,8 @@ package final class OnnxModel: Sendable {
     self.weights = weights
     self.quantizedCount = quantizedCount
     self.source = source
+    self.sourceHash = sourceHash
     provenance = nil
-    sourceHashIfDerived = nil
     fileWeights = nil
     var index: [String: Int] = [:]
     for (position, parameter) in parameters.enumerated() { index[parameter.name] = position }
@@ -131,7 +132,7 @@ package final class OnnxModel: Sendable {
   }
 
   /// The same file with other weights.
-  init(_ base: OnnxModel, weights: [Float], provenance: Provenance, sourceHash: String?) {
+  init(_ base: OnnxModel, weights: [Float], provenance: Provenance) {
     nodes = base.nodes
     inputs = base.inputs
     outputs = base.outputs
@@ -145,9 +146,9 @@ package final class OnnxModel: Sendable {
     parameterIndex = base.parameterIndex
     quantizedCount = base.quantizedCount
     source = base.source
+    sourceHash = base.sourceHash
     self.weights = weights
     self.provenance = provenance
-    sourceHashIfDerived = sourceHash
     let isNarrow = base.parameters.contains { $0.storage != .wide }
     fileWeights = isNarrow ? base.fileWeights ?? base.weights : nil
   }

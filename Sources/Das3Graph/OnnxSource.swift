@@ -1,18 +1,18 @@
 internal import COnnx
+import Das3Files
 
 /// What a file says besides its weights, so that it can be written again with others.
 ///
 /// Immutable and shared by every model that differs from the file only in its weights.
 @safe final class OnnxSource: @unchecked Sendable {
-  private let source: OpaquePointer
+  private let source: OpaquePointer?
+  /// Why it cannot be written again.
+  private let problem: Das3Error
 
-  /// Takes apart the bytes that `model` was parsed from.
-  ///
-  /// A file that cannot be written again makes a source too; `save` says why it refuses.
-  init(
-    bytes: UnsafeRawBufferPointer, model: OpaquePointer, directory: Int32,
-    parameters: [OnnxImport.Place], weightCount: Int
-  ) throws(Das3Error) {
+  /// Takes the message of `model`, which has nothing to say any more.
+  init(_ model: OpaquePointer, parameters: [OnnxImport.Place], weightCount: Int)
+    throws(Das3Error)
+  {
     let records = parameters.map {
       d3o_parameter(
         tensor: Int64($0.tensor), offset: Int64($0.offset), node: Int64($0.node ?? -1))
@@ -21,42 +21,26 @@ internal import COnnx
     try unsafe OnnxImport.call { message, capacity in
       unsafe records.withUnsafeBufferPointer {
         unsafe d3o_source_create(
-          &source, model, bytes.baseAddress, bytes.count, directory, $0.baseAddress,
-          Int64($0.count), Int64(weightCount), message, capacity)
+          &source, model, $0.baseAddress, Int64($0.count), Int64(weightCount), message, capacity)
       }
     }
-    guard let source = unsafe source else {
-      throw Das3Error(.internal, "the ONNX reader gave no source")
-    }
     unsafe self.source = source
+    problem = Das3Error(.internal, "the ONNX reader gave no source")
+  }
+
+  /// A file that cannot be written again: `save` says why it refuses.
+  init(problem: Das3Error) {
+    unsafe source = nil
+    self.problem = problem
   }
 
   deinit { unsafe d3o_source_free(source) }
-
-  /// The file's SHA-256 in hexadecimal, nil where the file cannot be written again.
-  ///
-  /// Only the first call computes it: `weights` must then be those of the file.
-  func hash(weights: [Float]) -> String? {
-    var digest = [UInt8](repeating: 0, count: 32)
-    do {
-      try unsafe OnnxImport.call { message, capacity in
-        unsafe weights.withUnsafeBufferPointer { weights in
-          unsafe digest.withUnsafeMutableBufferPointer {
-            unsafe d3o_source_hash(
-              source, weights.baseAddress, Int64(weights.count), $0.baseAddress, message, capacity)
-          }
-        }
-      }
-    } catch {
-      return nil
-    }
-    return WholeFile.hexadecimal(digest)
-  }
 
   /// Writes the file with these weights; `metadata` replaces entries of the same keys.
   func save(weights: [Float], metadata: [(key: String, value: String)], to path: String)
     throws(Das3Error)
   {
+    guard let source = unsafe source else { throw problem.at("cannot write \(path.shown)") }
     // One block of NUL-terminated texts, and where each begins.
     var texts: [CChar] = []
     var starts: [(key: Int, value: Int)] = []
@@ -66,21 +50,35 @@ internal import COnnx
       starts.append((key, texts.count))
       texts += entry.value.utf8CString
     }
-    try unsafe OnnxImport.call { message, capacity in
-      unsafe texts.withUnsafeBufferPointer { texts in
-        let pairs = unsafe starts.map { start in
-          unsafe d3o_pair(
-            key: texts.baseAddress.map { unsafe $0 + start.key },
-            value: texts.baseAddress.map { unsafe $0 + start.value })
-        }
-        return unsafe pairs.withUnsafeBufferPointer { pairs in
-          unsafe weights.withUnsafeBufferPointer {
-            unsafe d3o_source_save(
-              source, $0.baseAddress, Int64($0.count), pairs.baseAddress, Int64(pairs.count), path,
-              message, capacity)
+    func call(
+      _ body: (UnsafePointer<d3o_content>, UnsafeMutablePointer<CChar>?, Int) -> d3o_status
+    ) throws(Das3Error) {
+      do throws(Das3Error) {
+        try unsafe OnnxImport.call { message, capacity in
+          unsafe texts.withUnsafeBufferPointer { texts in
+            let pairs = unsafe starts.map { start in
+              unsafe d3o_pair(
+                key: texts.baseAddress.map { unsafe $0 + start.key },
+                value: texts.baseAddress.map { unsafe $0 + start.value })
+            }
+            return unsafe pairs.withUnsafeBufferPointer { pairs in
+              unsafe weights.withUnsafeBufferPointer { weights in
+                var content = unsafe d3o_content(
+                  weights: weights.baseAddress, weight_count: Int64(weights.count),
+                  metadata: pairs.baseAddress, metadata_count: Int64(pairs.count))
+                return unsafe body(&content, message, capacity)
+              }
+            }
           }
         }
+      } catch {
+        throw error.at("cannot write \(path.shown)")
       }
     }
+    var size: UInt64 = 0
+    try unsafe call { unsafe d3o_source_measure(source, $0, &size, $1, $2) }
+    let file = try AtomicFile(path, byteCount: size)
+    try unsafe call { unsafe d3o_source_write(source, $0, file.descriptor, $1, $2) }
+    try file.commit()
   }
 }

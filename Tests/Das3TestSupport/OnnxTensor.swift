@@ -64,10 +64,10 @@ package struct OnnxTensor: Sendable {
     switch payload {
     case .floats(let values): writer.packed(4, floats: values)
     case .ints(let values): writer.packed(type == Self.int64 ? 7 : 5, varints: values)
-    case .raw(let bytes): writer.data(9, bytes)
-    case .external, .missing, .fields: break
+    case .raw, .external, .missing, .fields: break
     }
     writer.string(8, name)
+    if case .raw(let bytes) = payload { writer.data(9, bytes) }
     if case .fields(let body) = payload { body(&writer) }
     guard case .external(let entries) = payload else { return }
     for entry in entries {

@@ -75,19 +75,34 @@ enum WeightNetwork {
     return model
   }
 
+  struct Encoding: Sendable {
+    let name: String
+    /// Other than protobuf writes it: read, but saved otherwise.
+    let isUnusual: Bool
+    let tensor: @Sendable ([Float]) -> OnnxTensor
+
+    init(
+      _ name: String, isUnusual: Bool = false, _ tensor: @escaping @Sendable ([Float]) -> OnnxTensor
+    ) {
+      self.name = name
+      self.isUnusual = isUnusual
+      self.tensor = tensor
+    }
+  }
+
   /// Every encoding that ONNX has for floats; a payload for any values.
-  static let encodings: [(name: String, tensor: @Sendable ([Float]) -> OnnxTensor)] = [
-    ("float32 raw", { OnnxTensor("w", dims, floats: $0) }),
-    ("float32 packed", { OnnxTensor("w", type: OnnxTensor.float32, dims, .floats($0)) }),
-    (
-      "float32 unpacked",
+  static let encodings: [Encoding] = [
+    Encoding("float32 raw", { OnnxTensor("w", dims, floats: $0) }),
+    Encoding("float32 packed", { OnnxTensor("w", type: OnnxTensor.float32, dims, .floats($0)) }),
+    Encoding(
+      "float32 unpacked", isUnusual: true,
       { values in
         OnnxTensor(
           "w", type: OnnxTensor.float32, dims, .fields { for v in values { $0.float(4, v) } })
       }
     ),
-    (
-      "float32 packed, unpacked and in parts with a doc string between",
+    Encoding(
+      "float32 packed, unpacked and in parts with a doc string between", isUnusual: true,
       { values in
         OnnxTensor(
           "w", type: OnnxTensor.float32, dims,
@@ -100,35 +115,35 @@ enum WeightNetwork {
           })
       }
     ),
-    (
+    Encoding(
       "float16 raw",
       { OnnxTensor("w", type: OnnxTensor.float16, dims, .raw(OnnxTensor.bytes(halves($0)))) }
     ),
-    (
+    Encoding(
       "float16 as integers",
       { OnnxTensor("w", type: OnnxTensor.float16, dims, .ints(halves($0).map { Int($0) })) }
     ),
-    (
-      "float16 as integers, unpacked",
+    Encoding(
+      "float16 as integers, unpacked", isUnusual: true,
       { values in
         OnnxTensor(
           "w", type: OnnxTensor.float16, dims,
           .fields { for half in halves(values) { $0.varint(5, Int(half)) } })
       }
     ),
-    (
+    Encoding(
       "bfloat16 raw",
       { OnnxTensor("w", type: OnnxTensor.bfloat16, dims, .raw(OnnxTensor.bytes(brains($0)))) }
     ),
-    (
+    Encoding(
       "bfloat16 as integers",
       { OnnxTensor("w", type: OnnxTensor.bfloat16, dims, .ints(brains($0).map { Int($0) })) }
     ),
-    (
+    Encoding(
       "double raw",
       { OnnxTensor("w", type: OnnxTensor.double, dims, .raw(OnnxTensor.bytes(doubles($0)))) }
     ),
-    (
+    Encoding(
       "double packed",
       { values in
         OnnxTensor(
@@ -136,8 +151,8 @@ enum WeightNetwork {
           .fields { $0.data(10, OnnxTensor.bytes(doubles(values))) })
       }
     ),
-    (
-      "double unpacked",
+    Encoding(
+      "double unpacked", isUnusual: true,
       { values in
         OnnxTensor(
           "w", type: OnnxTensor.double, dims,

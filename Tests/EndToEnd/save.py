@@ -2,10 +2,11 @@
 
     python Tests/EndToEnd/save.py SHARED NETWORKS
 
-For each model of SHARED/models and each network that Tests/Golden/networks.py has made in NETWORKS:
+For each model of SHARED/models and SHARED/pairs and each network that Tests/Golden/networks.py has made in NETWORKS:
 saved unchanged it must answer as the original in ONNX Runtime; with every parameter changed through
 the C API it must answer as the original whose tensors the onnx package has changed by the same values,
-and not as the original. Everything but parameters must be equal.
+and not as the original. Unchanged it must be an equal message but for metadata, changed but for
+parameters and metadata.
 Prints what it checks and, last, how many checks passed.
 """
 
@@ -104,6 +105,7 @@ def main(shared, networks):
     if not models:
         print("no shared models beside the checkout: saving them is not compared")
     paths = {path.name: path for path in models}
+    paths |= {path.name: path for path in sorted((shared / "pairs").glob("*.onnx"))}
     paths |= {path.parent.name: path for path in sorted(networks.glob("*/network.onnx"))}
     check = Checks()
     for file, path in paths.items():
@@ -121,10 +123,11 @@ def main(shared, networks):
             with model.with_parameters(values) as other:
                 other.save(other_path)
             same, found = scores(str(same_path)), scores(str(other_path))
-            saved = onnx.load(other_path)
+            onnx_same, saved = onnx.load(same_path), onnx.load(other_path)
             onnx.checker.check_model(saved)
         names = set(arrays)
         rest = without_parameters(saved, names) == without_parameters(reference, names)
+        message = without_parameters(onnx_same, ()) == without_parameters(reference, ())
         change_with_onnx(reference, arrays)
         expected = scores(reference.SerializeToString())
         error, apart = distance(found, expected), distance(found, before)
@@ -134,6 +137,7 @@ def main(shared, networks):
               unchanged <= TOLERANCE if is_quantised else np.array_equal(same, before))
         check(f"{file}: changed, {error:.1e} from onnx's change", error <= TOLERANCE)
         check(f"{file}: and {apart:.1e} from the original", apart > 0.01)
+        check(f"{file}: unchanged, an equal message", message)
         check(f"{file}: everything else is equal", rest)
         check(f"{file}: one provenance", len(provenance) == 1, provenance)
     return check.end()

@@ -20,7 +20,7 @@ typedef enum d3o_status {
   D3O_E_FORMAT = 1,      /* not ONNX, truncated, or inconsistent                            */
   D3O_E_LIMIT = 2,       /* larger than the declared limits                                 */
   D3O_E_UNSUPPORTED = 3, /* valid ONNX of a kind that is not read here                      */
-  D3O_E_IO = 4,          /* a file cannot be opened, read or written                        */
+  D3O_E_IO = 4,          /* a file cannot be read or written                                */
   D3O_E_MEMORY = 5
 } d3o_status;
 
@@ -41,7 +41,7 @@ typedef struct d3o_tensor {
   int32_t is_external;      /* bytes are in the file `location`                             */
   int32_t reserved;
   const char *location;
-  int64_t offset, length;   /* in that file; length -1 = as many as the elements need       */
+  int64_t offset, length;   /* in that file; the length is what the elements need           */
 } d3o_tensor;
 
 typedef enum d3o_attribute_kind {
@@ -107,6 +107,7 @@ typedef struct d3o_graph {
   const char *producer_version;
   int64_t node_count, tensor_count, initializer_count, input_count, output_count;
   int64_t metadata_count, function_count, block_count;
+  int64_t own_tensor_count;    /* of the tensors, those before the blocks'                  */
   const d3o_node *nodes;       /* in file order                                             */
   const d3o_tensor *tensors;   /* initializers, tensors of attributes, then those of blocks */
   const d3o_block *blocks;     /* functions first, then graphs of attributes                */
@@ -133,31 +134,21 @@ const d3o_graph *d3o_get_graph(const d3o_model *model);
 d3o_status d3o_check(d3o_model *model, char *message, size_t capacity);
 
 /** Reads a float32, float16, bfloat16 or double tensor as float32 (any in-file encoding).
- *  `directory` is the descriptor of d3o_open_directory, or -1: external data is then refused.
+ *  External data comes from the descriptor `file`, else -1: a regular file that has them.
  *  `count` must be its element_count. */
-d3o_status d3o_read_floats(const d3o_model *model, int64_t tensor, int directory, float *out,
+d3o_status d3o_read_floats(const d3o_model *model, int64_t tensor, int file, float *out,
                            int64_t count, char *message, size_t capacity);
 
 /** Reads an integer or bool tensor as int64. Otherwise as d3o_read_floats. */
-d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int directory, int64_t *out,
+d3o_status d3o_read_ints(const d3o_model *model, int64_t tensor, int file, int64_t *out,
                          int64_t count, char *message, size_t capacity);
 
-/** Reads a whole regular file of at most `max_bytes`. Free `*out` with d3o_free_bytes. */
-d3o_status d3o_read_file(void **out, size_t *size, const char *path, uint64_t max_bytes,
-                         char *message, size_t capacity);
-void d3o_free_bytes(void *bytes);
+/** Reads the bytes of an external tensor into the message: it is an inline one then. */
+d3o_status d3o_read_data(d3o_model *model, int64_t tensor, int file, char *message,
+                         size_t capacity);
 
-/** 1 where something of that name is there, readable or not; 0 where there is nothing. */
-int d3o_path_exists(const char *path);
-
-/** Opens a directory for external data; d3o_close_directory closes it (-1 is harmless).
- *  Only regular files directly or deeper inside it are read: no "..", no absolute path, no
- *  symbolic link anywhere on the way, no file with a second hard link, no device or pipe. */
-d3o_status d3o_open_directory(int *out, const char *path, char *message, size_t capacity);
-void d3o_close_directory(int directory);
-
-/* What a file says besides its weights: its bytes with gaps where the weights stood, so that it can
- * be written again with others. Immutable; any number of threads may use it at the same time. */
+/* What a model is saved from: its message without the values of weights. Any number of threads may
+ * use it at the same time. */
 typedef struct d3o_source d3o_source;
 
 /* A tensor whose values are weights: they start at value `offset` of the flat weights. With a
@@ -165,39 +156,30 @@ typedef struct d3o_source d3o_source;
  * initializer: what is saved has a float32 initializer in place of the node. */
 typedef struct d3o_parameter { int64_t tensor, offset, node; } d3o_parameter;
 
-/** Takes the `size` bytes that `model` was parsed from apart. Neither is needed afterwards.
- *  Data in files of `directory` (or -1) becomes part of it, apart from weights. A file that cannot
- *  be written again makes a source too: d3o_source_save says why it refuses.
+/** Takes the message of `model`, whose records end: nothing is left but to free it.
+ *  What is still external then must be weights, or not be saved.
  *  `weight_count` is the number of all parameters' values. */
-d3o_status d3o_source_create(d3o_source **out, const d3o_model *model, const void *bytes,
-                             size_t size, int directory, const d3o_parameter *parameters,
+d3o_status d3o_source_create(d3o_source **out, d3o_model *model, const d3o_parameter *parameters,
                              int64_t count, int64_t weight_count, char *message, size_t capacity);
 
 void d3o_source_free(d3o_source *source);
 
-/** The SHA-256 of the bytes the source was made from, 32 bytes. Only the first call computes it:
- *  it must get the weights of those bytes; later calls may get any. */
-d3o_status d3o_source_hash(const d3o_source *source, const float *weights, int64_t weight_count,
-                           uint8_t *out, char *message, size_t capacity);
+/* What a file is to say besides. `metadata` replaces entries of the same keys and stands last. */
+typedef struct d3o_content {
+  const float *weights;
+  int64_t weight_count;
+  const d3o_pair *metadata;
+  int64_t metadata_count;
+} d3o_content;
 
-/** Writes the file with these weights, in the encoding of each tensor; a value that is what the
- *  file said keeps its bytes. Data from other files comes in. `metadata` replaces entries of the
- *  same keys and stands last. As d3o_write_file. */
-d3o_status d3o_source_save(const d3o_source *source, const float *weights, int64_t weight_count,
-                           const d3o_pair *metadata, int64_t metadata_count, const char *path,
-                           char *message, size_t capacity);
+/** The size of the file with this content, in bytes. */
+d3o_status d3o_source_measure(d3o_source *source, const d3o_content *content, uint64_t *out,
+                              char *message, size_t capacity);
 
-typedef struct d3o_part { const void *bytes; size_t size; } d3o_part;
-
-/** The SHA-256 of the parts, one after the other: 32 bytes. */
-void d3o_sha256(const d3o_part *parts, int64_t count, uint8_t *out);
-
-/** Writes the parts, one after the other, as the file `path`: whole and on disk, or not at all.
- *  What was there keeps its permissions; a link is followed to an existing regular file; anything
- *  else than a regular file is refused. What a killed process has left half written in the same
- *  folder is removed. */
-d3o_status d3o_write_file(const char *path, const d3o_part *parts, int64_t count, char *message,
-                          size_t capacity);
+/** Writes the file with this content, in the encoding of each tensor, to the descriptor `file`; a
+ *  value that is what the file said keeps its bits. */
+d3o_status d3o_source_write(d3o_source *source, const d3o_content *content, int file,
+                            char *message, size_t capacity);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,7 @@
-/// All that the graph knows of one operator, beside its import: each stands in `Operators/`, with its
-/// attributes. Nothing here has a default, so that the compiler lists what a new operator must say.
+/// All that the graph knows of one operator, beside its import.
+///
+/// Each stands in `Operators/`, with its attributes. Nothing here has a default, so that the compiler
+/// lists what a new operator must say.
 protocol OperatorRules: Sendable {
   /// What follows from the operator and its attributes alone.
   var facts: OperatorFacts { get }

@@ -127,8 +127,10 @@ class Kernel {
   }
 }
 
-/// What the runtime knows of an operator: each stands in `Operators/Foo+Compute.swift`. Nothing has a
-/// default, so that the compiler lists what a new operator lacks.
+/// What the runtime knows of an operator.
+///
+/// `Operators/Foo+Compute.swift` has it for Foo. Nothing has a default, so that the compiler lists what a
+/// new operator lacks.
 protocol ComputedOperator {
   func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
     -> Kernel

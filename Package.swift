@@ -30,7 +30,8 @@ let package = Package(
         .linkedLibrary("stdc++"),
       ]),
     .target(name: "CReserve"),
-    .target(name: "CKernels", linkerSettings: convolutionLibraries),
+    .target(
+      name: "CKernels", cSettings: [.headerSearchPath(".")], linkerSettings: convolutionLibraries),
     .target(name: "Das3Graph", dependencies: ["COnnx", "CReserve"], swiftSettings: swiftSettings),
     .target(
       name: "Das3Runtime", dependencies: ["CKernels", "Das3Graph"], swiftSettings: swiftSettings),

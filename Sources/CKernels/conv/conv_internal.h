@@ -1,0 +1,61 @@
+/* What conv.c shares with the implementations it chooses from. */
+#ifndef D3K_CONV_INTERNAL_H
+#define D3K_CONV_INTERNAL_H
+
+#include "base/tiles.h"
+
+typedef struct d3k_conv_implementation {
+  /** 1 where _create would take these options (it may still decline); costs nothing. */
+  int32_t (*fits)(const d3k_conv_options *options);
+  /** 1 where y_stride > out_channels costs nothing extra. */
+  int32_t (*writes_strided)(const d3k_conv_options *options);
+  /** Fills sizes and state; 1 = taken, 0 = declined (nothing left behind), -1 = no memory. */
+  int32_t (*create)(d3k_conv *conv);
+  void (*destroy)(d3k_conv *conv);
+  void (*pack)(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
+  void (*run)(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
+              const d3k_chain *chain, float *y, void *scratch);
+} d3k_conv_implementation;
+
+/** Where an implementation finds a weight in the array given to _pack: `first`, plus each position
+ *  times its step. Transposed convolutions of stride 1 are plain ones over turned kernels. */
+typedef struct d3k_conv_weights {
+  int64_t first, group, out, in, down, right;
+} d3k_conv_weights;
+
+struct d3k_conv {
+  d3k_conv_options options; /* as given, or those of the plain convolution that does the same  */
+  d3k_conv_weights weights;
+  const d3k_conv_implementation *implementation;
+  size_t packed_bytes, scratch_bytes;
+  void *state; /* the implementation's own */
+};
+
+extern const d3k_conv_implementation d3k_conv_depthwise;
+extern const d3k_conv_implementation d3k_conv_direct;
+extern const d3k_conv_implementation d3k_conv_onednn;
+extern const d3k_conv_implementation d3k_conv_openblas;
+extern const d3k_conv_implementation d3k_conv_transposed;
+extern const d3k_conv_implementation d3k_conv_reference;
+
+/** Of group g, output o and input i of the group, tap k. */
+D3K_INLINE int64_t d3k_weight_at(const d3k_conv *conv, int64_t g, int64_t o, int64_t i, int64_t k) {
+  const d3k_conv_weights *at = &conv->weights;
+  int64_t width = conv->options.window.kernel_width;
+  return at->first + g * at->group + o * at->out + i * at->in + k / width * at->down +
+         k % width * at->right;
+}
+
+static inline int32_t d3k_always(const d3k_conv_options *options) {
+  (void)options;
+  return 1;
+}
+
+D3K_INLINE int64_t d3k_conv_pixels(const d3k_window *w) {
+  return (int64_t)w->batch * w->out_height * w->out_width;
+}
+
+/** 1 where there are 32 registers of 16 floats; else there are 16 of 8 or fewer. */
+static inline int32_t d3k_has_many_registers(void) { return d3k_isa() == D3K_ISA_AVX512; }
+
+#endif /* D3K_CONV_INTERNAL_H */

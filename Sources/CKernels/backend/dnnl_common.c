@@ -35,47 +35,30 @@ typedef struct eltwise {
 
 /* One of ours as one or two of oneDNN's; 0 where it has none or ours differs. */
 static int32_t eltwise_of(const d3k_stage *stage, eltwise out[2]) {
+#define ONE(kind, algorithm, alpha, beta)       \
+  case kind:                                    \
+    out[0] = (eltwise){algorithm, alpha, beta}; \
+    return 1
   switch (stage->kind) {
-    case D3K_RELU:
-      out[0] = (eltwise){dnnl_eltwise_relu, 0, 0};
-      return 1;
-    case D3K_LEAKY_RELU:
-      out[0] = (eltwise){dnnl_eltwise_relu, stage->a, 0};
-      return 1;
-    case D3K_ELU:
-      out[0] = (eltwise){dnnl_eltwise_elu, stage->a, 0};
-      return 1;
-    case D3K_CLIP:
-      out[0] = (eltwise){dnnl_eltwise_clip, stage->a, stage->b};
-      return 1;
+    ONE(D3K_RELU, dnnl_eltwise_relu, 0, 0);
+    ONE(D3K_LEAKY_RELU, dnnl_eltwise_relu, stage->a, 0);
+    ONE(D3K_ELU, dnnl_eltwise_elu, stage->a, 0);
+    ONE(D3K_CLIP, dnnl_eltwise_clip, stage->a, stage->b);
+    ONE(D3K_HARD_SWISH, dnnl_eltwise_hardswish, 1, 0);
+    ONE(D3K_SIGMOID, dnnl_eltwise_logistic, 0, 0);
+    ONE(D3K_TANH, dnnl_eltwise_tanh, 0, 0);
+    ONE(D3K_GELU, dnnl_eltwise_gelu_erf, 0, 0);
+    ONE(D3K_GELU_TANH, dnnl_eltwise_gelu_tanh, 0, 0);
+    ONE(D3K_ABS, dnnl_eltwise_abs, 0, 0);
+    ONE(D3K_NEG, dnnl_eltwise_linear, -1, 0);
     case D3K_HARD_SIGMOID:
       out[0] = (eltwise){dnnl_eltwise_linear, stage->a, stage->b};
       out[1] = (eltwise){dnnl_eltwise_clip, 0, 1};
       return 2;
-    case D3K_HARD_SWISH:
-      out[0] = (eltwise){dnnl_eltwise_hardswish, 1, 0};
-      return 1;
-    case D3K_SIGMOID:
-      out[0] = (eltwise){dnnl_eltwise_logistic, 0, 0};
-      return 1;
-    case D3K_TANH:
-      out[0] = (eltwise){dnnl_eltwise_tanh, 0, 0};
-      return 1;
-    case D3K_GELU:
-      out[0] = (eltwise){dnnl_eltwise_gelu_erf, 0, 0};
-      return 1;
-    case D3K_GELU_TANH:
-      out[0] = (eltwise){dnnl_eltwise_gelu_tanh, 0, 0};
-      return 1;
-    case D3K_ABS:
-      out[0] = (eltwise){dnnl_eltwise_abs, 0, 0};
-      return 1;
-    case D3K_NEG:
-      out[0] = (eltwise){dnnl_eltwise_linear, -1, 0};
-      return 1;
     default:
       return 0;
   }
+#undef ONE
 }
 
 /* oneDNN 2.6 computes two eltwise post-ops of one algorithm with the parameters of one of them. */
@@ -87,32 +70,26 @@ static int32_t contains(const dnnl_alg_kind_t *used, int32_t used_count, const e
   return 0;
 }
 
-static int32_t binary_of(int32_t kind, dnnl_alg_kind_t *first, dnnl_alg_kind_t *second) {
+static int32_t binary_of(int32_t kind, dnnl_alg_kind_t algorithms[2]) {
+#define ONE(kind, algorithm)   \
+  case kind:                   \
+    algorithms[0] = algorithm; \
+    return 1
   switch (kind) {
-    case D3K_ADD:
-      *first = dnnl_binary_add;
-      return 1;
-    case D3K_SUB:
-      *first = dnnl_binary_sub;
-      return 1;
-    case D3K_MUL:
-      *first = dnnl_binary_mul;
-      return 1;
-    case D3K_DIV:
-      *first = dnnl_binary_div;
-      return 1;
-    case D3K_MIN:
-      *first = dnnl_binary_min;
-      return 1;
-    case D3K_MAX:
-      *first = dnnl_binary_max;
-      return 1;
+    ONE(D3K_ADD, dnnl_binary_add);
+    ONE(D3K_SUB, dnnl_binary_sub);
+    ONE(D3K_MUL, dnnl_binary_mul);
+    ONE(D3K_DIV, dnnl_binary_div);
+    ONE(D3K_MIN, dnnl_binary_min);
+    ONE(D3K_MAX, dnnl_binary_max);
     case D3K_AFFINE:
-      *first = dnnl_binary_mul, *second = dnnl_binary_add;
+      algorithms[0] = dnnl_binary_mul;
+      algorithms[1] = dnnl_binary_add;
       return 2;
     default:
       return 0;
   }
+#undef ONE
 }
 
 /* The operand as oneDNN should see it; 0 where it cannot. */
@@ -155,7 +132,7 @@ int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
               dnnl_success;
     }
     if (count) continue;
-    count = binary_of(stage->kind, &algorithms[0], &algorithms[1]);
+    count = binary_of(stage->kind, algorithms);
     if (!count || !operand_desc(stage, dst, channel_axis, row_stride, &desc)) break;
     for (int32_t i = 0; i < count; i++) {
       fine &= dnnl_post_ops_append_binary(list, algorithms[i], &desc) == dnnl_success;
@@ -176,6 +153,25 @@ int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
 static void note(dnnl_status_t status) {
   if (status == dnnl_success) return;
   d3k_fail(status == dnnl_out_of_memory ? D3K_FAILED_MEMORY : D3K_FAILED_BACKEND);
+}
+
+int32_t d3k_dnnl_is_best(const char *name) { return strstr(name, "brg") != NULL; }
+
+int32_t d3k_dnnl_is_compiled(const char *name) {
+  return d3k_dnnl_is_best(name) || strstr(name, "jit") == name;
+}
+
+dnnl_primitive_desc_t d3k_dnnl_desc_create(const void *op, dnnl_primitive_attr_t attr,
+                                           dnnl_primitive_desc_t hint,
+                                           int32_t (*is_wanted)(const char *name)) {
+  dnnl_primitive_desc_t desc;
+  const char *name = NULL;
+  if (dnnl_primitive_desc_create(&desc, op, attr, d3k_dnnl_engine(), hint) != dnnl_success)
+    return NULL;
+  dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+  if (name && is_wanted(name)) return desc;
+  dnnl_primitive_desc_destroy(desc);
+  return NULL;
 }
 
 /* Calls ---------------------------------------------------------------------------------- */

@@ -4,8 +4,7 @@
 
 #include "base/internal.h"
 
-#if defined(__x86_64__) && __has_include(<oneapi/dnnl/dnnl.h>)
-#define D3K_ONEDNN 1
+#ifdef D3K_ONEDNN
 #include <oneapi/dnnl/dnnl.h>
 
 /** The processor, as oneDNN sees it; NULL when it cannot be had. Never freed. */
@@ -29,6 +28,23 @@ typedef struct d3k_dnnl_post_ops {
 int32_t d3k_dnnl_add_chain(dnnl_primitive_attr_t attr, const d3k_chain *chain,
                            const dnnl_memory_desc_t *dst, int32_t channel_axis, int64_t row_stride,
                            d3k_dnnl_post_ops *post_ops);
+
+/** Kernels worth having: "ref" and "gemm" are slower than ours. The older "jit" ones come second,
+ *  and not at all in bfloat16: they are slow, and jit_bf16_1x1 of 2.6 gets some post-ops wrong. */
+int32_t d3k_dnnl_is_best(const char *name);
+int32_t d3k_dnnl_is_compiled(const char *name);
+
+/** The descriptor of an operation; NULL where oneDNN has none whose kernel's name is wanted. hint:
+ *  that of the forward pass, or NULL. */
+dnnl_primitive_desc_t d3k_dnnl_desc_create(const void *op, dnnl_primitive_attr_t attr,
+                                           dnnl_primitive_desc_t hint,
+                                           int32_t (*is_wanted)(const char *name));
+
+/** How a primitive wants its first array of a kind (dnnl_query_src_md, …). */
+D3K_INLINE const dnnl_memory_desc_t *d3k_dnnl_layout(const_dnnl_primitive_desc_t desc,
+                                                     dnnl_query_t kind) {
+  return dnnl_primitive_desc_query_md(desc, kind, 0);
+}
 
 /** A primitive with its memories; data handles are set before each run. */
 typedef struct d3k_dnnl_call {

@@ -10,6 +10,11 @@
 
 #include "d3k.h"
 
+/* Whether oneDNN is built in. */
+#if defined(__x86_64__) && __has_include(<oneapi/dnnl/dnnl.h>)
+#define D3K_ONEDNN 1
+#endif
+
 #define D3K_INLINE static inline __attribute__((always_inline))
 
 /* D3K_CLONES(static, void, add, (float *y, float x), (y, x)) { *y += x; }

@@ -57,10 +57,6 @@ dnnl_status_t d3k_dnnl_image(dnnl_memory_desc_t *desc, dnnl_data_type_t type, in
   return dnnl_memory_desc_init_by_strides(desc, 4, dims, type, strides);
 }
 
-int32_t d3k_dnnl_is_fast(const char *name, int32_t only_best) {
-  return strstr(name, "brg") != NULL || (!only_best && strstr(name, "jit") == name);
-}
-
 static int32_t make_op_desc(const d3k_conv *conv, const dnnl_memory_desc_t *src,
                             const dnnl_memory_desc_t *dst, dnnl_convolution_desc_t *op) {
   const d3k_window *w = &conv->options.window;
@@ -97,15 +93,9 @@ static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, 
       !make_op_desc(conv, &src, &dst, &op) || dnnl_primitive_attr_create(&attr) != dnnl_success)
     return NULL;
   if (dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-      d3k_dnnl_add_chain(attr, &chain, &dst, 1, y_stride, &state->post_ops) &&
-      dnnl_primitive_desc_create(&desc, &op, attr, d3k_dnnl_engine(), NULL) == dnnl_success) {
-    const char *name = NULL;
-    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    if (!name || !d3k_dnnl_is_fast(name, only_best)) {
-      dnnl_primitive_desc_destroy(desc);
-      desc = NULL;
-    }
-  }
+      d3k_dnnl_add_chain(attr, &chain, &dst, 1, y_stride, &state->post_ops))
+    desc =
+        d3k_dnnl_desc_create(&op, attr, NULL, only_best ? d3k_dnnl_is_best : d3k_dnnl_is_compiled);
   dnnl_primitive_attr_destroy(attr);
   return desc;
 }
@@ -154,17 +144,14 @@ static int32_t create(d3k_conv *conv) {
     return 0;
   }
   conv->state = state;
-  const dnnl_memory_desc_t *scratchpad =
-      dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
-  state->weights = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
+  const dnnl_memory_desc_t *scratchpad = d3k_dnnl_layout(desc, dnnl_query_scratchpad_md);
+  state->weights = *d3k_dnnl_layout(desc, dnnl_query_weights_md);
   d3k_dnnl_call *call = &state->call;
   const dnnl_memory_desc_t *bias = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1);
   int32_t fine = d3k_dnnl_can_pack(&state->weights) &&
-                 d3k_dnnl_call_add(call, DNNL_ARG_SRC,
-                                   dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0)) &&
+                 d3k_dnnl_call_add(call, DNNL_ARG_SRC, d3k_dnnl_layout(desc, dnnl_query_src_md)) &&
                  d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->weights) &&
-                 d3k_dnnl_call_add(call, DNNL_ARG_DST,
-                                   dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0)) &&
+                 d3k_dnnl_call_add(call, DNNL_ARG_DST, d3k_dnnl_layout(desc, dnnl_query_dst_md)) &&
                  d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
                  (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias)) &&
                  d3k_dnnl_call_add_operands(call, &state->post_ops);
@@ -243,19 +230,8 @@ static int32_t writes_strided(const d3k_conv_options *options) {
   (void)options;
   return 0;
 }
-#else
-static int32_t fits(const d3k_conv_options *options) {
-  (void)options;
-  return 0;
-}
-
-#define writes_strided fits
-#define create NULL
-#define destroy NULL
-#define pack NULL
-#define run NULL
-#endif
 
 const d3k_conv_implementation d3k_conv_onednn = {
     fits, writes_strided, create, destroy, pack, run,
 };
+#endif

@@ -21,10 +21,6 @@ int32_t d3k_dnnl_fits(const d3k_window *window);
 /** Channels last, pixels `stride` apart. */
 dnnl_status_t d3k_dnnl_image(dnnl_memory_desc_t *desc, dnnl_data_type_t type, int64_t n, int64_t c,
                              int64_t h, int64_t w, int64_t stride);
-
-/** Kernels worth having: "ref" and "gemm" are slower than ours. The older "jit" ones come second,
- *  and not at all in bfloat16: they are slow, and jit_bf16_1x1 of 2.6 gets some post-ops wrong. */
-int32_t d3k_dnnl_is_fast(const char *name, int32_t only_best);
 #endif
 
 #endif /* D3K_CONV_DNNL_H */

@@ -5,7 +5,10 @@
 
 /* Best first, reference last. */
 static const d3k_conv_gradient_implementation *const implementations[] = {
-    &d3k_conv_gradient_depthwise, &d3k_conv_gradient_direct,    &d3k_conv_gradient_onednn,
+    &d3k_conv_gradient_depthwise, &d3k_conv_gradient_direct,
+#ifdef D3K_ONEDNN
+    &d3k_conv_gradient_onednn,
+#endif
     &d3k_conv_gradient_openblas,  &d3k_conv_gradient_reference,
 };
 
@@ -28,17 +31,13 @@ static d3k_window plain_window(const d3k_conv_options *options) {
   return plain;
 }
 
-static int64_t bias_rows(const d3k_window *w) {
-  return (int64_t)w->batch * w->out_height * w->out_width;
-}
-
 d3k_conv_gradient *d3k_conv_gradient_create(const d3k_conv_options *options) {
   d3k_conv_gradient *gradient = calloc(1, sizeof(d3k_conv_gradient));
   if (!gradient) return NULL;
   gradient->options = *options;
   gradient->window = plain_window(options);
   gradient->bias_bytes =
-      d3k_conv_bias_bytes(bias_rows(&options->window), options->window.out_channels);
+      d3k_conv_bias_bytes(d3k_conv_pixels(&options->window), options->window.out_channels);
   for (int32_t i = 0; i < implementation_count; i++) {
     gradient->implementation = implementations[i];
     int32_t taken = implementations[i]->create(gradient);
@@ -64,7 +63,7 @@ void d3k_conv_gradient_run(const d3k_conv_gradient *gradient, const float *x, co
   const d3k_conv_options *o = &gradient->options;
   int32_t exchanged = o->transposed;
   if (dbias)
-    d3k_conv_bias_gradient(o->threads, dy, o->window.y_stride, bias_rows(&o->window),
+    d3k_conv_bias_gradient(o->threads, dy, o->window.y_stride, d3k_conv_pixels(&o->window),
                            o->window.out_channels, dbias, scratch);
   if (dweights)
     gradient->implementation->run(gradient, exchanged ? dy : x, exchanged ? x : dy, dweights,

@@ -12,12 +12,6 @@ enum {
   bias_bands = 16,
 };
 
-int32_t d3k_is_pointwise(const d3k_window *w) {
-  return w->kernel_height == 1 && w->kernel_width == 1 && w->stride_y == 1 && w->stride_x == 1 &&
-         w->pad_top == 0 && w->pad_left == 0 && w->out_height == w->in_height &&
-         w->out_width == w->in_width;
-}
-
 d3k_pixel_bands d3k_pixel_bands_of(const d3k_window *w, int32_t is_flat, int64_t floats) {
   int64_t lines = (int64_t)w->batch * w->out_height, pixels = lines * w->out_width;
   d3k_pixel_bands bands = {lines, w->out_width, pixels, 1};

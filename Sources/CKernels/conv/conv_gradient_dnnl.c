@@ -17,7 +17,7 @@ enum { arg_src, arg_diff_dst, arg_diff_weights, arg_scratchpad };
 
 /* Measured on AVX2: its kernels for that are no faster than OpenBLAS, some half as fast. */
 static int32_t is_worth_having(const char *name) {
-  return d3k_dnnl_is_fast(name, 0) && strstr(name, "avx2") == NULL;
+  return d3k_dnnl_is_compiled(name) && strstr(name, "avx2") == NULL;
 }
 
 /* The descriptor, which oneDNN derives from the one of the forward pass. */
@@ -43,16 +43,10 @@ static dnnl_primitive_desc_t make_desc(const d3k_window *w, dnnl_state *state) {
         dnnl_dilated_convolution_backward_weights_desc_init(
             &op, dnnl_convolution_direct, &x, &backward.weights, NULL, &y, backward.strides,
             backward.dilations, backward.near, backward.far) == dnnl_success)
-      dnnl_primitive_desc_create(&desc, &op, attr, d3k_dnnl_engine(), hint);
+      desc = d3k_dnnl_desc_create(&op, attr, hint, is_worth_having);
     dnnl_primitive_attr_destroy(attr);
   }
   dnnl_primitive_desc_destroy(hint);
-  const char *name = NULL;
-  if (desc) dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-  if (desc && (!name || !is_worth_having(name))) {
-    dnnl_primitive_desc_destroy(desc);
-    return NULL;
-  }
   return desc;
 }
 
@@ -72,14 +66,11 @@ static int32_t add_arguments(d3k_conv_gradient *gradient, dnnl_primitive_desc_t 
   const d3k_window *w = &gradient->window;
   dnnl_state *state = gradient->state;
   d3k_dnnl_call *call = &state->call;
-  const dnnl_memory_desc_t *scratchpad =
-      dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
-  state->weights = *dnnl_primitive_desc_query_md(desc, dnnl_query_diff_weights_md, 0);
+  const dnnl_memory_desc_t *scratchpad = d3k_dnnl_layout(desc, dnnl_query_scratchpad_md);
+  state->weights = *d3k_dnnl_layout(desc, dnnl_query_diff_weights_md);
   if (!d3k_dnnl_can_pack(&state->weights) ||
-      !d3k_dnnl_call_add(call, DNNL_ARG_SRC,
-                         dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0)) ||
-      !d3k_dnnl_call_add(call, DNNL_ARG_DIFF_DST,
-                         dnnl_primitive_desc_query_md(desc, dnnl_query_diff_dst_md, 0)) ||
+      !d3k_dnnl_call_add(call, DNNL_ARG_SRC, d3k_dnnl_layout(desc, dnnl_query_src_md)) ||
+      !d3k_dnnl_call_add(call, DNNL_ARG_DIFF_DST, d3k_dnnl_layout(desc, dnnl_query_diff_dst_md)) ||
       !d3k_dnnl_call_add(call, DNNL_ARG_DIFF_WEIGHTS, &state->weights) ||
       !d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad))
     return 0;
@@ -144,18 +135,6 @@ static void run(const d3k_conv_gradient *gradient, const float *x, const float *
   d3k_dnnl_call_run(call, gradient->options.threads);
   d3k_dnnl_unpack_add(gradient->options.threads, &state->weights, (const float *)sums, dweights);
 }
-#else
-static int32_t create(d3k_conv_gradient *gradient) {
-  (void)gradient;
-  return 0;
-}
 
-#define destroy NULL
-#define run NULL
+const d3k_conv_gradient_implementation d3k_conv_gradient_onednn = {create, destroy, run};
 #endif
-
-const d3k_conv_gradient_implementation d3k_conv_gradient_onednn = {
-    create,
-    destroy,
-    run,
-};

@@ -42,8 +42,6 @@ typedef struct d3k_pixel_bands {
 
 /** is_flat: runs need not be lines. floats: of the sums of one band. */
 d3k_pixel_bands d3k_pixel_bands_of(const d3k_window *window, int32_t is_flat, int64_t floats);
-/** 1 where the pixels of x and dy are the same ones in the same order: 1x1, stride 1, no pads. */
-int32_t d3k_is_pointwise(const d3k_window *window);
 
 D3K_INLINE int64_t d3k_pixel_band_begin(const d3k_pixel_bands *bands, int64_t band) {
   return band * bands->runs / bands->count;

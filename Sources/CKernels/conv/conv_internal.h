@@ -55,6 +55,13 @@ D3K_INLINE int64_t d3k_conv_pixels(const d3k_window *w) {
   return (int64_t)w->batch * w->out_height * w->out_width;
 }
 
+/** 1 where the pixels of x and y are the same ones in the same order: 1x1, stride 1, no pads. */
+D3K_INLINE int32_t d3k_is_pointwise(const d3k_window *w) {
+  return w->kernel_height == 1 && w->kernel_width == 1 && w->stride_y == 1 && w->stride_x == 1 &&
+         w->pad_top == 0 && w->pad_left == 0 && w->out_height == w->in_height &&
+         w->out_width == w->in_width;
+}
+
 /** 1 where there are 32 registers of 16 floats; else there are 16 of 8 or fewer. */
 static inline int32_t d3k_has_many_registers(void) { return d3k_isa() == D3K_ISA_AVX512; }
 

@@ -16,12 +16,6 @@ typedef struct tile_call {
   int64_t tile_pixels;
 } tile_call;
 
-static int32_t reads_in_place(const d3k_window *w) {
-  return w->kernel_height == 1 && w->kernel_width == 1 && w->stride_y == 1 && w->stride_x == 1 &&
-         w->pad_top == 0 && w->pad_left == 0 && w->out_height == w->in_height &&
-         w->out_width == w->in_width;
-}
-
 static int64_t inner_of(const d3k_window *w) {
   return (int64_t)w->kernel_height * w->kernel_width * (w->in_channels / w->groups);
 }
@@ -65,7 +59,7 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
   int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups, inner = inner_of(w);
   int64_t first = tile * call->tile_pixels;
   int64_t count = d3k_min(call->tile_pixels, d3k_conv_pixels(w) - first);
-  int32_t in_place = reads_in_place(w);
+  int32_t in_place = d3k_is_pointwise(w);
   float *y = call->y + first * w->y_stride;
   if (!in_place) gather(call, first, count, (float *)scratch);
   if (call->bias)
@@ -127,7 +121,7 @@ static int32_t create(d3k_conv *conv) {
   const d3k_window *w = &conv->options.window;
   d3k_openblas_prepare();
   conv->packed_bytes = sizeof(float) * (size_t)(inner_of(w) * w->out_channels);
-  if (!reads_in_place(w))
+  if (!d3k_is_pointwise(w))
     conv->scratch_bytes =
         d3k_round64(sizeof(float) * (size_t)(tile_pixels_of(w) * inner_of(w) * w->groups)) *
         (size_t)d3k_parts(conv->options.threads);

@@ -6,7 +6,9 @@
 /* Best first, reference last. */
 static const d3k_matmul_implementation *const implementations[] = {
     &d3k_matmul_small,
+#ifdef D3K_ONEDNN
     &d3k_matmul_onednn,
+#endif
     &d3k_matmul_openblas,
 };
 

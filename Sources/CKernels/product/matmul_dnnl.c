@@ -10,7 +10,7 @@ typedef struct dnnl_state {
   d3k_dnnl_call call; /* a, b, y, scratchpad, operands                                          */
   d3k_dnnl_post_ops post_ops;
   dnnl_memory_desc_t b;
-  size_t a_bytes, b_bytes; /* scratch: a and b as bfloat16, oneDNN's own                        */
+  size_t a_bytes; /* scratch: a as bfloat16, oneDNN's own                                       */
 } dnnl_state;
 
 enum { arg_a, arg_b, arg_y, arg_scratchpad, arg_rest };
@@ -28,11 +28,6 @@ static dnnl_status_t operand_desc(const d3k_matmul_options *o, const int64_t *ba
   dims[rank] = rows, dims[rank + 1] = columns;
   strides[rank] = row_stride, strides[rank + 1] = column_stride;
   return dnnl_memory_desc_init_by_strides(desc, rank + 2, dims, dnnl_f32, strides);
-}
-
-static int32_t is_plain(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  return (column_stride == 1 && row_stride >= columns) ||
-         (row_stride == 1 && column_stride >= rows);
 }
 
 static int32_t make_descs(const d3k_matmul_options *o, dnnl_memory_desc_t *a, dnnl_memory_desc_t *b,
@@ -77,15 +72,7 @@ static dnnl_primitive_desc_t make_desc(const d3k_matmul *matmul, dnnl_state *sta
       dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success &&
       (alpha == 1 || dnnl_primitive_attr_set_output_scales(attr, 1, 0, &alpha) == dnnl_success) &&
       d3k_dnnl_add_chain(attr, &chain, &y, o->batch_rank + 1, o->columns, &state->post_ops);
-  if (fine &&
-      dnnl_primitive_desc_create(&desc, &op, attr, d3k_dnnl_engine(), NULL) == dnnl_success) {
-    const char *name = NULL;
-    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    if (!name || !strstr(name, "brg")) {
-      dnnl_primitive_desc_destroy(desc);
-      desc = NULL;
-    }
-  }
+  if (fine) desc = d3k_dnnl_desc_create(&op, attr, NULL, d3k_dnnl_is_best);
   dnnl_primitive_attr_destroy(attr);
   return desc;
 }
@@ -109,9 +96,9 @@ static void destroy(d3k_matmul *matmul) {
 static int32_t fits(d3k_matmul_options *o) {
   if (o->backend != D3K_BACKEND_ONEDNN || !d3k_dnnl_engine()) return 0;
   if (!o->constant_b || o->batch_rank > 0 || o->a_column_stride != 1) o->precision = D3K_F32;
-  return is_plain(o->rows, o->inner, o->a_row_stride, o->a_column_stride) &&
+  return d3k_is_plain(o->rows, o->inner, o->a_row_stride, o->a_column_stride) &&
          (o->constant_b ? o->batch_rank <= 1
-                        : is_plain(o->inner, o->columns, o->b_row_stride, o->b_column_stride));
+                        : d3k_is_plain(o->inner, o->columns, o->b_row_stride, o->b_column_stride));
 }
 
 static int32_t create(d3k_matmul *matmul) {
@@ -127,14 +114,12 @@ static int32_t create(d3k_matmul *matmul) {
   d3k_dnnl_threads(before);
   const dnnl_memory_desc_t *scratchpad = NULL;
   if (fine) {
-    scratchpad = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
-    state->b = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
+    scratchpad = d3k_dnnl_layout(desc, dnnl_query_scratchpad_md);
+    state->b = *d3k_dnnl_layout(desc, dnnl_query_weights_md);
     fine = (!o->constant_b || d3k_dnnl_can_pack(&state->b)) &&
-           d3k_dnnl_call_add(call, DNNL_ARG_SRC,
-                             dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0)) &&
+           d3k_dnnl_call_add(call, DNNL_ARG_SRC, d3k_dnnl_layout(desc, dnnl_query_src_md)) &&
            d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->b) &&
-           d3k_dnnl_call_add(call, DNNL_ARG_DST,
-                             dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0)) &&
+           d3k_dnnl_call_add(call, DNNL_ARG_DST, d3k_dnnl_layout(desc, dnnl_query_dst_md)) &&
            d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
            d3k_dnnl_call_add_operands(call, &state->post_ops);
   }
@@ -178,15 +163,6 @@ static void run(const d3k_matmul *matmul, const float *a, const void *b_or_packe
     d3k_chain_run(o->threads, &rest, y, o->columns, y, o->columns, d3k_matmul_batches(o) * o->rows,
                   o->columns);
 }
-#else
-static int32_t create(d3k_matmul *matmul) {
-  (void)matmul;
-  return 0;
-}
-
-#define destroy NULL
-#define pack NULL
-#define run NULL
-#endif
 
 const d3k_matmul_implementation d3k_matmul_onednn = {create, destroy, pack, run};
+#endif

@@ -24,6 +24,13 @@ extern const d3k_matmul_implementation d3k_matmul_small;
 extern const d3k_matmul_implementation d3k_matmul_onednn;
 extern const d3k_matmul_implementation d3k_matmul_openblas;
 
+/** Whether the libraries read a matrix of these strides: one of them is 1, rows do not overlap. */
+D3K_INLINE int32_t d3k_is_plain(int64_t rows, int64_t columns, int64_t row_stride,
+                                int64_t column_stride) {
+  return (column_stride == 1 && row_stride >= columns) ||
+         (row_stride == 1 && column_stride >= rows);
+}
+
 /** How many products there are. */
 D3K_INLINE int64_t d3k_matmul_batches(const d3k_matmul_options *o) {
   int64_t count = 1;
@@ -51,6 +58,9 @@ D3K_INLINE int64_t d3k_matmul_dense_b(const d3k_matmul_options *o, int64_t *batc
   }
   return size;
 }
+
+/** The options with b's strides as _run finds it: copied densely where it is constant. */
+d3k_matmul_options d3k_matmul_dense_options(const d3k_matmul *matmul);
 
 /** Copies b that way. */
 void d3k_matmul_pack_dense(const d3k_matmul *matmul, const float *b, void *packed);

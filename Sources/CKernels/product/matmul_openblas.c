@@ -11,12 +11,6 @@ typedef struct operand {
   int64_t leading;
 } operand;
 
-/* Whether BLAS reads a matrix of these strides: one of them is 1, rows do not overlap. */
-static int32_t is_plain(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  return (column_stride == 1 && row_stride >= columns) ||
-         (row_stride == 1 && column_stride >= rows);
-}
-
 static operand view(const float *data, int64_t rows, int64_t columns, int64_t row_stride,
                     int64_t column_stride, float *copy) {
   if (column_stride == 1 && row_stride >= columns) return (operand){data, 0, row_stride};
@@ -59,12 +53,7 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
 
 static void run(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
                 const d3k_chain *chain, float *y, void *scratch) {
-  d3k_matmul_options o = matmul->options;
-  if (o.constant_b) {
-    d3k_matmul_dense_b(&o, o.b_batch_strides);
-    o.b_row_stride = o.columns;
-    o.b_column_stride = 1;
-  }
+  d3k_matmul_options o = d3k_matmul_dense_options(matmul);
   product_call call = {&o, a, b_or_packed, chain, y, d3k_ceil_div(o.rows, tile_rows)};
   d3k_tiles_run(o.threads, d3k_matmul_batches(&o) * call.row_tiles, run_tile, &call, scratch,
                 matmul->scratch_bytes / (size_t)d3k_parts(o.threads));
@@ -74,8 +63,8 @@ static int32_t create(d3k_matmul *matmul) {
   const d3k_matmul_options *o = &matmul->options;
   int64_t strides[D3K_MAX_RANK], floats = 0;
   d3k_openblas_prepare();
-  if (!is_plain(o->rows, o->inner, o->a_row_stride, o->a_column_stride) ||
-      (!o->constant_b && !is_plain(o->inner, o->columns, o->b_row_stride, o->b_column_stride)))
+  if (!d3k_is_plain(o->rows, o->inner, o->a_row_stride, o->a_column_stride) ||
+      (!o->constant_b && !d3k_is_plain(o->inner, o->columns, o->b_row_stride, o->b_column_stride)))
     floats = (tile_rows + d3k_min(tile_columns, o->columns)) * o->inner;
   matmul->scratch_bytes =
       d3k_round64(sizeof(float) * (size_t)floats) * (size_t)d3k_parts(o->threads);
@@ -83,9 +72,4 @@ static int32_t create(d3k_matmul *matmul) {
   return 1;
 }
 
-const d3k_matmul_implementation d3k_matmul_openblas = {
-    create,
-    NULL,
-    d3k_matmul_pack_dense,
-    run,
-};
+const d3k_matmul_implementation d3k_matmul_openblas = {create, NULL, d3k_matmul_pack_dense, run};

@@ -53,16 +53,20 @@ static void run_batch(const void *context, int64_t batch, char *scratch) {
 static void run(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
                 const d3k_chain *chain, float *y, void *scratch) {
   (void)scratch;
-  d3k_matmul_options o = matmul->options;
-  if (o.constant_b) {
-    d3k_matmul_dense_b(&o, o.b_batch_strides);
-    o.b_row_stride = o.columns;
-    o.b_column_stride = 1;
-  }
+  d3k_matmul_options o = d3k_matmul_dense_options(matmul);
   small_call call = {&o, a, b_or_packed, chain, y};
   int64_t batches = d3k_matmul_batches(&o);
   d3k_tiles_run(d3k_threads_for(o.threads, batches * o.rows * o.columns * o.inner / 8), batches,
                 run_batch, &call, NULL, 0);
+}
+
+d3k_matmul_options d3k_matmul_dense_options(const d3k_matmul *matmul) {
+  d3k_matmul_options o = matmul->options;
+  if (!o.constant_b) return o;
+  d3k_matmul_dense_b(&o, o.b_batch_strides);
+  o.b_row_stride = o.columns;
+  o.b_column_stride = 1;
+  return o;
 }
 
 void d3k_matmul_pack_dense(const d3k_matmul *matmul, const float *b, void *packed) {

@@ -20,46 +20,28 @@ D3K_CLONES(extern, void, d3k_line_affine_gradient,
            (const float *x, const float *scale, const float *center, const float *dy,
             float *scale_sum, float *shift_sum, float *dx, int64_t count),
            (x, scale, center, dy, scale_sum, shift_sum, dx, count)) {
-#define AFFINE(a, b, c, d) affine(x, scale, center, dy, scale_sum, shift_sum, dx, count, a, b, c, d)
+#define CASE(bits)                                                                              \
+  case bits:                                                                                    \
+    affine(x, scale, center, dy, scale_sum, shift_sum, dx, count, bits & 8, bits & 4, bits & 2, \
+           bits & 1);                                                                           \
+    break
   const int32_t has_center = scale_sum && center;
   switch ((has_center ? 8 : 0) + (scale_sum ? 4 : 0) + (shift_sum ? 2 : 0) + (dx ? 1 : 0)) {
-    case 1:
-      AFFINE(0, 0, 0, 1);
-      break;
-    case 2:
-      AFFINE(0, 0, 1, 0);
-      break;
-    case 3:
-      AFFINE(0, 0, 1, 1);
-      break;
-    case 4:
-      AFFINE(0, 1, 0, 0);
-      break;
-    case 5:
-      AFFINE(0, 1, 0, 1);
-      break;
-    case 6:
-      AFFINE(0, 1, 1, 0);
-      break;
-    case 7:
-      AFFINE(0, 1, 1, 1);
-      break;
-    case 12:
-      AFFINE(1, 1, 0, 0);
-      break;
-    case 13:
-      AFFINE(1, 1, 0, 1);
-      break;
-    case 14:
-      AFFINE(1, 1, 1, 0);
-      break;
-    case 15:
-      AFFINE(1, 1, 1, 1);
-      break;
+    CASE(1);
+    CASE(2);
+    CASE(3);
+    CASE(4);
+    CASE(5);
+    CASE(6);
+    CASE(7);
+    CASE(12);
+    CASE(13);
+    CASE(14);
+    CASE(15);
     default:
       break;
   }
-#undef AFFINE
+#undef CASE
 }
 
 D3K_CLONES(extern, void, d3k_line_prelu_gradient,

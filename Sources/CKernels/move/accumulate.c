@@ -37,8 +37,7 @@ D3K_CLONED_BODY(add_lines) {
   const int64_t length = j->walk.dims[last];
   const int64_t from = j->walk.strides[0][last], to = j->walk.strides[1][last];
   int64_t at[D3K_MAX_RANK], offsets[2];
-  d3k_walk_locate(&j->walk, last, begin / j->pieces, at);
-  for (int32_t a = 0; a < 2; a++) offsets[a] = d3k_walk_offset(&j->walk, last, a, at);
+  d3k_walk_start(&j->walk, last, 2, begin / j->pieces, at, offsets);
   for (int64_t i = begin; i < end; i++) {
     const int64_t piece = i % j->pieces, first = piece * PIECE;
     const int64_t count = d3k_min(PIECE, length - first);
@@ -92,14 +91,13 @@ D3K_CLONES(static, void, sum_lines,
   const d3k_walk walk = summed(j);
   const int64_t step = j->kept > 0 ? j->walk.strides[0][j->kept - 1] : 0;
   const int32_t last = walk.rank - 1;
-  int64_t at[D3K_MAX_RANK], offset[1];
-  d3k_walk_locate(&walk, last, begin / j->pieces, at);
-  offset[0] = d3k_walk_offset(&walk, last, 0, at);
+  int64_t at[D3K_MAX_RANK], offset;
+  d3k_walk_start(&walk, last, 1, begin / j->pieces, at, &offset);
   for (int64_t r = begin; r < end; r++) {
     const int64_t piece = r % j->pieces, first = piece * PIECE;
     const int64_t count = d3k_min(PIECE, walk.dims[last] - first);
-    for (int64_t i = 0; i < width; i++) out[i] += sum_run(x + offset[0] + first + i * step, count);
-    if (piece == j->pieces - 1) d3k_walk_step(&walk, last, 1, at, offset);
+    for (int64_t i = 0; i < width; i++) out[i] += sum_run(x + offset + first + i * step, count);
+    if (piece == j->pieces - 1) d3k_walk_step(&walk, last, 1, at, &offset);
   }
 }
 
@@ -121,11 +119,10 @@ D3K_CLONES(static, void, sum_columns,
   const int32_t last = walk.rank - 1;
   const int64_t stride = walk.strides[0][last];
   float sums[WIDE] = {0};
-  int64_t at[D3K_MAX_RANK], offset[1], pending = 0;
-  d3k_walk_locate(&walk, walk.rank, begin, at);
-  offset[0] = d3k_walk_offset(&walk, walk.rank, 0, at);
+  int64_t at[D3K_MAX_RANK], offset, pending = 0;
+  d3k_walk_start(&walk, walk.rank, 1, begin, at, &offset);
   for (int64_t r = begin; r < end;) {
-    const float *row = x + offset[0];
+    const float *row = x + offset;
     const int64_t count = d3k_min(d3k_min(BLOCK - pending, end - r), walk.dims[last] - at[last]);
     if (step != 1) {
       for (int64_t k = 0; k < count; k++) {
@@ -142,9 +139,9 @@ D3K_CLONES(static, void, sum_columns,
     }
     r += count;
     pending += count;
-    offset[0] += (count - 1) * stride;
+    offset += (count - 1) * stride;
     at[last] += count - 1;
-    d3k_walk_step(&walk, walk.rank, 1, at, offset);
+    d3k_walk_step(&walk, walk.rank, 1, at, &offset);
     if (pending < BLOCK && r < end) continue;
     for (int64_t i = 0; i < width; i++) out[i] += (double)sums[i];
     memset(sums, 0, sizeof sums);
@@ -235,33 +232,11 @@ static void run_sums(int32_t threads, job *j) {
   }
 }
 
-static int64_t size_of(int64_t stride) { return stride < 0 ? -stride : stride; }
-
-/* What is kept before what is summed; larger strides first: of y where kept, else of x. */
-static void order(d3k_walk *walk) {
-  for (int32_t i = 1; i < walk->rank; i++) {
-    for (int32_t k = i; k > 0; k--) {
-      const int64_t y0 = size_of(walk->strides[1][k - 1]), y1 = size_of(walk->strides[1][k]);
-      const int64_t x0 = size_of(walk->strides[0][k - 1]), x1 = size_of(walk->strides[0][k]);
-      if (y0 > y1 || (y0 == y1 && x0 >= x1)) break;
-      d3k_walk_swap(walk, 2, k - 1, k);
-    }
-  }
-}
-
 void d3k_accumulate(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
                     const int64_t *x_strides, float *y, const int64_t *y_strides) {
-  job j = {.x = x, .y = y, .walk.rank = rank};
-  for (int32_t k = 0; k < rank; k++) {
-    j.walk.dims[k] = dims[k];
-    j.walk.strides[0][k] = x_strides[k];
-    j.walk.strides[1][k] = y_strides[k];
-  }
-  const int64_t size = d3k_walk_size(&j.walk);
-  if (size <= 0) return;
-  d3k_walk_merge(&j.walk, 2);
-  order(&j.walk);
-  d3k_walk_merge(&j.walk, 2);
+  job j = {.x = x, .y = y};
+  const int64_t size = d3k_walk_pair(&j.walk, rank, dims, x_strides, y_strides);
+  if (size == 0) return;
   while (j.kept < j.walk.rank && j.walk.strides[1][j.kept] != 0) j.kept++;
   if (j.kept < j.walk.rank) {
     run_sums(threads, &j);

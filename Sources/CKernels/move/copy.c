@@ -21,30 +21,6 @@ typedef struct job {
   way way;        /* of a transposition */
 } job;
 
-static void swap_dims(d3k_walk *walk, int32_t i, int32_t j) {
-  const int64_t d = walk->dims[i], s = walk->strides[0][i], t = walk->strides[1][i];
-  walk->dims[i] = walk->dims[j];
-  walk->strides[0][i] = walk->strides[0][j];
-  walk->strides[1][i] = walk->strides[1][j];
-  walk->dims[j] = d;
-  walk->strides[0][j] = s;
-  walk->strides[1][j] = t;
-}
-
-static int64_t size_of(int64_t stride) { return stride < 0 ? -stride : stride; }
-
-/* Largest strides of y first, so that writing goes forward. */
-static void order(d3k_walk *walk) {
-  for (int32_t i = 1; i < walk->rank; i++) {
-    for (int32_t j = i; j > 0; j--) {
-      const int64_t before = size_of(walk->strides[1][j - 1]), here = size_of(walk->strides[1][j]);
-      if (before > here) break;
-      if (before == here && size_of(walk->strides[0][j - 1]) >= size_of(walk->strides[0][j])) break;
-      swap_dims(walk, j - 1, j);
-    }
-  }
-}
-
 /* Runs, fills and strided lines. */
 D3K_CLONED_BODY(copy_lines) {
   const job *j = context;
@@ -52,8 +28,7 @@ D3K_CLONED_BODY(copy_lines) {
   const int64_t length = j->walk.dims[last];
   const int64_t from = j->walk.strides[0][last], to = j->walk.strides[1][last];
   int64_t at[D3K_MAX_RANK], offsets[2];
-  d3k_walk_locate(&j->walk, last, begin / j->pieces, at);
-  for (int32_t a = 0; a < 2; a++) offsets[a] = d3k_walk_offset(&j->walk, last, a, at);
+  d3k_walk_start(&j->walk, last, 2, begin / j->pieces, at, offsets);
   for (int64_t i = begin; i < end; i++) {
     const int64_t piece = i % j->pieces, first = piece * PIECE;
     const int64_t count = j->pieces == 1 ? length : d3k_min(PIECE, length - first);
@@ -127,8 +102,7 @@ D3K_CLONED_BODY(transpose_squares) {
   const int64_t rows = j->walk.dims[p_dim], columns = j->walk.dims[q_dim];
   const int64_t to = j->walk.strides[1][p_dim], from = j->walk.strides[0][q_dim];
   int64_t at[D3K_MAX_RANK], offsets[2];
-  d3k_walk_locate(&j->walk, j->outer, begin / j->pieces, at);
-  for (int32_t a = 0; a < 2; a++) offsets[a] = d3k_walk_offset(&j->walk, j->outer, a, at);
+  d3k_walk_start(&j->walk, j->outer, 2, begin / j->pieces, at, offsets);
   /* A piece is a strip of x: SIDE rows (q) of all of p, or of y where p is the longer one. */
   for (int64_t i = begin; i < end; i++) {
     const int64_t piece = i % j->pieces;
@@ -163,17 +137,9 @@ D3K_CLONED_BODY(transpose_squares) {
 
 void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
               const int64_t *x_strides, float *y, const int64_t *y_strides) {
-  job j = {.x = x, .y = y, .walk.rank = rank};
-  for (int32_t k = 0; k < rank; k++) {
-    j.walk.dims[k] = dims[k];
-    j.walk.strides[0][k] = x_strides[k];
-    j.walk.strides[1][k] = y_strides[k];
-  }
-  const int64_t size = d3k_walk_size(&j.walk);
-  if (size <= 0) return;
-  d3k_walk_merge(&j.walk, 2);
-  order(&j.walk);
-  d3k_walk_merge(&j.walk, 2);
+  job j = {.x = x, .y = y};
+  const int64_t size = d3k_walk_pair(&j.walk, rank, dims, x_strides, y_strides);
+  if (size == 0) return;
   const int32_t last = j.walk.rank - 1;
   int32_t p = -1;
   if (j.walk.strides[1][last] == 1 && j.walk.strides[0][last] != 1) {
@@ -182,7 +148,7 @@ void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x
     }
   }
   if (p >= 0 && j.walk.strides[0][last] != 0) {
-    for (int32_t k = p; k < last - 1; k++) swap_dims(&j.walk, k, k + 1);
+    for (int32_t k = p; k < last - 1; k++) d3k_walk_swap(&j.walk, 2, k, k + 1);
     j.outer = last - 1;
     const int64_t rows = j.walk.dims[last - 1], columns = j.walk.dims[last];
     if (columns < 4 && j.walk.strides[1][last - 1] == columns) {

@@ -51,33 +51,22 @@ D3K_INLINE double start_of(fold fold) {
   return fold == ADD ? 0. : fold == MULTIPLY ? 1. : fold == LARGEST ? -INFINITY : INFINITY;
 }
 
-D3K_INLINE float fold_one(fold fold, float a, float b) {
-  switch (fold) {
-    case ADD:
-      return a + b;
-    case MULTIPLY:
-      return a * b;
-    case LARGEST:
-      return ((b > a) | (b != b)) ? b : a;
-    case SMALLEST:
-      return ((b < a) | (b != b)) ? b : a;
+#define DEFINE_FOLD(name, type)                     \
+  D3K_INLINE type name(fold fold, type a, type b) { \
+    switch (fold) {                                 \
+      case ADD:                                     \
+        return a + b;                               \
+      case MULTIPLY:                                \
+        return a * b;                               \
+      case LARGEST:                                 \
+        return ((b > a) | (b != b)) ? b : a;        \
+      case SMALLEST:                                \
+        return ((b < a) | (b != b)) ? b : a;        \
+    }                                               \
+    return a;                                       \
   }
-  return a;
-}
-
-D3K_INLINE double fold_double(fold fold, double a, double b) {
-  switch (fold) {
-    case ADD:
-      return a + b;
-    case MULTIPLY:
-      return a * b;
-    case LARGEST:
-      return ((b > a) | (b != b)) ? b : a;
-    case SMALLEST:
-      return ((b < a) | (b != b)) ? b : a;
-  }
-  return a;
-}
+DEFINE_FOLD(fold_one, float)
+DEFINE_FOLD(fold_double, double)
 
 /* Lines with gaps: `width` of them side by side, `rows` long. */
 D3K_INLINE void fold_wide(term term, fold fold, const float *x, int64_t stride, int64_t rows,

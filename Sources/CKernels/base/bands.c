@@ -39,19 +39,19 @@ D3K_CLONES(extern, void, d3k_add_rows,
   }
 }
 
-void d3k_line_repeat(const float *values, int32_t is_scalar, const d3k_band_line *line,
-                     float *out) {
-  const int64_t channels = line->channels, count = line->rows * channels;
-  if (is_scalar) {
-    for (int64_t i = 0; i < count; i++) out[i] = *values;
-    return;
-  }
-  memcpy(out, values + line->channel, (size_t)channels * sizeof(float));
+void d3k_repeat(const float *values, int64_t channels, float *out, int64_t count) {
+  memcpy(out, values, (size_t)channels * sizeof(float));
   for (int64_t done = channels; done < count;) {
     const int64_t piece = d3k_min(done, count - done);
     memcpy(out + done, out, (size_t)piece * sizeof(float));
     done += piece;
   }
+}
+
+void d3k_line_repeat(const float *values, int32_t is_scalar, const d3k_band_line *line,
+                     float *out) {
+  d3k_repeat(is_scalar ? values : values + line->channel, is_scalar ? 1 : line->channels, out,
+             line->rows * line->channels);
 }
 
 const float *d3k_line_load(const float *x, int64_t stride, const d3k_band_line *line,

@@ -78,6 +78,9 @@ void d3k_copy_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride,
 void d3k_add_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
                   int64_t channels);
 
+/** Writes `channels` values over and over until `count` are there, a multiple. */
+void d3k_repeat(const float *values, int64_t channels, float *out, int64_t count);
+
 /** out = `values` of the line's channels, repeated for each of its rows (or one value). */
 void d3k_line_repeat(const float *values, int32_t is_scalar, const d3k_band_line *line, float *out);
 

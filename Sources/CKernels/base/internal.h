@@ -96,39 +96,4 @@ D3K_INLINE int64_t d3k_pixel_band(int64_t pixels) {
   return d3k_max(1024, d3k_ceil_div(d3k_ceil_div(pixels, D3K_MOST_BANDS), 16) * 16);
 }
 
-/* stages.c: one stage over one line of contiguous floats; y may be x. --------------------- */
-
-/** y = f(x); kinds below D3K_ADD. */
-void d3k_line_unary(int32_t kind, float a, float b, const float *x, float *y, int64_t count);
-/** y = f(x, operand); the operand is one value when `is_scalar`. */
-void d3k_line_binary(int32_t kind, const float *x, const float *operand, int32_t is_scalar,
-                     float *y, int64_t count);
-/** y = x * scale + shift; both are one value when `is_scalar`. */
-void d3k_line_affine(const float *x, const float *scale, const float *shift, int32_t is_scalar,
-                     float *y, int64_t count);
-
-/* rows.c: the two halves of a linear resize. ------------------------------------------------ */
-
-/** One row of pixels x_stride apart -> columns->size dense pixels. */
-void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels, const d3k_axis *columns,
-                        float fill, float *y);
-
-/** y = a + (b - a) * weight over `count` floats. */
-void d3k_blend(const float *a, const float *b, float weight, float *y, int64_t count);
-
-/** Resized rows of one image, the last two of which are kept: neighbouring output rows mostly
- *  need the same ones. */
-typedef struct d3k_row_pair {
-  const float *x;
-  int64_t x_stride, in_width, channels;
-  const d3k_axis *columns;
-  float fill;
-  float *rows[2];     /* columns->size * channels floats each */
-  int64_t numbers[2]; /* of the image's rows they hold; -1 = none */
-} d3k_row_pair;
-
-/** Resized rows `low` and `high`, which may be the same. */
-void d3k_row_pair_get(d3k_row_pair *pair, int64_t low, int64_t high, const float **a,
-                      const float **b);
-
 #endif /* D3K_INTERNAL_H */

@@ -1,5 +1,6 @@
 /* Rows of floats -> the same rows through a list of stages, one tile in L1 after the other. */
 #include "base/bands.h"
+#include "chain/line.h"
 
 /* Floats in a tile: 16 KiB, so that a tile and one operand fit in 32 KiB of L1. */
 #define TILE 4096
@@ -13,28 +14,6 @@ typedef struct tile {
   int64_t row, rows, channel, channels;
 } tile;
 
-D3K_INLINE void line(const d3k_stage *stage, const float *x, const float *operand,
-                     const float *operand2, float *y, int64_t count) {
-  const int32_t is_scalar = stage->extent == D3K_SCALAR;
-  if (stage->kind < D3K_ADD) {
-    d3k_line_unary(stage->kind, stage->a, stage->b, x, y, count);
-  } else if (stage->kind < D3K_AFFINE) {
-    d3k_line_binary(stage->kind, x, operand, is_scalar, y, count);
-  } else {
-    d3k_line_affine(x, operand, operand2, is_scalar, y, count);
-  }
-}
-
-/* Writes `channels` values over and over until `count` are there; count is a multiple. */
-static void repeat(const float *values, int64_t channels, float *out, int64_t count) {
-  memcpy(out, values, (size_t)channels * sizeof(float));
-  for (int64_t done = channels; done < count;) {
-    const int64_t piece = d3k_min(done, count - done);
-    memcpy(out + done, out, (size_t)piece * sizeof(float));
-    done += piece;
-  }
-}
-
 /* Many narrow rows in a row: the operand is repeated so that lines are long. */
 static void narrow_channels(const d3k_stage *stage, const tile *t, const float *x, float *y) {
   float first[PERIOD + 16 * NARROW], second[PERIOD + 16 * NARROW];
@@ -43,10 +22,11 @@ static void narrow_channels(const d3k_stage *stage, const tile *t, const float *
   while (unit % 16 != 0) unit *= 2;
   const int64_t total = t->rows * t->channels;
   const int64_t period = d3k_min(d3k_ceil_div(PERIOD, unit) * unit, total);
-  repeat(stage->operand + t->channel, t->channels, first, period);
-  if (stage->kind == D3K_AFFINE) repeat(stage->operand2 + t->channel, t->channels, second, period);
+  d3k_repeat(stage->operand + t->channel, t->channels, first, period);
+  if (stage->kind == D3K_AFFINE)
+    d3k_repeat(stage->operand2 + t->channel, t->channels, second, period);
   for (int64_t i = 0; i < total; i += period) {
-    line(stage, x + i, first, second, y + i, d3k_min(period, total - i));
+    d3k_line_stage(stage, x + i, first, second, y + i, d3k_min(period, total - i));
   }
 }
 
@@ -72,11 +52,11 @@ static void stage_tile(const d3k_stage *stage, const tile *t, const float *x, in
   }
   if (is_dense && (extent == D3K_SCALAR || t->rows == 1 ||
                    (extent == D3K_FULL && operand_step == t->channels))) {
-    line(stage, x, operand, operand2, y, t->rows * t->channels);
+    d3k_line_stage(stage, x, operand, operand2, y, t->rows * t->channels);
     return;
   }
   for (int64_t r = 0; r < t->rows; r++) {
-    line(stage, x + r * x_stride, operand, operand2, y + r * y_stride, t->channels);
+    d3k_line_stage(stage, x + r * x_stride, operand, operand2, y + r * y_stride, t->channels);
     if (operand) operand += operand_step;
     if (operand2) operand2 += operand_step;
   }
@@ -146,13 +126,11 @@ void d3k_chain_apply(const d3k_chain *chain, float *y, int64_t y_stride, int64_t
   run_tiles(&j, 0, d3k_ceil_div(rows, j.tile_rows) * j.tiles_across);
 }
 
-/* Without gaps and per-channel operands rows and channels are one long line. */
-static int32_t is_flat(const job *j) {
-  if (j->x_stride != j->channels || j->y_stride != j->channels) return 0;
-  for (int32_t s = 0; s < j->chain->count; s++) {
-    const d3k_stage *stage = &j->chain->stages[s];
+int32_t d3k_chain_is_flat(const d3k_chain *chain, int64_t channels) {
+  for (int32_t s = 0; s < chain->count; s++) {
+    const d3k_stage *stage = &chain->stages[s];
     if (stage->kind < D3K_ADD || stage->extent == D3K_SCALAR) continue;
-    if (stage->extent == D3K_CHANNEL || stage->operand_stride != j->channels) return 0;
+    if (stage->extent == D3K_CHANNEL || stage->operand_stride != channels) return 0;
   }
   return 1;
 }
@@ -167,7 +145,7 @@ void d3k_chain_run(int32_t threads, const d3k_chain *chain, const float *x, int6
            .y_stride = y_stride,
            .rows = rows,
            .channels = channels};
-  if (is_flat(&j)) {
+  if (x_stride == channels && y_stride == channels && d3k_chain_is_flat(chain, channels)) {
     j.channels *= j.rows;
     j.rows = 1;
     j.x_stride = j.y_stride = j.channels;

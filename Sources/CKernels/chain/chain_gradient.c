@@ -3,6 +3,7 @@
 #include "chain/chain_gradient.h"
 
 #include "base/tiles.h"
+#include "chain/line.h"
 #include "chain/line_gradient.h"
 
 static int32_t sums_operand(const d3k_stage *stage) {
@@ -70,20 +71,10 @@ static int64_t sum_count(const d3k_bands *bands, int32_t extent) {
   return bands->count * (extent == D3K_SCALAR ? bands->blocks : bands->channels);
 }
 
-/* Without gaps and per-channel operands rows and channels are one long line. */
-static int32_t is_flat(const d3k_chain *chain, int64_t channels) {
-  for (int32_t s = 0; s < chain->count; s++) {
-    const d3k_stage *stage = &chain->stages[s];
-    if (!d3k_has_operand(stage) || stage->extent == D3K_SCALAR) continue;
-    if (stage->extent == D3K_CHANNEL || stage->operand_stride != channels) return 0;
-  }
-  return 1;
-}
-
 size_t d3k_chain_backward_scratch_bytes(int32_t threads, const d3k_chain *chain, int64_t rows,
                                         int64_t channels) {
   if (rows <= 0 || channels <= 0) return 64;
-  /* Scalars may be summed over rows of one value (see is_flat). */
+  /* Scalars may be summed over rows of one value (see d3k_chain_is_flat). */
   const int64_t flat_bands = d3k_bands_most(rows * channels, 1);
   const int64_t bands = d3k_bands_most(rows, channels);
   const int64_t blocks = d3k_ceil_div(channels, D3K_LINE) + 1;
@@ -151,7 +142,7 @@ void d3k_chain_backward(int32_t threads, const d3k_chain *chain,
     is_dense &= !wants(stage, &j.gradients[s]) || j.gradients[s].stride == channels;
   }
   int64_t line_rows = rows, line_channels = channels;
-  j.is_flat = is_dense && is_flat(chain, channels);
+  j.is_flat = is_dense && d3k_chain_is_flat(chain, channels);
   if (j.is_flat) {
     j.x_stride = j.y_stride = j.dy_stride = j.dx_stride = 1;
     line_rows = rows * channels;

@@ -4,6 +4,7 @@
  * Sums over pixels are kept per position of the line. */
 #include "base/tiles.h"
 #include "chain/chain_gradient.h"
+#include "chain/line.h"
 #include "chain/line_gradient.h"
 
 /* What one line needs; each pointer is to D3K_LINE floats of scratch or into an array. */
@@ -113,17 +114,9 @@ static void recompute(const d3k_chain_job *j, const d3k_band_line *at, lines *l)
       l->input[0] = d3k_line_load(j->x, j->x_stride, at, l->input_buffer[0]);
       continue;
     }
-    const d3k_stage *before = stage - 1;
-    const float *x = l->input[s - 1], *operand = l->operand[s - 1][0];
-    float *y = l->input_buffer[s];
-    if (!d3k_has_operand(before)) {
-      d3k_line_unary(before->kind, before->a, before->b, x, y, count);
-    } else if (before->kind == D3K_AFFINE) {
-      d3k_line_affine(x, operand, l->operand[s - 1][1], 0, y, count);
-    } else {
-      d3k_line_binary(before->kind, x, operand, before->extent == D3K_SCALAR, y, count);
-    }
-    l->input[s] = y;
+    d3k_line_stage(stage - 1, l->input[s - 1], l->operand[s - 1][0], l->operand[s - 1][1],
+                   l->input_buffer[s], count);
+    l->input[s] = l->input_buffer[s];
   }
 }
 

@@ -20,9 +20,6 @@ void d3k_line_result_gradient(int32_t kind, float a, float b, const float *y, co
 void d3k_line_binary_gradient(int32_t kind, const float *x, const float *operand,
                               int32_t is_constant, const float *dy, float *dx, int64_t count);
 
-/** The kind with f(a, b) = kind(b, a). */
-int32_t d3k_reversed_kind(int32_t kind);
-
 /** dx = dy * scale; scale_sum += dy * (x - center); shift_sum += dy. center, scale_sum (then x),
  *  shift_sum and dx may be NULL. */
 void d3k_line_affine_gradient(const float *x, const float *scale, const float *center,

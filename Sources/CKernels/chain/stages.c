@@ -1,5 +1,6 @@
 /* One line of floats -> the same line through one function. Chains and broadcasts end here. */
 #include "base/vector_math.h"
+#include "chain/line.h"
 
 #define EACH(expression)                \
   D3K_VECTOR                            \
@@ -9,7 +10,13 @@
   }                                     \
   break
 
-D3K_CLONES(extern, void, d3k_line_unary,
+/* The upper bound last: where low > high the result is high. */
+D3K_INLINE float clamp(float v, float low, float high) {
+  const float w = v < low ? low : v;
+  return w > high ? high : w;
+}
+
+D3K_CLONES(static, void, line_unary,
            (int32_t kind, float a, float b, const float *x, float *y, int64_t count),
            (kind, a, b, x, y, count)) {
   switch (kind) {
@@ -21,32 +28,12 @@ D3K_CLONES(extern, void, d3k_line_unary,
       EACH(v < 0.f ? a * d3k_expm1_negative(v) : v);
     case D3K_SELU:
       EACH(b * (v < 0.f ? a * d3k_expm1_negative(v) : v));
-    case D3K_CLIP: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float v = x[i] < a ? a : x[i];
-        y[i] = v > b ? b : v; /* b last: where a > b the result is b */
-      }
-      break;
-    }
-    case D3K_HARD_SIGMOID: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float v = a * x[i] + b;
-        const float w = v < 0.f ? 0.f : v;
-        y[i] = w > 1.f ? 1.f : w;
-      }
-      break;
-    }
-    case D3K_HARD_SWISH: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float v = x[i] * (1.f / 6.f) + 0.5f;
-        const float w = v < 0.f ? 0.f : v;
-        y[i] = x[i] * (w > 1.f ? 1.f : w);
-      }
-      break;
-    }
+    case D3K_CLIP:
+      EACH(clamp(v, a, b));
+    case D3K_HARD_SIGMOID:
+      EACH(clamp(a * v + b, 0.f, 1.f));
+    case D3K_HARD_SWISH:
+      EACH(v * clamp(v * (1.f / 6.f) + 0.5f, 0.f, 1.f));
     case D3K_SIGMOID:
       EACH(d3k_sigmoid(v));
     case D3K_TANH:
@@ -228,7 +215,7 @@ D3K_CLONES(extern, void, d3k_line_binary,
 #undef EACH
 #undef EACH_CALL
 
-D3K_CLONES(extern, void, d3k_line_affine,
+D3K_CLONES(static, void, line_affine,
            (const float *x, const float *scale, const float *shift, int32_t is_scalar, float *y,
             int64_t count),
            (x, scale, shift, is_scalar, y, count)) {
@@ -240,4 +227,28 @@ D3K_CLONES(extern, void, d3k_line_affine,
     D3K_VECTOR
     for (int64_t i = 0; i < count; i++) y[i] = x[i] * scale[i] + shift[i];
   }
+}
+
+void d3k_line_stage(const d3k_stage *stage, const float *x, const float *operand,
+                    const float *operand2, float *y, int64_t count) {
+  const int32_t is_scalar = stage->extent == D3K_SCALAR;
+  if (stage->kind < D3K_ADD) {
+    line_unary(stage->kind, stage->a, stage->b, x, y, count);
+  } else if (stage->kind < D3K_AFFINE) {
+    d3k_line_binary(stage->kind, x, operand, is_scalar, y, count);
+  } else {
+    line_affine(x, operand, operand2, is_scalar, y, count);
+  }
+}
+
+int32_t d3k_reversed_kind(int32_t kind) {
+  static const int32_t pairs[][2] = {
+      {D3K_SUB, D3K_RSUB},         {D3K_DIV, D3K_RDIV},     {D3K_POW, D3K_RPOW},
+      {D3K_PRELU, D3K_RPRELU},     {D3K_MOD, D3K_RMOD},     {D3K_FMOD, D3K_RFMOD},
+      {D3K_INT_DIV, D3K_RINT_DIV}, {D3K_LESS, D3K_GREATER}, {D3K_LESS_EQUAL, D3K_GREATER_EQUAL}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    if (kind == pairs[i][0]) return pairs[i][1];
+    if (kind == pairs[i][1]) return pairs[i][0];
+  }
+  return kind;
 }

@@ -29,13 +29,26 @@ D3K_INLINE float gelu_tanh_slope(float x) {
   return 0.5f * (1.f + t) + 0.5f * v * (1.f - t * t) * inner;
 }
 
-#define EACH(expression)                \
-  D3K_VECTOR                            \
-  for (int64_t i = 0; i < count; i++) { \
-    const float v = x[i], g = dy[i];    \
-    dx[i] = (expression);               \
-  }                                     \
+D3K_INLINE int32_t is_between(float v, float low, float high) { return (v > low) & (v < high); }
+
+D3K_INLINE float hard_swish_gradient(float x, float g) {
+  const float inside = g * (x * (1.f / 3.f) + 0.5f);
+  return x >= 3.f ? g : x <= -3.f ? 0.f : inside;
+}
+
+/* From the result. */
+D3K_INLINE float sigmoid_slope(float s) { return s * (1.f - s); }
+D3K_INLINE float tanh_slope(float t) { return 1.f - t * t; }
+
+/* Where x or the operand or the result is called `name`. */
+#define EACH_WITH(name, value, expression)    \
+  D3K_VECTOR                                  \
+  for (int64_t i = 0; i < count; i++) {       \
+    const float name = (value)[i], g = dy[i]; \
+    dx[i] = (expression);                     \
+  }                                           \
   break
+#define EACH(expression) EACH_WITH(v, x, expression)
 
 D3K_CLONES(extern, void, d3k_line_unary_gradient,
            (int32_t kind, float a, float b, const float *x, const float *dy, float *dx,
@@ -51,39 +64,15 @@ D3K_CLONES(extern, void, d3k_line_unary_gradient,
     case D3K_SELU:
       EACH((v > 0.f ? g : g * (a * d3k_exp(v < 0.f ? v : 0.f))) * b);
     case D3K_CLIP:
-      EACH(((v > a) & (v < b)) ? g : 0.f);
-    case D3K_HARD_SIGMOID: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float v = a * x[i] + b, g = dy[i] * a;
-        dx[i] = ((v > 0.f) & (v < 1.f)) ? g : 0.f;
-      }
-      break;
-    }
-    case D3K_HARD_SWISH: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float v = x[i], g = dy[i], inside = g * (v * (1.f / 3.f) + 0.5f);
-        dx[i] = v >= 3.f ? g : v <= -3.f ? 0.f : inside;
-      }
-      break;
-    }
-    case D3K_SIGMOID: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float s = d3k_sigmoid(x[i]);
-        dx[i] = dy[i] * (s * (1.f - s));
-      }
-      break;
-    }
-    case D3K_TANH: {
-      D3K_VECTOR
-      for (int64_t i = 0; i < count; i++) {
-        const float t = d3k_tanh(x[i]);
-        dx[i] = dy[i] * (1.f - t * t);
-      }
-      break;
-    }
+      EACH(is_between(v, a, b) ? g : 0.f);
+    case D3K_HARD_SIGMOID:
+      EACH(is_between(a * v + b, 0.f, 1.f) ? g * a : 0.f);
+    case D3K_HARD_SWISH:
+      EACH(hard_swish_gradient(v, g));
+    case D3K_SIGMOID:
+      EACH(g * sigmoid_slope(d3k_sigmoid(v)));
+    case D3K_TANH:
+      EACH(g * tanh_slope(d3k_tanh(v)));
     case D3K_SOFTPLUS:
       EACH(g * d3k_sigmoid(v));
     case D3K_MISH:
@@ -144,13 +133,7 @@ int32_t d3k_follows_from_result(const d3k_stage *stage) {
 }
 
 #undef EACH
-#define EACH(expression)                \
-  D3K_VECTOR                            \
-  for (int64_t i = 0; i < count; i++) { \
-    const float v = y[i], g = dy[i];    \
-    dx[i] = (expression);               \
-  }                                     \
-  break
+#define EACH(expression) EACH_WITH(v, y, expression)
 
 D3K_CLONES(extern, void, d3k_line_result_gradient,
            (int32_t kind, float a, float b, const float *y, const float *dy, float *dx,
@@ -164,11 +147,11 @@ D3K_CLONES(extern, void, d3k_line_result_gradient,
     case D3K_ELU:
       EACH(v > 0.f ? g : g * (v + a));
     case D3K_CLIP:
-      EACH(((v > a) & (v < b)) ? g : 0.f);
+      EACH(is_between(v, a, b) ? g : 0.f);
     case D3K_SIGMOID:
-      EACH(g * (v * (1.f - v)));
+      EACH(g * sigmoid_slope(v));
     case D3K_TANH:
-      EACH(g * (1.f - v * v));
+      EACH(g * tanh_slope(v));
     case D3K_EXP:
       EACH(g * v);
     case D3K_SQRT:
@@ -179,17 +162,6 @@ D3K_CLONES(extern, void, d3k_line_result_gradient,
 }
 
 #undef EACH
-
-int32_t d3k_reversed_kind(int32_t kind) {
-  static const int32_t pairs[][2] = {{D3K_SUB, D3K_RSUB}, {D3K_DIV, D3K_RDIV},
-                                     {D3K_POW, D3K_RPOW}, {D3K_PRELU, D3K_RPRELU},
-                                     {D3K_MOD, D3K_RMOD}, {D3K_FMOD, D3K_RFMOD}};
-  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-    if (kind == pairs[i][0]) return pairs[i][1];
-    if (kind == pairs[i][1]) return pairs[i][0];
-  }
-  return kind; /* the same from both sides, or without a derivative */
-}
 
 /* Exponents that networks use, without powf. Returns 0 for any other. */
 D3K_INLINE int32_t power_special(const float *x, float exponent, const float *dy, float *dx,
@@ -235,14 +207,6 @@ static float exponent_slope(float base, float x) {
     const float v = x[i], o = operand[i], g = dy[i]; \
     dx[i] = (expression);                            \
   }                                                  \
-  break
-/* Where x or the operand does not matter (x may be NULL). */
-#define EACH_WITH(name, value, expression)    \
-  D3K_VECTOR                                  \
-  for (int64_t i = 0; i < count; i++) {       \
-    const float name = (value)[i], g = dy[i]; \
-    dx[i] = (expression);                     \
-  }                                           \
   break
 
 D3K_CLONES(extern, void, d3k_line_binary_gradient,

@@ -2,7 +2,7 @@
  *
  * Cost: each source row is widened once per thread that needs it, then each output value is one
  * subtraction and one multiply-add; bound by writing y. */
-#include "base/internal.h"
+#include "image/rows.h"
 
 typedef struct job {
   const float *x;

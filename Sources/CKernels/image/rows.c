@@ -1,5 +1,7 @@
 /* Rows of pixels -> rows of more or fewer pixels, and blends of two rows: what resizing, frames'
  * labels and their tests share. */
+#include "image/rows.h"
+
 #include "base/lanes.h"
 
 /* y = a + (b - a) * w over one pixel, in vectors that may overlap at its end. */

@@ -4,6 +4,7 @@
  * comparison a score; anything else one exponential a score (one logarithm for probabilities). */
 #include "base/lanes.h"
 #include "base/vector_math.h"
+#include "image/rows.h"
 
 /* Classes fit labels of 8 bits; the block of 16 pixels is 16 KiB of stack. */
 #define MOST_CLASSES 256

@@ -32,10 +32,7 @@ D3K_CLONES(extern, void, d3k_add_rows,
     rows = 1;
   }
   for (int64_t r = 0; r < rows; r++) {
-    const float *from = x + r * x_stride;
-    float *to = y + r * y_stride;
-    D3K_VECTOR
-    for (int64_t c = 0; c < channels; c++) to[c] += from[c];
+    d3k_add_line(y + r * y_stride, x + r * x_stride, channels);
   }
 }
 

@@ -8,29 +8,25 @@
 /* All functions below are inlined: there is no call whose convention could differ. */
 #pragma clang diagnostic ignored "-Wpsabi"
 
-typedef float d3k_f4 __attribute__((ext_vector_type(4)));
-typedef float d3k_f8 __attribute__((ext_vector_type(8)));
-typedef float d3k_f16 __attribute__((ext_vector_type(16)));
-typedef int32_t d3k_i16 __attribute__((ext_vector_type(16)));
+/* At any alignment: a pointer to floats may be read as a pointer to these. */
+typedef float d3k_f4 __attribute__((ext_vector_type(4), aligned(4)));
+typedef float d3k_f8 __attribute__((ext_vector_type(8), aligned(4)));
+typedef float d3k_f16 __attribute__((ext_vector_type(16), aligned(4)));
+typedef int32_t d3k_i4 __attribute__((ext_vector_type(4), aligned(4)));
+typedef int32_t d3k_i16 __attribute__((ext_vector_type(16), aligned(4)));
 
-D3K_INLINE d3k_f4 d3k_load4(const float *x) {
-  d3k_f4 v;
-  memcpy(&v, x, sizeof v);
-  return v;
+D3K_INLINE d3k_f4 d3k_load4(const float *x) { return *(const d3k_f4 *)x; }
+D3K_INLINE d3k_f8 d3k_load8(const float *x) { return *(const d3k_f8 *)x; }
+D3K_INLINE d3k_f16 d3k_load16(const float *x) { return *(const d3k_f16 *)x; }
+D3K_INLINE void d3k_store4(float *y, d3k_f4 v) { *(d3k_f4 *)y = v; }
+D3K_INLINE void d3k_store8(float *y, d3k_f8 v) { *(d3k_f8 *)y = v; }
+D3K_INLINE void d3k_store16(float *y, d3k_f16 v) { *(d3k_f16 *)y = v; }
+
+/** y += x. */
+D3K_INLINE void d3k_add_line(float *y, const float *x, int64_t count) {
+  D3K_VECTOR
+  for (int64_t i = 0; i < count; i++) y[i] += x[i];
 }
-D3K_INLINE d3k_f8 d3k_load8(const float *x) {
-  d3k_f8 v;
-  memcpy(&v, x, sizeof v);
-  return v;
-}
-D3K_INLINE d3k_f16 d3k_load16(const float *x) {
-  d3k_f16 v;
-  memcpy(&v, x, sizeof v);
-  return v;
-}
-D3K_INLINE void d3k_store4(float *y, d3k_f4 v) { memcpy(y, &v, sizeof v); }
-D3K_INLINE void d3k_store8(float *y, d3k_f8 v) { memcpy(y, &v, sizeof v); }
-D3K_INLINE void d3k_store16(float *y, d3k_f16 v) { memcpy(y, &v, sizeof v); }
 
 /** A few floats, without a call: pieces of fixed size, the last one overlapping. */
 D3K_INLINE void d3k_copy_line(float *y, const float *x, int64_t count) {

@@ -1,5 +1,6 @@
 /* The stages that follow convolutions, backwards over one line: scale and shift, an addition, relu
  * or prelu. */
+#include "base/lanes.h"
 #include "chain/line_gradient.h"
 
 /* The constants are spelled out so that each combination gets a loop of its own. */
@@ -58,8 +59,7 @@ D3K_CLONES(extern, void, d3k_line_prelu_gradient,
 }
 
 D3K_CLONES(extern, void, d3k_line_add, (const float *x, float *y, int64_t count), (x, y, count)) {
-  D3K_VECTOR
-  for (int64_t i = 0; i < count; i++) y[i] += x[i];
+  d3k_add_line(y, x, count);
 }
 
 D3K_INLINE void block(const d3k_block_line *l, int64_t count, int32_t has_add, int32_t has_slope) {

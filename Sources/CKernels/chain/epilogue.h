@@ -6,7 +6,7 @@
 #define D3K_EPILOGUE_H
 
 #include "base/internal.h"
-#include "base/lane_vectors.h"
+#include "base/lanes.h"
 
 typedef struct d3k_epilogue {
   int32_t stages;        /* of the chain that are taken                                      */
@@ -68,19 +68,15 @@ static inline d3k_chain d3k_chain_after(const d3k_chain *chain, int32_t stages) 
 }
 
 /* y <= 0 ? y * slope : y, for each width of vector: what is not a number stays. */
-#define D3K_DEFINE_ACTIVATE(vector, mask, name)                     \
-  D3K_INLINE vector name(vector y, vector slope, int32_t is_relu) { \
-    mask low = y <= 0, value = ~low & (mask)y;                      \
-    if (!is_relu) value |= low & (mask)(y * slope);                 \
-    return (vector)value;                                           \
+#define D3K_DEFINE_ACTIVATE(vector, name)                             \
+  D3K_INLINE vector name(vector y, vector slope, int32_t is_relu) {   \
+    const vector low = is_relu ? (vector)(0.f) : (vector)(y * slope); \
+    return y <= 0.f ? low : y;                                        \
   }
 
-D3K_DEFINE_ACTIVATE(v16, i16, d3k_activate_16)
-D3K_DEFINE_ACTIVATE(v8, i8, d3k_activate_8)
-D3K_DEFINE_ACTIVATE(v4, i4, d3k_activate_4)
-
-D3K_INLINE float d3k_activate_1(float y, float slope, int32_t is_relu) {
-  return !(y <= 0) ? y : is_relu ? 0 : y * slope;
-}
+D3K_DEFINE_ACTIVATE(d3k_f16, d3k_activate_16)
+D3K_DEFINE_ACTIVATE(d3k_f8, d3k_activate_8)
+D3K_DEFINE_ACTIVATE(d3k_f4, d3k_activate_4)
+D3K_DEFINE_ACTIVATE(float, d3k_activate_1)
 
 #endif /* D3K_EPILOGUE_H */

@@ -96,9 +96,9 @@ D3K_INLINE void skip_columns(taps *t, int64_t count) {
   }
 #define EACH(i, count) _Pragma("clang loop unroll(full)") for (int64_t i = 0; i < (count); i++)
 
-DEFINE_KERNEL(v16, lanes_16, d3k_activate_16)
-DEFINE_KERNEL(v8, lanes_8, d3k_activate_8)
-DEFINE_KERNEL(v4, lanes_4, d3k_activate_4)
+DEFINE_KERNEL(d3k_f16, lanes_16, d3k_activate_16)
+DEFINE_KERNEL(d3k_f8, lanes_8, d3k_activate_8)
+DEFINE_KERNEL(d3k_f4, lanes_4, d3k_activate_4)
 DEFINE_KERNEL(float, lanes_1, d3k_activate_1)
 
 #undef EACH

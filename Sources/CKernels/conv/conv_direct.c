@@ -58,17 +58,17 @@ D3K_INLINE void block(const direct_call *call, const line *l, const float *const
   const shape *s = &call->shape;
   const d3k_epilogue *e = &call->epilogue;
   int64_t channel = at * vectors * 16, joined = rows ? 1 : l->joined, in = s->in * joined;
-  v16 sum[most_pixels][4];
-  EACH_PIXEL EACH_VECTOR sum[p][v] = *(const v16 *)(e->biases + channel + v * 16);
+  d3k_f16 sum[most_pixels][4];
+  EACH_PIXEL EACH_VECTOR sum[p][v] = *(const d3k_f16 *)(e->biases + channel + v * 16);
   if (o.added)
-    EACH_PIXEL EACH_VECTOR sum[p][v] += *(const v16 *)(o.added + p * o.added_step + v * 16);
+    EACH_PIXEL EACH_VECTOR sum[p][v] += *(const d3k_f16 *)(o.added + p * o.added_step + v * 16);
   for (int32_t t = 0; t < l->taps; t += joined) {
     const float *w = l->weights[t] + channel * s->taps * s->in;
     const float *from[most_pixels];
     EACH_PIXEL from[p] = rows ? rows[t * pixels + p] : x + l->offset[t] + p * step;
     for (int64_t k = 0; k < in; k++, w += vectors * 16) {
-      v16 weight[4];
-      EACH_VECTOR weight[v] = *(const v16 *)(w + v * 16);
+      d3k_f16 weight[4];
+      EACH_VECTOR weight[v] = *(const d3k_f16 *)(w + v * 16);
       EACH_PIXEL {
         float value = from[p][k];
         EACH_VECTOR sum[p][v] += value * weight[v];
@@ -76,31 +76,15 @@ D3K_INLINE void block(const direct_call *call, const line *l, const float *const
     }
   }
   if (e->scale) EACH_VECTOR {
-      v16 scale = *(const v16 *)(e->scale + channel + v * 16);
-      v16 shift = *(const v16 *)(e->shift + channel + v * 16);
+      d3k_f16 scale = *(const d3k_f16 *)(e->scale + channel + v * 16);
+      d3k_f16 shift = *(const d3k_f16 *)(e->shift + channel + v * 16);
       EACH_PIXEL sum[p][v] = sum[p][v] * scale + shift;
     }
   if (e->slope) EACH_VECTOR {
-      v16 slope = *(const v16 *)(e->slope + channel + v * 16);
+      d3k_f16 slope = *(const d3k_f16 *)(e->slope + channel + v * 16);
       EACH_PIXEL sum[p][v] = d3k_activate_16(sum[p][v], slope, e->is_relu);
     }
-  EACH_PIXEL EACH_VECTOR *(v16 *)(o.y + p * o.y_step + v * 16) = sum[p][v];
-}
-
-/* Copies `count` floats, the last vector by overlapping pieces. */
-D3K_INLINE void copy_part(const float *from, int64_t count, float *to) {
-  for (; count >= 16; count -= 16, from += 16, to += 16) *(v16 *)to = *(const v16 *)from;
-  if (count >= 8) {
-    v8 low = *(const v8 *)from, high = *(const v8 *)(from + count - 8);
-    *(v8 *)to = low;
-    *(v8 *)(to + count - 8) = high;
-  } else if (count >= 4) {
-    v4 low = *(const v4 *)from, high = *(const v4 *)(from + count - 4);
-    *(v4 *)to = low;
-    *(v4 *)(to + count - 4) = high;
-  } else {
-    for (int64_t i = 0; i < count; i++) to[i] = from[i];
-  }
+  EACH_PIXEL EACH_VECTOR *(d3k_f16 *)(o.y + p * o.y_step + v * 16) = sum[p][v];
 }
 
 /* All pixels of one phase on one line, one group and block of outputs. Columns begin..<end have
@@ -127,7 +111,7 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, const float *i
       if (o.added) {
         memset(added, 0, sizeof(float) * (size_t)(pixels * lanes));
         for (int64_t p = 0; p < count; p++)
-          copy_part(here.added + p * o.added_step, left, added + p * lanes);
+          d3k_copy_line(added + p * lanes, here.added + p * o.added_step, left);
         here.added = added;
       }
       here.y = whole;
@@ -147,7 +131,7 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, const float *i
       block(call, l, rows, NULL, 0, at, pixels, vectors, here);
     }
     for (int64_t p = 0; p < count && !is_whole; p++)
-      copy_part(whole + p * lanes, left, o.y + (i + p) * o.y_step);
+      d3k_copy_line(o.y + (i + p) * o.y_step, whole + p * lanes, left);
     i += count;
   }
 }

@@ -51,8 +51,8 @@ typedef struct segment {
   }
 #define EACH(i, count) _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < (count); i++)
 
-DEFINE_KERNEL(v16, lanes_16)
-DEFINE_KERNEL(v8, lanes_8)
+DEFINE_KERNEL(d3k_f16, lanes_16)
+DEFINE_KERNEL(d3k_f8, lanes_8)
 DEFINE_KERNEL(float, lanes_1)
 
 D3K_CLONES(static, void, run_segment, (const segment *s, int64_t lanes), (s, lanes)) {

@@ -66,8 +66,8 @@ typedef struct streams {
   }
 #define EACH(i, count) _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < (count); i++)
 
-DEFINE_KERNEL(v16, lanes_16)
-DEFINE_KERNEL(v8, lanes_8)
+DEFINE_KERNEL(d3k_f16, lanes_16)
+DEFINE_KERNEL(d3k_f8, lanes_8)
 DEFINE_KERNEL(float, lanes_1)
 
 /* overreads: the last vector may read past the channels. */

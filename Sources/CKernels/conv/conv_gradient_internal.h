@@ -3,7 +3,7 @@
 #ifndef D3K_CONV_GRADIENT_INTERNAL_H
 #define D3K_CONV_GRADIENT_INTERNAL_H
 
-#include "base/lane_vectors.h"
+#include "base/lanes.h"
 #include "conv/conv_internal.h"
 #include "d3k_conv_gradient.h"
 

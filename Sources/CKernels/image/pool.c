@@ -24,25 +24,23 @@ typedef struct cells {
 #define MAX(v, next) ((((next) > (v)) | ((next) != (next))) ? (next) : (v))
 
 /* The channels `i`.. that fit in one vector. */
-#define POOL(name, type, load, store)                                          \
+#define POOL(name, type)                                                       \
   D3K_INLINE void name(const cells *c, int32_t is_mean, int64_t i, float *y) { \
     type v = (type)(is_mean ? 0.f : -INFINITY);                                \
     const float *row = c->x + i;                                               \
     for (int64_t r = 0; r < c->rows; r++, row += c->row_step) {                \
       const float *x = row;                                                    \
       for (int64_t k = 0; k < c->columns; k++, x += c->column_step) {          \
-        const type next = load(x);                                             \
+        const type next = *(const type *)x;                                    \
         v = is_mean ? v + next : MAX(v, next);                                 \
       }                                                                        \
     }                                                                          \
-    store(y + i, is_mean ? v / c->divisor : v);                                \
+    *(type *)(y + i) = is_mean ? v / c->divisor : v;                           \
   }
-#define LOAD1(x) (*(x))
-#define STORE1(y, v) (*(y) = (v))
-POOL(pool16, d3k_f16, d3k_load16, d3k_store16)
-POOL(pool8, d3k_f8, d3k_load8, d3k_store8)
-POOL(pool4, d3k_f4, d3k_load4, d3k_store4)
-POOL(pool1, float, LOAD1, STORE1)
+POOL(pool16, d3k_f16)
+POOL(pool8, d3k_f8)
+POOL(pool4, d3k_f4)
+POOL(pool1, float)
 
 D3K_INLINE void pool_pixel(const cells *c, int32_t is_mean, int64_t channels, float *y) {
   if (channels >= 16) {

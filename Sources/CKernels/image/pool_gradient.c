@@ -25,37 +25,34 @@ typedef struct cells {
 } cells;
 
 /* The first largest value of each channel takes the gradient. */
-#define POOL(name, type, index_type, load, store)                                        \
-  D3K_INLINE void name(const cells *c, int32_t is_mean, int64_t i, const float *dy) {    \
-    const type g = load(dy + i);                                                         \
-    index_type best_cell = (index_type)(0);                                              \
-    if (!is_mean) {                                                                      \
-      type best = load(c->x + i);                                                        \
-      for (int64_t r = 0; r < c->rows; r++) {                                            \
-        for (int64_t k = 0; k < c->columns; k++) {                                       \
-          const type v = load(c->x + r * c->row_step + k * c->column_step + i);          \
-          const index_type cell = (index_type)((int32_t)(r * c->columns + k));           \
-          const index_type wins = (v > best) | ((v != v) & (best == best));              \
-          best_cell = wins ? cell : best_cell;                                           \
-          best = wins ? v : best;                                                        \
-        }                                                                                \
-      }                                                                                  \
-    }                                                                                    \
-    for (int64_t r = c->own; r < c->own_end; r++) {                                      \
-      for (int64_t k = 0; k < c->columns; k++) {                                         \
-        float *dx = c->dx + r * c->row_step + k * c->column_step + i;                    \
-        const index_type cell = (index_type)((int32_t)(r * c->columns + k));             \
-        const type part = is_mean ? g * c->factor : best_cell == cell ? g : (type)(0.f); \
-        store(dx, load(dx) + part);                                                      \
-      }                                                                                  \
-    }                                                                                    \
+#define POOL(name, type, index_type)                                                       \
+  D3K_INLINE void name(const cells *c, int32_t is_mean, int64_t i, const float *dy) {      \
+    const type g = *(const type *)(dy + i);                                                \
+    index_type best_cell = (index_type)(0);                                                \
+    if (!is_mean) {                                                                        \
+      type best = *(const type *)(c->x + i);                                               \
+      for (int64_t r = 0; r < c->rows; r++) {                                              \
+        for (int64_t k = 0; k < c->columns; k++) {                                         \
+          const type v = *(const type *)(c->x + r * c->row_step + k * c->column_step + i); \
+          const index_type cell = (index_type)((int32_t)(r * c->columns + k));             \
+          const index_type wins = (v > best) | ((v != v) & (best == best));                \
+          best_cell = wins ? cell : best_cell;                                             \
+          best = wins ? v : best;                                                          \
+        }                                                                                  \
+      }                                                                                    \
+    }                                                                                      \
+    for (int64_t r = c->own; r < c->own_end; r++) {                                        \
+      for (int64_t k = 0; k < c->columns; k++) {                                           \
+        type *dx = (type *)(c->dx + r * c->row_step + k * c->column_step + i);             \
+        const index_type cell = (index_type)((int32_t)(r * c->columns + k));               \
+        const type part = is_mean ? g * c->factor : best_cell == cell ? g : (type)(0.f);   \
+        *dx += part;                                                                       \
+      }                                                                                    \
+    }                                                                                      \
   }
-#define LOAD1(x) (*(x))
-#define STORE1(y, v) (*(y) = (v))
-typedef int32_t i4 __attribute__((ext_vector_type(4)));
-POOL(pool16, d3k_f16, d3k_i16, d3k_load16, d3k_store16)
-POOL(pool4, d3k_f4, i4, d3k_load4, d3k_store4)
-POOL(pool1, float, int32_t, LOAD1, STORE1)
+POOL(pool16, d3k_f16, d3k_i16)
+POOL(pool4, d3k_f4, d3k_i4)
+POOL(pool1, float, int32_t)
 
 D3K_INLINE void pool_channels(const cells *c, int32_t is_mean, int64_t channels, const float *dy) {
   int64_t i = 0;

@@ -32,31 +32,29 @@ typedef struct run {
 } run;
 
 /* The channels `i`.. that fit in one vector. */
-#define NARROW(name, type, load, store)           \
-  D3K_INLINE void name(const run *r, int64_t i) { \
-    type low = load(r->low + i);                  \
-    const float *dy = r->dy + i;                  \
-    if (r->high == NULL) {                        \
-      for (int64_t k = 0; k < r->count; k++) {    \
-        low += load(dy + k * r->stride);          \
-      }                                           \
-    } else {                                      \
-      type high = load(r->high + i);              \
-      for (int64_t k = 0; k < r->count; k++) {    \
-        const type g = load(dy + k * r->stride);  \
-        const float w = r->weight[k];             \
-        low += g * (1.f - w);                     \
-        high += g * w;                            \
-      }                                           \
-      store(r->high + i, high);                   \
-    }                                             \
-    store(r->low + i, low);                       \
+#define NARROW(name, type)                                  \
+  D3K_INLINE void name(const run *r, int64_t i) {           \
+    type low = *(const type *)(r->low + i);                 \
+    const float *dy = r->dy + i;                            \
+    if (r->high == NULL) {                                  \
+      for (int64_t k = 0; k < r->count; k++) {              \
+        low += *(const type *)(dy + k * r->stride);         \
+      }                                                     \
+    } else {                                                \
+      type high = *(const type *)(r->high + i);             \
+      for (int64_t k = 0; k < r->count; k++) {              \
+        const type g = *(const type *)(dy + k * r->stride); \
+        const float w = r->weight[k];                       \
+        low += g * (1.f - w);                               \
+        high += g * w;                                      \
+      }                                                     \
+      *(type *)(r->high + i) = high;                        \
+    }                                                       \
+    *(type *)(r->low + i) = low;                            \
   }
-#define LOAD1(x) (*(x))
-#define STORE1(y, v) (*(y) = (v))
-NARROW(narrow16, d3k_f16, d3k_load16, d3k_store16)
-NARROW(narrow4, d3k_f4, d3k_load4, d3k_store4)
-NARROW(narrow1, float, LOAD1, STORE1)
+NARROW(narrow16, d3k_f16)
+NARROW(narrow4, d3k_f4)
+NARROW(narrow1, float)
 
 /* One row of dy -> in_width dense pixels. */
 D3K_CLONES(static, void, narrow, (const job *j, const float *dy, float *line), (j, dy, line)) {

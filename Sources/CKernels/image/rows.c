@@ -6,22 +6,26 @@
 
 /* y = a + (b - a) * w over one pixel, in vectors that may overlap at its end. */
 D3K_INLINE void lerp_pixel(const float *a, const float *b, float w, float *y, int64_t channels) {
-#define LERP(load, store, i) store(y + (i), load(a + (i)) + (load(b + (i)) - load(a + (i))) * w)
+#define LERP(type, i)                                                      \
+  do {                                                                     \
+    const type v = *(const type *)(a + (i)), u = *(const type *)(b + (i)); \
+    *(type *)(y + (i)) = v + (u - v) * w;                                  \
+  } while (0)
   if (channels >= 16) {
-    for (int64_t i = 0; i < channels - 16; i += 16) LERP(d3k_load16, d3k_store16, i);
+    for (int64_t i = 0; i < channels - 16; i += 16) LERP(d3k_f16, i);
     if (channels % 16 == 4) { /* 20 classes */
-      LERP(d3k_load4, d3k_store4, channels - 4);
+      LERP(d3k_f4, channels - 4);
       if (channels == 20) return;
     }
-    LERP(d3k_load16, d3k_store16, channels - 16);
+    LERP(d3k_f16, channels - 16);
   } else if (channels >= 8) {
-    LERP(d3k_load8, d3k_store8, 0);
-    LERP(d3k_load8, d3k_store8, channels - 8);
+    LERP(d3k_f8, 0);
+    LERP(d3k_f8, channels - 8);
   } else if (channels >= 4) {
-    LERP(d3k_load4, d3k_store4, 0);
-    LERP(d3k_load4, d3k_store4, channels - 4);
+    LERP(d3k_f4, 0);
+    LERP(d3k_f4, channels - 4);
   } else {
-    for (int64_t i = 0; i < channels; i++) y[i] = a[i] + (b[i] - a[i]) * w;
+    for (int64_t i = 0; i < channels; i++) LERP(float, i);
   }
 #undef LERP
 }

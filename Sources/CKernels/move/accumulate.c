@@ -2,6 +2,7 @@
  *
  * Sums: floats over at most BLOCK rows, doubles beyond; parts of the rows depend on the sizes
  * alone. */
+#include "base/lanes.h"
 #include "base/walk.h"
 #include "d3k_gradient.h"
 
@@ -44,8 +45,7 @@ D3K_CLONED_BODY(add_lines) {
     const float *x = j->x + offsets[0] + first * from;
     float *y = j->y + offsets[1] + first * to;
     if (to == 1 && from == 1) {
-      D3K_VECTOR
-      for (int64_t k = 0; k < count; k++) y[k] += x[k];
+      d3k_add_line(y, x, count);
     } else if (to == 1 && from == 0) {
       const float value = *x;
       D3K_VECTOR
@@ -64,8 +64,7 @@ D3K_INLINE double sum_run(const float *x, int64_t count) {
   float lanes[WIDE] = {0};
   int64_t i = 0;
   for (; i + WIDE <= count; i += WIDE) {
-    D3K_VECTOR
-    for (int64_t k = 0; k < WIDE; k++) lanes[k] += x[i + k];
+    d3k_add_line(lanes, x + i, WIDE);
   }
   for (int64_t k = 0; i + k < count; k++) lanes[k] += x[i + k];
   for (int64_t half = WIDE / 2; half > 0; half /= 2) {
@@ -104,10 +103,7 @@ D3K_CLONES(static, void, sum_lines,
 /* sums += `count` rows of `width` neighbours; spelled out widths stay in registers. */
 D3K_INLINE void add_columns(const float *x, int64_t stride, int64_t count, int64_t width,
                             float *sums) {
-  for (int64_t r = 0; r < count; r++, x += stride) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < width; i++) sums[i] += x[i];
-  }
+  for (int64_t r = 0; r < count; r++, x += stride) d3k_add_line(sums, x, width);
 }
 
 /* The same of rows whose kept elements lie side by side, or anyhow. */

@@ -37,21 +37,13 @@ D3K_INLINE d3k_f4 colour_of(uint8_t y, d3k_f4 chroma) {
 /* Luma y_step bytes apart; u and v 2 pixels a value, uv_step bytes apart. */
 D3K_INLINE void convert_yuv(const uint8_t *y, int64_t y_step, const uint8_t *u, const uint8_t *v,
                             int64_t uv_step, int64_t first, int64_t count, float *out) {
-  int64_t i = first;
   const int64_t end = first + count;
-  if (i < end && i % 2 == 1) { /* a piece may start with the right half of a pair */
+  for (int64_t i = first; i < end;) {
     const d3k_f4 chroma = chroma_of(u[i / 2 * uv_step], v[i / 2 * uv_step]);
-    d3k_store4(out, colour_of(y[i * y_step], chroma));
-    i++;
-  }
-  for (; i + 1 < end; i += 2) {
-    const d3k_f4 chroma = chroma_of(u[i / 2 * uv_step], v[i / 2 * uv_step]);
-    d3k_store4(out + 4 * (i - first), colour_of(y[i * y_step], chroma));
-    d3k_store4(out + 4 * (i - first) + 4, colour_of(y[(i + 1) * y_step], chroma));
-  }
-  if (i < end) {
-    const d3k_f4 chroma = chroma_of(u[i / 2 * uv_step], v[i / 2 * uv_step]);
-    d3k_store4(out + 4 * (i - first), colour_of(y[i * y_step], chroma));
+    /* A piece may start with the right half of a pair, and end with the left one. */
+    for (int64_t pair = i / 2; i < end && i / 2 == pair; i++, out += 4) {
+      d3k_store4(out, colour_of(y[i * y_step], chroma));
+    }
   }
 }
 

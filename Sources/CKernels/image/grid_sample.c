@@ -108,9 +108,17 @@ static void find_taps(const d3k_grid_sample *s, float value, int64_t size, taps 
   }
 }
 
-static void find_both(const d3k_grid_sample *s, const float *grid, taps *rows, taps *columns) {
-  find_taps(s, grid[0], s->in_width, columns);
-  find_taps(s, grid[1], s->in_height, rows);
+/* The neighbours of output pixel `pixel`, along both axes. Returns its image's number. */
+static int64_t find_both(const job *j, int64_t pixel, taps *rows, taps *columns) {
+  const d3k_grid_sample *s = j->shape;
+  find_taps(s, j->grid[2 * pixel], s->in_width, columns);
+  find_taps(s, j->grid[2 * pixel + 1], s->in_height, rows);
+  return pixel / (s->out_height * s->out_width);
+}
+
+/* A pixel of x, its rows counted through all images. */
+D3K_INLINE const float *pixel_at(const job *j, int64_t row, int64_t column) {
+  return j->x + (row * j->shape->in_width + column) * j->shape->channels;
 }
 
 /* y += x * weight. */
@@ -125,17 +133,15 @@ D3K_CLONED_BODY(sample) {
   const int64_t channels = s->channels;
   taps rows, columns;
   for (int64_t pixel = begin; pixel < end; pixel++) {
-    const int64_t image = pixel / (s->out_height * s->out_width);
-    const float *x = j->x + image * s->in_height * s->in_width * channels;
+    const int64_t top = find_both(j, pixel, &rows, &columns) * s->in_height;
     float *y = j->y + pixel * channels;
-    find_both(s, j->grid + 2 * pixel, &rows, &columns);
     memset(y, 0, (size_t)channels * sizeof(float));
     for (int32_t r = 0; r < rows.count; r++) {
       for (int32_t k = 0; k < columns.count && rows.at[r] >= 0; k++) {
         const float weight = rows.weight[r] * columns.weight[k];
         /* A weight of 0 keeps a neighbour's infinity out. */
         if (columns.at[k] < 0 || weight == 0.f) continue;
-        add_pixel(x + (rows.at[r] * s->in_width + columns.at[k]) * channels, weight, y, channels);
+        add_pixel(pixel_at(j, top + rows.at[r], columns.at[k]), weight, y, channels);
       }
     }
   }
@@ -166,8 +172,7 @@ D3K_CLONED_BODY(image_gradient) {
     const int64_t from = first / s->in_height * pixels;
     const int64_t to = ((last - 1) / s->in_height + 1) * pixels;
     for (int64_t pixel = from; pixel < to; pixel++) {
-      const int64_t top = pixel / pixels * s->in_height;
-      find_both(s, j->grid + 2 * pixel, &rows, &columns);
+      const int64_t top = find_both(j, pixel, &rows, &columns) * s->in_height;
       for (int32_t r = 0; r < rows.count; r++) {
         const int64_t row = top + rows.at[r];
         if (rows.at[r] < 0 || row < first || row >= last) continue;
@@ -187,17 +192,15 @@ D3K_CLONED_BODY(grid_gradient) {
   const int64_t channels = s->channels;
   taps rows, columns;
   for (int64_t pixel = begin; pixel < end; pixel++) {
-    const int64_t image = pixel / (s->out_height * s->out_width);
-    const float *x = j->x + image * s->in_height * s->in_width * channels;
+    const int64_t top = find_both(j, pixel, &rows, &columns) * s->in_height;
     const float *dy = j->dy + pixel * channels;
-    find_both(s, j->grid + 2 * pixel, &rows, &columns);
     float by_column = 0.f, by_row = 0.f;
     for (int32_t r = 0; r < rows.count; r++) {
       for (int32_t k = 0; k < columns.count && rows.at[r] >= 0; k++) {
         if (columns.at[k] < 0) continue;
-        const float *at = x + (rows.at[r] * s->in_width + columns.at[k]) * channels;
+        const float *x = pixel_at(j, top + rows.at[r], columns.at[k]);
         float product = 0.f;
-        for (int64_t c = 0; c < channels; c++) product += at[c] * dy[c];
+        for (int64_t c = 0; c < channels; c++) product += x[c] * dy[c];
         by_column += product * rows.weight[r] * columns.slope[k];
         by_row += product * rows.slope[r] * columns.weight[k];
       }

@@ -19,7 +19,8 @@ D3K_CLONED_BODY(run_bands) {
     for (int64_t n = band * j->band, turn = 1; n < last; n += 16, turn++) {
       const int64_t count = d3k_min(16, last - n);
       float negative[16] = {0};
-      d3k_gather16(j->z + n * j->z_stride, j->z_stride, count, classes, b.d, 16);
+      const float *z = j->z.data + n * j->z.stride;
+      d3k_gather16(z, j->z.stride, count, classes, b.d, 16);
       soften(&b, classes, j->inverse_log);
       D3K_VECTOR
       for (int64_t i = 0; i < 16; i++) {
@@ -31,7 +32,7 @@ D3K_CLONED_BODY(run_bands) {
         b.label_weight[i] = label < 0 ? 0.f : j->class_weights ? j->class_weights[label] : 1.f;
       }
       if (j->negatives) mark_classes(&b, j->negatives + n * bytes, count, classes, negative);
-      if (j->has_values) add_values(j, &b, j->z + n * j->z_stride, count, negative, sums);
+      if (j->has_values) add_values(j, &b, z, count, negative, sums);
       if (j->has_values && j->has_diversity) {
         for (int64_t c = 0; c < classes; c++) {
           D3K_VECTOR
@@ -74,8 +75,7 @@ static int64_t count_labels(const job *j, const uint8_t *labels, double *weight)
 }
 
 size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes) {
-  const size_t bands = (size_t)d3k_ceil_div(pixels, d3k_pixel_band(pixels));
-  return bands * (size_t)(SUMS + classes) * sizeof(double) + (size_t)classes * sizeof(float);
+  return band_sums_bytes(pixels, SUMS + classes) + (size_t)classes * sizeof(float);
 }
 
 /* Sums of the bands -> the value, and the slope of each class: log q / log C, of which any constant
@@ -100,26 +100,27 @@ static double settle_diversity(const job *j, int64_t bands, double factor) {
   return weighted * inverse_log;
 }
 
-void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, int64_t z_stride,
-              int64_t pixels, int64_t classes, const uint8_t *labels, const uint8_t *negatives,
-              float scale, float *dz, int64_t dz_stride, d3k_loss_values *values, void *scratch) {
+void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_image *image,
+              d3k_loss_values *values, void *scratch) {
+  const int64_t pixels = image->scores.height * image->scores.width;
+  const int64_t classes = image->scores.classes;
   memset(values, 0, sizeof *values);
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return;
   const int64_t bands = d3k_ceil_div(pixels, d3k_pixel_band(pixels));
   const double count = (double)pixels;
-  job j = {.z = z,
-           .z_stride = z_stride,
+  const float scale = image->scale;
+  job j = {.z = image->scores,
            .pixels = pixels,
            .classes = classes,
            .band = d3k_pixel_band(pixels),
-           .labels = options->cross_entropy != 0.f ? labels : NULL,
-           .negatives = options->negative != 0.f ? negatives : NULL,
+           .labels = options->cross_entropy != 0.f ? image->labels : NULL,
+           .negatives = options->negative != 0.f ? image->negatives : NULL,
            .class_weights = options->class_weights,
-           .dz_stride = dz_stride,
+           .dz_stride = image->gradient_stride,
            .has_values = 1,
            .has_diversity = options->diversity != 0.f,
            .has_max_square = options->max_square != 0.f,
-           .inverse_log = classes > 1 ? (float)(1 / log((double)classes)) : 0.f,
+           .inverse_log = inverse_log_of(classes),
            .gamma = options->gamma,
            .lambda = options->lambda,
            .focal = (float)((double)options->focal_entropy * scale / count),
@@ -128,13 +129,13 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
            .max_square = (float)((double)options->max_square * scale / count),
            .sums = scratch};
   double weight = 0;
-  values->labelled = labels ? count_labels(&j, labels, &weight) : 0;
+  values->labelled = image->labels ? count_labels(&j, image->labels, &weight) : 0;
   j.cross_entropy = (float)((double)options->cross_entropy * scale / (weight > 0 ? weight : 1));
   j.slopes = (float *)(j.sums + bands * (SUMS + classes));
   memset(j.slopes, 0, (size_t)classes * sizeof(float));
   threads = d3k_threads_for(threads, pixels * classes * 8);
 
-  if (!j.has_diversity) j.dz = dz;
+  if (!j.has_diversity) j.dz = image->gradient;
   d3k_parallel(threads, bands, run_bands, &j);
   double sums[SUMS] = {0};
   for (int64_t band = 0; band < bands; band++) {
@@ -143,8 +144,8 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
   if (j.has_diversity) {
     values->diversity = settle_diversity(&j, bands, (double)options->diversity * scale);
     j.has_values = 0;
-    j.dz = dz;
-    if (dz) d3k_parallel(threads, bands, run_bands, &j);
+    j.dz = image->gradient;
+    if (j.dz) d3k_parallel(threads, bands, run_bands, &j);
   }
 
   values->mean_entropy = sums[ENTROPY] / count;

@@ -9,12 +9,10 @@
 #ifndef D3K_LOSS_BLOCK_H
 #define D3K_LOSS_BLOCK_H
 
-#include "base/lanes.h"
 #include "base/vector_math.h"
 #include "d3k_train.h"
+#include "scores/scores.h"
 
-/* Classes fit labels of 8 bits; a block of 16 pixels is twice 16 KiB of stack. */
-#define MOST_CLASSES 256
 /* 1 - p of negative labels is at least this, so -log(1 - p) at most 87.3. */
 #define FLOOR 1.17549435e-38f
 /* 1 - h of a focal exponent below 1 is at least this: its slope is infinite at h = 1. */
@@ -23,8 +21,8 @@
 enum { CROSS_ENTROPY, FOCAL, NEGATIVE, ENTROPY, MAX_SQUARE, SUMS };
 
 typedef struct job {
-  const float *z;
-  int64_t z_stride, pixels, classes, band;
+  d3k_scores z;
+  int64_t pixels, classes, band;
   const uint8_t *labels, *negatives; /* NULL = off */
   const float *class_weights;        /* NULL = 1 each */
   float *dz;                         /* NULL = not in this pass */
@@ -64,6 +62,24 @@ D3K_INLINE void flush(float *q, double *total, int64_t classes) {
   memset(q, 0, (size_t)classes * 16 * sizeof(float));
 }
 
+/* q += p of the pixels that are numbers. */
+D3K_INLINE void add_masses(const block *b, int64_t classes, const int32_t *is_number, float *q) {
+  for (int64_t c = 0; c < classes; c++) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) q[c * 16 + i] += is_number[i] ? b->e[c * 16 + i] : 0.f;
+  }
+}
+
+/* Bytes of `count` sums for each band of an image. */
+D3K_INLINE size_t band_sums_bytes(int64_t pixels, int64_t count) {
+  return (size_t)(d3k_ceil_div(pixels, d3k_pixel_band(pixels)) * count) * sizeof(double);
+}
+
+/* Factor of an entropy in nats that makes it 0...1. */
+D3K_INLINE float inverse_log_of(int64_t classes) {
+  return classes > 1 ? (float)(1 / log((double)classes)) : 0.f;
+}
+
 /* y = x^exponent for x in 0...1, exponent >= 0; 0^0 = 1. Whole exponents by multiplication. */
 D3K_INLINE void power16(const float *x, float exponent, float *y) {
   for (int64_t i = 0; i < 16; i++) y[i] = 1.f;
@@ -79,16 +95,7 @@ D3K_INLINE void power16(const float *x, float exponent, float *y) {
 /* Scores in b->d -> everything that p is made of, and the entropy h = H / log C. */
 D3K_INLINE void soften(block *b, int64_t classes, float inverse_log) {
   float rest[16] = {0}, weighted[16] = {0};
-  d3k_f16 best = d3k_load16(b->d);
-  d3k_i16 index = (d3k_i16)(0);
-  for (int64_t c = 1; c < classes; c++) {
-    const d3k_f16 v = d3k_load16(b->d + c * 16);
-    const d3k_i16 wins = v > best;
-    best = wins ? v : best;
-    index = wins ? (d3k_i16)((int32_t)c) : index;
-  }
-  d3k_store16(b->largest, best);
-  memcpy(b->top, &index, sizeof index);
+  find_top(b->d, classes, d3k_load16(b->d), b->largest, b->top);
   for (int64_t c = 0; c < classes; c++) {
     float *d = b->d + c * 16, *e = b->e + c * 16;
     D3K_VECTOR
@@ -174,7 +181,7 @@ D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t
   }
   for (int64_t i = 0; j->labels && i < count; i++) { /* -log p = log S - d */
     if (b->label[i] < 0) continue;
-    const float surprise = b->log_sum[i] + (b->largest[i] - z[i * j->z_stride + b->label[i]]);
+    const float surprise = b->log_sum[i] + (b->largest[i] - z[i * j->z.stride + b->label[i]]);
     cross[i] = b->label_weight[i] * surprise;
   }
   for (int64_t i = 0; i < 16; i++) {

@@ -6,31 +6,23 @@
 #include "scores/loss_block.h"
 
 typedef struct prediction {
-  const float *z, *mirrored;
-  int64_t z_stride, pixels, width, classes, band;
-  int32_t is_probability, has_masses;
-  float negative_threshold, inverse_log;
-  uint8_t *labels, *negatives;
-  float *confidence, *probabilities;
+  const d3k_scores *z;
+  const d3k_prediction *out;
+  int64_t pixels, width,
+      band; /* width: of rows that may not be passed; all where none is mirrored */
+  float inverse_log;
   double *sums; /* a band: of h, then of each class's p */
 } prediction;
 
 /* Probabilities in b->e as they are -> the largest, its first class, the entropy. */
 D3K_INLINE void weigh(block *b, int64_t classes, float inverse_log) {
   float h[16] = {0};
-  d3k_f16 best = d3k_load16(b->e);
-  d3k_i16 index = (d3k_i16)(0);
+  find_top(b->e, classes, d3k_load16(b->e), b->largest, b->top);
   for (int64_t c = 0; c < classes; c++) {
     const float *e = b->e + c * 16;
-    const d3k_f16 p = d3k_load16(e);
-    const d3k_i16 wins = p > best;
-    best = wins ? p : best;
-    index = wins ? (d3k_i16)((int32_t)c) : index;
     D3K_VECTOR
     for (int64_t i = 0; i < 16; i++) h[i] -= e[i] * d3k_log(e[i] < FLOOR ? FLOOR : e[i]);
   }
-  d3k_store16(b->largest, best);
-  memcpy(b->top, &index, sizeof index);
   D3K_VECTOR
   for (int64_t i = 0; i < 16; i++) {
     const float bounded = h[i] < 0.f ? 0.f : h[i] * inverse_log; /* not-a-number stays */
@@ -69,7 +61,8 @@ D3K_INLINE void write_negatives(const block *b, int64_t count, int64_t classes, 
 
 D3K_CLONED_BODY(run_bands) {
   const prediction *j = context;
-  const int64_t classes = j->classes, bytes = (classes + 7) / 8;
+  const d3k_prediction *o = j->out;
+  const int64_t classes = j->z->classes, bytes = (classes + 7) / 8;
   block b;
   float q[MOST_CLASSES * 16];
   memset(q, 0, (size_t)classes * 16 * sizeof(float));
@@ -81,36 +74,33 @@ D3K_CLONED_BODY(run_bands) {
     for (int64_t n = band * j->band, turn = 1, count; n < last; n += count, turn++) {
       const int64_t x = n % j->width;
       count = d3k_min(d3k_min(16, last - n), j->width - x);
-      const float *z = j->z + n * j->z_stride;
+      const float *z = j->z->data + n * j->z->stride;
       int32_t is_number[16] = {0};
-      if (j->is_probability) {
-        d3k_gather16(z, j->z_stride, count, classes, b.e, 16);
+      if (j->z->is_probability) {
+        d3k_gather16(z, j->z->stride, count, classes, b.e, 16);
       } else {
-        d3k_gather16(z, j->z_stride, count, classes, b.d, 16);
+        d3k_gather16(z, j->z->stride, count, classes, b.d, 16);
         soften(&b, classes, j->inverse_log);
         divide(&b, classes);
         memcpy(b.largest, b.inverse, sizeof b.largest); /* e of the top class is 1 */
       }
-      if (j->mirrored) {
-        blend(&b, j->mirrored + (n - x + j->width - 1 - x) * classes, count, classes);
+      if (o->mirrored) {
+        blend(&b, o->mirrored + (n - x + j->width - 1 - x) * classes, count, classes);
       }
-      if (j->is_probability || j->mirrored) weigh(&b, classes, j->inverse_log);
+      if (j->z->is_probability || o->mirrored) weigh(&b, classes, j->inverse_log);
       for (int64_t i = 0; i < count; i++) {
         is_number[i] = b.h[i] >= 0.f;
         sums[i] += is_number[i] ? (double)b.h[i] : 1.;
-        if (j->labels) j->labels[n + i] = is_number[i] ? (uint8_t)b.top[i] : 255;
-        if (j->confidence) j->confidence[n + i] = is_number[i] ? b.largest[i] : 0.f;
+        if (o->labels) o->labels[n + i] = is_number[i] ? (uint8_t)b.top[i] : 255;
+        if (o->confidence) o->confidence[n + i] = is_number[i] ? b.largest[i] : 0.f;
       }
-      for (int64_t c = 0; c < (j->has_masses ? classes : 0); c++) {
-        D3K_VECTOR
-        for (int64_t i = 0; i < 16; i++) q[c * 16 + i] += is_number[i] ? b.e[c * 16 + i] : 0.f;
-      }
+      if (o->masses) add_masses(&b, classes, is_number, q);
       if (turn % FLUSH == 0 || n + count == last) flush(q, out + 1, classes);
-      if (j->negatives) {
-        write_negatives(&b, count, classes, j->negative_threshold, j->negatives + n * bytes);
+      if (o->negatives) {
+        write_negatives(&b, count, classes, o->negative_threshold, o->negatives + n * bytes);
       }
-      if (j->probabilities) {
-        d3k_scatter16(b.e, 16, j->probabilities + n * classes, classes, count, classes);
+      if (o->probabilities) {
+        d3k_scatter16(b.e, 16, o->probabilities + n * classes, classes, count, classes);
       }
     }
     for (int64_t i = 0; i < 16; i++) out[0] += sums[i];
@@ -118,39 +108,27 @@ D3K_CLONED_BODY(run_bands) {
 }
 
 size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes) {
-  const size_t bands = (size_t)d3k_ceil_div(pixels, d3k_pixel_band(pixels));
-  return bands * (size_t)(1 + classes) * sizeof(double);
+  return band_sums_bytes(pixels, 1 + classes);
 }
 
-double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                   int64_t classes, int32_t is_probability, const float *mirrored, int64_t width,
-                   float negative_threshold, uint8_t *labels, float *confidence, uint8_t *negatives,
-                   float *probabilities, double *masses, void *scratch) {
+double d3k_predict(int32_t threads, const d3k_scores *scores, const d3k_prediction *out) {
+  const int64_t pixels = scores->height * scores->width, classes = scores->classes;
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return 0;
-  prediction j = {.z = z,
-                  .mirrored = mirrored,
-                  .z_stride = z_stride,
+  prediction j = {.z = scores,
+                  .out = out,
                   .pixels = pixels,
-                  .width = mirrored ? width : pixels,
-                  .classes = classes,
+                  .width = out->mirrored ? scores->width : pixels,
                   .band = d3k_pixel_band(pixels),
-                  .is_probability = is_probability,
-                  .has_masses = masses != NULL,
-                  .negative_threshold = negative_threshold,
-                  .inverse_log = classes > 1 ? (float)(1 / log((double)classes)) : 0.f,
-                  .labels = labels,
-                  .negatives = negatives,
-                  .confidence = confidence,
-                  .probabilities = probabilities,
-                  .sums = scratch};
+                  .inverse_log = inverse_log_of(classes),
+                  .sums = out->scratch};
   const int64_t bands = d3k_ceil_div(pixels, j.band);
   d3k_parallel(d3k_threads_for(threads, pixels * classes * 8), bands, run_bands, &j);
   double sum = 0;
-  for (int64_t c = 0; masses && c < classes; c++) masses[c] = 0;
+  for (int64_t c = 0; out->masses && c < classes; c++) out->masses[c] = 0;
   for (int64_t band = 0; band < bands; band++) {
     const double *own = j.sums + band * (1 + classes);
     sum += own[0];
-    for (int64_t c = 0; masses && c < classes; c++) masses[c] += own[1 + c];
+    for (int64_t c = 0; out->masses && c < classes; c++) out->masses[c] += own[1 + c];
   }
   return sum / (double)pixels;
 }

@@ -25,15 +25,11 @@ D3K_INLINE float self_information(float p) { return p * d3k_log(p < FLOOR ? FLOO
  * have the same most likely class, of 16 pixels. */
 D3K_INLINE void compare(const block *b, int64_t classes, float *entropy, float *divergence,
                         float *same) {
-  d3k_f16 best = d3k_load16(b->d);
-  d3k_i16 index = (d3k_i16)(0);
+  float largest[16];
   int32_t top[16];
+  find_top(b->d, classes, d3k_load16(b->d), largest, top);
   for (int64_t c = 0; c < classes; c++) {
     const float *e = b->e + c * 16, *d = b->d + c * 16;
-    const d3k_f16 v = d3k_load16(d);
-    const d3k_i16 wins = v > best;
-    best = wins ? v : best;
-    index = wins ? (d3k_i16)((int32_t)c) : index;
     D3K_VECTOR
     for (int64_t i = 0; i < 16; i++) {
       const float own = self_information(e[i]), other = self_information(d[i]);
@@ -41,7 +37,6 @@ D3K_INLINE void compare(const block *b, int64_t classes, float *entropy, float *
       divergence[i] += 0.5f * (own + other) - self_information(0.5f * (e[i] + d[i]));
     }
   }
-  memcpy(top, &index, sizeof top);
   for (int64_t i = 0; i < 16; i++) same[i] = top[i] == b->top[i] ? 1.f : 0.f;
 }
 
@@ -74,18 +69,14 @@ D3K_CLONED_BODY(run_bands) {
         out[VIEW_SAME] += (double)same[i];
         out[VIEW_COUNT] += 1.;
       }
-      for (int64_t c = 0; c < classes; c++) {
-        D3K_VECTOR
-        for (int64_t i = 0; i < 16; i++) q[c * 16 + i] += counts[i] ? b.e[c * 16 + i] : 0.f;
-      }
+      add_masses(&b, classes, counts, q);
       if (turn % FLUSH == 0 || n + count == last) flush(q, out + VIEW_SUMS, classes);
     }
   }
 }
 
 size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes) {
-  const size_t bands = (size_t)d3k_ceil_div(pixels, d3k_pixel_band(pixels));
-  return bands * (size_t)(VIEW_SUMS + classes) * sizeof(double);
+  return band_sums_bytes(pixels, VIEW_SUMS + classes);
 }
 
 void d3k_compare_views(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,

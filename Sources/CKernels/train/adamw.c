@@ -35,23 +35,21 @@ D3K_CLONED_BODY(step_chunks) {
   }
 }
 
-void d3k_adamw_step(int32_t threads, float *weights, const float *gradient, float *mean,
-                    float *square, int64_t count, double rate, double beta1, double beta2,
-                    double epsilon, double weight_decay, double gradient_scale, double bias1,
-                    double bias2) {
+void d3k_adamw_step(int32_t threads, const d3k_adamw *step, float *weights, const float *gradient,
+                    float *mean, float *square, int64_t count) {
   job j = {.weights = weights,
            .mean = mean,
            .square = square,
            .gradient = gradient,
            .count = count,
-           .gradient_scale = (float)gradient_scale,
-           .keep = (float)(1 - rate * weight_decay),
-           .beta1 = (float)beta1,
-           .rest1 = (float)(1 - beta1),
-           .beta2 = (float)beta2,
-           .rest2 = (float)(1 - beta2),
-           .rate = (float)(rate / bias1),
-           .inverse = (float)(1 / sqrt(bias2)),
-           .epsilon = (float)epsilon};
+           .gradient_scale = (float)step->gradient_scale,
+           .keep = (float)(1 - step->rate * step->weight_decay),
+           .beta1 = (float)step->beta1,
+           .rest1 = (float)(1 - step->beta1),
+           .beta2 = (float)step->beta2,
+           .rest2 = (float)(1 - step->beta2),
+           .rate = (float)(step->rate / step->bias1),
+           .inverse = (float)(1 / sqrt(step->bias2)),
+           .epsilon = (float)step->epsilon};
   d3k_parallel(d3k_threads_for(threads, count), d3k_ceil_div(count, CHUNK), step_chunks, &j);
 }

@@ -48,15 +48,15 @@ typedef struct step_job {
   float *weights, *velocity;
   const float *gradient;
   int64_t count;
-  float rate, momentum, weight_decay, gradient_scale;
+  d3k_sgd step;
 } step_job;
 
 D3K_CLONED_BODY(step_chunks) {
   const step_job *j = context;
   float *w = j->weights, *v = j->velocity;
   const float *gradient = j->gradient;
-  const float rate = j->rate, momentum = j->momentum, decay = j->weight_decay;
-  const float scale = j->gradient_scale;
+  const float rate = j->step.rate, momentum = j->step.momentum, decay = j->step.weight_decay;
+  const float scale = j->step.gradient_scale;
   const int64_t last = d3k_min(j->count, end * CHUNK);
   D3K_VECTOR
   for (int64_t i = begin * CHUNK; i < last; i++) {
@@ -67,9 +67,8 @@ D3K_CLONED_BODY(step_chunks) {
   }
 }
 
-void d3k_sgd_step(int32_t threads, float *weights, const float *gradient, float *velocity,
-                  int64_t count, float rate, float momentum, float weight_decay,
-                  float gradient_scale) {
-  step_job j = {weights, velocity, gradient, count, rate, momentum, weight_decay, gradient_scale};
+void d3k_sgd_step(int32_t threads, const d3k_sgd *step, float *weights, const float *gradient,
+                  float *velocity, int64_t count) {
+  step_job j = {weights, velocity, gradient, count, *step};
   d3k_parallel(d3k_threads_for(threads, count), d3k_ceil_div(count, CHUNK), step_chunks, &j);
 }

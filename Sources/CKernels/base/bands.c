@@ -36,6 +36,15 @@ D3K_CLONES(extern, void, d3k_add_rows,
   }
 }
 
+void d3k_put_rows(const float *x, float *y, int64_t y_stride, int64_t rows, int64_t channels,
+                  int32_t accumulates) {
+  if (accumulates) {
+    d3k_add_rows(x, channels, y, y_stride, rows, channels);
+  } else {
+    d3k_copy_rows(x, channels, y, y_stride, rows, channels);
+  }
+}
+
 void d3k_repeat(const float *values, int64_t channels, float *out, int64_t count) {
   memcpy(out, values, (size_t)channels * sizeof(float));
   for (int64_t done = channels; done < count;) {

@@ -78,6 +78,10 @@ void d3k_copy_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride,
 void d3k_add_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
                   int64_t channels);
 
+/** y = x, or with `accumulates` y += x; x has no gaps. */
+void d3k_put_rows(const float *x, float *y, int64_t y_stride, int64_t rows, int64_t channels,
+                  int32_t accumulates);
+
 /** Writes `channels` values over and over until `count` are there, a multiple. */
 void d3k_repeat(const float *values, int64_t channels, float *out, int64_t count);
 
@@ -87,6 +91,14 @@ void d3k_line_repeat(const float *values, int32_t is_scalar, const d3k_band_line
 /** The line where it is, or gathered in `buffer`. */
 const float *d3k_line_load(const float *x, int64_t stride, const d3k_band_line *line,
                            float *buffer);
+
+/** Where a line of an array can be written at once, without gaps; NULL = not there, or not wanted.
+ */
+D3K_INLINE float *d3k_line_direct(float *out, int64_t stride, int32_t accumulates,
+                                  const d3k_band_line *line) {
+  const int32_t is_direct = out && !accumulates && (line->rows == 1 || stride == line->channels);
+  return is_direct ? out + line->row * stride + line->channel : NULL;
+}
 
 /** Adds a line of sums to one double per channel (or one double), and clears it. */
 void d3k_line_flush(float *line, int64_t rows, int64_t channels, int32_t is_scalar, double *sums);

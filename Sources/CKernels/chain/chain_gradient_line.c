@@ -128,11 +128,7 @@ static void put_full(const d3k_chain_job *j, int32_t s, int32_t second, const d3
   float *out = second ? gradient->operand2 : gradient->operand;
   if (out == NULL) return;
   out += at->row * stride + at->channel;
-  if (gradient->accumulates) {
-    d3k_add_rows(values, at->channels, out, stride, at->rows, at->channels);
-  } else {
-    d3k_copy_rows(values, at->channels, out, stride, at->rows, at->channels);
-  }
+  d3k_put_rows(values, out, stride, at->rows, at->channels, gradient->accumulates);
 }
 
 /* Stage s with an operand, backwards: from g into `out` (NULL = not wanted). Returns where the
@@ -175,12 +171,6 @@ static const float *binary_backward(const d3k_chain_job *j, const lines *l, int3
   return out;
 }
 
-/* Where a line's dx can be written at once; NULL = not there, or not wanted. */
-static float *direct(float *out, int64_t stride, int32_t accumulates, const d3k_band_line *at) {
-  const int32_t is_direct = out && !accumulates && (at->rows == 1 || stride == at->channels);
-  return is_direct ? out + at->row * stride + at->channel : NULL;
-}
-
 /* All stages at once. Returns where the line's dx is. */
 static const float *backward_block(const d3k_chain_job *j, const d3k_band_line *at, const lines *l,
                                    float *out) {
@@ -189,9 +179,10 @@ static const float *backward_block(const d3k_chain_job *j, const d3k_band_line *
   block.x = d3k_line_load(j->x, j->x_stride, at, l->input_buffer[0]);
   block.dy = d3k_line_load(j->dy, j->dy_stride, at, l->gradient);
   if (j->chain->count == 3) {
+    const d3k_stage *stage = &j->chain->stages[1];
     const d3k_stage_gradient *add = &j->gradients[1];
-    add_out = direct(add->operand, add->stride, add->accumulates, at);
-    block.add = d3k_line_load(j->chain->stages[1].operand, j->chain->stages[1].operand_stride, at,
+    add_out = d3k_line_direct(add->operand, j->is_flat ? 1 : add->stride, add->accumulates, at);
+    block.add = d3k_line_load(stage->operand, j->is_flat ? 1 : stage->operand_stride, at,
                               l->operand_buffer[1][0]);
     block.add_gradient = add_out ? add_out : l->part;
   }
@@ -227,26 +218,27 @@ static const float *backward_stages(const d3k_chain_job *j, const d3k_band_line 
 }
 
 static void backward_line(const d3k_chain_job *j, const d3k_band_line *at, lines *l) {
-  float *out = direct(j->dx, j->dx_stride, j->accumulates, at);
+  float *out = d3k_line_direct(j->dx, j->dx_stride, j->accumulates, at);
   const float *g = l->is_block ? backward_block(j, at, l, out) : backward_stages(j, at, l, out);
   if (j->dx == NULL || g == out) return;
   float *dx = j->dx + at->row * j->dx_stride + at->channel;
-  if (j->accumulates) {
-    d3k_add_rows(g, at->channels, dx, j->dx_stride, at->rows, at->channels);
-  } else {
-    d3k_copy_rows(g, at->channels, dx, j->dx_stride, at->rows, at->channels);
-  }
+  d3k_put_rows(g, dx, j->dx_stride, at->rows, at->channels, j->accumulates);
+}
+
+/* Where the sums of an item for operand k of stage s are. */
+static double *sums_of(const d3k_chain_job *j, const d3k_band_line *at, int64_t item, int32_t s,
+                       int32_t k) {
+  if (j->chain->stages[s].extent == D3K_SCALAR) return j->sums[s][k] + item;
+  return j->sums[s][k] + item / j->bands.blocks * j->bands.channels + at->channel;
 }
 
 static void flush(const d3k_chain_job *j, const d3k_band_line *at, int64_t item, int64_t rows,
                   const lines *l) {
-  const int64_t band = item / j->bands.blocks;
   for (int32_t s = 0; s < j->chain->count; s++) {
     const int32_t is_scalar = j->chain->stages[s].extent == D3K_SCALAR;
     for (int32_t k = 0; k < 2; k++) {
       if (l->sums[s][k] == NULL) continue;
-      double *sums = j->sums[s][k] + (is_scalar ? item : band * j->bands.channels + at->channel);
-      d3k_line_flush(l->sums[s][k], rows, at->channels, is_scalar, sums);
+      d3k_line_flush(l->sums[s][k], rows, at->channels, is_scalar, sums_of(j, at, item, s, k));
     }
   }
 }
@@ -258,13 +250,10 @@ void d3k_chain_backward_item(const void *context, int64_t item, char *scratch) {
   const int64_t rows = at.rows; /* of the longest line */
   lines l;
   prepare(j, &at, (float *)scratch, &l);
-  const int64_t band = item / j->bands.blocks;
   for (int32_t s = 0; s < j->chain->count; s++) {
-    const int32_t is_scalar = j->chain->stages[s].extent == D3K_SCALAR;
+    const int64_t count = j->chain->stages[s].extent == D3K_SCALAR ? 1 : at.channels;
     for (int32_t k = 0; k < 2; k++) {
-      if (l.sums[s][k] == NULL) continue;
-      double *sums = j->sums[s][k] + (is_scalar ? item : band * j->bands.channels + at.channel);
-      memset(sums, 0, (size_t)(is_scalar ? 1 : at.channels) * sizeof(double));
+      if (l.sums[s][k]) memset(sums_of(j, &at, item, s, k), 0, (size_t)count * sizeof(double));
     }
   }
   do {

@@ -140,14 +140,8 @@ D3K_CLONES(extern, void, d3k_line_result_gradient,
             int64_t count),
            (kind, a, b, y, dy, dx, count)) {
   switch (kind) {
-    case D3K_RELU:
-      EACH(v > 0.f ? g : 0.f);
-    case D3K_LEAKY_RELU:
-      EACH(v > 0.f ? g : g * a);
     case D3K_ELU:
       EACH(v > 0.f ? g : g * (v + a));
-    case D3K_CLIP:
-      EACH(is_between(v, a, b) ? g : 0.f);
     case D3K_SIGMOID:
       EACH(g * sigmoid_slope(v));
     case D3K_TANH:
@@ -156,7 +150,8 @@ D3K_CLONES(extern, void, d3k_line_result_gradient,
       EACH(g * v);
     case D3K_SQRT:
       EACH(0.5f * g / v);
-    default:
+    default: /* relu, leaky relu and clip: the result tells as much as the input */
+      d3k_line_unary_gradient(kind, a, b, y, dy, dx, count);
       break;
   }
 }

@@ -133,44 +133,40 @@ static int32_t create(d3k_conv *conv) {
   const d3k_window *w = &conv->options.window;
   dnnl_state *state = calloc(1, sizeof(dnnl_state));
   if (!state) return -1;
+  conv->state = state;
   int32_t before = d3k_dnnl_threads(conv->options.threads);
   dnnl_primitive_desc_t desc = choose_desc(conv, state);
-  int32_t made = desc && d3k_dnnl_call_create(&state->call, desc);
-  d3k_dnnl_threads(before);
-  if (!made) {
-    if (desc) dnnl_primitive_desc_destroy(desc);
-    d3k_dnnl_call_destroy(&state->call);
-    free(state);
-    return 0;
-  }
-  conv->state = state;
-  const dnnl_memory_desc_t *scratchpad = d3k_dnnl_layout(desc, dnnl_query_scratchpad_md);
-  state->weights = *d3k_dnnl_layout(desc, dnnl_query_weights_md);
   d3k_dnnl_call *call = &state->call;
-  const dnnl_memory_desc_t *bias = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1);
-  int32_t fine = d3k_dnnl_can_pack(&state->weights) &&
-                 d3k_dnnl_call_add(call, DNNL_ARG_SRC, d3k_dnnl_layout(desc, dnnl_query_src_md)) &&
-                 d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->weights) &&
-                 d3k_dnnl_call_add(call, DNNL_ARG_DST, d3k_dnnl_layout(desc, dnnl_query_dst_md)) &&
-                 d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
-                 (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias)) &&
-                 d3k_dnnl_call_add_operands(call, &state->post_ops);
-  size_t scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
-  dnnl_primitive_desc_destroy(desc);
-  if (!fine) {
-    destroy(conv);
-    return 0;
+  int32_t fine = desc && d3k_dnnl_call_create(call, desc);
+  d3k_dnnl_threads(before);
+  const dnnl_memory_desc_t *scratchpad = NULL;
+  if (fine) {
+    scratchpad = d3k_dnnl_layout(desc, dnnl_query_scratchpad_md);
+    const dnnl_memory_desc_t *bias = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1);
+    state->weights = *d3k_dnnl_layout(desc, dnnl_query_weights_md);
+    fine = d3k_dnnl_can_pack(&state->weights) &&
+           d3k_dnnl_call_add(call, DNNL_ARG_SRC, d3k_dnnl_layout(desc, dnnl_query_src_md)) &&
+           d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->weights) &&
+           d3k_dnnl_call_add(call, DNNL_ARG_DST, d3k_dnnl_layout(desc, dnnl_query_dst_md)) &&
+           d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
+           (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias)) &&
+           d3k_dnnl_call_add_operands(call, &state->post_ops);
   }
-  size_t element = state->is_bf16 ? 2 : 4;
-  if (state->copies_x)
-    state->x_bytes = d3k_round64(element * (size_t)w->batch * (size_t)w->in_height *
-                                 (size_t)w->in_width * (size_t)w->in_channels);
-  if (state->copies_y)
-    state->y_bytes =
-        d3k_round64(sizeof(float) * (size_t)d3k_conv_pixels(w) * (size_t)w->out_channels);
-  conv->scratch_bytes = state->x_bytes + state->y_bytes + d3k_round64(scratchpad_bytes);
-  conv->packed_bytes = dnnl_memory_desc_get_size(&state->weights);
-  return 1;
+  if (fine) {
+    size_t element = state->is_bf16 ? 2 : 4;
+    if (state->copies_x)
+      state->x_bytes = d3k_round64(element * (size_t)w->batch * (size_t)w->in_height *
+                                   (size_t)w->in_width * (size_t)w->in_channels);
+    if (state->copies_y)
+      state->y_bytes =
+          d3k_round64(sizeof(float) * (size_t)d3k_conv_pixels(w) * (size_t)w->out_channels);
+    conv->scratch_bytes =
+        state->x_bytes + state->y_bytes + d3k_round64(dnnl_memory_desc_get_size(scratchpad));
+    conv->packed_bytes = dnnl_memory_desc_get_size(&state->weights);
+  }
+  if (desc) dnnl_primitive_desc_destroy(desc);
+  if (!fine) destroy(conv);
+  return fine;
 }
 
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {

@@ -6,6 +6,7 @@
  * inputs or outputs, the image with fewer is spread: each of its channels in turn, `planes` of
  * them, is repeated beside all the other's channels of the group. */
 #include "conv/conv_gradient_internal.h"
+#include "conv/conv_taps.h"
 
 enum { most_taps = 64, most_planes = 4 };
 
@@ -136,10 +137,10 @@ static int64_t next_change(const d3k_window *w, int64_t ox) {
 static void run_line(const depthwise_call *call, int64_t line, float *sums, const workspace *own) {
   const d3k_window *w = call->window;
   int64_t n = line / w->out_height, top = line % w->out_height * w->stride_y - w->pad_top;
-  int64_t first_y = top < 0 ? d3k_min(w->kernel_height, d3k_ceil_div(-top, w->dilation_y)) : 0;
-  int64_t left = w->in_height - 1 - top;
-  int64_t last_y = left < 0 ? 0 : d3k_min(w->kernel_height, left / w->dilation_y + 1);
-  if (last_y <= first_y) return;
+  const d3k_taps down = {0, 1, w->kernel_height, top, w->dilation_y};
+  int64_t first_y, last_y;
+  d3k_taps_inside(&down, 0, w->in_height, &first_y, &last_y);
+  if (last_y == first_y) return;
   int64_t lines = (int64_t)w->batch * w->in_height;
   int64_t last_line = n * w->in_height + top + (last_y - 1) * w->dilation_y;
   int32_t overreads =

@@ -28,11 +28,7 @@ static void gather(const openblas_call *call, int64_t g, int64_t ky, int64_t kx,
     int64_t line = p / w->out_width, n = line / w->out_height;
     int64_t iy = line % w->out_height * w->stride_y - w->pad_top + ky * w->dilation_y;
     int64_t ix = p % w->out_width * w->stride_x - w->pad_left + kx * w->dilation_x;
-    if (iy < 0 || iy >= w->in_height || ix < 0 || ix >= w->in_width)
-      memset(rows, 0, sizeof(float) * (size_t)in);
-    else
-      memcpy(rows, call->x + ((n * w->in_height + iy) * w->in_width + ix) * w->x_stride + g * in,
-             sizeof(float) * (size_t)in);
+    d3k_input_pixel(w, call->x, n, iy, ix, g, rows);
   }
 }
 

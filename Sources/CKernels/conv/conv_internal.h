@@ -55,6 +55,17 @@ D3K_INLINE int64_t d3k_conv_pixels(const d3k_window *w) {
   return (int64_t)w->batch * w->out_height * w->out_width;
 }
 
+/** Channels of group g of input pixel (iy, ix) of image n -> to; zeros outside the image. */
+D3K_INLINE void d3k_input_pixel(const d3k_window *w, const float *x, int64_t n, int64_t iy,
+                                int64_t ix, int64_t g, float *to) {
+  int64_t in = w->in_channels / w->groups;
+  if (iy < 0 || iy >= w->in_height || ix < 0 || ix >= w->in_width)
+    memset(to, 0, sizeof(float) * (size_t)in);
+  else
+    memcpy(to, x + ((n * w->in_height + iy) * w->in_width + ix) * w->x_stride + g * in,
+           sizeof(float) * (size_t)in);
+}
+
 /** 1 where the pixels of x and y are the same ones in the same order: 1x1, stride 1, no pads. */
 D3K_INLINE int32_t d3k_is_pointwise(const d3k_window *w) {
   return w->kernel_height == 1 && w->kernel_width == 1 && w->stride_y == 1 && w->stride_x == 1 &&

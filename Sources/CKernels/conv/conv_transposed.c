@@ -39,12 +39,7 @@ static void gather(const transposed_call *call, int64_t n, int64_t oy0, int64_t 
         int64_t ix = px + i * w->stride_x + w->pad_left - kx * w->dilation_x;
         iy = iy < 0 ? -1 : iy / w->stride_y; /* divisible: the taps are this phase's */
         ix = ix < 0 ? -1 : ix / w->stride_x;
-        if (iy < 0 || iy >= w->in_height || ix < 0 || ix >= w->in_width)
-          memset(rows, 0, sizeof(float) * (size_t)in);
-        else
-          memcpy(rows,
-                 call->x + ((n * w->in_height + iy) * w->in_width + ix) * w->x_stride + g * in,
-                 sizeof(float) * (size_t)in);
+        d3k_input_pixel(w, call->x, n, iy, ix, g, rows);
       }
 }
 

@@ -6,8 +6,9 @@
  *
  * What is not a number: people who look at labels want a class for every pixel, training wants none
  * that is not certain. A pixel with a score that is not a number gets from d3k_label the best of the
- * other classes, or class 0, with confidence 0; from d3k_predict it gets no label (255), no marks,
- * no mass, confidence 0 and h = 1, and its probabilities are not numbers.
+ * other classes, or class 0 where there is none, with confidence 0 (of probabilities: its own); from
+ * d3k_predict it gets no label (255), no marks, no mass, confidence 0 and h = 1. Its probabilities
+ * are not numbers.
  *
  * At most 256 classes: with more nothing is written.
  */

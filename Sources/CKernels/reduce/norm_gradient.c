@@ -161,14 +161,12 @@ static void gradient_item(const void *context, int64_t item, char *scratch) {
   do {
     const float *x = d3k_line_load(j->x, j->x_stride, &at, line + 4 * D3K_LINE);
     const float *dy = d3k_line_load(j->dy, j->dy_stride, &at, line + 5 * D3K_LINE);
-    float *dx = j->dx + at.row * j->dx_stride + at.channel, *buffer = line + 6 * D3K_LINE;
-    const int32_t is_direct = !j->accumulates && (at.rows == 1 || j->dx_stride == at.channels);
-    gradient_line(x, dy, repeated, is_direct ? dx : buffer, at.rows * at.channels);
-    if (j->accumulates) {
-      d3k_add_rows(buffer, at.channels, dx, j->dx_stride, at.rows, at.channels);
-    } else if (!is_direct) {
-      d3k_copy_rows(buffer, at.channels, dx, j->dx_stride, at.rows, at.channels);
-    }
+    float *direct = d3k_line_direct(j->dx, j->dx_stride, j->accumulates, &at);
+    float *dx = direct ? direct : line + 6 * D3K_LINE;
+    gradient_line(x, dy, repeated, dx, at.rows * at.channels);
+    if (direct) continue;
+    d3k_put_rows(dx, j->dx + at.row * j->dx_stride + at.channel, j->dx_stride, at.rows, at.channels,
+                 j->accumulates);
   } while (d3k_bands_next(&j->bands, &at, end));
 }
 

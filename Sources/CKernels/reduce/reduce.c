@@ -68,6 +68,17 @@ D3K_INLINE double start_of(fold fold) {
 DEFINE_FOLD(fold_one, float)
 DEFINE_FOLD(fold_double, double)
 
+/* sums = folded with `count` rows of `width` values. */
+D3K_INLINE void fold_rows(term term, fold fold, const float *x, int64_t stride, int64_t count,
+                          int64_t width, const float *peak, float *sums) {
+  for (int64_t r = 0; r < count; r++, x += stride) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < width; i++) {
+      sums[i] = fold_one(fold, sums[i], value_of(term, x[i], peak[i]));
+    }
+  }
+}
+
 /* Lines with gaps: `width` of them side by side, `rows` long. */
 D3K_INLINE void fold_wide(term term, fold fold, const float *x, int64_t stride, int64_t rows,
                           int64_t width, const double *largest, double *out) {
@@ -82,19 +93,9 @@ D3K_INLINE void fold_wide(term term, fold fold, const float *x, int64_t stride, 
     for (int64_t i = 0; i < width; i++) sums[i] = (float)start_of(fold);
     const float *row = x + block * stride;
     if (width == WIDE) { /* known length: the sums stay in registers */
-      for (int64_t r = 0; r < count; r++, row += stride) {
-        D3K_VECTOR
-        for (int64_t i = 0; i < WIDE; i++) {
-          sums[i] = fold_one(fold, sums[i], value_of(term, row[i], peak[i]));
-        }
-      }
+      fold_rows(term, fold, row, stride, count, WIDE, peak, sums);
     } else {
-      for (int64_t r = 0; r < count; r++, row += stride) {
-        D3K_VECTOR
-        for (int64_t i = 0; i < width; i++) {
-          sums[i] = fold_one(fold, sums[i], value_of(term, row[i], peak[i]));
-        }
-      }
+      fold_rows(term, fold, row, stride, count, width, peak, sums);
     }
     for (int64_t i = 0; i < width; i++) out[i] = fold_double(fold, out[i], sums[i]);
   }

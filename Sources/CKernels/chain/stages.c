@@ -130,22 +130,18 @@ D3K_INLINE float int_div(float v, float o) {
 
 /* Exponents that networks use, without powf. Returns 0 for any other. */
 D3K_INLINE int32_t power_special(const float *x, float exponent, float *y, int64_t count) {
-  if (exponent == 2.f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) y[i] = x[i] * x[i];
-  } else if (exponent == 3.f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) y[i] = x[i] * x[i] * x[i];
-  } else if (exponent == 0.5f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) y[i] = __builtin_elementwise_sqrt(x[i]);
-  } else if (exponent == -1.f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) y[i] = 1.f / x[i];
-  } else {
-    return 0;
+#define WHERE(value, expression)                             \
+  if (exponent == (value)) {                                 \
+    D3K_VECTOR                                               \
+    for (int64_t i = 0; i < count; i++) y[i] = (expression); \
+    return 1;                                                \
   }
-  return 1;
+  WHERE(2.f, x[i] * x[i])
+  WHERE(3.f, x[i] * x[i] * x[i])
+  WHERE(0.5f, __builtin_elementwise_sqrt(x[i]))
+  WHERE(-1.f, 1.f / x[i])
+#undef WHERE
+  return 0;
 }
 
 D3K_CLONES(extern, void, d3k_line_binary,

@@ -161,22 +161,18 @@ D3K_CLONES(extern, void, d3k_line_result_gradient,
 /* Exponents that networks use, without powf. Returns 0 for any other. */
 D3K_INLINE int32_t power_special(const float *x, float exponent, const float *dy, float *dx,
                                  int64_t count) {
-  if (exponent == 2.f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * (2.f * x[i]);
-  } else if (exponent == 3.f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * (3.f * x[i] * x[i]);
-  } else if (exponent == 0.5f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) dx[i] = 0.5f * dy[i] / __builtin_elementwise_sqrt(x[i]);
-  } else if (exponent == -1.f) {
-    D3K_VECTOR
-    for (int64_t i = 0; i < count; i++) dx[i] = -dy[i] / (x[i] * x[i]);
-  } else {
-    return 0;
+#define WHERE(value, expression)                              \
+  if (exponent == (value)) {                                  \
+    D3K_VECTOR                                                \
+    for (int64_t i = 0; i < count; i++) dx[i] = (expression); \
+    return 1;                                                 \
   }
-  return 1;
+  WHERE(2.f, dy[i] * (2.f * x[i]))
+  WHERE(3.f, dy[i] * (3.f * x[i] * x[i]))
+  WHERE(0.5f, 0.5f * dy[i] / __builtin_elementwise_sqrt(x[i]))
+  WHERE(-1.f, -dy[i] / (x[i] * x[i]))
+#undef WHERE
+  return 0;
 }
 
 /* x^exponent by x; a constant has no slope, even where x = 0. */

@@ -253,6 +253,18 @@ static void share_tile(int32_t threads, job *j, double *out) {
   }
 }
 
+/* What is folded, and how, before `finish`. */
+static const struct {
+  term term;
+  fold fold;
+} ways[] = {
+    [D3K_REDUCE_SUM] = {PLAIN, ADD},       [D3K_REDUCE_MEAN] = {PLAIN, ADD},
+    [D3K_REDUCE_MAX] = {PLAIN, LARGEST},   [D3K_REDUCE_MIN] = {PLAIN, SMALLEST},
+    [D3K_REDUCE_L1] = {MAGNITUDE, ADD},    [D3K_REDUCE_L2] = {SQUARE, ADD},
+    [D3K_REDUCE_PROD] = {PLAIN, MULTIPLY}, [D3K_REDUCE_SUM_SQUARE] = {SQUARE, ADD},
+    [D3K_REDUCE_LOG_SUM] = {PLAIN, ADD},   [D3K_REDUCE_LOG_SUM_EXP] = {EXPONENTIAL, ADD},
+};
+
 void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, int64_t outer,
                 int64_t count, int64_t inner) {
   if (outer <= 0 || inner <= 0) return;
@@ -262,31 +274,8 @@ void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, in
            .count = count,
            .inner = inner,
            .reduction = reduction,
-           .term = PLAIN,
-           .fold = ADD};
-  switch (reduction) {
-    case D3K_REDUCE_MAX:
-      j.fold = LARGEST;
-      break;
-    case D3K_REDUCE_MIN:
-      j.fold = SMALLEST;
-      break;
-    case D3K_REDUCE_PROD:
-      j.fold = MULTIPLY;
-      break;
-    case D3K_REDUCE_L1:
-      j.term = MAGNITUDE;
-      break;
-    case D3K_REDUCE_L2:
-    case D3K_REDUCE_SUM_SQUARE:
-      j.term = SQUARE;
-      break;
-    case D3K_REDUCE_LOG_SUM_EXP:
-      j.term = EXPONENTIAL;
-      break;
-    default:
-      break;
-  }
+           .term = ways[reduction].term,
+           .fold = ways[reduction].fold};
   j.width = d3k_min(inner, WIDE);
   j.tiles = d3k_ceil_div(inner, j.width);
   /* At least a few thousand values a part, at most PARTS parts. */

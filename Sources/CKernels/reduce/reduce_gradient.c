@@ -167,24 +167,13 @@ static void run(void *context, int64_t begin, int64_t end) {
   }
 }
 
-static form form_of(int32_t reduction) {
-  switch (reduction) {
-    case D3K_REDUCE_MAX:
-    case D3K_REDUCE_MIN:
-      return EQUAL;
-    case D3K_REDUCE_L1:
-      return SIGN;
-    case D3K_REDUCE_L2:
-    case D3K_REDUCE_SUM_SQUARE:
-      return SCALED;
-    case D3K_REDUCE_PROD:
-      return QUOTIENT;
-    case D3K_REDUCE_LOG_SUM_EXP:
-      return EXPONENTIAL;
-    default:
-      return CONSTANT;
-  }
-}
+static const form forms[] = {
+    [D3K_REDUCE_SUM] = CONSTANT,     [D3K_REDUCE_MEAN] = CONSTANT,
+    [D3K_REDUCE_MAX] = EQUAL,        [D3K_REDUCE_MIN] = EQUAL,
+    [D3K_REDUCE_L1] = SIGN,          [D3K_REDUCE_L2] = SCALED,
+    [D3K_REDUCE_PROD] = QUOTIENT,    [D3K_REDUCE_SUM_SQUARE] = SCALED,
+    [D3K_REDUCE_LOG_SUM] = CONSTANT, [D3K_REDUCE_LOG_SUM_EXP] = EXPONENTIAL,
+};
 
 void d3k_reduce_backward(int32_t threads, int32_t reduction, const float *x, const float *y,
                          const float *dy, float *dx, int64_t outer, int64_t count, int64_t inner,
@@ -200,7 +189,7 @@ void d3k_reduce_backward(int32_t threads, int32_t reduction, const float *x, con
            .inner = inner,
            .reduction = reduction,
            .accumulates = accumulates,
-           .form = form_of(reduction)};
+           .form = forms[reduction]};
   /* Coefficients that look at the whole line are found once a line. */
   const int32_t is_whole = j.form == EQUAL || j.form == QUOTIENT;
   j.tiles = d3k_ceil_div(inner, WIDE);

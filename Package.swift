@@ -33,7 +33,8 @@ let package = Package(
         .linkedLibrary("stdc++"),
       ]),
     .target(name: "CReserve"),
-    .target(name: "CKernels", linkerSettings: convolutionLibraries),
+    .target(
+      name: "CKernels", cSettings: [.headerSearchPath(".")], linkerSettings: convolutionLibraries),
     .target(
       name: "Das3Graph", dependencies: ["COnnx", "CReserve", "Das3Files"],
       swiftSettings: swiftSettings),

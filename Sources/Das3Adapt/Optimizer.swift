@@ -183,9 +183,12 @@ package struct Optimizer: Sendable, Equatable {
         switch rule {
         case .adamW:
           guard let squares = unsafe vectors.squares else { continue }
+          var step = d3k_adamw(
+            rate: Double(rates[index]), beta1: beta1, beta2: Self.beta2, epsilon: Self.epsilon,
+            weight_decay: Double(weightDecay), gradient_scale: Double(scale), bias1: bias1,
+            bias2: bias2)
           unsafe d3k_adamw_step(
-            threads, weights, gradient, velocity, squares + first, count, Double(rates[index]),
-            beta1, Self.beta2, Self.epsilon, Double(weightDecay), Double(scale), bias1, bias2)
+            threads, &step, weights, gradient, velocity, squares + first, count)
           continue
         case .lars:
           func length(_ vector: UnsafePointer<Float>) -> Double {
@@ -198,8 +201,9 @@ package struct Optimizer: Sendable, Equatable {
           scale = slope > 0 ? Float(min(own / slope, Double(Float.greatestFiniteMagnitude))) : 0
         case .relative, .sgd: break
         }
-        unsafe d3k_sgd_step(
-          threads, weights, gradient, velocity, count, rates[index], momentum, weightDecay, scale)
+        var step = d3k_sgd(
+          rate: rates[index], momentum: momentum, weight_decay: weightDecay, gradient_scale: scale)
+        unsafe d3k_sgd_step(threads, &step, weights, gradient, velocity, count)
       }
     }
     return Report(gradientNorm: norm, isSkipped: false, rates: rates)

@@ -49,14 +49,20 @@ package struct Prediction: Sendable, Equatable {
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
     mirrored: UnsafePointer<Float>? = nil, negativeThreshold: Float, threads: Int
   ) {
-    let (pixels, classes) = (Int64(pixelCount), Int64(classCount))
+    var scores = unsafe d3k_scores(scores, stride, shape, isProbability: isProbability)
     meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
       unsafe confidence.withUnsafeMutableBufferPointer { confidence in
         unsafe negatives.withUnsafeMutableBufferPointer { negatives in
-          unsafe d3k_predict(
-            Int32(threads), scores, Int64(stride), pixels, classes, isProbability ? 1 : 0, mirrored,
-            Int64(shape[3]), negativeThreshold, labels.baseAddress, confidence.baseAddress,
-            negatives.baseAddress, nil, &masses, &scratch)
+          unsafe masses.withUnsafeMutableBufferPointer { masses in
+            unsafe scratch.withUnsafeMutableBytes { scratch in
+              var prediction = unsafe d3k_prediction(
+                mirrored: mirrored, negative_threshold: negativeThreshold,
+                labels: labels.baseAddress, confidence: confidence.baseAddress,
+                negatives: negatives.baseAddress, probabilities: nil, masses: masses.baseAddress,
+                scratch: scratch.baseAddress)
+              return unsafe d3k_predict(Int32(threads), &scores, &prediction)
+            }
+          }
         }
       }
     }
@@ -75,9 +81,11 @@ package struct Prediction: Sendable, Equatable {
     scores: UnsafePointer<Float>, stride: Int, shape: Shape,
     into probabilities: UnsafeMutablePointer<Float>, scratch: Arena, threads: Int
   ) {
-    _ = unsafe d3k_predict(
-      Int32(threads), scores, Int64(stride), Int64(shape[2] * shape[3]), Int64(shape[1]), 0, nil, 0,
-      0, nil, nil, nil, probabilities, nil, scratch.pointer(at: 0))
+    var scores = unsafe d3k_scores(scores, stride, shape)
+    var prediction = unsafe d3k_prediction()
+    unsafe prediction.probabilities = probabilities
+    unsafe prediction.scratch = UnsafeMutableRawPointer(scratch.pointer(at: 0))
+    _ = unsafe d3k_predict(Int32(threads), &scores, &prediction)
   }
 
   /// Scores, channels last → labels alone: those of `fill`, but 0 where a score is not a number.
@@ -92,8 +100,22 @@ package struct Prediction: Sendable, Equatable {
     scores: UnsafePointer<Float>, stride: Int, shape: Shape, into labels: inout [UInt8],
     threads: Int
   ) {
-    unsafe d3k_label(
-      Int32(threads), scores, Int64(stride), Int64(shape[2]), Int64(shape[3]), Int64(shape[1]), 0,
-      nil, nil, &labels, nil, nil, nil, nil)
+    var scores = unsafe d3k_scores(scores, stride, shape)
+    unsafe labels.withUnsafeMutableBufferPointer { labels in
+      var labelling = unsafe d3k_labelling()
+      unsafe labelling.labels = labels.baseAddress
+      unsafe d3k_label(Int32(threads), &scores, &labelling)
+    }
+  }
+}
+
+extension d3k_scores {
+  /// Of a shape 1×C×h×w, channels last, pixels `stride` floats apart.
+  init(
+    _ data: UnsafePointer<Float>, _ stride: Int, _ shape: Shape, isProbability: Bool = false
+  ) {
+    unsafe self.init(
+      data: data, stride: Int64(stride), height: Int64(shape[2]), width: Int64(shape[3]),
+      classes: Int64(shape[1]), is_probability: isProbability ? 1 : 0)
   }
 }

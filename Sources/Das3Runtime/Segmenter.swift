@@ -110,11 +110,14 @@ import Synchronization
       _ rows: UnsafePointer<d3k_axis>?, _ columns: UnsafePointer<d3k_axis>?,
       _ scratch: UnsafeMutablePointer<Float>?
     ) {
-      unsafe d3k_label(
-        threads, prepared.executor.output(0), Int64(scores.pixelStride ?? scores.shape[1]),
-        Int64(scores.shape[2]), Int64(scores.shape[3]), Int64(scores.shape[1]),
-        model.scores.isProbability ? 1 : 0, rows, columns, results.labels, results.confidence,
-        results.entropy, results.probabilities, scratch)
+      var image = unsafe d3k_scores(
+        data: prepared.executor.output(0), stride: Int64(scores.pixelStride ?? scores.shape[1]),
+        height: Int64(scores.shape[2]), width: Int64(scores.shape[3]),
+        classes: Int64(scores.shape[1]), is_probability: model.scores.isProbability ? 1 : 0)
+      var labelling = unsafe d3k_labelling(
+        rows: rows, columns: columns, labels: results.labels, confidence: results.confidence,
+        entropy: results.entropy, probabilities: results.probabilities, scratch: scratch)
+      unsafe d3k_label(threads, &image, &labelling)
     }
     if let output = resampling.output {
       unsafe output.rows.withAxis { rows in

@@ -16,9 +16,12 @@ struct AdamWTests {
 
     /// `step` from 1.
     mutating func step(_ step: Int, _ gradient: [Float], scale: Double, threads: Int32 = 1) {
+      var step = d3k_adamw(
+        rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.1,
+        gradient_scale: scale, bias1: 1 - pow(0.9, Double(step)),
+        bias2: 1 - pow(0.999, Double(step)))
       d3k_adamw_step(
-        threads, &weights, gradient, &mean, &square, Int64(weights.count), 0.01, 0.9, 0.999, 1e-8,
-        0.1, scale, 1 - pow(0.9, Double(step)), 1 - pow(0.999, Double(step)))
+        threads, &step, &weights, gradient, &mean, &square, Int64(weights.count))
     }
   }
 

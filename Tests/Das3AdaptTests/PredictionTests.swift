@@ -29,10 +29,36 @@ struct PredictionTests {
       let padded = (0..<pixels).flatMap {
         scores[$0 * classes..<($0 + 1) * classes] + [Float](repeating: .nan, count: padding)
       }
-      entropy = d3k_predict(
-        threads, padded, Int64(classes + padding), Int64(pixels), Int64(classes),
-        isProbability ? 1 : 0, mirrored?.probabilities, Int64(mirrored?.width ?? 0), threshold,
-        &labels, &confidence, &negatives, &probabilities, &masses, &scratch)
+      let width = mirrored?.width ?? pixels
+      entropy = 0
+      entropy = padded.withUnsafeBufferPointer { padded in
+        // An empty array is no mirror image.
+        (mirrored?.probabilities ?? []).withUnsafeBufferPointer { mirror in
+          labels.withUnsafeMutableBufferPointer { labels in
+            confidence.withUnsafeMutableBufferPointer { confidence in
+              negatives.withUnsafeMutableBufferPointer { negatives in
+                probabilities.withUnsafeMutableBufferPointer { probabilities in
+                  masses.withUnsafeMutableBufferPointer { masses in
+                    scratch.withUnsafeMutableBytes { scratch in
+                      var scores = d3k_scores(
+                        data: padded.baseAddress, stride: Int64(classes + padding),
+                        height: Int64(pixels / width), width: Int64(width),
+                        classes: Int64(classes), is_probability: isProbability ? 1 : 0)
+                      var prediction = d3k_prediction(
+                        mirrored: mirrored == nil ? nil : mirror.baseAddress,
+                        negative_threshold: threshold, labels: labels.baseAddress,
+                        confidence: confidence.baseAddress, negatives: negatives.baseAddress,
+                        probabilities: probabilities.baseAddress, masses: masses.baseAddress,
+                        scratch: scratch.baseAddress)
+                      return d3k_predict(threads, &scores, &prediction)
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
     }
   }
 
@@ -97,13 +123,22 @@ struct PredictionTests {
     let all = Prediction(scores, classes: 7, isProbability: isProbability)
     var labels = [UInt8](repeating: 0, count: 50)
     var scratch = Self.scratch(50, 7)
-    let kind: Int32 = isProbability ? 1 : 0
-    let entropy = d3k_predict(
-      1, scores, 7, 50, 7, kind, nil, 0, 0.05, &labels, nil, nil, nil, nil, &scratch)
-    #expect(labels == all.labels && entropy == all.entropy)
-    #expect(
-      d3k_predict(1, scores, 7, 50, 7, kind, nil, 0, 0.05, nil, nil, nil, nil, nil, &scratch)
-        == all.entropy)
+    scores.withUnsafeBufferPointer { scores in
+      labels.withUnsafeMutableBufferPointer { labels in
+        scratch.withUnsafeMutableBytes { scratch in
+          var image = d3k_scores(
+            data: scores.baseAddress, stride: 7, height: 1, width: 50, classes: 7,
+            is_probability: isProbability ? 1 : 0)
+          for wanted in [labels.baseAddress, nil] {
+            var prediction = d3k_prediction()
+            prediction.labels = wanted
+            prediction.scratch = scratch.baseAddress
+            #expect(d3k_predict(1, &image, &prediction) == all.entropy)
+          }
+        }
+      }
+    }
+    #expect(labels == all.labels)
   }
 
   @Test("the first of equal scores wins; probabilities need not sum to 1")

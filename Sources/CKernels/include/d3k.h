@@ -305,7 +305,7 @@ typedef struct d3k_grid_sample {
 void d3k_grid_sample_run(int32_t threads, const d3k_grid_sample *shape, const float *x,
                          const float *grid, float *y);
 
-/* frame.c: pixels in, labels out ----------------------------------------------------------------- */
+/* frame.c: pixels in ----------------------------------------------------------------- */
 
 typedef struct d3k_frame {
   const void *data;
@@ -326,16 +326,6 @@ int32_t d3k_all_finite(const float *x, int64_t count);
  *  most 1, no weight -1); chroma of NV12 and YUYV is upsampled by repetition. */
 void d3k_frame_read(int32_t threads, const d3k_frame *frame, const d3k_axis *rows,
                     const d3k_axis *columns, float *y);
-
-/** Per-pixel results from class scores, resized on the way by rows and columns (both NULL = same
- *  size). x: height x width x classes, x_stride floats a pixel. is_probability: x sums to 1 already
- *  and is not put through softmax. Each output may be NULL. Ties go to the first class. At most
- *  256 classes (with more nothing is written).
- *  scratch: threads * 3 * output width * classes floats; unused without rows. */
-void d3k_label(int32_t threads, const float *x, int64_t x_stride, int64_t height, int64_t width,
-               int64_t classes, int32_t is_probability, const d3k_axis *rows,
-               const d3k_axis *columns, uint8_t *labels, uint8_t *confidence, float *entropy,
-               float *probabilities, float *scratch);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,16 @@
-/* Class scores -> predictions.
+/* Class scores -> labels and predictions.
  *
  * Predictions of one image: a label (255 = none), its probability as float32, and marks of the
  * classes that a pixel is certainly not: (classes + 7) / 8 bytes a pixel, class c is bit c % 8 of
  * byte c / 8.
+ *
+ * What is not a number: people who look at labels want a class for every pixel, training wants none
+ * that is not certain. A pixel with a score that is not a number gets from d3k_label the best of the
+ * other classes, or class 0 where there is none, with confidence 0 (of probabilities: its own); from
+ * d3k_predict it gets no label (255), no marks, no mass, confidence 0 and h = 1. Its probabilities
+ * are not numbers.
+ *
+ * At most 256 classes: with more nothing is written.
  */
 #ifndef D3K_LABELS_H
 #define D3K_LABELS_H
@@ -13,25 +21,50 @@
 extern "C" {
 #endif
 
+/** Class scores of an image, channels last. */
+typedef struct d3k_scores {
+  const float *data;
+  int64_t stride;         /* floats from one pixel to the next, >= classes                        */
+  int64_t height, width, classes;
+  int32_t is_probability; /* they sum to about 1 already and are not put through softmax          */
+} d3k_scores;
+
+/* label.c ------------------------------------------------------------------------------------ */
+
+/** Where d3k_label writes, each NULL where it is not wanted. */
+typedef struct d3k_labelling {
+  const d3k_axis *rows, *columns; /* resize the scores on the way; both NULL = same size          */
+  uint8_t *labels;        /* the first class with the largest score                               */
+  uint8_t *confidence;    /* its probability times 255                                            */
+  float *entropy;         /* normalised by log C                                                  */
+  float *probabilities;   /* one plane after the other                                            */
+  float *scratch;         /* threads * 3 * columns->size * classes floats; unused without rows    */
+} d3k_labelling;
+
+/** Per-pixel results for people to look at. */
+void d3k_label(int32_t threads, const d3k_scores *scores, const d3k_labelling *out);
+
 /* predict.c ---------------------------------------------------------------------------------- */
 
 /** Bytes of scratch for d3k_predict. */
 size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes);
 
-/** Predictions of pixels x classes scores, z_stride floats a pixel. is_probability: z sums to about
- *  1 already and is taken as it is. mirrored: probabilities of the mirror image, dense, in rows of
- *  `width` pixels; predicted is then the mean of both images, seen as the first; NULL = none.
- *  labels: the first class with the largest score; confidence: its
- *  probability; negatives: marks of the classes below negative_threshold; probabilities: pixels x
- *  classes, dense, may be z; masses: the sum of each class's probabilities. Each output may be NULL.
- *  A pixel with a score that is not a number has no label, no marks, no mass, confidence 0 and
- *  h = 1; its probabilities are not numbers. At most 256 classes (with more nothing is written).
- *  scratch: d3k_predict_scratch_bytes.
- *  Returns the mean over pixels of h, the entropy normalised by log C (C = 1: 0). */
-double d3k_predict(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                   int64_t classes, int32_t is_probability, const float *mirrored, int64_t width,
-                   float negative_threshold, uint8_t *labels, float *confidence, uint8_t *negatives,
-                   float *probabilities, double *masses, void *scratch);
+/** What d3k_predict reads beside the scores, and where it writes, each NULL where not wanted. */
+typedef struct d3k_prediction {
+  const float *mirrored;  /* probabilities of the mirror image, dense: predicted is then the mean
+                             of both images, seen as the first; or NULL                           */
+  float negative_threshold; /* probability below which a class is marked                          */
+  uint8_t *labels;        /* the first class with the largest score                               */
+  float *confidence;      /* its probability                                                      */
+  uint8_t *negatives;     /* marks                                                                */
+  float *probabilities;   /* pixels x classes, dense; may be the scores                           */
+  double *masses;         /* the sum of each class's probabilities                                */
+  void *scratch;          /* d3k_predict_scratch_bytes                                            */
+} d3k_prediction;
+
+/** Predictions to learn from. Returns the mean over pixels of h, the entropy normalised by log C
+ *  (C = 1: 0). */
+double d3k_predict(int32_t threads, const d3k_scores *scores, const d3k_prediction *out);
 
 /* views.c ------------------------------------------------------------------------------------ */
 

@@ -4,7 +4,7 @@
 #ifndef D3K_TRAIN_H
 #define D3K_TRAIN_H
 
-#include "d3k.h"
+#include "d3k_labels.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,15 +33,21 @@ typedef struct d3k_loss_values {
 
 size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes);
 
-/** Value and gradient of all losses that are on. z: pixels x classes, z_stride floats a pixel; dz
- *  likewise with dz_stride, or NULL; dz is overwritten (scaled by `scale`, for batches).
- *  labels: one byte a pixel, 255 or >= classes = none; negatives: (classes + 7) / 8 bytes a pixel,
- *  class c is bit c % 8 of byte c / 8. Both may be NULL where not needed. h is normalised by log C
- *  (C = 1: h = 0). Natural logarithms. Finite for scores of +-1e4 and for p of exactly 0 or 1.
- *  dz may be z. The same bits for any number of threads. */
-void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, int64_t z_stride,
-              int64_t pixels, int64_t classes, const uint8_t *labels, const uint8_t *negatives,
-              float scale, float *dz, int64_t dz_stride, d3k_loss_values *values, void *scratch);
+/** An image of scores, what is known of it, and where the gradient goes. */
+typedef struct d3k_loss_image {
+  d3k_scores scores;        /* is_probability is 0                                                 */
+  const uint8_t *labels;    /* one byte a pixel, 255 or >= classes = none; NULL = none at all      */
+  const uint8_t *negatives; /* marks, see d3k_labels.h; or NULL                                    */
+  float *gradient;          /* of each score, overwritten; may be the scores; or NULL              */
+  int64_t gradient_stride;  /* floats from one pixel to the next                                   */
+  float scale;              /* a further factor of the gradient, for batches                       */
+} d3k_loss_image;
+
+/** Value and gradient of all losses that are on. h is normalised by log C (C = 1: h = 0). Natural
+ *  logarithms. Finite for scores of +-1e4 and for p of exactly 0 or 1. The same bits for any number
+ *  of threads. scratch: d3k_loss_scratch_bytes. */
+void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_image *image,
+              d3k_loss_values *values, void *scratch);
 
 /* sgd.c -------------------------------------------------------------------------------------- */
 
@@ -49,22 +55,30 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const float *z, 
  *  is. */
 double d3k_sum_of_squares(int32_t threads, const float *x, int64_t count);
 
+/** A step of SGD. */
+typedef struct d3k_sgd {
+  float rate, momentum, weight_decay, gradient_scale;
+} d3k_sgd;
+
 /** One pass: g = gradient * gradient_scale + weight_decay * w; v = momentum * v + g;
  *  w -= rate * v (PyTorch's SGD). */
-void d3k_sgd_step(int32_t threads, float *weights, const float *gradient, float *velocity,
-                  int64_t count, float rate, float momentum, float weight_decay,
-                  float gradient_scale);
+void d3k_sgd_step(int32_t threads, const d3k_sgd *step, float *weights, const float *gradient,
+                  float *velocity, int64_t count);
 
 /* adamw.c ------------------------------------------------------------------------------------ */
+
+/** A step of AdamW. */
+typedef struct d3k_adamw {
+  double rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
+  double bias1, bias2;      /* 1 - beta^t at step t, counted from 1                                */
+} d3k_adamw;
 
 /** One pass: g = gradient * gradient_scale; mean = beta1 * mean + (1 - beta1) g;
  *  square = beta2 * square + (1 - beta2) g^2;
  *  w = (1 - rate * weight_decay) w - rate * (mean / bias1) / (sqrt(square / bias2) + epsilon)
- *  (PyTorch's AdamW). bias1 and bias2: 1 - beta^t at step t, counted from 1. */
-void d3k_adamw_step(int32_t threads, float *weights, const float *gradient, float *mean,
-                    float *square, int64_t count, double rate, double beta1, double beta2,
-                    double epsilon, double weight_decay, double gradient_scale, double bias1,
-                    double bias2);
+ *  (PyTorch's AdamW). */
+void d3k_adamw_step(int32_t threads, const d3k_adamw *step, float *weights, const float *gradient,
+                    float *mean, float *square, int64_t count);
 
 /* average.c ---------------------------------------------------------------------------------- */
 

@@ -151,10 +151,13 @@ package struct Losses: Sendable, Equatable {
         cross_entropy: crossEntropy, focal_entropy: focalEntropy, diversity: diversity,
         negative: negative, entropy: entropy, max_square: maxSquare, gamma: gamma, lambda: lambda,
         class_weights: weights.isEmpty ? nil : weights.baseAddress)
-      unsafe d3k_loss(
-        Int32(threads), &options, batch.scores, Int64(batch.scoreStride), Int64(batch.pixelCount),
-        Int64(batch.classCount), batch.labels, batch.negatives, scale, batch.gradient,
-        Int64(batch.gradientStride), &result, scratch.pointer(at: 0))
+      var image = unsafe d3k_loss_image(
+        scores: d3k_scores(
+          data: batch.scores, stride: Int64(batch.scoreStride), height: 1,
+          width: Int64(batch.pixelCount), classes: Int64(batch.classCount), is_probability: 0),
+        labels: batch.labels, negatives: batch.negatives, gradient: batch.gradient,
+        gradient_stride: Int64(batch.gradientStride), scale: scale)
+      unsafe d3k_loss(Int32(threads), &options, &image, &result, scratch.pointer(at: 0))
     }
     var values = Values(result)
     // Means over all pixels; cross-entropy is over those with a label, negative over marks.

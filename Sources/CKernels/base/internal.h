@@ -1,0 +1,99 @@
+/* Shared inside CKernels: how a function is compiled for several CPUs, and how work is cut. */
+#ifndef D3K_INTERNAL_H
+#define D3K_INTERNAL_H
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "d3k.h"
+
+/* Whether oneDNN is built in. */
+#if defined(__x86_64__) && __has_include(<oneapi/dnnl/dnnl.h>)
+#define D3K_ONEDNN 1
+#endif
+
+#define D3K_INLINE static inline __attribute__((always_inline))
+
+/* D3K_CLONES(static, void, add, (float *y, float x), (y, x)) { *y += x; }
+ *
+ * defines the function `add` (`extern` where other files call it): one body, compiled for AVX-512,
+ * AVX2 and the baseline, of which d3k_isa() picks at every call. What the body calls must be
+ * D3K_INLINE, else it is compiled for the baseline only. */
+#if defined(__x86_64__)
+#define D3K_CLONES(linkage, result, name, parameters, arguments)                                   \
+  D3K_INLINE result name##_body parameters;                                                        \
+  __attribute__((target("arch=x86-64-v4"))) static result name##_avx512 parameters {               \
+    return name##_body arguments;                                                                  \
+  }                                                                                                \
+  __attribute__((target("arch=x86-64-v3"))) static result name##_avx2 parameters {                 \
+    return name##_body arguments;                                                                  \
+  }                                                                                                \
+  __attribute__((noinline)) static result name##_base parameters { return name##_body arguments; } \
+  linkage result name parameters {                                                                 \
+    switch (d3k_isa()) {                                                                           \
+      case D3K_ISA_AVX512:                                                                         \
+        return name##_avx512 arguments;                                                            \
+      case D3K_ISA_AVX2:                                                                           \
+        return name##_avx2 arguments;                                                              \
+      default:                                                                                     \
+        return name##_base arguments;                                                              \
+    }                                                                                              \
+  }                                                                                                \
+  D3K_INLINE result name##_body parameters
+#else
+#define D3K_CLONES(linkage, result, name, parameters, arguments) linkage result name parameters
+#endif
+
+/* The same for what d3k_parallel calls. */
+#define D3K_CLONED_BODY(name) \
+  D3K_CLONES(static, void, name, (void *context, int64_t begin, int64_t end), (context, begin, end))
+
+/* Before a loop whose iterations are independent even when input and output are the same array. */
+#define D3K_VECTOR _Pragma("clang loop vectorize(assume_safety) interleave_count(2)")
+
+/* Work (in floats moved, or a few operations) below which a parallel region costs more than it
+ * saves: it takes about 2 to 5 microseconds to enter and leave one. */
+#define D3K_GRAIN 16384
+
+D3K_INLINE int64_t d3k_min(int64_t a, int64_t b) { return a < b ? a : b; }
+D3K_INLINE int64_t d3k_max(int64_t a, int64_t b) { return a > b ? a : b; }
+D3K_INLINE int64_t d3k_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* failure.c ----------------------------------------------------------------------------------- */
+
+/** Notes for d3k_take_failure that a kernel of this thread has not done its work. */
+void d3k_fail(int32_t failure);
+/** Whether one was noted that nobody has taken. */
+int32_t d3k_has_failed(void);
+
+/* isa.c: the instructions that functions of several compilations use. ----------------------- */
+
+/** What d3k_find_isa found; 0 = it was not asked yet. Only d3k_isa reads it. */
+extern _Atomic(int32_t) d3k_known_isa __attribute__((visibility("hidden")));
+/** Finds it: what the processor has, but no more than the variable DAS3_ISA allows now. */
+int32_t d3k_find_isa(void);
+
+/** A d3k_isa_level, the same from the first call to the end of the process. */
+D3K_INLINE int32_t d3k_isa(void) {
+  const int32_t known = atomic_load_explicit(&d3k_known_isa, memory_order_relaxed);
+  return known ? known : d3k_find_isa();
+}
+
+/** Threads worth using for `work` operations. */
+D3K_INLINE int32_t d3k_threads_for(int32_t threads, int64_t work) {
+  return (int32_t)d3k_max(1, d3k_min(threads, work / (D3K_GRAIN / 2)));
+}
+
+/* Sums over pixels: most bands they are cut into. */
+#define D3K_MOST_BANDS 256
+
+/** Pixels of a band, a multiple of 16. It depends on their number alone: whichever thread works on
+ *  a band, its sum comes out the same. */
+D3K_INLINE int64_t d3k_pixel_band(int64_t pixels) {
+  return d3k_max(1024, d3k_ceil_div(d3k_ceil_div(pixels, D3K_MOST_BANDS), 16) * 16);
+}
+
+#endif /* D3K_INTERNAL_H */

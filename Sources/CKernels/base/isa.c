@@ -1,0 +1,31 @@
+/* The processor and the variable DAS3_ISA -> which compilation of every kernel runs. */
+#include <stdlib.h>
+
+#include "base/internal.h"
+
+_Atomic(int32_t) d3k_known_isa;
+
+int32_t d3k_isa_named(const char *name) {
+  if (strcmp(name, "avx512") == 0) return D3K_ISA_AVX512;
+  if (strcmp(name, "avx2") == 0) return D3K_ISA_AVX2;
+  if (strcmp(name, "base") == 0) return D3K_ISA_BASE;
+  return 0;
+}
+
+static int32_t isa_of_processor(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v4")) return D3K_ISA_AVX512;
+  if (__builtin_cpu_supports("x86-64-v3")) return D3K_ISA_AVX2;
+#endif
+  return D3K_ISA_BASE;
+}
+
+int32_t d3k_find_isa(void) {
+  /* A name that is not known caps nothing here: objects that run kernels refuse it when made. */
+  const char *name = getenv("DAS3_ISA");
+  const int32_t cap = name ? d3k_isa_named(name) : 0, most = isa_of_processor();
+  int32_t found = cap && cap < most ? cap : most, before = 0;
+  /* Of several threads that come here at first, all go on with what the fastest found. */
+  if (!atomic_compare_exchange_strong(&d3k_known_isa, &before, found)) found = before;
+  return found;
+}

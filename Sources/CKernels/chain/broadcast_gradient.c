@@ -1,0 +1,82 @@
+/* Gradients of element-wise functions of arrays whose shapes repeat -> of one operand, one value
+ * per element of the result. */
+#include "chain/broadcast.h"
+#include "chain/line.h"
+#include "chain/line_gradient.h"
+#include "d3k_gradient.h"
+
+/* Elements gathered at a time. */
+#define TILE 512
+
+/* Arrays: 0 = the operand or condition, 1 = the other operand, 2 = dy. */
+typedef struct job {
+  d3k_operands in;
+  int32_t kind, is_first;
+  float *dx;
+} job;
+
+D3K_CLONES(static, void, select_line,
+           (const float *condition, const float *dy, int32_t is_first, float *dx, int64_t count),
+           (condition, dy, is_first, dx, count)) {
+  if (is_first) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < count; i++) dx[i] = condition[i] != 0.f ? dy[i] : 0.f;
+  } else {
+    D3K_VECTOR
+    for (int64_t i = 0; i < count; i++) dx[i] = condition[i] != 0.f ? 0.f : dy[i];
+  }
+}
+
+static void run(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  float buffers[3][TILE];
+  const int64_t length = j->in.walk.dims[j->in.walk.rank - 1];
+  const int64_t stop = d3k_min(end * TILE, j->in.size);
+  for (int64_t position = begin * TILE; position < stop;) {
+    int64_t count = d3k_min(TILE, stop - position);
+    /* Within long rows nothing needs to be gathered. */
+    if (length >= TILE / 4) count = d3k_min(count, length - position % length);
+    const float *in[3];
+    int32_t is_scalar[3];
+    for (int32_t a = 0; a < 3; a++) {
+      in[a] = d3k_operands_fetch(&j->in, a, position, count, buffers[a], &is_scalar[a]);
+      if (!is_scalar[a]) continue;
+      for (int64_t i = 0; i < count; i++) buffers[a][i] = *in[a];
+      in[a] = buffers[a];
+    }
+    float *dx = j->dx + position;
+    if (j->kind == 0) {
+      select_line(in[0], in[2], j->is_first, dx, count);
+    } else {
+      d3k_line_binary_gradient(j->kind, in[0], in[1], is_scalar[1], in[2], dx, count);
+    }
+    position += count;
+  }
+}
+
+static void start(job *j, int32_t threads) {
+  if (!d3k_operands_merge(&j->in)) return;
+  d3k_parallel(d3k_threads_for(threads, j->in.size * 2), d3k_ceil_div(j->in.size, TILE), run, j);
+}
+
+void d3k_broadcast_backward(int32_t threads, int32_t kind, int32_t operand, int32_t rank,
+                            const int64_t *dims, const float *a, const int64_t *a_strides,
+                            const float *b, const int64_t *b_strides, const float *dy,
+                            const int64_t *dy_strides, float *dx) {
+  job j = {.in = d3k_operands_of(rank, dims),
+           .kind = operand == 0 ? kind : d3k_reversed_kind(kind),
+           .dx = dx};
+  d3k_operands_set(&j.in, operand == 0 ? 0 : 1, a, a_strides);
+  d3k_operands_set(&j.in, operand == 0 ? 1 : 0, b, b_strides);
+  d3k_operands_set(&j.in, 2, dy, dy_strides);
+  start(&j, threads);
+}
+
+void d3k_where_backward(int32_t threads, int32_t is_first, int32_t rank, const int64_t *dims,
+                        const float *condition, const int64_t *condition_strides, const float *dy,
+                        const int64_t *dy_strides, float *dx) {
+  job j = {.in = d3k_operands_of(rank, dims), .is_first = is_first, .dx = dx};
+  d3k_operands_set(&j.in, 0, condition, condition_strides);
+  d3k_operands_set(&j.in, 2, dy, dy_strides);
+  start(&j, threads);
+}

@@ -1,0 +1,242 @@
+/* One filter per channel: image -> image, vectorised over channels, several columns at a time.
+ *
+ *     y[n,oy,ox,c] = Σ_ky Σ_kx x[n, oy*s - pad + ky*d, ox*s - pad + kx*d, c] · w[ky,kx,c]
+ *
+ * Where pixels follow each other densely and the stride is 1, a line is one run of floats and a tap
+ * a shift of it; weights repeated up to a multiple of 16 floats (the period) then fill whole
+ * vectors whatever the channel count.
+ *
+ * Transposed, the output pixels of one position modulo the stride are such a convolution, too. */
+#include "conv/conv_depthwise_lanes.h"
+#include "conv/conv_internal.h"
+#include "conv/conv_taps.h"
+
+enum { segment_columns = 32, flat_floats = 1024 };
+
+typedef struct depthwise_call {
+  const d3k_conv *conv;
+  const float *x, *weights; /* weights: period floats per tap                            */
+  float *y;
+  int64_t period;
+  const d3k_taps *right; /* of the first column of each phase                               */
+  d3k_epilogue epilogue;
+  d3k_chain rest; /* of the chain, after the epilogue                          */
+} depthwise_call;
+
+static void advance(taps *t, int64_t *channel, int64_t lanes) {
+  *channel += lanes;
+  t->x += lanes;
+  t->weights += lanes;
+  t->y += lanes;
+  if (t->added) t->added += lanes;
+}
+
+/* `columns` columns of all channels. */
+static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
+  const d3k_epilogue *e = &call->epilogue;
+  int64_t channel = 0, channels = call->conv->options.window.out_channels;
+  if (d3k_has_many_registers())
+    for (; channel + 16 <= channels; advance(&t, &channel, 16))
+      lanes_16(e, e->biases + channel, &t, columns);
+  for (; channel + 8 <= channels; advance(&t, &channel, 8))
+    lanes_8(e, e->biases + channel, &t, columns);
+  if (channel + 4 <= channels) {
+    lanes_4(e, e->biases + channel, &t, columns);
+    advance(&t, &channel, 4);
+  }
+  for (; channel < channels; advance(&t, &channel, 1)) lanes_1(e, e->biases + channel, &t, columns);
+}
+
+/* `columns` columns which meet the same taps: in segments whose inputs stay in the L1 cache while
+ * the channels pass; in each segment every t.apart-th column, then those next to them, … */
+static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
+  while (columns > 0) {
+    int64_t apart = columns >= 4 * t.apart ? t.apart : 1;
+    int64_t count = d3k_min(columns / apart, segment_columns / apart / 8 * 8 + 8);
+    taps f = t;
+    f.x_step *= apart;
+    f.y_step *= apart;
+    f.added_step *= apart;
+    for (int64_t i = 0; i < apart; i++) {
+      all_channels(call, f, count);
+      f.x += t.x_step;
+      f.y += t.y_step;
+      if (f.added) f.added += t.added_step;
+    }
+    skip_columns(&t, count * apart);
+    columns -= count * apart;
+  }
+}
+
+/* The same where pixels follow each other, as a run of floats; returns how many columns it did. */
+static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
+  const d3k_epilogue *e = &call->epilogue;
+  int64_t channels = call->conv->options.window.out_channels;
+  int64_t period = call->period, pixels = period / channels;
+  int64_t done = 0, periods;
+  int32_t has_many = d3k_has_many_registers();
+  float run[flat_floats];
+  while ((periods = d3k_min(flat_floats / period, (columns - done) / pixels)) > 0) {
+    taps f = t;
+    if (t.added && t.added_step != channels) {
+      for (int64_t p = 0; p < periods * pixels; p++)
+        memcpy(run + p * channels, t.added + p * t.added_step, sizeof(float) * (size_t)channels);
+      f.added = run;
+    }
+    int32_t is_dense = t.y_step == channels && f.added != run;
+    if (!is_dense) f.y = run;
+    f.x_step = f.y_step = f.added_step = period;
+    for (int64_t channel = 0; channel < period && has_many; advance(&f, &channel, 16))
+      lanes_16(e, e->biases + channel, &f, periods);
+    for (int64_t channel = 0; channel < period && !has_many; advance(&f, &channel, 8))
+      lanes_8(e, e->biases + channel, &f, periods);
+    for (int64_t p = 0; p < periods * pixels && !is_dense; p++)
+      memcpy(t.y + p * t.y_step, run + p * channels, sizeof(float) * (size_t)channels);
+    skip_columns(&t, periods * pixels);
+    done += periods * pixels;
+  }
+  return done;
+}
+
+static d3k_taps taps_at(int32_t transposed, int64_t o, int64_t kernel, int64_t stride,
+                        int64_t dilation, int64_t pad) {
+  return transposed ? d3k_transposed_taps_at(o, kernel, stride, dilation, pad)
+                    : d3k_taps_at(o, kernel, stride, dilation, pad);
+}
+
+static int64_t phases_of(const d3k_conv_options *o) {
+  return o->transposed ? o->window.stride_x : 1;
+}
+
+/* The columns of one line that are `apart` from each other, from px on: one phase of a transposed
+ * convolution, or all. Of the taps `down`, first_y..<last_y are inside the image. */
+static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *down,
+                      int64_t first_y, int64_t last_y, int64_t px, int64_t apart) {
+  const d3k_conv_options *o = &call->conv->options;
+  const d3k_window *w = &o->window;
+  const d3k_epilogue *e = &call->epilogue;
+  int64_t line_floats = w->in_width * w->x_stride, n = row / w->out_height;
+  int64_t columns = (w->out_width - px + apart - 1) / apart,
+          in_step = o->transposed ? 1 : w->stride_x;
+  const d3k_taps right = call->right[px];
+  const float *line = call->x + n * w->in_height * line_floats;
+  if (last_y > first_y) line += (down->input + first_y * down->input_step) * line_floats;
+  int64_t pixel = row * w->out_width + px;
+  int32_t can_be_flat = apart == 1 && w->stride_x == 1 && w->x_stride == w->in_channels &&
+                        w->in_channels % 16 && call->period <= flat_floats;
+  for (int64_t i = 0; i < columns;) {
+    /* Columns i..<end meet the same taps. */
+    int64_t first, last, other_first, other_last, end = i + 1;
+    d3k_taps_inside(&right, i * in_step, w->in_width, &first, &last);
+    if (right.count == 0 || last_y == first_y) {
+      end = columns;
+    } else if (first == 0 && last == right.count) {
+      int64_t reach = right.input + (right.count - 1) * right.input_step;
+      end = d3k_min(columns, (w->in_width - 1 - reach) / in_step + 1);
+    }
+    for (; end < columns; end++) {
+      d3k_taps_inside(&right, end * in_step, w->in_width, &other_first, &other_last);
+      if (other_first != first || other_last != last) break;
+    }
+    int32_t is_empty = last == first || last_y == first_y;
+    int64_t left = right.input + i * in_step + first * right.input_step;
+    taps t = {.x = is_empty ? call->x : line + left * w->x_stride,
+              .weights = call->weights,
+              .height = last_y - first_y,
+              .width = last - first,
+              .x_down = down->input_step * line_floats,
+              .x_right = right.input_step * w->x_stride,
+              .weights_down = down->tap_step * w->kernel_width * call->period,
+              .weights_right = right.tap_step * call->period,
+              .x_step = in_step * w->x_stride,
+              .y_step = apart * w->y_stride,
+              .added_step = apart * e->residual_stride,
+              .y = call->y + (pixel + i * apart) * w->y_stride,
+              .apart = right.input_step % in_step ? 1 : right.input_step / in_step};
+    if (is_empty)
+      t.height = t.width = t.x_step = 0;
+    else
+      t.weights += ((down->tap + first_y * down->tap_step) * w->kernel_width + right.tap +
+                    first * right.tap_step) *
+                   call->period;
+    if (e->residual) t.added = e->residual + (pixel + i * apart) * e->residual_stride;
+    int64_t done = 0;
+    if (can_be_flat && !is_empty) {
+      done = run_flat(call, t, end - i);
+      skip_columns(&t, done);
+    }
+    run_columns(call, t, end - i - done);
+    i = end;
+  }
+}
+
+static void run_row(const void *context, int64_t row, char *scratch) {
+  (void)scratch;
+  const depthwise_call *call = context;
+  const d3k_conv_options *o = &call->conv->options;
+  const d3k_window *w = &o->window;
+  int64_t oy = row % w->out_height, first_y, last_y;
+  const d3k_taps down =
+      taps_at(o->transposed, oy, w->kernel_height, w->stride_y, w->dilation_y, w->pad_top);
+  d3k_taps_inside(&down, 0, w->in_height, &first_y, &last_y);
+  int64_t phases = phases_of(o);
+  for (int64_t px = 0; px < phases && px < w->out_width; px++)
+    run_phase(call, row, &down, first_y, last_y, px, phases);
+  if (call->rest.count)
+    d3k_chain_apply(&call->rest, call->y + row * w->out_width * w->y_stride, w->y_stride,
+                    row * w->out_width, w->out_width, w->out_channels);
+}
+
+/* The smallest multiple of both the channel count and 16. */
+static int64_t period_of(const d3k_window *w) {
+  int64_t period = w->in_channels;
+  while (period % 16) period += w->in_channels;
+  return period;
+}
+
+static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
+                const d3k_chain *chain, float *y, void *scratch) {
+  const d3k_window *w = &conv->options.window;
+  depthwise_call call = {.conv = conv, .x = x, .weights = packed, .y = y, .period = period_of(w)};
+  d3k_epilogue_find(chain, &call.epilogue);
+  call.rest = d3k_chain_after(chain, call.epilogue.stages);
+  float *repeated = scratch;
+  for (int64_t f = 0; f < call.period; f++)
+    d3k_epilogue_write(&call.epilogue, bias, f % w->out_channels, repeated + f, call.period);
+  d3k_epilogue_point(&call.epilogue, repeated, call.period);
+  d3k_taps *right = (d3k_taps *)(repeated + 4 * call.period);
+  for (int64_t px = 0; px < phases_of(&conv->options); px++)
+    right[px] = taps_at(conv->options.transposed, px, w->kernel_width, w->stride_x, w->dilation_x,
+                        w->pad_left);
+  call.right = right;
+  d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, NULL, 0);
+}
+
+static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {
+  const d3k_window *w = &conv->options.window;
+  int64_t taps = (int64_t)w->kernel_height * w->kernel_width, period = period_of(w);
+  float *p = packed;
+  for (int64_t k = 0; k < taps; k++)
+    for (int64_t f = 0; f < period; f++) {
+      int64_t c = f % w->in_channels;
+      p[k * period + f] = weights[d3k_weight_at(conv, c, 0, 0, k)] * (scale ? scale[c] : 1);
+    }
+}
+
+static int32_t fits(const d3k_conv_options *options) {
+  const d3k_window *w = &options->window;
+  return options->backend != D3K_BACKEND_REFERENCE && w->groups == w->in_channels &&
+         w->groups == w->out_channels;
+}
+
+static int32_t create(d3k_conv *conv) {
+  const d3k_window *w = &conv->options.window;
+  size_t period_bytes = sizeof(float) * (size_t)period_of(w);
+  conv->packed_bytes = period_bytes * (size_t)w->kernel_height * (size_t)w->kernel_width;
+  conv->scratch_bytes = 4 * period_bytes + sizeof(d3k_taps) * (size_t)phases_of(&conv->options);
+  return 1;
+}
+
+const d3k_conv_implementation d3k_conv_depthwise = {
+    fits, d3k_always, create, NULL, pack, run,
+};

@@ -1,0 +1,117 @@
+/* Images -> the largest or the mean value under a window, pixel by pixel, then the chain.
+ *
+ * Cost: kernel_height * kernel_width reads a value, vectorised over channels. */
+#include "base/lanes.h"
+#include "image/pool_span.h"
+
+typedef struct job {
+  d3k_window w;
+  const d3k_chain *chain;
+  const float *x;
+  float *y;
+  int32_t is_mean, counts_pads;
+  int32_t pads[4];
+} job;
+
+/* The window's cells that are inside the image, from the first one. */
+typedef struct cells {
+  const float *x;
+  int64_t rows, columns, row_step, column_step;
+  float divisor;
+} cells;
+
+/* Not-a-number wins from either side. */
+#define MAX(v, next) ((((next) > (v)) | ((next) != (next))) ? (next) : (v))
+
+/* The channels `i`.. that fit in one vector. */
+#define POOL(name, type)                                                       \
+  D3K_INLINE void name(const cells *c, int32_t is_mean, int64_t i, float *y) { \
+    type v = (type)(is_mean ? 0.f : -INFINITY);                                \
+    const float *row = c->x + i;                                               \
+    for (int64_t r = 0; r < c->rows; r++, row += c->row_step) {                \
+      const float *x = row;                                                    \
+      for (int64_t k = 0; k < c->columns; k++, x += c->column_step) {          \
+        const type next = *(const type *)x;                                    \
+        v = is_mean ? v + next : MAX(v, next);                                 \
+      }                                                                        \
+    }                                                                          \
+    *(type *)(y + i) = is_mean ? v / c->divisor : v;                           \
+  }
+POOL(pool16, d3k_f16)
+POOL(pool8, d3k_f8)
+POOL(pool4, d3k_f4)
+POOL(pool1, float)
+
+D3K_INLINE void pool_pixel(const cells *c, int32_t is_mean, int64_t channels, float *y) {
+  if (channels >= 16) {
+    for (int64_t i = 0; i < channels; i += 16) pool16(c, is_mean, d3k_min(i, channels - 16), y);
+  } else if (channels >= 8) {
+    pool8(c, is_mean, 0, y);
+    pool8(c, is_mean, channels - 8, y);
+  } else if (channels >= 4) {
+    pool4(c, is_mean, 0, y);
+    pool4(c, is_mean, channels - 4, y);
+  } else {
+    for (int64_t i = 0; i < channels; i++) pool1(c, is_mean, i, y);
+  }
+}
+
+D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_mean) {
+  const d3k_window *w = &j->w;
+  const int64_t channels = w->out_channels;
+  for (int64_t row = begin; row < end; row++) {
+    const int64_t image = row / w->out_height;
+    const d3k_span v =
+        d3k_span_of((int32_t)(row % w->out_height), w->stride_y, w->pad_top, w->kernel_height,
+                    w->dilation_y, w->in_height, j->pads[0], j->pads[2], j->counts_pads);
+    float *y = j->y + row * w->out_width * w->y_stride;
+    for (int32_t column = 0; column < w->out_width; column++) {
+      const d3k_span h =
+          d3k_span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x, w->in_width,
+                      j->pads[1], j->pads[3], j->counts_pads);
+      cells c = {.rows = v.last - v.first,
+                 .columns = h.last - h.first,
+                 .row_step = w->x_stride * w->in_width * w->dilation_y,
+                 .column_step = w->x_stride * w->dilation_x};
+      const int64_t counted = (int64_t)v.counted * h.counted;
+      c.divisor = counted > 0 ? (float)counted : 1.f;
+      c.x = j->x;
+      if (c.rows > 0 && c.columns > 0) {
+        const int64_t y0 = v.start + (int64_t)v.first * w->dilation_y;
+        const int64_t x0 = h.start + (int64_t)h.first * w->dilation_x;
+        c.x += ((image * w->in_height + y0) * w->in_width + x0) * w->x_stride;
+      } else {
+        c.rows = 0;
+      }
+      pool_pixel(&c, is_mean, channels, y + column * w->y_stride);
+    }
+    d3k_chain_apply(j->chain, y, w->y_stride, row * w->out_width, w->out_width, channels);
+  }
+}
+
+D3K_CLONED_BODY(max_rows) { pool_rows(context, begin, end, 0); }
+
+D3K_CLONED_BODY(mean_rows) { pool_rows(context, begin, end, 1); }
+
+static void run(int32_t threads, job *j) {
+  const d3k_window *w = &j->w;
+  const int64_t rows = (int64_t)w->batch * w->out_height;
+  if (rows <= 0 || w->out_width <= 0 || w->out_channels <= 0) return;
+  const int64_t cells = (int64_t)w->kernel_height * w->kernel_width;
+  const int64_t work = rows * w->out_width * w->out_channels * (1 + cells / 2);
+  d3k_parallel(d3k_threads_for(threads, work), rows, j->is_mean ? mean_rows : max_rows, j);
+}
+
+void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain, const float *x,
+                  float *y) {
+  job j = {.w = *window, .chain = chain, .x = x, .y = y};
+  run(threads, &j);
+}
+
+void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
+                      const int32_t pads[4], const d3k_chain *chain, const float *x, float *y) {
+  job j = {
+      .w = *window, .chain = chain, .x = x, .y = y, .is_mean = 1, .counts_pads = count_include_pad};
+  if (count_include_pad) memcpy(j.pads, pads, sizeof j.pads);
+  run(threads, &j);
+}

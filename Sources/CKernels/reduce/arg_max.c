@@ -1,0 +1,108 @@
+/* outer x count x inner scores -> the index of the largest along the middle axis, as floats.
+ *
+ * Cost: one read of x. Not-a-number never wins over a number; a line of them gives 0. Indices
+ * are exact up to 2^24. */
+#include "base/lanes.h"
+
+/* Longest line that is turned so that lanes are lines: 16 KiB of stack. */
+#define SHORT 256
+#define WIDE 64
+
+typedef struct job {
+  const float *x;
+  float *y;
+  int64_t outer, count, inner;
+  int32_t select_last;
+} job;
+
+D3K_INLINE void arg_max_lanes(const float *x, int64_t step, float *y, int64_t count, int64_t lanes,
+                              int32_t select_last) {
+  float best[WIDE], index[WIDE];
+  for (int64_t i = 0; i < lanes; i++) {
+    best[i] = -INFINITY;
+    index[i] = 0.f;
+  }
+  for (int64_t c = 0; c < count; c++) {
+    const float *line = x + c * step;
+    const float number = (float)c;
+    D3K_VECTOR
+    for (int64_t i = 0; i < lanes; i++) {
+      const int32_t wins = select_last ? line[i] >= best[i] : line[i] > best[i];
+      best[i] = wins ? line[i] : best[i];
+      index[i] = wins ? number : index[i];
+    }
+  }
+  for (int64_t i = 0; i < lanes; i++) y[i] = index[i];
+}
+
+D3K_INLINE float arg_max_line(const float *x, int64_t count, int32_t select_last) {
+  float best = -INFINITY;
+  int64_t index = 0;
+  for (int64_t block = 0; block < count; block += 1024) {
+    const int64_t end = d3k_min(count, block + 1024);
+    float largest = -INFINITY;
+    {
+#pragma clang fp reassociate(on)
+      for (int64_t c = block; c < end; c++) largest = x[c] > largest ? x[c] : largest;
+    }
+    if (select_last ? largest < best : largest <= best) continue;
+    best = largest;
+    if (select_last) {
+      for (int64_t c = end - 1; c >= block; c--) {
+        if (x[c] == best) {
+          index = c;
+          break;
+        }
+      }
+    } else {
+      for (int64_t c = block; c < end; c++) {
+        if (x[c] == best) {
+          index = c;
+          break;
+        }
+      }
+    }
+  }
+  return (float)index;
+}
+
+D3K_CLONED_BODY(arg_max_rows) {
+  const job *j = context;
+  const int64_t count = j->count;
+  if (count > SHORT) {
+    for (int64_t r = begin; r < end; r++) {
+      j->y[r] = arg_max_line(j->x + r * count, count, j->select_last);
+    }
+    return;
+  }
+  float lanes[SHORT * 16], index[16];
+  for (int64_t r = begin * 16; r < d3k_min(end * 16, j->outer); r += 16) {
+    const int64_t rows = d3k_min(16, j->outer - r);
+    d3k_gather16(j->x + r * count, count, rows, count, lanes, 16);
+    arg_max_lanes(lanes, 16, index, count, 16, j->select_last);
+    for (int64_t i = 0; i < rows; i++) j->y[r + i] = index[i];
+  }
+}
+
+D3K_CLONED_BODY(arg_max_wide) {
+  const job *j = context;
+  const int64_t tiles = d3k_ceil_div(j->inner, WIDE);
+  for (int64_t t = begin; t < end; t++) {
+    const int64_t first = t % tiles * WIDE, lanes = d3k_min(WIDE, j->inner - first);
+    const int64_t outer = t / tiles;
+    arg_max_lanes(j->x + outer * j->count * j->inner + first, j->inner,
+                  j->y + outer * j->inner + first, j->count, lanes, j->select_last);
+  }
+}
+
+void d3k_arg_max(int32_t threads, int32_t select_last, const float *x, float *y, int64_t outer,
+                 int64_t count, int64_t inner) {
+  if (outer <= 0 || count <= 0 || inner <= 0) return;
+  job j = {x, y, outer, count, inner, select_last};
+  threads = d3k_threads_for(threads, outer * count * inner);
+  if (inner == 1) {
+    d3k_parallel(threads, count > SHORT ? outer : d3k_ceil_div(outer, 16), arg_max_rows, &j);
+  } else {
+    d3k_parallel(threads, outer * d3k_ceil_div(inner, WIDE), arg_max_wide, &j);
+  }
+}

@@ -1,0 +1,138 @@
+/* outer x count x inner scores -> probabilities (or their logarithms) along the middle axis.
+ *
+ * Cost: one exponential a value; reads x twice where it does not fit on the stack. */
+#include "base/lanes.h"
+#include "base/vector_math.h"
+
+/* Longest line that is turned so that lanes are lines: 16 KiB of stack. */
+#define SHORT 256
+/* Lines side by side where they already are. */
+#define WIDE 64
+
+typedef struct job {
+  const float *x;
+  float *y;
+  int64_t outer, count, inner;
+  int32_t is_log;
+} job;
+
+/* `lanes` lines side by side, one step apart; x may be y. */
+D3K_INLINE void softmax_lanes(const float *x, int64_t x_step, float *y, int64_t y_step,
+                              int64_t count, int64_t lanes, int32_t is_log) {
+  float largest[WIDE], sum[WIDE];
+  for (int64_t i = 0; i < lanes; i++) largest[i] = x[i];
+  for (int64_t c = 1; c < count; c++) {
+    const float *line = x + c * x_step;
+    D3K_VECTOR
+    for (int64_t i = 0; i < lanes; i++) largest[i] = line[i] > largest[i] ? line[i] : largest[i];
+  }
+  for (int64_t i = 0; i < lanes; i++) sum[i] = 0.f;
+  for (int64_t block = 0; block < count; block += 256) { /* short sums keep their digits */
+    float part[WIDE];
+    for (int64_t i = 0; i < lanes; i++) part[i] = 0.f;
+    const int64_t end = d3k_min(count, block + 256);
+    for (int64_t c = block; c < end; c++) {
+      const float *line = x + c * x_step;
+      float *out = y + c * y_step;
+      D3K_VECTOR
+      for (int64_t i = 0; i < lanes; i++) {
+        const float distance = line[i] - largest[i];
+        const float e = d3k_exp_negative(distance);
+        out[i] = is_log ? distance : e;
+        part[i] += e;
+      }
+    }
+    for (int64_t i = 0; i < lanes; i++) sum[i] += part[i];
+  }
+  D3K_VECTOR
+  for (int64_t i = 0; i < lanes; i++) sum[i] = is_log ? d3k_log(sum[i]) : 1.f / sum[i];
+  for (int64_t c = 0; c < count; c++) {
+    float *out = y + c * y_step;
+    D3K_VECTOR
+    for (int64_t i = 0; i < lanes; i++) out[i] = is_log ? out[i] - sum[i] : out[i] * sum[i];
+  }
+}
+
+/* One long line, 16 sums side by side. */
+D3K_INLINE void softmax_line(const float *x, float *y, int64_t count, int32_t is_log) {
+  float largest = x[0];
+  {
+#pragma clang fp reassociate(on)
+    for (int64_t c = 1; c < count; c++) largest = x[c] > largest ? x[c] : largest;
+  }
+  double sum = 0;
+  for (int64_t block = 0; block < count; block += 1024) {
+    const int64_t end = d3k_min(count, block + 1024);
+    float part = 0.f;
+    {
+#pragma clang fp reassociate(on)
+#pragma clang loop vectorize(assume_safety)
+      for (int64_t c = block; c < end; c++) {
+        const float distance = x[c] - largest;
+        const float e = d3k_exp_negative(distance);
+        y[c] = is_log ? distance : e;
+        part += e;
+      }
+    }
+    sum += part;
+  }
+  const float last = is_log ? (float)log(sum) : (float)(1. / sum);
+  D3K_VECTOR
+  for (int64_t c = 0; c < count; c++) y[c] = is_log ? y[c] - last : y[c] * last;
+}
+
+D3K_INLINE void run_rows(const job *j, int64_t begin, int64_t end, int32_t is_log) {
+  const int64_t count = j->count;
+  if (count > SHORT) {
+    for (int64_t r = begin; r < end; r++) {
+      softmax_line(j->x + r * count, j->y + r * count, count, is_log);
+    }
+    return;
+  }
+  float lanes[SHORT * 16];
+  for (int64_t r = begin * 16; r < d3k_min(end * 16, j->outer); r += 16) {
+    const int64_t rows = d3k_min(16, j->outer - r);
+    d3k_gather16(j->x + r * count, count, rows, count, lanes, 16);
+    softmax_lanes(lanes, 16, lanes, 16, count, 16, is_log);
+    d3k_scatter16(lanes, 16, j->y + r * count, count, rows, count);
+  }
+}
+
+D3K_CLONED_BODY(softmax_rows) {
+  const job *j = context;
+  if (j->is_log) {
+    run_rows(j, begin, end, 1);
+  } else {
+    run_rows(j, begin, end, 0);
+  }
+}
+
+D3K_CLONED_BODY(softmax_wide) {
+  const job *j = context;
+  const int64_t tiles = d3k_ceil_div(j->inner, WIDE);
+  for (int64_t t = begin; t < end; t++) {
+    const int64_t first = t % tiles * WIDE, lanes = d3k_min(WIDE, j->inner - first);
+    const int64_t offset = t / tiles * j->count * j->inner + first;
+    const float *x = j->x + offset;
+    float *y = j->y + offset;
+    if (j->is_log) {
+      softmax_lanes(x, j->inner, y, j->inner, j->count, lanes, 1);
+    } else if (lanes == WIDE) {
+      softmax_lanes(x, j->inner, y, j->inner, j->count, WIDE, 0);
+    } else {
+      softmax_lanes(x, j->inner, y, j->inner, j->count, lanes, 0);
+    }
+  }
+}
+
+void d3k_softmax(int32_t threads, int32_t is_log, const float *x, float *y, int64_t outer,
+                 int64_t count, int64_t inner) {
+  if (outer <= 0 || count <= 0 || inner <= 0) return;
+  job j = {x, y, outer, count, inner, is_log};
+  threads = d3k_threads_for(threads, outer * count * inner * 4);
+  if (inner == 1) {
+    d3k_parallel(threads, count > SHORT ? outer : d3k_ceil_div(outer, 16), softmax_rows, &j);
+  } else {
+    d3k_parallel(threads, outer * d3k_ceil_div(inner, WIDE), softmax_wide, &j);
+  }
+}

@@ -3,7 +3,10 @@ import Das3Graph
 
 /// Element-wise stages as C kernels take them, with the normalisations folded to y·a + b.
 @safe struct Chain {
-  private let stages: [Plan.Stage]
+  /// Of each stage; nil where it has no operand, or is a normalisation.
+  private let operands: [Memory.Place?]
+  /// Of each stage; nil where it is no normalisation.
+  private let foldPlaces: [Int?]
   /// Without operands: what an implementation is chosen by.
   private(set) var kernelChain = d3k_chain()
   /// Of its normalisations, in order; their results lie one after the other.
@@ -13,13 +16,23 @@ import Das3Graph
 
   /// - Throws: never for planned chains; an internal error where one is too long.
   init(_ stages: some Collection<Plan.Stage>, _ plan: Plan) throws(Das3Error) {
-    self.stages = Array(stages)
     guard stages.count <= Int(D3K_MAX_STAGES) else {
       throw Das3Error(.internal, "a chain of \(stages.count) stages")
     }
     folds = stages.compactMap { stage in
       guard case .normalize(let epsilon) = stage.function else { return nil }
       return NormalizationFold(stage.operands, epsilon)
+    }
+    var foldCount = 0
+    (operands, foldPlaces) = stages.reduce(into: ([], [])) { result, stage in
+      if case .normalize = stage.function {
+        result.0.append(nil)
+        result.1.append(foldCount)
+        foldCount += 1
+      } else {
+        result.0.append(stage.operands.first.map { Memory.Place($0) })
+        result.1.append(nil)
+      }
     }
     isDynamic = folds.contains { !$0.operands.allSatisfy(plan.isStatic) }
     kernelChain.count = Int32(stages.count)
@@ -61,33 +74,23 @@ import Das3Graph
     var chain = kernelChain
     unsafe withUnsafeMutablePointer(to: &chain.stages) {
       let entries = unsafe UnsafeMutableRawPointer($0).assumingMemoryBound(to: d3k_stage.self)
-      unsafe forEachFold(prepared) { index, stage, fold in
-        if let fold = unsafe fold {
+      for index in operands.indices {
+        if let operand = operands[index] {
+          unsafe entries[index].operand = unsafe UnsafePointer(memory.pointer(operand))
+        } else if let fold = unsafe fold(of: index, prepared) {
           unsafe entries[index].operand = unsafe UnsafePointer(fold.factor)
           unsafe entries[index].operand2 = unsafe UnsafePointer(fold.offset)
-        } else if case .binary = stage.function {
-          unsafe entries[index].operand = unsafe UnsafePointer(memory.pointer(stage.operands[0]))
         }
       }
     }
     return chain
   }
 
-  /// Goes through all stages, with the results of those that are normalisations.
-  func forEachFold(
-    _ prepared: UnsafeMutableRawPointer,
-    _ body: (_ index: Int, Plan.Stage, NormalizationFold.Result?) -> Void
-  ) {
-    var (next, place) = unsafe (prepared, 0)
-    for (index, stage) in stages.enumerated() {
-      guard case .normalize = stage.function else {
-        body(index, stage, nil)
-        continue
-      }
-      unsafe body(index, stage, folds[place].result(next))
-      unsafe next += folds[place].byteCount
-      place += 1
-    }
+  /// Where a normalisation of the chain is folded; nil where the stage is none.
+  func fold(of stage: Int, _ prepared: UnsafeMutableRawPointer) -> NormalizationFold.Result? {
+    guard let place = foldPlaces[stage] else { return nil }
+    let before = folds[..<place].reduce(0) { $0 + $1.byteCount }
+    return unsafe folds[place].result(prepared + before)
   }
 }
 
@@ -97,9 +100,13 @@ import Das3Graph
   /// Scale, shift, mean, variance.
   let operands: [Plan.View]
   private let epsilon: Float
+  private let channelCount: Int
+  let byteCount: Int
 
   init(_ operands: [Plan.View], _ epsilon: Float) {
     (self.operands, self.epsilon) = (operands, epsilon)
+    channelCount = operands[0].shape.elementCount
+    byteCount = 3 * 4 * Plan.aligned(channelCount)
   }
 
   /// Where the result is: one value of each a channel.
@@ -108,9 +115,6 @@ import Das3Graph
     /// 1 / √(variance + ε).
     let inverseDeviation: UnsafeMutablePointer<Float>
   }
-
-  var channelCount: Int { operands[0].shape.elementCount }
-  var byteCount: Int { 3 * 4 * Plan.aligned(channelCount) }
 
   /// In `byteCount` bytes.
   func result(_ bytes: UnsafeMutableRawPointer) -> Result {

@@ -67,7 +67,7 @@ package final class Schedule: @unchecked Sendable {
   func prepare(_ weights: WeightSet, _ scratch: Arena) {
     // No such step reads or writes activations or gradients.
     let memory = Memory(
-      plan: plan, frame: scratch, gradients: scratch, scratch: scratch, weights: weights)
+      plan, frame: scratch, gradients: scratch, scratch: scratch, weights: weights)
     preparation.withLock { _ in
       for (step, kernel) in zip(plan.steps, kernels) {
         kernel.prepare(memory)
@@ -103,7 +103,7 @@ package final class Executor {
     try Arena.check(schedule.byteCount, against: memoryLimit)
     let scratch = try Arena(elementCount: schedule.scratchElementCount)
     memory = try Memory(
-      plan: plan, frame: Arena(elementCount: plan.frameElementCount),
+      plan, frame: Arena(elementCount: plan.frameElementCount),
       gradients: Arena(
         elementCount: plan.outputGradients.isEmpty ? 0 : schedule.parameterCount),
       scratch: scratch, weights: WeightSet(schedule, weights, scratch: scratch))

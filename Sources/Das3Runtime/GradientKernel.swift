@@ -5,37 +5,47 @@ import Das3Graph
 @safe class GradientKernel: Kernel {
   let gradient: Plan.Gradient
   let threads: Int32
+  /// Whether the derivative by the first wanted input is added to.
+  let accumulates: Int32
+  /// Of the earlier step; nil where they are not read.
+  private let inputs: [Memory.Place?]
+  private let output: Memory.Place?
+  private let outputGradient: Memory.Place
+  /// By input; nil where they are not wanted.
+  private let targets: [Memory.Place?]
 
   init(_ gradient: Plan.Gradient, _ options: ExecutionOptions) {
     self.gradient = gradient
     threads = Int32(options.threads)
-  }
-
-  /// Whether the derivative by the first wanted input is added to.
-  var accumulates: Int32 {
-    gradient.inputs.lazy.compactMap { $0 }.first?.accumulates == true ? 1 : 0
+    accumulates = gradient.inputs.lazy.compactMap { $0 }.first?.accumulates == true ? 1 : 0
+    inputs = zip(gradient.step.inputs, gradient.readsInput).map { view, isRead in
+      isRead ? Memory.Place(view) : nil
+    }
+    output = gradient.readsOutput ? Memory.Place(gradient.step.output) : nil
+    outputGradient = Memory.Place(gradient.outputGradient)
+    targets = gradient.inputs.map { target in target.map { Memory.Place($0.view) } }
   }
 
   /// Input `index` of the earlier step; nil where it is not read or there are fewer.
   func x(_ memory: borrowing Memory, _ index: Int = 0) -> UnsafePointer<Float>? {
-    guard index < gradient.step.inputs.count, gradient.readsInput[index] else { return nil }
-    return unsafe UnsafePointer(memory.pointer(gradient.step.inputs[index]))
+    guard index < inputs.count, let place = inputs[index] else { return nil }
+    return unsafe UnsafePointer(memory.pointer(place))
   }
 
   /// Result of the earlier step; nil where it is not read.
   func y(_ memory: borrowing Memory) -> UnsafePointer<Float>? {
-    guard gradient.readsOutput else { return nil }
-    return unsafe UnsafePointer(memory.pointer(gradient.step.output))
+    guard let output else { return nil }
+    return unsafe UnsafePointer(memory.pointer(output))
   }
 
   func dy(_ memory: borrowing Memory) -> UnsafePointer<Float> {
-    unsafe UnsafePointer(memory.pointer(gradient.outputGradient))
+    unsafe UnsafePointer(memory.pointer(outputGradient))
   }
 
   /// The derivative by input `index`; nil where it is not wanted or there are fewer.
   func dx(_ memory: borrowing Memory, _ index: Int = 0) -> UnsafeMutablePointer<Float>? {
-    guard index < gradient.inputs.count, let target = gradient.inputs[index] else { return nil }
-    return unsafe memory.pointer(target.view)
+    guard index < targets.count, let place = targets[index] else { return nil }
+    return unsafe memory.pointer(place)
   }
 }
 

@@ -77,49 +77,83 @@ class Kernel {
 @safe class StepKernel: Kernel {
   let step: Plan.Step
   let threads: Int32
+  private let inputs: [Memory.Place]
+  private let output: Memory.Place
 
   init(_ step: Plan.Step, _ options: ExecutionOptions) {
     self.step = step
     threads = Int32(options.threads)
+    inputs = step.inputs.map { Memory.Place($0) }
+    output = Memory.Place(step.output)
   }
 
   /// Input `index`; nil where the step has fewer.
   func x(_ memory: borrowing Memory, _ index: Int = 0) -> UnsafePointer<Float>? {
-    guard index < step.inputs.count else { return nil }
-    return unsafe UnsafePointer(memory.pointer(step.inputs[index]))
+    guard index < inputs.count else { return nil }
+    return unsafe UnsafePointer(memory.pointer(inputs[index]))
   }
 
   func y(_ memory: borrowing Memory) -> UnsafeMutablePointer<Float> {
-    unsafe memory.pointer(step.output)
+    unsafe memory.pointer(output)
   }
 }
 
 /// Where the regions of a plan lie during one run.
 @safe struct Memory {
-  let plan: Plan
+  /// Where a view begins: a few words, which kernels keep rather than the view.
+  struct Place {
+    let buffer, offset: Int
+
+    init(_ view: Plan.View) { (buffer, offset) = (view.buffer, view.offset) }
+  }
+
   let frame: Arena
   let gradients: Arena
   let scratch: Arena
   /// In use: parameters, and what was prepared of them.
-  var weights: WeightSet
+  var weights: WeightSet {
+    didSet {
+      unsafe (bases.model, bases.parameter) = (
+        weights.derived.pointer(at: 0), weights.parameters.pointer(at: 0)
+      )
+    }
+  }
   /// Whether running statistics follow the frame, where the plan lets them.
   var movesStatistics = true
+  /// Of each buffer of the plan.
+  private let places: [(region: Plan.Region, offset: Int)]
+  /// Of the regions.
+  private var bases: Bases
 
-  func pointer(_ view: Plan.View) -> UnsafeMutablePointer<Float> {
-    let buffer = plan.buffers[view.buffer]
-    let arena =
-      switch buffer.region {
-      case .frame: frame
-      case .model: weights.derived
-      case .parameter: weights.parameters
-      case .gradient: gradients
-      }
-    return unsafe arena.pointer(at: buffer.offset + view.offset)
+  @unsafe private struct Bases {
+    var frame, model, parameter, gradient: UnsafeMutablePointer<Float>
   }
+
+  init(_ plan: Plan, frame: Arena, gradients: Arena, scratch: Arena, weights: WeightSet) {
+    (self.frame, self.gradients, self.scratch, self.weights) = (frame, gradients, scratch, weights)
+    places = plan.buffers.map { ($0.region, $0.offset) }
+    unsafe bases = Bases(
+      frame: frame.pointer(at: 0), model: weights.derived.pointer(at: 0),
+      parameter: weights.parameters.pointer(at: 0), gradient: gradients.pointer(at: 0))
+  }
+
+  func pointer(_ place: Place) -> UnsafeMutablePointer<Float> {
+    let (region, offset) = places[place.buffer]
+    let base =
+      switch region {
+      case .frame: unsafe bases.frame
+      case .model: unsafe bases.model
+      case .parameter: unsafe bases.parameter
+      case .gradient: unsafe bases.gradient
+      }
+    return unsafe base + (offset + place.offset)
+  }
+
+  func pointer(_ view: Plan.View) -> UnsafeMutablePointer<Float> { unsafe pointer(Place(view)) }
 
   /// What the kernel has prepared.
   func prepared(_ kernel: Kernel) -> UnsafeMutableRawPointer {
-    unsafe UnsafeMutableRawPointer(weights.derived.pointer(at: kernel.preparedOffset))
+    unsafe UnsafeMutableRawPointer(bases.model + kernel.preparedOffset)
   }
 
   var scratchPointer: UnsafeMutableRawPointer {

@@ -135,14 +135,14 @@ extension Select: ComputedOperator {
     unsafe withUnsafeMutablePointer(to: &targets.stages) {
       let entries = unsafe UnsafeMutableRawPointer($0)
         .assumingMemoryBound(to: d3k_stage_gradient.self)
-      unsafe chain.forEachFold(prepared) { index, stage, fold in
+      for (index, stage) in gradient.step.chain.enumerated() {
         let operands = gradient.operands[index]
         if let target = operands.first ?? nil {
           unsafe entries[index].operand = memory.pointer(target.view)
           unsafe entries[index].stride = Int64(target.view.rows?.stride ?? 0)
           unsafe entries[index].accumulates = target.accumulates ? 1 : 0
         }
-        guard let fold = unsafe fold else { return }
+        guard let fold = unsafe chain.fold(of: index, prepared) else { continue }
         if let shift = operands[1] { unsafe entries[index].operand2 = memory.pointer(shift.view) }
         unsafe entries[index].center = unsafe UnsafePointer(memory.pointer(stage.operands[2]))
         unsafe entries[index].factor = unsafe UnsafePointer(fold.inverseDeviation)

@@ -1,5 +1,7 @@
 """Segmenters: frames where they lie, results where the caller wants them, numbers as in numpy."""
 
+import threading
+
 import das3
 import numpy as np
 import pytest
@@ -212,6 +214,21 @@ def test_results_that_do_not_fit_are_refused(segmenter, frame):
 def test_results_show_themselves(segmenter, frame):
     found = segmenter.run(frame, entropy=True)
     assert repr(found) == ("<das3.Segmentation labels=uint8 (60, 80), entropy=float32 (60, 80)>")
+
+
+def test_a_model_is_prepared_beside_the_frames(model, segmenter, frame):
+    before = segmenter.run(frame, probabilities=True).probabilities
+    with model.with_parameters(model.get_parameters() * np.float32(0.9)) as other:
+        thread = threading.Thread(target=segmenter.prepare_model, args=(other,))
+        thread.start()
+        beside = [segmenter.run(frame, probabilities=True).probabilities for _ in range(5)]
+        thread.join()
+        assert all(np.array_equal(each, before) for each in beside)
+        segmenter.set_model(other)
+        after = segmenter.run(frame, probabilities=True).probabilities
+        with das3.Segmenter(other, threads=1) as alone:
+            assert np.array_equal(after, alone.run(frame, probabilities=True).probabilities)
+    assert not np.array_equal(after, before)
 
 
 def test_another_model_takes_over_between_frames(model, segmenter, frame):

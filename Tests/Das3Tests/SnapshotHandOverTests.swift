@@ -31,7 +31,7 @@ struct SnapshotHandOverTests {
   func handOver() {
     let pictures = (0..<3).map { PictureContent(width: 16, height: 16, seed: $0).rgb8() }
     let belt = Belt()
-    nonisolated(unsafe) let segmenter = TestSegmenter(
+    let segmenter = TestSegmenter(
       AdapterTests.model, options: TestSegmenter.options(height: 16, width: 16))
     Thread.detachNewThread {
       let adapter = TestAdapter {
@@ -39,17 +39,13 @@ struct SnapshotHandOverTests {
         $0.steps_a = 2000
       }
       for picture in pictures where adapter.add(picture) != DAS3_OK { Issue.record("not added") }
-      for turn in 0..<Self.handOverCount {
+      for _ in 0..<Self.handOverCount {
         _ = adapter.step()
-        let model = adapter.snapshot
-        if turn % 2 == 0, das3_segmenter_prepare_model(segmenter.handle, model.handle) != DAS3_OK {
-          Issue.record("not prepared")
-        }
-        belt.put(model)
+        belt.put(adapter.snapshot)
       }
       belt.close()
     }
-    // This thread is the camera's; every other snapshot is prepared beside it.
+    // This thread is the camera's.
     var models = [AdapterTests.model]
     var frames: [(model: Int, labels: [UInt8]?)] = []
     while true {

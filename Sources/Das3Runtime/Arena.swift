@@ -57,7 +57,6 @@ import Glibc
 
   /// A copy of the content.
   package var values: [Float] {
-    get { unsafe Array(UnsafeBufferPointer(start: start, count: elementCount)) }
-    set { fill(newValue) }
+    unsafe Array(UnsafeBufferPointer(start: start, count: elementCount))
   }
 }

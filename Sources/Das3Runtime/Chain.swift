@@ -11,7 +11,7 @@ import Das3Graph
   private(set) var kernelChain = d3k_chain()
   /// Of its normalisations, in order; their results lie one after the other.
   private let folds: [NormalizationFold]
-  /// Whether an operand is made per frame, so that folding must be repeated.
+  /// Whether a normalisation's operand is made per frame, so that folding must be repeated.
   let isDynamic: Bool
 
   /// - Throws: never for planned chains; an internal error where one is too long.
@@ -68,9 +68,8 @@ import Das3Graph
     }
   }
 
-  /// With its operands, folded again where they are made per frame.
+  /// With its operands, and the normalisations as they were prepared.
   func resolved(_ memory: borrowing Memory, _ prepared: UnsafeMutableRawPointer) -> d3k_chain {
-    if isDynamic { unsafe prepare(memory, prepared) }
     var chain = kernelChain
     unsafe withUnsafeMutablePointer(to: &chain.stages) {
       let entries = unsafe UnsafeMutableRawPointer($0).assumingMemoryBound(to: d3k_stage.self)

@@ -11,6 +11,7 @@ import Das3Graph
   }
 
   override var preparedByteCount: Int { chain.preparedByteCount }
+  override var isPreparedPerRun: Bool { chain.isDynamic }
 
   override func prepare(_ memory: borrowing Memory) {
     unsafe chain.prepare(memory, memory.prepared(self))

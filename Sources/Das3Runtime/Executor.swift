@@ -13,7 +13,7 @@ package final class Schedule: @unchecked Sendable {
   let kernels: [Kernel]
   let derivedElementCount: Int
   let scratchElementCount: Int
-  /// Of it, what weight sets need while they are prepared.
+  /// Of it, what weight sets need while they are prepared: the steps that see no frame run then.
   let preparationScratchElementCount: Int
   /// Kernels whose results depend on weights alone have room for one caller.
   private let preparation = Mutex(())
@@ -40,13 +40,17 @@ package final class Schedule: @unchecked Sendable {
         throw error.at(step.name)
       }
       kernels.append(kernel)
-      kernel.preparedOffset = derivedCount
-      derivedCount += Plan.aligned((kernel.preparedByteCount + 3) / 4)
-      let scratch = (kernel.scratchByteCount + 3) / 4
-      scratchCount = max(scratchCount, scratch)
-      if step.isStatic || kernel.preparedByteCount > 0 {
-        preparationCount = max(preparationCount, scratch)
+      let prepared = Plan.aligned((kernel.preparedByteCount + 3) / 4)
+      var scratch = Plan.aligned((kernel.scratchByteCount + 3) / 4)
+      if kernel.isPreparedPerRun {
+        kernel.preparedOffset = scratch
+        scratch += prepared
+      } else {
+        kernel.preparedOffset = derivedCount
+        derivedCount += prepared
       }
+      scratchCount = max(scratchCount, scratch)
+      if step.isStatic { preparationCount = max(preparationCount, scratch) }
     }
     self.kernels = kernels
     derivedElementCount = derivedCount
@@ -70,8 +74,8 @@ package final class Schedule: @unchecked Sendable {
       plan, frame: scratch, gradients: scratch, scratch: scratch, weights: weights)
     preparation.withLock { _ in
       for (step, kernel) in zip(plan.steps, kernels) {
-        kernel.prepare(memory)
-        if step.isStatic { kernel.run(memory) }
+        if !kernel.isPreparedPerRun { kernel.prepare(memory) }
+        if step.isStatic { kernel.perform(memory) }
       }
     }
   }
@@ -157,7 +161,7 @@ package final class Executor {
 
   private func run(_ kernels: [Kernel]) {
     let start = Self.milliseconds
-    for kernel in kernels { kernel.run(memory) }
+    for kernel in kernels { kernel.perform(memory) }
     passCount += 1
     // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait
     // for busy processors; to those of heavy networks shorter waits make no difference. The first

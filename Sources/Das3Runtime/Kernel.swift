@@ -61,16 +61,26 @@ package struct ExecutionOptions: Sendable, Equatable {
 /// It holds neither memory nor weights: those are given to `prepare` and `run`, so that one kernel
 /// serves any number of weight sets.
 class Kernel {
-  /// Where in a weight set its own part begins, in elements; set once, by the schedule.
+  /// Where its own part begins, in elements of a weight set, or of the scratch memory where it is
+  /// prepared per run; set once, by the schedule.
   final var preparedOffset = 0
   /// Bytes that hold what is made from weights: packed matrices, folded normalisation.
   var preparedByteCount: Int { 0 }
+  /// Whether it is prepared before each run, for that run alone: it reads what the run has made, or
+  /// its result is not worth keeping.
+  var isPreparedPerRun: Bool { false }
   /// Bytes needed only while it runs or prepares; all kernels of a plan share them.
   var scratchByteCount: Int { 0 }
 
-  /// Makes what depends on weights alone.
+  /// Makes what depends on its operands but not on x: of weights alone, unless per run.
   func prepare(_ memory: borrowing Memory) {}
   func run(_ memory: borrowing Memory) {}
+
+  /// Runs, prepared for it where that is due.
+  final func perform(_ memory: borrowing Memory) {
+    if isPreparedPerRun { prepare(memory) }
+    run(memory)
+  }
 }
 
 /// The kernel of a forward step, with what nearly all of them need.
@@ -153,7 +163,8 @@ class Kernel {
 
   /// What the kernel has prepared.
   func prepared(_ kernel: Kernel) -> UnsafeMutableRawPointer {
-    unsafe UnsafeMutableRawPointer(bases.model + kernel.preparedOffset)
+    let base = unsafe kernel.isPreparedPerRun ? scratch.pointer(at: 0) : bases.model
+    return unsafe UnsafeMutableRawPointer(base + kernel.preparedOffset)
   }
 
   var scratchPointer: UnsafeMutableRawPointer {

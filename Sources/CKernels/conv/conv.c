@@ -77,9 +77,7 @@ size_t d3k_conv_packed_bytes(const d3k_conv *conv) { return conv->packed_bytes; 
 
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv) { return conv->scratch_bytes; }
 
-void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed,
-                   void *scratch) {
-  (void)scratch; /* every implementation packs in one pass */
+void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {
   conv->implementation->pack(conv, weights, scale, packed);
 }
 

@@ -218,9 +218,8 @@ int32_t d3k_conv_writes_strided(const d3k_conv_options *options);
 size_t d3k_conv_packed_bytes(const d3k_conv *conv);
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv);
 /** Brings ONNX-ordered weights into the kernel's layout, each output channel times scale[o]
- *  (NULL = 1): normalisation is folded here. scratch: d3k_conv_scratch_bytes. */
-void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed,
-                   void *scratch);
+ *  (NULL = 1): normalisation is folded here. */
+void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
 /** bias: out_channels floats, or NULL without has_bias. chain: as given at _create, now with
  *  operand pointers. */
 void d3k_conv_run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
@@ -249,7 +248,7 @@ d3k_matmul *d3k_matmul_create(const d3k_matmul_options *options);
 void d3k_matmul_free(d3k_matmul *matmul);
 size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul);   /* 0 unless constant_b             */
 size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul);
-void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed, void *scratch);
+void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed);
 void d3k_matmul_run(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
                     const d3k_chain *chain, float *y, void *scratch);
 

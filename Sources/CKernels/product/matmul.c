@@ -66,8 +66,7 @@ size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul) { return matmul->packed
 
 size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul) { return matmul->scratch_bytes; }
 
-void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed, void *scratch) {
-  (void)scratch; /* every implementation packs in one pass */
+void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed) {
   if (matmul->options.constant_b) matmul->implementation->pack(matmul, b, packed);
 }
 

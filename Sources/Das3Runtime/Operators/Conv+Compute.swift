@@ -37,8 +37,8 @@ extension ConvTranspose: ComputedOperator {
   private let conv: OpaquePointer
   private let channelCount: Int
   private let hasBias: Bool
-  private let packsPerRun: Bool
-  private let isDynamic: Bool
+  override var isPreparedPerRun: Bool { preparesPerRun }
+  private let preparesPerRun: Bool
   private let chain: Chain
   /// The normalisation in weights and bias.
   private let fold: NormalizationFold?
@@ -47,7 +47,6 @@ extension ConvTranspose: ComputedOperator {
     _ step: Plan.Step, _ plan: Plan, _ window: Window, _ groups: Int, transposed: Bool,
     _ options: ExecutionOptions
   ) throws(Das3Error) {
-    packsPerRun = options.packsPerRun
     channelCount = step.output.shape[1]
     hasBias = step.inputs.count > 2
     var stages = step.chain[...]
@@ -59,7 +58,8 @@ extension ConvTranspose: ComputedOperator {
       fold = nil
     }
     chain = try Chain(stages, plan)
-    isDynamic = chain.isDynamic || !weightInputs.allSatisfy(plan.isStatic)
+    preparesPerRun =
+      options.packsPerRun || chain.isDynamic || !weightInputs.allSatisfy(plan.isStatic)
     var request = d3k_conv_options(
       d3k_window(step.inputs[0], step.output, window, groups: groups), transposed: transposed,
       options)
@@ -78,19 +78,13 @@ extension ConvTranspose: ComputedOperator {
     4 * Plan.aligned((unsafe d3k_conv_packed_bytes(conv) + 3) / 4)
   }
   private var biasByteCount: Int { fold == nil ? 0 : 4 * Plan.aligned(channelCount) }
-  private var ownScratchByteCount: Int {
-    4 * Plan.aligned((unsafe d3k_conv_scratch_bytes(conv) + 3) / 4)
-  }
 
   override var preparedByteCount: Int {
-    (packsPerRun ? 0 : packedByteCount) + biasByteCount + (fold?.byteCount ?? 0)
-      + chain.preparedByteCount
+    packedByteCount + biasByteCount + (fold?.byteCount ?? 0) + chain.preparedByteCount
   }
-  override var scratchByteCount: Int {
-    ownScratchByteCount + (packsPerRun ? packedByteCount : 0)
-  }
+  override var scratchByteCount: Int { unsafe d3k_conv_scratch_bytes(conv) }
 
-  /// Where it prepares what; packed weights are scratch where they are packed per run.
+  /// Where it prepares what.
   @unsafe private struct Places {
     let packed: UnsafeMutableRawPointer
     /// bias · factor + offset of the folded normalisation.
@@ -100,11 +94,10 @@ extension ConvTranspose: ComputedOperator {
 
   private func places(_ memory: borrowing Memory) -> Places {
     let prepared = unsafe memory.prepared(self)
-    let bias = unsafe packsPerRun ? prepared : prepared + packedByteCount
+    let bias = unsafe prepared + packedByteCount
     let result = unsafe bias + biasByteCount
     return unsafe Places(
-      packed: packsPerRun ? memory.scratchPointer + ownScratchByteCount : prepared,
-      bias: bias.assumingMemoryBound(to: Float.self), fold: result,
+      packed: prepared, bias: bias.assumingMemoryBound(to: Float.self), fold: result,
       chain: result + (fold?.byteCount ?? 0))
   }
 
@@ -120,18 +113,12 @@ extension ConvTranspose: ComputedOperator {
         unsafe places.bias[channel] = unsafe bias * result.factor[channel] + result.offset[channel]
       }
     }
-    if !packsPerRun { unsafe pack(memory, places) }
-  }
-
-  private func pack(_ memory: borrowing Memory, _ places: Places) {
     unsafe d3k_conv_pack(
-      conv, x(memory, 1), fold?.result(places.fold).factor, places.packed, memory.scratchPointer)
+      conv, x(memory, 1), fold?.result(places.fold).factor, places.packed)
   }
 
   override func run(_ memory: borrowing Memory) {
-    if isDynamic { prepare(memory) }
     let places = unsafe places(memory)
-    if packsPerRun { unsafe pack(memory, places) }
     var kernelChain = unsafe chain.resolved(memory, places.chain)
     unsafe d3k_conv_run(
       conv, x(memory), places.packed, fold == nil ? x(memory, 2) : UnsafePointer(places.bias),

@@ -106,6 +106,7 @@ extension Select: ComputedOperator {
   }
 
   override var preparedByteCount: Int { chain.preparedByteCount }
+  override var isPreparedPerRun: Bool { chain.isDynamic }
   override var scratchByteCount: Int {
     var kernelChain = chain.kernelChain
     return unsafe d3k_chain_backward_scratch_bytes(

@@ -26,7 +26,8 @@ extension MatMul: ComputedOperator {
     _ step: Plan.Step, _ plan: Plan, _ product: MatMul, _ options: ExecutionOptions
   ) throws(Das3Error) {
     chain = try Chain(step.chain, plan)
-    packsB = !options.packsPerRun && plan.isStatic(step.inputs[1]) && !step.isStatic
+    packsB =
+      !options.packsPerRun && plan.isStatic(step.inputs[1]) && !step.isStatic && !chain.isDynamic
     let rank = step.output.shape.rank
     let batch = Shape(Array(step.output.shape.dims.dropLast(2)))
     let views = step.inputs.map { view in
@@ -72,13 +73,14 @@ extension MatMul: ComputedOperator {
     4 * Plan.aligned((unsafe d3k_matmul_packed_bytes(matmul) + 3) / 4)
   }
   override var preparedByteCount: Int { packedByteCount + chain.preparedByteCount }
+  override var isPreparedPerRun: Bool { chain.isDynamic }
   override var scratchByteCount: Int { unsafe d3k_matmul_scratch_bytes(matmul) }
 
   override func prepare(_ memory: borrowing Memory) {
     let packed = unsafe memory.prepared(self)
     unsafe chain.prepare(memory, packed + packedByteCount)
     if packsB {
-      unsafe d3k_matmul_pack(matmul, x(memory, 1), packed, memory.scratchPointer)
+      unsafe d3k_matmul_pack(matmul, x(memory, 1), packed)
     }
   }
 

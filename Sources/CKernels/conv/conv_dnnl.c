@@ -1,21 +1,18 @@
 /* Convolution and transposed convolution by oneDNN, where it has a compiled kernel for them. */
 #include "conv/conv_dnnl.h"
 
-#include "chain/epilogue.h"
-
 #ifdef D3K_ONEDNN
 #include <stdlib.h>
 
 typedef struct dnnl_state {
-  d3k_dnnl_call call; /* src, weights, dst, scratchpad, (bias), operands                 */
-  d3k_dnnl_post_ops post_ops;
+  d3k_dnnl_call call; /* src, weights, dst, scratchpad, (bias)                           */
   dnnl_memory_desc_t weights;
   int32_t is_bf16;
   int32_t copies_x, copies_y; /* through dense scratch                                        */
   size_t x_bytes, y_bytes;    /* scratch: x, y, oneDNN's own                                  */
 } dnnl_state;
 
-enum { arg_src, arg_weights, arg_dst, arg_scratchpad, arg_rest };
+enum { arg_src, arg_weights, arg_dst, arg_scratchpad, arg_bias };
 
 /* The far padding for this output size: any value in [least, least + stride) gives it, so leftover
  * input is not called padding. Negative: the image is cropped, which oneDNN does not do. */
@@ -76,47 +73,28 @@ static int32_t make_op_desc(const d3k_conv *conv, const dnnl_memory_desc_t *src,
              dst, own.strides, own.dilations, own.near, own.far) == dnnl_success;
 }
 
-/* The descriptor for images laid out as given, with at most `stages` of the chain inside. */
-static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, dnnl_state *state, int64_t x_stride,
-                                       int64_t y_stride, int32_t stages, int32_t only_best) {
+static dnnl_primitive_desc_t make_desc(const d3k_conv *conv, int32_t is_bf16, int32_t only_best) {
   const d3k_window *w = &conv->options.window;
   dnnl_memory_desc_t src, dst;
   dnnl_convolution_desc_t op;
-  dnnl_primitive_attr_t attr;
-  dnnl_primitive_desc_t desc = NULL;
-  d3k_chain chain = conv->options.chain;
-  chain.count = (int32_t)d3k_min(chain.count, stages);
-  if (d3k_dnnl_image(&src, state->is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels,
-                     w->in_height, w->in_width, x_stride) != dnnl_success ||
+  if (d3k_dnnl_image(&src, is_bf16 ? dnnl_bf16 : dnnl_f32, w->batch, w->in_channels, w->in_height,
+                     w->in_width, w->in_channels) != dnnl_success ||
       d3k_dnnl_image(&dst, dnnl_f32, w->batch, w->out_channels, w->out_height, w->out_width,
-                     y_stride) != dnnl_success ||
-      !make_op_desc(conv, &src, &dst, &op) || dnnl_primitive_attr_create(&attr) != dnnl_success)
+                     w->out_channels) != dnnl_success ||
+      !make_op_desc(conv, &src, &dst, &op))
     return NULL;
-  if (dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-      d3k_dnnl_add_chain(attr, &chain, &dst, 1, y_stride, &state->post_ops))
-    desc =
-        d3k_dnnl_desc_create(&op, attr, NULL, only_best ? d3k_dnnl_is_best : d3k_dnnl_is_compiled);
-  dnnl_primitive_attr_destroy(attr);
-  return desc;
+  return d3k_dnnl_desc_create(&op, 1, NULL, only_best ? d3k_dnnl_is_best : d3k_dnnl_is_compiled);
 }
 
-/* The best kernel with as much of the chain as it takes: all of it, else what comes before a whole
- * image to be added (the best kernels of 2.6 do not take that), else nothing. */
 static dnnl_primitive_desc_t choose_desc(const d3k_conv *conv, dnnl_state *state) {
   const d3k_window *w = &conv->options.window;
-  const d3k_chain *chain = &conv->options.chain;
-  int32_t before_full = 0;
-  while (before_full < chain->count && chain->stages[before_full].extent != D3K_FULL) before_full++;
-  const int32_t stages[3] = {chain->count, before_full, 0};
   dnnl_primitive_desc_t desc = NULL;
   state->copies_y = w->y_stride != w->out_channels;
   for (int32_t is_bf16 = conv->options.precision == D3K_BF16; is_bf16 >= 0 && !desc; is_bf16--) {
     state->is_bf16 = is_bf16;
     state->copies_x = is_bf16 || w->x_stride != w->in_channels;
     for (int32_t only_best = 1; only_best >= is_bf16 && !desc; only_best--)
-      for (int32_t i = 0; i < 3 && !desc; i++)
-        if (i == 0 || stages[i] < stages[i - 1])
-          desc = make_desc(conv, state, w->in_channels, w->out_channels, stages[i], only_best);
+      desc = make_desc(conv, is_bf16, only_best);
   }
   return desc;
 }
@@ -149,8 +127,7 @@ static int32_t create(d3k_conv *conv) {
            d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->weights) &&
            d3k_dnnl_call_add(call, DNNL_ARG_DST, d3k_dnnl_layout(desc, dnnl_query_dst_md)) &&
            d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
-           (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias)) &&
-           d3k_dnnl_call_add_operands(call, &state->post_ops);
+           (!conv->options.has_bias || d3k_dnnl_call_add(call, DNNL_ARG_BIAS, bias));
   }
   if (fine) {
     size_t element = state->is_bf16 ? 2 : 4;
@@ -197,7 +174,8 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
   int32_t threads = conv->options.threads;
   int64_t in_rows = (int64_t)w->batch * w->in_height * w->in_width, rows = d3k_conv_pixels(w);
   char *own_x = scratch, *own_y = own_x + state->x_bytes;
-  d3k_chain rest = d3k_chain_after(chain, state->post_ops.stages), none = {0};
+  float *result = state->copies_y ? (float *)own_y : y;
+  const d3k_chain none = {0};
   if (state->is_bf16)
     d3k_to_bf16(threads, x, w->x_stride, in_rows, w->in_channels, (uint16_t *)own_x);
   else if (state->copies_x)
@@ -205,16 +183,12 @@ static void run(const d3k_conv *conv, const float *x, const void *packed, const 
                   w->in_channels);
   d3k_dnnl_call_set(call, arg_src, state->copies_x ? own_x : (const void *)x);
   d3k_dnnl_call_set(call, arg_weights, packed);
-  d3k_dnnl_call_set(call, arg_dst, state->copies_y ? own_y : (void *)y);
+  d3k_dnnl_call_set(call, arg_dst, result);
   d3k_dnnl_call_set(call, arg_scratchpad, own_y + state->y_bytes);
-  if (bias) d3k_dnnl_call_set(call, arg_rest, bias);
-  d3k_dnnl_call_set_operands(call, arg_rest + (bias ? 1 : 0), &state->post_ops, chain);
+  if (bias) d3k_dnnl_call_set(call, arg_bias, bias);
   d3k_dnnl_call_run(call, threads);
-  if (state->copies_y)
-    d3k_chain_run(threads, &rest, (const float *)own_y, w->out_channels, y, w->y_stride, rows,
-                  w->out_channels);
-  else if (rest.count)
-    d3k_chain_run(threads, &rest, y, w->y_stride, y, w->y_stride, rows, w->out_channels);
+  if (state->copies_y || chain->count)
+    d3k_chain_run(threads, chain, result, w->out_channels, y, w->y_stride, rows, w->out_channels);
 }
 
 static int32_t fits(const d3k_conv_options *options) {

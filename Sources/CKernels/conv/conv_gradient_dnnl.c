@@ -27,7 +27,6 @@ static dnnl_primitive_desc_t make_desc(const d3k_window *w, dnnl_state *state) {
   dnnl_memory_desc_t x, y;
   dnnl_convolution_desc_t op;
   dnnl_primitive_desc_t hint = NULL, desc = NULL;
-  dnnl_primitive_attr_t attr;
   if (!d3k_dnnl_window_of(w, 0, type, &forward) || !d3k_dnnl_window_of(w, 0, dnnl_f32, &backward) ||
       d3k_dnnl_image(&x, type, w->batch, w->in_channels, w->in_height, w->in_width,
                      w->in_channels) != dnnl_success ||
@@ -38,14 +37,10 @@ static dnnl_primitive_desc_t make_desc(const d3k_window *w, dnnl_state *state) {
           forward.strides, forward.dilations, forward.near, forward.far) != dnnl_success ||
       dnnl_primitive_desc_create(&hint, &op, NULL, d3k_dnnl_engine(), NULL) != dnnl_success)
     return NULL;
-  if (dnnl_primitive_attr_create(&attr) == dnnl_success) {
-    if (dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-        dnnl_dilated_convolution_backward_weights_desc_init(
-            &op, dnnl_convolution_direct, &x, &backward.weights, NULL, &y, backward.strides,
-            backward.dilations, backward.near, backward.far) == dnnl_success)
-      desc = d3k_dnnl_desc_create(&op, attr, hint, is_worth_having);
-    dnnl_primitive_attr_destroy(attr);
-  }
+  if (dnnl_dilated_convolution_backward_weights_desc_init(
+          &op, dnnl_convolution_direct, &x, &backward.weights, NULL, &y, backward.strides,
+          backward.dilations, backward.near, backward.far) == dnnl_success)
+    desc = d3k_dnnl_desc_create(&op, 1, hint, is_worth_having);
   dnnl_primitive_desc_destroy(hint);
   return desc;
 }

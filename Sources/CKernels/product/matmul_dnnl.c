@@ -1,19 +1,17 @@
 /* Matrix product by oneDNN, where it has a compiled kernel for the operands' strides. */
 #include "backend/dnnl_common.h"
-#include "chain/epilogue.h"
 #include "product/matmul_internal.h"
 
 #ifdef D3K_ONEDNN
 #include <stdlib.h>
 
 typedef struct dnnl_state {
-  d3k_dnnl_call call; /* a, b, y, scratchpad, operands                                          */
-  d3k_dnnl_post_ops post_ops;
+  d3k_dnnl_call call; /* a, b, y, scratchpad                                                    */
   dnnl_memory_desc_t b;
   size_t a_bytes; /* scratch: a as bfloat16, oneDNN's own                                       */
 } dnnl_state;
 
-enum { arg_a, arg_b, arg_y, arg_scratchpad, arg_rest };
+enum { arg_a, arg_b, arg_y, arg_scratchpad };
 
 /* [batch…, rows, columns] with a batch stride of 0 as a dim of 1, which oneDNN repeats. */
 static dnnl_status_t operand_desc(const d3k_matmul_options *o, const int64_t *batch_strides,
@@ -49,40 +47,17 @@ static int32_t make_descs(const d3k_matmul_options *o, dnnl_memory_desc_t *a, dn
                                       dnnl_format_tag_any) == dnnl_success;
 }
 
-static dnnl_primitive_desc_t make_desc(const d3k_matmul *matmul, dnnl_state *state,
-                                       int32_t stages) {
-  const d3k_matmul_options *o = &matmul->options;
+static dnnl_primitive_desc_t make_desc(const d3k_matmul_options *o) {
   dnnl_memory_desc_t a, b, y;
   dnnl_matmul_desc_t op;
-  dnnl_primitive_attr_t attr;
-  dnnl_primitive_desc_t desc = NULL;
-  d3k_chain chain = o->chain;
-  chain.count = (int32_t)d3k_min(chain.count, stages);
   if (!make_descs(o, &a, &b, &y)) return NULL;
   if (o->precision == D3K_BF16) { /* a is rounded into scratch, densely */
     int64_t sizes[2] = {o->rows, o->inner};
     dnnl_dims_t dims = {sizes[0], sizes[1]};
     if (dnnl_memory_desc_init_by_tag(&a, 2, dims, dnnl_bf16, dnnl_ab) != dnnl_success) return NULL;
   }
-  if (dnnl_matmul_desc_init(&op, &a, &b, NULL, &y) != dnnl_success ||
-      dnnl_primitive_attr_create(&attr) != dnnl_success)
-    return NULL;
-  float alpha = o->constant_b ? 1 : o->alpha;
-  int32_t fine =
-      dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-      (alpha == 1 || dnnl_primitive_attr_set_output_scales(attr, 1, 0, &alpha) == dnnl_success) &&
-      d3k_dnnl_add_chain(attr, &chain, &y, o->batch_rank + 1, o->columns, &state->post_ops);
-  if (fine) desc = d3k_dnnl_desc_create(&op, attr, NULL, d3k_dnnl_is_best);
-  dnnl_primitive_attr_destroy(attr);
-  return desc;
-}
-
-static dnnl_primitive_desc_t choose_desc(const d3k_matmul *matmul, dnnl_state *state) {
-  for (int32_t stages = D3K_MAX_STAGES;;) {
-    dnnl_primitive_desc_t desc = make_desc(matmul, state, stages);
-    if (desc || state->post_ops.stages == 0) return desc;
-    stages = state->post_ops.stages - 1;
-  }
+  if (dnnl_matmul_desc_init(&op, &a, &b, NULL, &y) != dnnl_success) return NULL;
+  return d3k_dnnl_desc_create(&op, o->constant_b ? 1 : o->alpha, NULL, d3k_dnnl_is_best);
 }
 
 static void destroy(d3k_matmul *matmul) {
@@ -108,7 +83,7 @@ static int32_t create(d3k_matmul *matmul) {
   if (!state) return -1;
   matmul->state = state;
   int32_t before = d3k_dnnl_threads(o->threads);
-  dnnl_primitive_desc_t desc = choose_desc(matmul, state);
+  dnnl_primitive_desc_t desc = make_desc(o);
   d3k_dnnl_call *call = &state->call;
   int32_t fine = desc && d3k_dnnl_call_create(call, desc);
   d3k_dnnl_threads(before);
@@ -120,8 +95,7 @@ static int32_t create(d3k_matmul *matmul) {
            d3k_dnnl_call_add(call, DNNL_ARG_SRC, d3k_dnnl_layout(desc, dnnl_query_src_md)) &&
            d3k_dnnl_call_add(call, DNNL_ARG_WEIGHTS, &state->b) &&
            d3k_dnnl_call_add(call, DNNL_ARG_DST, d3k_dnnl_layout(desc, dnnl_query_dst_md)) &&
-           d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad) &&
-           d3k_dnnl_call_add_operands(call, &state->post_ops);
+           d3k_dnnl_call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad);
   }
   if (fine) {
     if (o->constant_b) matmul->packed_bytes = dnnl_memory_desc_get_size(&state->b);
@@ -156,11 +130,9 @@ static void run(const d3k_matmul *matmul, const float *a, const void *b_or_packe
   d3k_dnnl_call_set(call, arg_b, b_or_packed);
   d3k_dnnl_call_set(call, arg_y, y);
   d3k_dnnl_call_set(call, arg_scratchpad, (char *)scratch + state->a_bytes);
-  d3k_dnnl_call_set_operands(call, arg_rest, &state->post_ops, chain);
   d3k_dnnl_call_run(call, o->threads);
-  d3k_chain rest = d3k_chain_after(chain, state->post_ops.stages);
-  if (rest.count)
-    d3k_chain_run(o->threads, &rest, y, o->columns, y, o->columns, d3k_matmul_batches(o) * o->rows,
+  if (chain->count)
+    d3k_chain_run(o->threads, chain, y, o->columns, y, o->columns, d3k_matmul_batches(o) * o->rows,
                   o->columns);
 }
 

@@ -221,8 +221,10 @@ DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_
 DAS3_API das3_status das3_model_load(das3_model **out, const char *path,
                                      const das3_model_options *options);
 
-/** Loads the bytes of an ONNX file; they are not needed afterwards. Otherwise as
- *  das3_model_load; external data only with options->external_directory.             Since 0.1 */
+/** Loads the bytes of an ONNX file, which are not needed afterwards. External data is read only
+ *  where options->external_directory names its directory.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT, DAS3_E_UNSUPPORTED, DAS3_E_SHAPE,
+ *           DAS3_E_LIMIT, DAS3_E_MEMORY.                                             Since 0.1 */
 DAS3_API das3_status das3_model_load_bytes(das3_model **out, const void *bytes, size_t size,
                                            const das3_model_options *options);
 
@@ -277,8 +279,9 @@ DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const 
  *  path     a file in an existing directory. It is replaced when the new one is complete and on
  *           disk, and keeps its permissions; after a failure it is what it was. A link to a file
  *           is followed; anything but a regular file is refused.
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_LIMIT (an ONNX file has less than 2 GiB),
- *           DAS3_E_UNSUPPORTED, DAS3_E_MEMORY.                                       Since 0.1 */
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT (a file with external data is too
+ *           short), DAS3_E_LIMIT (an ONNX file has less than 2 GiB), DAS3_E_UNSUPPORTED (a branch
+ *           or a function of the model holds external data), DAS3_E_MEMORY.          Since 0.1 */
 DAS3_API das3_status das3_model_save(const das3_model *model, const char *path);
 
 /** Ends your use of a model. NULL is harmless.                                       Since 0.1 */
@@ -354,8 +357,9 @@ DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_mode
  *             resized (bilinear, half-pixel centres, no antialiasing) before normalisation, and
  *             the logits are resized back the same way before softmax and arg max.
  *  result     buffers of yours, each may be NULL.
- *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (threads too); of a frame whose size needs a
- *             new plan also what das3_segmenter_create returns.                      Since 0.1 */
+ *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (also where threads cannot be made); and for
+ *             a frame whose size needs a new plan DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.
+ *                                                                                    Since 0.1 */
 DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
                                         das3_segmentation *result);
 
@@ -370,8 +374,8 @@ DAS3_API das3_status das3_segmenter_prepare_model(das3_segmenter *segmenter,
 
 /** Replaces the weights by those of another model of the same graph, from the next frame on.
  *  The plan and its memory stay. Cost: one pass over the weights, or a few microseconds after
- *  das3_segmenter_prepare_model of the same model. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE,
- *  DAS3_E_MEMORY; after a failure the old model stays in use.                         Since 0.1 */
+ *  das3_segmenter_prepare_model of the same model. After a failure the old model stays in use.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ).               Since 0.1 */
 DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const das3_model *model);
 
 /** Describes a segmenter. Set info->struct_size first.
@@ -664,12 +668,14 @@ DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *m
 
 /** Adds a frame to learn from; it is copied. Frames may differ in size and format.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source), DAS3_E_MEMORY
- *  (frames would take more than half of the memory limit); the first frame, where it decides the
- *  size, also what das3_adapter_create returns.                                     Since 0.1 */
+ *  (also where frames would take more than half of the memory limit); and for the first frame,
+ *  where it decides the size, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.        Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
-/** Adds a frame with its truth, height x width class numbers without padding, 255 = ignore: for
- *  DAS3_METHOD_SUPERVISED. Otherwise as das3_adapter_add_frame.                       Since 0.1 */
+/** Adds a frame with its truth, for DAS3_METHOD_SUPERVISED: height x width class numbers without
+ *  padding, 255 = ignore. Both are copied.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT
+ *  for the same reasons as das3_adapter_add_frame.                                   Since 0.1 */
 DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter, const das3_image *image,
                                                      const uint8_t *truth);
 
@@ -680,22 +686,24 @@ DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
 
 /** Black box: the labels of the first epoch of (b) come from this teacher, and stage (a), which
  *  wants a network trained on the source, is left out. The struct is copied.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step); of a model also what
- *  das3_segmenter_create returns.                                                   Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step), DAS3_E_SHAPE (its classes do not
+ *  match), DAS3_E_MEMORY.                                                            Since 0.1 */
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
                                               const das3_teacher *teacher);
 
 /** One optimiser step, and before it whatever labels it needs. report may be NULL; else set
  *  report->struct_size first. After the last step it does nothing but report `done`.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames, or a frame that is wrong), DAS3_E_IO (a callback, or
- *          the scratch directory), DAS3_E_SHAPE, DAS3_E_MEMORY, DAS3_E_CANCELLED; the first one also
- *          what das3_adapter_create returns.                                         Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames, or a frame that is wrong), DAS3_E_IO (a callback
+ *          failed, or the scratch directory cannot be used), DAS3_E_SHAPE, DAS3_E_MEMORY,
+ *          DAS3_E_CANCELLED; and where a source's first frame decides the size, or a teacher needs
+ *          a new plan, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.                             Since 0.1 */
 DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
 
 /** Steps to the end of the schedule. progress may be NULL; it is called after every step, and after
  *  every frame that gets labels. When it pauses the run, which labelling does not, this returns
  *  DAS3_OK, and the next call goes on; when nothing is left to do it is not called.
- *  Returns as das3_adapter_step.                                                     Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_SHAPE, DAS3_E_MEMORY, DAS3_E_CANCELLED,
+ *  DAS3_E_UNSUPPORTED, DAS3_E_LIMIT for the same reasons as das3_adapter_step.         Since 0.1 */
 DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progress,
                                       void *payload);
 
@@ -709,14 +717,17 @@ DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
 
 /** Writes a checkpoint to a file in an existing directory; what was there is replaced when the new
- *  one is complete and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO,
- *  DAS3_E_MEMORY; before the first step also what das3_adapter_create returns.         Since 0.1 */
+ *  one is complete and on disk.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO, DAS3_E_MEMORY; and before the first
+ *  step, where a source's first frame decides the size, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED,
+ *  DAS3_E_LIMIT.                                                                     Since 0.1 */
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
 /** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
  *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says
  *  which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version), DAS3_E_LIMIT (more bytes than
- *  a checkpoint has), DAS3_E_MEMORY; also what das3_adapter_create returns.             Since 0.1 */
+ *  a checkpoint has), DAS3_E_MEMORY; and where a source's first frame decides the size,
+ *  DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.                                   Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.

@@ -1,6 +1,7 @@
 /* libdas3: semantic segmentation that adapts to where it is used.
  *
- * A plain ONNX segmentation network and camera frames in, label maps out, on the CPU.
+ * The library loads a plain ONNX segmentation network and labels every pixel of camera frames on
+ * the CPU. It can also adapt the network to the place where it is used, without labelled frames.
  *
  *     das3_model *model = NULL;
  *     das3_segmenter *segmenter = NULL;
@@ -16,24 +17,28 @@
  *     das3_segmenter_free(segmenter);
  *     das3_model_free(model);
  *
- * Rules that hold for every function:
- *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks.
- *               "Returns" lists what a function can return. Besides, any function can return
- *               DAS3_E_INTERNAL (oneDNN failed, or a mistake in this library) and, where the
- *               process has no memory left, DAS3_E_MEMORY.
- *   New objects arrive through the first parameter, which is NULL after a failure.
- *   Pointers    NULL for an options struct means all defaults; for anything required it is
- *               answered with DAS3_E_ARGUMENT. Every _free takes NULL; any order of freeing works.
- *   Structs     start with struct_size where they may grow: set it to sizeof the struct as you
- *               compiled it (the _init functions do). Fields beyond it take their defaults.
+ * These rules hold for every function:
+ *   Status      0 is success and a negative number is a failure. No function prints, exits, traps
+ *               or leaks. "Returns" lists the statuses that a function can return. In addition,
+ *               every function can return DAS3_E_INTERNAL (oneDNN failed, or this library has a
+ *               fault) and, once the process has no memory left, DAS3_E_MEMORY.
+ *   New objects are given through the first parameter. It is set to NULL when the call fails.
+ *   Pointers    A pointer to options may be NULL, which selects all defaults. Any other pointer that
+ *               a call needs and that is NULL gives DAS3_E_ARGUMENT. Every _free function accepts
+ *               NULL, and handles may be freed in any order.
+ *   Structs     that may grow in later versions begin with struct_size. Set it to sizeof the struct
+ *               as you compiled it; the _init functions do this. Fields that lie beyond struct_size
+ *               take their defaults.
  *   Strings     are UTF-8 and end in NUL. Indices count from 0.
  *
- * Variables of the environment, for tests and comparisons; another value is answered with
- * DAS3_E_ARGUMENT by what makes a segmenter or an adapter:
- *   DAS3_ISA      avx512, avx2 or base: the library's own kernels use no more than this, and less
- *                 where the processor has less. Read once, when the first kernel runs.
- *   DAS3_BACKEND  onednn or openblas: which library computes convolutions and matrix products.
- * oneDNN and OpenBLAS have variables of their own, ONEDNN_MAX_CPU_ISA and OPENBLAS_CORETYPE.
+ * Two environment variables exist for tests and comparisons. With any other value, the functions
+ * that create a segmenter or an adapter return DAS3_E_ARGUMENT.
+ *   DAS3_ISA      avx512, avx2 or base. The library's own kernels use at most this instruction set,
+ *                 and a smaller one if the processor lacks it. It is read once, when the first
+ *                 kernel runs.
+ *   DAS3_BACKEND  onednn or openblas. It chooses the library that computes convolutions and matrix
+ *                 products.
+ * oneDNN and OpenBLAS have their own variables, ONEDNN_MAX_CPU_ISA and OPENBLAS_CORETYPE.
  */
 #ifndef DAS3_H
 #define DAS3_H
@@ -52,22 +57,22 @@ extern "C" {
 #endif
 
 /* Version ------------------------------------------------------------------------------
- * The ABI number rises when a program compiled against an older header would break.
+ * DAS3_ABI_VERSION rises with every change that breaks programs compiled against an older header.
  */
 #define DAS3_VERSION_MAJOR 0
 #define DAS3_VERSION_MINOR 1
 #define DAS3_VERSION_PATCH 0
 #define DAS3_ABI_VERSION 0
 
-/** The ABI of the library that is loaded: DAS3_ABI_VERSION when it was built.       Since 0.1 */
+/** The ABI of the loaded library: the value of DAS3_ABI_VERSION when it was built.   Since 0.1 */
 DAS3_API uint32_t das3_abi_version(void);
 
-/** The version of the library that is loaded, "major.minor.patch".                   Since 0.1 */
+/** The version of the loaded library, as "major.minor.patch".                        Since 0.1 */
 DAS3_API const char *das3_version(void);
 
 /* Status -------------------------------------------------------------------------------
- * Numbers are never reused. das3_last_error() says in one line what was found and what was
- * expected; the text belongs to the calling thread and lasts until its next das3 call.
+ * The numbers are never reused. After a failure das3_last_error() says in one line what was found
+ * and what was expected.
  */
 typedef int32_t das3_status;
 enum {
@@ -77,22 +82,23 @@ enum {
   DAS3_E_MEMORY = -3,      /* memory ran out, or the memory limit is too small              */
   DAS3_E_IO = -4,          /* a file cannot be read or written                              */
   DAS3_E_FORMAT = -5,      /* a file is damaged, or not what it should be                   */
-  DAS3_E_UNSUPPORTED = -6, /* valid, but not something this library or this CPU does        */
+  DAS3_E_UNSUPPORTED = -6, /* valid, but this library or this CPU cannot do it              */
   DAS3_E_LIMIT = -7,       /* a declared limit (bytes, nodes, time) would be exceeded       */
   DAS3_E_CANCELLED = -8,   /* stopped on request                                            */
-  DAS3_E_INTERNAL = -9     /* a mistake in this library; please report it with the message  */
+  DAS3_E_INTERNAL = -9     /* a fault of this library; please report it with the message    */
 };
 
-/** The name of a status, such as "DAS3_E_SHAPE"; "unknown" for any other number.     Since 0.1 */
+/** The name of a status, such as "DAS3_E_SHAPE". Any other number gives "unknown".   Since 0.1 */
 DAS3_API const char *das3_status_name(das3_status status);
 
-/** Why the last call on this thread failed, in one line; "" after a success. Never NULL.
- *  Lent until the next call on this thread.                                          Since 0.1 */
+/** Says in one line why the last call on this thread failed. The text is "" after a success and is
+ *  never NULL. It stays valid until the next das3 call on this thread.               Since 0.1 */
 DAS3_API const char *das3_last_error(void);
 
 /* Logging ------------------------------------------------------------------------------
- * The library is silent until it is given a callback. It may be called from any thread that
- * calls the library, by one thread at a time. What it calls itself causes no messages.
+ * The library writes no messages until you give it a callback. The callback runs on the thread that
+ * called the library, and never on two threads at once. It may call das3 functions itself; these
+ * calls then produce no messages.
  */
 typedef enum das3_log_level {
   DAS3_LOG_DEBUG = 0,
@@ -102,13 +108,14 @@ typedef enum das3_log_level {
 
 typedef void (*das3_log_callback)(int32_t level, const char *message, void *payload);
 
-/** Sends messages of `minimum_level` and above to `callback`; NULL ends it.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also inside the callback).                       Since 0.1 */
+/** Sends messages of `minimum_level` and above to `callback`. NULL stops the messages.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also when called inside the callback).          Since 0.1 */
 DAS3_API das3_status das3_set_log_callback(das3_log_callback callback, int32_t minimum_level,
                                            void *payload);
 
 /* Images -------------------------------------------------------------------------------
- * A frame as a camera or decoder gives it. Nothing is copied; rows may be padded.
+ * An image describes a frame in the form in which a camera or decoder delivers it. The struct only
+ * points to the pixels. Rows may be padded.
  */
 typedef enum das3_format {
   DAS3_FORMAT_RGB8 = 1,   /* 3 bytes a pixel                                                */
@@ -116,7 +123,7 @@ typedef enum das3_format {
   DAS3_FORMAT_RGBA8 = 3,  /* 4 bytes a pixel, alpha unused                                  */
   DAS3_FORMAT_BGRA8 = 4,  /* 4 bytes a pixel, alpha unused                                  */
   DAS3_FORMAT_GRAY8 = 5,  /* 1 byte a pixel, the same for every channel                     */
-  DAS3_FORMAT_NV12 = 6,   /* Y plane, then interleaved UV of half size; BT.601, video range */
+  DAS3_FORMAT_NV12 = 6,   /* Y plane, then UV pairs at half size; BT.601, video range       */
   DAS3_FORMAT_YUYV = 7,   /* Y0 U Y1 V, even width; BT.601, video range                     */
   DAS3_FORMAT_FLOAT32 = 8 /* channel planes, finite, normalised as the network expects      */
 } das3_format;
@@ -125,63 +132,66 @@ typedef struct das3_image {
   const void *data;     /* first byte of the first row                                      */
   int32_t width;        /* pixels                                                           */
   int32_t height;       /* pixels                                                           */
-  int64_t stride_bytes; /* from one row to the next; 0 = rows follow without padding         */
+  int64_t stride_bytes; /* from one row to the next; 0 = the rows have no padding           */
   int32_t format;       /* das3_format                                                      */
-} das3_image; /* NV12: UV rows follow the last Y row. FLOAT32: each plane is height rows     */
+} das3_image; /* NV12: the UV rows follow the last Y row. FLOAT32: a plane has height rows   */
 
 /* Models -------------------------------------------------------------------------------
- * A network with its weights, class names and preprocessing. Immutable once loaded.
+ * A model is a network with its weights, class names and preprocessing. It never changes after it
+ * has been loaded.
  *
- * Owner    you, from das3_model_load to das3_model_free. What is made from it keeps it alive.
- * Threads  any number at the same time.
- * Errors   DAS3_E_FORMAT, DAS3_E_UNSUPPORTED and DAS3_E_SHAPE name the node and its operator.
+ * Owner    you, from das3_model_load to das3_model_free. Objects made from a model keep it alive.
+ * Threads  Any number of threads may use a model at the same time.
+ * Errors   The messages of DAS3_E_FORMAT, DAS3_E_UNSUPPORTED and DAS3_E_SHAPE name the node and its
+ *          operator.
  *
- * Classes and preprocessing come from the options, else from the file's metadata, else from
- * `network.json` beside `network.onnx`; keys: classes, colours, ignore, input {colour_order,
- * scale, mean, std, layout, size}, output {name, kind, layout}. The first source that has a key decides
- * it. The network sees (pixel * scale - mean) / std. One channel of scores is two classes.
+ * Class names and preprocessing are looked up first in the options, then in the file's metadata,
+ * then in `network.json` beside `network.onnx`. The first place that has a key decides its value.
+ * The keys are classes, colours, ignore, input {colour_order, scale, mean, std, layout, size} and
+ * output {name, kind, layout}. The network's input is (pixel * scale - mean) / std. A network whose
+ * scores have a single channel has two classes.
  */
 typedef struct das3_model das3_model;
 
 typedef enum das3_external_data {
-  DAS3_EXTERNAL_DATA_ALLOW = 0, /* only regular files inside the model's own directory      */
+  DAS3_EXTERNAL_DATA_ALLOW = 0, /* regular files inside the model's own directory only      */
   DAS3_EXTERNAL_DATA_REFUSE = 1
 } das3_external_data;
 
 typedef struct das3_model_options {
   uint32_t struct_size;
   uint32_t external_data;         /* das3_external_data                                     */
-  const char *metadata_json;      /* overrides keys of the model's own metadata, or NULL    */
+  const char *metadata_json;      /* keys that override the model's own metadata, or NULL   */
   const char *class_preset;       /* cityscapes19, synthia16, synthia13, crosscity13, camvid11 */
-  uint64_t max_bytes;             /* file with external data; 0 = 2 GiB                     */
-  uint64_t max_nodes;             /* 0 = 100 000                                            */
-  uint64_t max_milliseconds;      /* for loading; 0 = no limit                              */
-  const char *external_directory; /* where load_bytes looks for external data; NULL = none  */
+  uint64_t max_bytes;             /* limit of the file plus external data; 0 = 2 GiB        */
+  uint64_t max_nodes;             /* limit of the graph; 0 = 100 000                        */
+  uint64_t max_milliseconds;      /* limit of the loading time; 0 = none                    */
+  const char *external_directory; /* of external data for load_bytes; NULL = none allowed   */
 } das3_model_options;
 
 typedef struct das3_model_info {
   uint32_t struct_size;
   int32_t class_count;
   int32_t channel_count;      /* of the input image: 1 or 3                                 */
-  int32_t height, width;      /* fixed input size in pixels, 0 where the file leaves it open */
-  int32_t stride_multiple;    /* heights and widths that divide by it fit without remainder  */
+  int32_t height, width;      /* fixed input size in pixels; 0 if the file leaves it open    */
+  int32_t stride_multiple;    /* multiples of it fit the network's strides without remainder */
   int32_t opset;              /* of the default ONNX domain                                 */
   int32_t ir_version;
-  int32_t ignore_label;       /* the truth value that is not counted                        */
+  int32_t ignore_label;       /* the truth value that evaluation leaves out                 */
   int32_t swaps_colours;      /* 1: the network wants BGR, 0: RGB                           */
-  int64_t parameter_count;    /* trainable and statistic float32 values                     */
+  int64_t parameter_count;    /* float32 values: trainable ones and statistics              */
   int64_t node_count;         /* in the file                                                */
   float scale, mean[3], std[3];
-  const char *producer;       /* lent by the model, like all strings here                   */
+  const char *producer;       /* the model owns this and all other strings here             */
   const char *input_name;
   const char *output_name;    /* the value that holds the logits                            */
   const char *output_kind;    /* "logits" or "probabilities": what output_name holds         */
   int32_t parameter_tensor_count; /* for das3_model_get_parameter                           */
-  int32_t is_input_assumed;   /* 1: no source states all of scale, mean, std and colour order */
-  const char *scores_path;    /* how the class scores were found, one sentence               */
-  int32_t training_height;    /* metadata input.size, what the network was trained on;       */
-  int32_t training_width;     /* 0 where no source says it                                   */
-  int32_t quantized_count;    /* parameter tensors that the file keeps as integers; here float32 */
+  int32_t is_input_assumed;   /* 1: scale, mean, std or colour order is stated nowhere       */
+  const char *scores_path;    /* one sentence that says how the class scores were found      */
+  int32_t training_height;    /* size of the training images, from the metadata input.size;  */
+  int32_t training_width;     /* 0 if it is stated nowhere                                   */
+  int32_t quantized_count;    /* tensors stored as integers in the file and as float32 here      */
   int32_t reserved;
 } das3_model_info;
 
@@ -189,23 +199,24 @@ typedef struct das3_class {
   uint32_t struct_size;
   uint8_t red, green, blue;
   uint8_t reserved;
-  const char *name; /* lent by the model */
+  const char *name; /* owned by the model */
 } das3_class;
 
 typedef struct das3_parameter {
   uint32_t struct_size;
   int32_t is_statistic; /* 1: running mean or variance of a BatchNormalization              */
-  int64_t offset;       /* of its first value among the parameters of the model             */
-  int64_t count;        /* values: the product of dims, row-major                           */
-  int64_t dims[8];      /* the first `rank` are used                                        */
+  int64_t offset;       /* index of its first value among all parameters of the model       */
+  int64_t count;        /* number of values, the product of dims; they are row-major        */
+  int64_t dims[8];      /* only the first `rank` of them are used                           */
   int32_t rank;
-  int32_t is_classifier; /* 1: of the last layers before the scores                         */
-  const char *name;     /* of the ONNX value; lent by the model                             */
+  int32_t is_classifier; /* 1: it belongs to the last layers before the scores              */
+  const char *name;     /* name of the ONNX value; owned by the model                       */
 } das3_parameter;
 
-/** Fills in the defaults and struct_size. NULL is ignored. In C and C++ the macro below says how far
- *  the struct goes that you were compiled with, and no byte behind it is written; without it the
- *  function writes the struct of the library's own version.                          Since 0.1 */
+/** Fills in the defaults and struct_size. NULL is ignored. In C and C++ the macro below passes the
+ *  size of the struct that your program was compiled with, and nothing beyond that size is written.
+ *  The function itself, which other languages call, writes the struct of the loaded library.
+ *                                                                                    Since 0.1 */
 DAS3_API void das3_model_options_init(das3_model_options *options);
 DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_t struct_size);
 #define das3_model_options_init(options) \
@@ -213,8 +224,8 @@ DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_
 
 /** Loads an ONNX file (opset 9 to 25, IR up to 13).
  *  out      receives the model; NULL after a failure.
- *  path     the file; external data is looked for in its directory and nowhere else, and only in
- *           plain files: symbolic links and second hard links are refused.
+ *  path     the file. External data is read only from the directory of this file and only from
+ *           regular files: symbolic links and files with several hard links are refused.
  *  options  NULL = defaults.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT, DAS3_E_UNSUPPORTED, DAS3_E_SHAPE,
  *           DAS3_E_LIMIT, DAS3_E_MEMORY.                                             Since 0.1 */
@@ -237,21 +248,22 @@ DAS3_API das3_status das3_model_get_info(const das3_model *model, das3_model_inf
 DAS3_API das3_status das3_model_get_class(const das3_model *model, int32_t index,
                                           das3_class *entry);
 
-/** Describes parameter tensor `index`: weights that layers compute with, and BatchNormalization
- *  statistics, each once however many nodes use it. Set entry->struct_size first.
+/** Describes parameter tensor `index`. Parameters are the weights of layers and the statistics of
+ *  BatchNormalization; a tensor that several nodes share is listed once. Set entry->struct_size first.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_model_get_parameter(const das3_model *model, int32_t index,
                                               das3_parameter *entry);
 
-/** Copies all parameters out, one tensor after the other.
- *  values   yours, `count` values.
+/** Copies all parameters into your buffer, one tensor after the other.
+ *  values   a buffer for `count` values.
  *  count    must be info.parameter_count.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT.                                                Since 0.1 */
 DAS3_API das3_status das3_model_get_parameters(const das3_model *model, float *values,
                                                int64_t count);
 
-/** Makes a model that differs from `model` only in its parameters, which are copied in. Cheap: the
- *  rest is shared. das3_segmenter_set_model takes it without a new plan.
+/** Makes a model that differs from `model` only in its parameters, which are copied from `values`.
+ *  Everything else is shared, so the cost is one copy of the parameters. A segmenter of `model`
+ *  accepts the new model in das3_segmenter_set_model.
  *  out      receives the model; NULL after a failure.
  *  values   `count` values in the order of das3_model_get_parameters.
  *  count    must be info.parameter_count.
@@ -259,32 +271,38 @@ DAS3_API das3_status das3_model_get_parameters(const das3_model *model, float *v
 DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_model *model,
                                                 const float *values, int64_t count);
 
-/** Makes a model of the weighted mean of parameters, statistics included, added up in double.
- *  out      receives the model, otherwise like models[0]; NULL after a failure.
- *  models   `count` models, at least one, of the same graph with parameters of the same names and
- *           shapes: the same file before it was trained. One may stand there more than once.
- *  weights  `count` numbers, finite, from 0, not all 0; only their ratios count. NULL = all equal.
+/** Makes a model whose parameters, statistics included, are the weighted mean of those of several
+ *  models. Sums are computed in double precision.
+ *  out      receives the model; NULL after a failure. All but its parameters is as in models[0].
+ *  models   at least one model. All must have the same graph, and parameters of the same names and
+ *           shapes, as networks have that were trained from the same file. A model may occur more
+ *           than once.
+ *  weights  `count` finite numbers that are at least 0 and not all 0. They are divided by their sum.
+ *           NULL gives all models the same weight.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names what differs),
  *           DAS3_E_MEMORY.                                                           Since 0.1 */
 DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const *models,
                                       const double *weights, int32_t count);
 
-/** Writes the model as an ONNX file. Only the values of parameters differ from the file it was
- *  loaded from, in the encoding they have there (float16 rounds to nearest even); a parameter that
- *  has not changed keeps its bytes. Weights in other files come into this one; weights that the file
- *  stores as integers (QDQ) become float32, their DequantizeLinear goes. Metadata that came
- *  from options or from network.json is added under the same keys; changed parameters add
- *  "das3.provenance". The same model gives the same bytes. A tensor of 16 bits may round a small
- *  change away: a warning says of how many of the changed weights.
- *  path     a file in an existing directory. It is replaced when the new one is complete and on
- *           disk, and keeps its permissions; after a failure it is what it was. A link to a file
- *           is followed; anything but a regular file is refused.
+/** Writes the model as an ONNX file. The same model always gives the same bytes.
+ *    Parameters   Only their values differ from the file that the model was loaded from. They keep
+ *                 the file's encoding (float16 rounds to nearest even), and parameters that have not
+ *                 changed keep their bytes. In 16 bits a small change may be lost by rounding; a
+ *                 warning then says what share of the changed weights this concerns.
+ *    Other files  External weights become part of the one file.
+ *    Integers     Weights stored as integers (QDQ) become float32, and their DequantizeLinear nodes
+ *                 are removed.
+ *    Metadata     Values that came from options or from network.json are added under the same keys.
+ *                 If parameters have changed, "das3.provenance" is added.
+ *  path     a file in an existing directory. An existing file is replaced only once the new one is
+ *           complete and on disk; it keeps its permissions, and after a failure its content. A link
+ *           to a file is followed. Anything but a regular file is refused.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT (a file with external data is too
  *           short), DAS3_E_LIMIT (an ONNX file has less than 2 GiB), DAS3_E_UNSUPPORTED (a branch
  *           or a function of the model holds external data), DAS3_E_MEMORY.          Since 0.1 */
 DAS3_API das3_status das3_model_save(const das3_model *model, const char *path);
 
-/** Ends your use of a model. NULL is harmless.                                       Since 0.1 */
+/** Ends your use of a model. NULL is ignored.                                        Since 0.1 */
 DAS3_API void das3_model_free(das3_model *model);
 
 /* Segmenters ---------------------------------------------------------------------------
@@ -383,7 +401,7 @@ DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const d
 DAS3_API das3_status das3_segmenter_get_info(const das3_segmenter *segmenter,
                                              das3_segmenter_info *info);
 
-/** Ends a segmenter. NULL is harmless.                                               Since 0.1 */
+/** Ends a segmenter. NULL is ignored.                                                Since 0.1 */
 DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
 
 /* Adapters -------------------------------------------------------------------------------
@@ -734,7 +752,7 @@ DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_adapter_get_info(const das3_adapter *adapter, das3_adapter_info *info);
 
-/** Ends an adapter. NULL is harmless.                                                Since 0.1 */
+/** Ends an adapter. NULL is ignored.                                                 Since 0.1 */
 DAS3_API void das3_adapter_free(das3_adapter *adapter);
 
 /* Evaluators ---------------------------------------------------------------------------
@@ -772,7 +790,7 @@ DAS3_API das3_status das3_evaluator_add(das3_evaluator *evaluator, const uint8_t
 DAS3_API das3_status das3_evaluator_get_result(const das3_evaluator *evaluator,
                                                das3_evaluation *result);
 
-/** Ends an evaluator. NULL is harmless.                                              Since 0.1 */
+/** Ends an evaluator. NULL is ignored.                                               Since 0.1 */
 DAS3_API void das3_evaluator_free(das3_evaluator *evaluator);
 
 #ifdef __cplusplus

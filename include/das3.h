@@ -31,8 +31,8 @@
  *               take their defaults.
  *   Strings     are UTF-8 and end in NUL. Indices count from 0.
  *
- * Two environment variables exist for tests and comparisons. With any other value, the functions
- * that create a segmenter or an adapter return DAS3_E_ARGUMENT.
+ * Two environment variables exist for tests and comparisons. If one has a value that is not listed
+ * here, the functions that create a segmenter or an adapter return DAS3_E_ARGUMENT.
  *   DAS3_ISA      avx512, avx2 or base. The library's own kernels use at most this instruction set,
  *                 and a smaller one if the processor lacks it. It is read once, when the first
  *                 kernel runs.
@@ -249,7 +249,8 @@ DAS3_API das3_status das3_model_get_class(const das3_model *model, int32_t index
                                           das3_class *entry);
 
 /** Describes parameter tensor `index`. Parameters are the weights of layers and the statistics of
- *  BatchNormalization; a tensor that several nodes share is listed once. Set entry->struct_size first.
+ *  BatchNormalization; a tensor that several nodes share is listed once. Set entry->struct_size
+ *  first.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_model_get_parameter(const das3_model *model, int32_t index,
                                               das3_parameter *entry);
@@ -306,53 +307,53 @@ DAS3_API das3_status das3_model_save(const das3_model *model, const char *path);
 DAS3_API void das3_model_free(das3_model *model);
 
 /* Segmenters ---------------------------------------------------------------------------
- * A segmenter is one camera: a model prepared for one input size, with the memory that a frame
- * needs. The model it was made from is shared and never changes.
+ * A segmenter labels the frames of one camera. It holds a model prepared for one input size, and
+ * the memory that a frame needs. It shares the model that it was made from and never changes it.
  *
  * Owner        you, from das3_segmenter_create to das3_segmenter_free. It keeps its model alive.
- * Threads      one thread at a time per segmenter; different segmenters run side by side.
- * Errors       a negative das3_status leaves your buffers untouched.
- * Determinism  the same model, frame, options and machine give the same bits, and so does any
- *              thread count: work is split where the split cannot change a sum. oneDNN may choose
- *              another algorithm at another thread count; logits then differ by at most 1e-5 of
- *              their range.
+ * Threads      one thread at a time per segmenter. Different segmenters may run in parallel.
+ * Errors       A negative das3_status leaves your buffers untouched.
+ * Determinism  The same model, frame, options and machine give the same bits with any number of
+ *              threads, because work is split only where the split cannot change a sum. There is
+ *              one exception: oneDNN may choose another algorithm for another number of threads.
+ *              Logits then differ by at most 1e-5 of their range.
  */
 typedef struct das3_segmenter das3_segmenter;
 
 typedef enum das3_precision {
   DAS3_PRECISION_F32 = 0,
-  DAS3_PRECISION_BF16 = 1 /* convolutions and matrix products in bfloat16, sums in float32;
-                             DAS3_E_UNSUPPORTED where the CPU lacks it                      */
+  DAS3_PRECISION_BF16 = 1 /* multiplies in bfloat16 and adds in float32 in convolutions and matrix
+                             products; DAS3_E_UNSUPPORTED if the CPU or backend lacks it    */
 } das3_precision;
 
 typedef struct das3_segmenter_options {
   uint32_t struct_size;
   uint32_t threads;       /* worker threads; 0 = one per core                               */
-  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, or each
-                             frame's own, rounded to stride_multiple where it must be: a new
-                             plan whenever the size of the frames changes                   */
-  int32_t format;         /* the only das3_format to accept; 0 = whatever each frame says   */
+  int32_t height, width;  /* size of the network's input in pixels. 0 = the model's fixed size, or
+                             else the size of each frame, which is rounded to stride_multiple if
+                             the network requires it. A new size of frames needs a new plan */
+  int32_t format;         /* the only das3_format that is accepted; 0 = any                 */
   int32_t precision;      /* das3_precision                                                 */
   uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */
-} das3_segmenter_options; /* new fields are added at the end; missing ones take their defaults */
+} das3_segmenter_options; /* new fields are added at the end; missing fields take their defaults */
 
 typedef struct das3_segmentation {
   uint32_t struct_size;
   uint32_t reserved;
-  uint8_t *labels;      /* height x width class numbers of the frame's size, or NULL         */
-  uint8_t *confidence;  /* height x width, 255 * the winning probability, rounded, or NULL   */
-  float *entropy;       /* height x width, of the softmax over log(classes): 0 to 1, or NULL */
+  uint8_t *labels;      /* class numbers, height x width of the frame, or NULL               */
+  uint8_t *confidence;  /* height x width: the label's probability * 255, rounded, or NULL   */
+  float *entropy;       /* height x width: entropy / log(classes), from 0 to 1, or NULL      */
   float *probabilities; /* classes x height x width, or NULL                                */
 } das3_segmentation;
 
 typedef struct das3_segmenter_info {
   uint32_t struct_size;
-  int32_t height, width;  /* pixels the network works on; 0 before the first frame decides   */
+  int32_t height, width;  /* size of the network's input; 0 until the first frame decides it */
   int32_t threads;
   int32_t precision;
   int32_t reserved;
   uint64_t peak_bytes;    /* activations, prepared weights and scratch                      */
-  double multiply_adds;   /* of one frame's convolutions and matrix products                */
+  double multiply_adds;   /* in the convolutions and matrix products of one frame           */
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_segmenter_info;
 
@@ -362,38 +363,43 @@ DAS3_API void das3_segmenter_options_init_sized(das3_segmenter_options *options,
 #define das3_segmenter_options_init(options) \
   das3_segmenter_options_init_sized(options, (uint32_t)sizeof(das3_segmenter_options))
 
-/** Prepares a model for frames: plan, memory, weights in the layout of the kernels.
+/** Prepares a model for frames: it makes a plan, takes memory, and brings the weights into the
+ *  layout of the kernels. If the size is not known yet, the first das3_segmenter_run does this.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names the node that does not fit
- *           the size), DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (shape arithmetic), DAS3_E_MEMORY. Since 0.1 */
+ *           the size), DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (a tensor would have too many elements),
+ *           DAS3_E_MEMORY.                                                           Since 0.1 */
 DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_model *model,
                                            const das3_segmenter_options *options);
 
-/** Labels one frame. Does not adapt. Allocates nothing once the first frame has set the size
- *  (oneDNN takes a few small blocks inside its own calls and gives them back).
+/** Labels one frame. It does not adapt the network. Once the first frame has set the size, it
+ *  allocates nothing, except for a few small blocks that oneDNN takes and frees inside its calls.
  *  segmenter  lent for the call.
- *  image      lent for the call; any size. Where it differs from the network's, the frame is
- *             resized (bilinear, half-pixel centres, no antialiasing) before normalisation, and
- *             the logits are resized back the same way before softmax and arg max.
- *  result     buffers of yours, each may be NULL.
- *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (also where threads cannot be made); and for
- *             a frame whose size needs a new plan DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.
- *                                                                                    Since 0.1 */
+ *  image      lent for the call; it may have any size. A frame whose size differs from that of the
+ *             network's input is resized (bilinear, half-pixel centres, no antialiasing) before
+ *             normalisation. The logits are resized back in the same way before softmax and arg
+ *             max.
+ *  result     points to your buffers, each of which may be NULL.
+ *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (also if threads cannot be made). A frame
+ *             whose size needs a new plan can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or
+ *             DAS3_E_LIMIT.                                                          Since 0.1 */
 DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
                                         das3_segmentation *result);
 
-/** Brings the weights of another model of the same graph into the form that this segmenter computes
- *  with, so that das3_segmenter_set_model of that model costs the camera's thread next to nothing.
- *  Any thread may call it, also while another one is inside das3_segmenter_run; not two at once. The
- *  weights of the last call are kept, beside those in use, within the segmenter's memory limit. A
- *  segmenter that still waits for its first frame to learn the size prepares nothing.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.     Since 0.1 */
+/** Brings the weights of another model of the same graph into the layout of the kernels. A later
+ *  das3_segmenter_set_model of that model then costs the camera's thread only microseconds.
+ *  Any thread may call this function while another thread is inside das3_segmenter_run, but two
+ *  threads must not call it at once. The segmenter keeps the weights of the last call beside those in
+ *  use, within its memory limit. While it waits for its first frame to set the size, the function
+ *  checks the model and prepares nothing.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.   Since 0.1 */
 DAS3_API das3_status das3_segmenter_prepare_model(das3_segmenter *segmenter,
                                                   const das3_model *model);
 
-/** Replaces the weights by those of another model of the same graph, from the next frame on.
- *  The plan and its memory stay. Cost: one pass over the weights, or a few microseconds after
- *  das3_segmenter_prepare_model of the same model. After a failure the old model stays in use.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ).               Since 0.1 */
+/** Replaces the weights by those of another model of the same graph, from the next frame on. The plan
+ *  and its memory stay. The call costs one pass over the weights, or a few microseconds if
+ *  das3_segmenter_prepare_model has prepared the same model. After a failure the old model stays in
+ *  use.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ).                Since 0.1 */
 DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const das3_model *model);
 
 /** Describes a segmenter. Set info->struct_size first.
@@ -405,20 +411,24 @@ DAS3_API das3_status das3_segmenter_get_info(const das3_segmenter *segmenter,
 DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
 
 /* Adapters -------------------------------------------------------------------------------
- * A trainable copy of a model's weights, and the frames of the place it is to become good at. The
- * stages of DAS3 (Wang, Liang, Zhang: "Give Me Your Trained Model", 2021) need neither labels nor
- * the data that the model was trained with:
+ * An adapter holds a trainable copy of a model's weights, and frames of the place where the network
+ * is to be used. The three stages of DAS3 (Wang, Liang, Zhang: "Give Me Your Trained Model", 2021)
+ * need neither labels nor the data that the model was trained with:
  *
- *     (a) alignment        makes predictions certain and diverse; the classifier stays as it is
- *     (b) self-training    learns what it predicts with certainty, and what it certainly does not
- *     (c) propagation      learns from its easy frames, and from pairs of hard ones cut together
+ *     (a) alignment      trains the network to make certain and diverse predictions; its classifier
+ *                        does not change
+ *     (b) self-training  trains with the network's own most certain labels, and with the classes that
+ *                        it is certain a pixel does not have
+ *     (c) propagation    trains with the frames on which the network is most certain, and with pairs
+ *                        of the other frames, cut together
  *
  * A blend of statistics (DAS3_METHOD_BLEND) takes a minute and trains nothing. One pass over the
- * frames gathers mean and variance of every BatchNormalization's input, exactly over all frames and
- * pixels; those of the model are then moved a part of the way there. How far is chosen without
- * labels: every k-th frame is kept aside, and each candidate is asked what it says of those frames
- * and of their mirror images. It should be certain of single pixels, diverse over all of them, and
- * say the same of both views. Training can begin at a blend (das3_adapter_options.start).
+ * frames computes the exact mean and variance, over all frames and pixels, of the input of every
+ * BatchNormalization. The statistics of the model are then moved a part of the way to these. How far
+ * they move is chosen without labels: every k-th frame is set aside, and each candidate predicts
+ * these frames and their mirror images. The best candidate is certain of single pixels, diverse over
+ * all pixels, and predicts the same for a frame as for its mirror image. Training can start from a
+ * blend (das3_adapter_options.start).
  *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
@@ -428,52 +438,55 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  *     das3_adapter_snapshot(&better, adapter);
  *     das3_model_save(better, "better.onnx");
  *
- * Owner        you, from das3_adapter_create to das3_adapter_free. It keeps its model alive; what
- *              das3_adapter_snapshot gives is yours and independent of it.
- * Threads      one thread at a time per adapter, but das3_adapter_cancel from any; different
- *              adapters and segmenters run side by side.
- * Errors       a negative das3_status leaves the weights as they were before the call; of
- *              das3_adapter_run, as they were after its last whole step.
- * Determinism  the same model, frames, options, seed and machine give the same bits, whatever the
- *              memory limit, and however often it was paused, or saved and resumed. Another thread
- *              count may change sums inside oneDNN; the gradient of one frame by a parameter then
- *              differs by at most 1e-2 of its norm, and mostly by 1e-5: more only where an
- *              activation's input is so near to 0 that rounding decides its sign.
+ * Owner        you, from das3_adapter_create to das3_adapter_free. It keeps its model alive. The
+ *              models that das3_adapter_snapshot gives are yours and independent of it.
+ * Threads      one thread at a time per adapter, except that any thread may call
+ *              das3_adapter_cancel. Different adapters and segmenters may run in parallel.
+ * Errors       A negative das3_status leaves the weights as they were before the call; that of
+ *              das3_adapter_run leaves them as they were after its last complete step.
+ * Determinism  The same model, frames, options, seed and machine give the same bits, with any memory
+ *              limit, and also if the run is paused, or saved and resumed. Another number of threads
+ *              may change sums inside oneDNN. The gradient of one frame with respect to a parameter
+ *              then differs by 1e-5 of its norm in most cases and by at most 1e-2. Differences above
+ *              1e-5 occur where an activation's input is so near 0 that rounding decides its sign.
  */
 typedef struct das3_adapter das3_adapter;
 
 typedef enum das3_method {
-  DAS3_METHOD_DAS3 = 0,
-  DAS3_METHOD_BN = 1,        /* BatchNormalization statistics re-estimated, nothing trained     */
-  DAS3_METHOD_TENT = 2,      /* entropy; scale and shift of BatchNormalization (Wang 2021)      */
-  DAS3_METHOD_ENTROPY = 3,   /* entropy; everything (Vu 2019)                                   */
-  DAS3_METHOD_MAXSQUARE = 4, /* -1/2 sum of p^2; everything (Chen 2019)                         */
-  DAS3_METHOD_SELFTRAIN = 5, /* positive labels of every class alone (Zou 2018)                 */
-  DAS3_METHOD_SUPERVISED = 6, /* cross-entropy with the labels that come with the frames        */
-  DAS3_METHOD_BLEND = 7 /* BatchNormalization statistics moved a part of the way, see above     */
+  DAS3_METHOD_DAS3 = 0,      /* the stages (a), (b) and (c)                                      */
+  DAS3_METHOD_BN = 1,        /* estimates BatchNormalization statistics anew; trains nothing     */
+  DAS3_METHOD_TENT = 2,      /* minimises entropy; trains scale and shift of BatchNormalization
+                                (Wang 2021)                                                     */
+  DAS3_METHOD_ENTROPY = 3,   /* minimises entropy; trains all parameters (Vu 2019)               */
+  DAS3_METHOD_MAXSQUARE = 4, /* minimises -1/2 sum of p^2; trains all parameters (Chen 2019)     */
+  DAS3_METHOD_SELFTRAIN = 5, /* trains with the most certain labels of every class (Zou 2018)    */
+  DAS3_METHOD_SUPERVISED = 6, /* minimises cross-entropy with the truth of labelled frames       */
+  DAS3_METHOD_BLEND = 7 /* moves BatchNormalization statistics a part of the way, see above      */
 } das3_method;
 
-/** Where a method that trains begins. */
+/** The weights from which a method that trains starts. */
 typedef enum das3_start {
-  DAS3_START_SOURCE = 0, /* at the model itself                                             */
-  DAS3_START_BLEND = 1   /* at the blend that DAS3_METHOD_BLEND makes of it                  */
+  DAS3_START_SOURCE = 0, /* those of the model                                              */
+  DAS3_START_BLEND = 1   /* those of the blend that DAS3_METHOD_BLEND makes of the model     */
 } das3_start;
 
 typedef enum das3_batch_norm {
   DAS3_BATCH_NORM_DEFAULT = 0,   /* STATISTICS for BN, BATCH for TENT and SUPERVISED, else FROZEN */
-  DAS3_BATCH_NORM_FROZEN = 1,    /* running statistics are used and kept; scale and shift train */
-  DAS3_BATCH_NORM_BATCH = 2,     /* each frame is normalised by its own statistics, which also move
-                                    the running ones                                            */
-  DAS3_BATCH_NORM_STATISTICS = 3 /* the running statistics follow the frames; nothing is trained */
+  DAS3_BATCH_NORM_FROZEN = 1,    /* uses the running statistics and does not change them; scale and
+                                    shift are trained                                           */
+  DAS3_BATCH_NORM_BATCH = 2,     /* normalises each frame by its own statistics, which also move the
+                                    running ones                                                */
+  DAS3_BATCH_NORM_STATISTICS = 3 /* only moves the running statistics to those of the frames;
+                                    nothing is trained                                          */
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE in (a) and other methods, SGD in (b) and (c)          */
-  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first scaled to the Euclidean norm of the
+  DAS3_OPTIMIZER_DEFAULT = 0,  /* SGD in (b) and (c), RELATIVE in (a) and in other methods       */
+  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD that first scales the gradient to the Euclidean norm of the
                                   trained weights: a rate of 1e-3 moves them by a thousandth      */
-  DAS3_OPTIMIZER_SGD = 2,      /* momentum, weight decay, clipping                               */
+  DAS3_OPTIMIZER_SGD = 2,      /* with momentum, weight decay and clipping                       */
   DAS3_OPTIMIZER_ADAMW = 3,    /* Loshchilov and Hutter 2019                                     */
-  DAS3_OPTIMIZER_LARS = 4      /* as RELATIVE, but each tensor by its own norm (You 2017)        */
+  DAS3_OPTIMIZER_LARS = 4      /* as RELATIVE, with the norm of each tensor by itself (You 2017) */
 } das3_optimizer;
 
 typedef struct das3_adapter_options {

@@ -23,9 +23,9 @@
  *               every function can return DAS3_E_INTERNAL (oneDNN failed, or this library has a
  *               fault) and, once the process has no memory left, DAS3_E_MEMORY.
  *   New objects are given through the first parameter. It is set to NULL when the call fails.
- *   Pointers    A pointer to options may be NULL, which selects all defaults. Any other pointer that
- *               a call needs and that is NULL gives DAS3_E_ARGUMENT. Every _free function accepts
- *               NULL, and handles may be freed in any order.
+ *   Pointers    A pointer to options may be NULL, which selects all defaults. A NULL for any other
+ *               pointer that a call needs gives DAS3_E_ARGUMENT. Every _free function accepts NULL,
+ *               and handles may be freed in any order.
  *   Structs     that may grow in later versions begin with struct_size. Set it to sizeof the struct
  *               as you compiled it; the _init functions do this. Fields that lie beyond struct_size
  *               take their defaults.
@@ -278,8 +278,8 @@ DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_mod
  *  models   at least one model. All must have the same graph, and parameters of the same names and
  *           shapes, as networks have that were trained from the same file. A model may occur more
  *           than once.
- *  weights  `count` finite numbers that are at least 0 and not all 0. They are divided by their sum.
- *           NULL gives all models the same weight.
+ *  weights  `count` finite numbers that are at least 0 and not all 0. They are divided by their
+ *           sum. NULL gives all models the same weight.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names what differs),
  *           DAS3_E_MEMORY.                                                           Since 0.1 */
 DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const *models,
@@ -287,9 +287,9 @@ DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const 
 
 /** Writes the model as an ONNX file. The same model always gives the same bytes.
  *    Parameters   Only their values differ from the file that the model was loaded from. They keep
- *                 the file's encoding (float16 rounds to nearest even), and parameters that have not
- *                 changed keep their bytes. In 16 bits a small change may be lost by rounding; a
- *                 warning then says what share of the changed weights this concerns.
+ *                 the file's encoding (float16 rounds to nearest even), and parameters that have
+ *                 not changed keep their bytes. In 16 bits a small change may be lost by rounding;
+ *                 a warning then says what share of the changed weights this concerns.
  *    Other files  External weights become part of the one file.
  *    Integers     Weights stored as integers (QDQ) become float32, and their DequantizeLinear nodes
  *                 are removed.
@@ -363,8 +363,8 @@ DAS3_API void das3_segmenter_options_init_sized(das3_segmenter_options *options,
 #define das3_segmenter_options_init(options) \
   das3_segmenter_options_init_sized(options, (uint32_t)sizeof(das3_segmenter_options))
 
-/** Prepares a model for frames: it makes a plan, takes memory, and brings the weights into the
- *  layout of the kernels. If the size is not known yet, the first das3_segmenter_run does this.
+/** Prepares a model for frames: it makes a plan, allocates memory, and brings the weights into the
+ *  layout of the kernels. If the size is not known yet, this happens with the first frame.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names the node that does not fit
  *           the size), DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (a tensor would have too many elements),
  *           DAS3_E_MEMORY.                                                           Since 0.1 */
@@ -386,20 +386,21 @@ DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_im
                                         das3_segmentation *result);
 
 /** Brings the weights of another model of the same graph into the layout of the kernels. A later
- *  das3_segmenter_set_model of that model then costs the camera's thread only microseconds.
- *  Any thread may call this function while another thread is inside das3_segmenter_run, but two
- *  threads must not call it at once. The segmenter keeps the weights of the last call beside those in
- *  use, within its memory limit. While it waits for its first frame to set the size, the function
- *  checks the model and prepares nothing.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.   Since 0.1 */
+ *  das3_segmenter_set_model of that model then costs the camera's thread only microseconds. Any
+ *  thread may call this function while another thread is inside das3_segmenter_run, but two threads
+ *  must not call it at once. The segmenter keeps the weights of the last call beside those in use,
+ *  within its memory limit. While it waits for its first frame to set the size, the function checks
+ *  the model and prepares nothing.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.
+ *                                                                                    Since 0.1 */
 DAS3_API das3_status das3_segmenter_prepare_model(das3_segmenter *segmenter,
                                                   const das3_model *model);
 
-/** Replaces the weights by those of another model of the same graph, from the next frame on. The plan
- *  and its memory stay. The call costs one pass over the weights, or a few microseconds if
+/** Replaces the weights by those of another model of the same graph, from the next frame on. The
+ *  plan and its memory stay. The call costs one pass over the weights, or a few microseconds if
  *  das3_segmenter_prepare_model has prepared the same model. After a failure the old model stays in
  *  use.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ).                Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ).               Since 0.1 */
 DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const das3_model *model);
 
 /** Describes a segmenter. Set info->struct_size first.
@@ -417,18 +418,18 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  *
  *     (a) alignment      trains the network to make certain and diverse predictions; its classifier
  *                        does not change
- *     (b) self-training  trains with the network's own most certain labels, and with the classes that
- *                        it is certain a pixel does not have
- *     (c) propagation    trains with the frames on which the network is most certain, and with pairs
- *                        of the other frames, cut together
+ *     (b) self-training  trains with the network's own most certain labels, and with the classes
+ *                        that it is certain a pixel does not have
+ *     (c) propagation    trains with the frames on which the network is most certain, and with
+ *                        pairs of the other frames, cut together
  *
  * A blend of statistics (DAS3_METHOD_BLEND) takes a minute and trains nothing. One pass over the
  * frames computes the exact mean and variance, over all frames and pixels, of the input of every
- * BatchNormalization. The statistics of the model are then moved a part of the way to these. How far
- * they move is chosen without labels: every k-th frame is set aside, and each candidate predicts
- * these frames and their mirror images. The best candidate is certain of single pixels, diverse over
- * all pixels, and predicts the same for a frame as for its mirror image. Training can start from a
- * blend (das3_adapter_options.start).
+ * BatchNormalization. The statistics of the model are then moved a part of the way to these. How
+ * far they move is chosen without labels: every k-th frame is set aside, and each candidate
+ * predicts these frames and their mirror images. The best candidate is certain of single pixels,
+ * diverse over all pixels, and predicts the same for a frame as for its mirror image. Training can
+ * start from a blend (das3_adapter_options.start).
  *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
@@ -444,11 +445,12 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  *              das3_adapter_cancel. Different adapters and segmenters may run in parallel.
  * Errors       A negative das3_status leaves the weights as they were before the call; that of
  *              das3_adapter_run leaves them as they were after its last complete step.
- * Determinism  The same model, frames, options, seed and machine give the same bits, with any memory
- *              limit, and also if the run is paused, or saved and resumed. Another number of threads
- *              may change sums inside oneDNN. The gradient of one frame with respect to a parameter
- *              then differs by 1e-5 of its norm in most cases and by at most 1e-2. Differences above
- *              1e-5 occur where an activation's input is so near 0 that rounding decides its sign.
+ * Determinism  The same model, frames, options, seed and machine give the same bits, with any
+ *              memory limit, and also if the run is paused, or saved and resumed. Another number
+ *              of threads may change sums inside oneDNN. The gradient of one frame with respect to
+ *              a parameter then differs by 1e-5 of its norm in most cases, and by at most 1e-2.
+ *              Differences above 1e-5 occur where an activation's input is so near 0 that rounding
+ *              decides its sign.
  */
 typedef struct das3_adapter das3_adapter;
 
@@ -492,135 +494,141 @@ typedef enum das3_optimizer {
 typedef struct das3_adapter_options {
   uint32_t struct_size;
   int32_t method;         /* das3_method                                                    */
-  const char *stages;     /* of DAS3, in this order: any of "a", "b", "c"; NULL = "abc"      */
-  uint64_t seed;          /* of orders, masks and augmentation                              */
+  const char *stages;     /* of DAS3: any of "a", "b", "c", in this order; NULL = "abc"      */
+  uint64_t seed;          /* of all random choices: orders, masks and augmentation          */
   uint32_t threads;       /* worker threads; 0 = one per core                               */
   int32_t precision;      /* das3_precision; weights, losses and sums stay float32           */
-  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, else that of
-                             the first frame, rounded to the model's stride multiple         */
-  uint64_t memory_limit;  /* bytes for everything; 0 = no limit. To stay below it, activations are
-                             computed again instead of kept, and labels are kept on disk; frames
-                             that do not fit are refused                                     */
-  const char *scratch_directory; /* an existing directory for labels that memory_limit keeps out of
-                             memory; NULL = $TMPDIR, or /var/tmp                             */
-  const char *trained;    /* patterns of parameter names to train, separated by blanks; * and ? stand
-                             for any characters; NULL = all                                  */
-  const char *frozen;     /* patterns of those among them that are not trained; NULL = none   */
-  const char *classifier; /* patterns of those that stage (a) does not train; NULL = the last layers
-                             before the scores                                               */
+  int32_t height, width;  /* size of the network's input in pixels. 0 = the model's fixed size, or
+                             else that of the first frame, rounded to the stride multiple    */
+  uint64_t memory_limit;  /* bytes for everything; 0 = no limit. To stay below it, the adapter
+                             computes activations again instead of keeping them, keeps labels on
+                             disk, and refuses frames that do not fit                        */
+  const char *scratch_directory; /* existing directory for labels that memory_limit keeps out of
+                             memory; NULL = $TMPDIR, or /var/tmp if that is not set          */
+  const char *trained;    /* patterns of the names of parameters to train, separated by blanks;
+                             * matches any characters and ? any one; NULL = all              */
+  const char *frozen;     /* patterns of parameters that `trained` selects and that are nevertheless
+                             not trained; NULL = none                                        */
+  const char *classifier; /* patterns of the parameters that stage (a) does not train; NULL = those
+                             of the last layers before the scores                            */
 
-  int32_t steps_a, steps_b, steps_c;    /* the most optimiser steps of a stage; other methods use
-                             steps_a; 0 = as many as the epochs below have                   */
+  int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
+                             as the epochs below have. Other methods use steps_a             */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 = the stage's default   */
-  int32_t label_rounds;   /* stage (b) makes its labels at most this often                   */
+  int32_t label_rounds;   /* largest number of times that stage (b) makes its labels         */
   int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
-  int32_t augment;        /* 1: stage (c) changes colours at random and blurs                */
-  int32_t flip;           /* 1: stages also train on mirrored frames, and labels come from the mean
-                             prediction of a frame and its mirror image; of one of them where
-                             frames are mixed                                                */
-  int32_t filter_mixed;   /* 1: in mixed frames of (c), only pixels whose probability is above the
-                             threshold of their class have a label                           */
-  int32_t balance_classes; /* 1: labels in (b) and (c) are weighted by class, so that each class has
-                             the share that the network expects of it (the mean of its
-                             probabilities) and not the share that it wins                   */
+  int32_t augment;        /* 1: stage (c) changes colours at random and blurs frames         */
+  int32_t flip;           /* 1: stages also train with mirrored frames, and labels come from the
+                             mean of the predictions for a frame and its mirror image. Where
+                             frames are mixed, they come from one of the two                 */
+  int32_t filter_mixed;   /* 1: in the mixed frames of (c), only those pixels have a label whose
+                             probability is above the threshold of their class               */
+  int32_t balance_classes; /* 1: labels in (b) and (c) are weighted by class. Each class then counts
+                             with the share of pixels that the network expects of it (the mean
+                             of its probabilities), and not with the share that has its label */
 
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
-  double rate_a, rate_b, rate_c; /* learning rate of a stage's first step; other methods use rate_a.
-                             It is multiplied by (1 - step / steps)^power. 0 = the default: 2.5e-4
-                             for SGD, 1e-6 for ADAMW, 3e-7 for the others. Every optimiser but SGD
-                             also scales its rate while a stage runs, to reach the stage's drift */
-  double drift_a, drift_b, drift_c; /* the share of pixels whose label a stage is meant to change, 0
-                             to 1. The stage ends early when 1.5 times as many have changed. 0 = no
-                             such aim; (b) with a teacher and other methods have none        */
-  double classifier_rate; /* the learning rate of the classifier, as a multiple of that of the rest */
-  double power;           /* of the learning rate's decay; 0 = a constant rate               */
-  double momentum;        /* from 0 to below 1                                              */
-  double weight_decay;    /* L2 regularisation; ADAMW keeps it apart from the gradient       */
-  double clip_norm;       /* a gradient with a larger Euclidean norm is scaled to it; 0 = never */
-  double statistics_momentum; /* the share of a new frame in the running statistics, 0 to 1  */
-  double teacher_momentum; /* the share of its old weights that the teacher of (c) keeps at each
-                             step, 0 to 1                                                    */
+  double rate_a, rate_b, rate_c; /* learning rate at the first step of a stage; it is multiplied by
+                             (1 - step / steps)^power. Other methods use rate_a. 0 = the default:
+                             2.5e-4 for SGD, 1e-6 for ADAMW, 3e-7 for the others. Every optimiser
+                             but SGD then also scales its default rate while a stage runs, so that
+                             the stage reaches its drift                                     */
+  double drift_a, drift_b, drift_c; /* target of a stage: the share of the pixels whose label it
+                             changes, 0 to 1. The stage ends early once 1.5 times this share has
+                             changed. 0 = no target. (b) with a teacher, and other methods, have
+                             none                                                            */
+  double classifier_rate; /* learning rate of the classifier as a multiple of that of the rest */
+  double power;           /* exponent of the learning rate's decay; 0 = a constant rate      */
+  double momentum;        /* at least 0 and below 1                                         */
+  double weight_decay;    /* L2 regularisation; ADAMW applies it apart from the gradient     */
+  double clip_norm;       /* largest Euclidean norm of a gradient, to which larger ones are scaled;
+                             0 = no clipping                                                 */
+  double statistics_momentum; /* share of a new frame in the running statistics, 0 to 1      */
+  double teacher_momentum; /* share of its old weights that the teacher of (c) keeps at each step,
+                             0 to 1                                                          */
 
   double alpha, beta;     /* weights of focal entropy and diversity in (a); 0 turns a loss off */
-  double gamma, lambda;   /* gamma: the exponent of focal entropy. lambda: the larger, the less an
-                             uncertain pixel counts in the diversity                         */
+  double gamma, lambda;   /* gamma: exponent of the focal entropy. lambda: the larger it is, the
+                             less uncertain pixels count in the diversity                    */
   double positive_weight, negative_weight; /* weights of the two losses in (b)               */
   double easy_weight, mixed_weight;        /* weights of the two losses in (c)               */
-  double positive_share;  /* the share of each class's pixels that keep their label, the most certain
-                             first: K of the paper, 0 to 1                                   */
+  double positive_share;  /* share of each class's pixels that keep their label, the most certain
+                             first; K of the paper, 0 to 1                                   */
   double negative_threshold; /* a class with a smaller probability than this is taken as certainly
-                             not the pixel's                                                 */
-  double easy_share;      /* the share of the frames that are easy, the most certain first    */
+                             not that of the pixel                                           */
+  double easy_share;      /* share of the frames that are easy: the most certain ones, 0 to 1 */
 
-  int32_t start;          /* das3_start. BN always begins at the source; BLEND ignores it     */
+  int32_t start;          /* das3_start. BN always starts at the source; BLEND ignores it     */
   int32_t reserved;
-  double blend_limit;     /* the largest share of the way that a blend compares, 0 to 1, in steps of
-                             a quarter. More than 0.5 can help a network that has collapsed (night,
-                             noise), and can ruin one that has not                           */
-} das3_adapter_options; /* new fields are added at the end; missing ones take their defaults  */
+  double blend_limit;     /* largest share of the way that a blend tries, 0 to 1, in steps of a
+                             quarter. More than 0.5 can help a network whose predictions have
+                             collapsed (at night, in noise) and can ruin one whose have not   */
+} das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
-/** One network on the line from the source's statistics to the target's, judged by frames that the
- *  statistics are not of and by their mirror images. */
+/** One candidate of a blend: the source network with its statistics moved by `share` of the way to
+ *  those of the frames. It is judged by frames that are not part of these statistics, each in two
+ *  views: the frame and its mirror image. */
 typedef struct das3_blend_candidate {
-  double share;           /* of the way to the target's statistics; 0 = the source            */
-  double information;     /* IM: entropy of the mean prediction less the mean entropy, nats   */
-  double agreement;       /* F: pixels with the same label in both views, 0 to 1              */
-  double divergence;      /* V: mean Jensen-Shannon divergence of both views, nats            */
-  double score;           /* M = IM x F                                                     */
+  double share;           /* of the way to the statistics of the frames; 0 = the source       */
+  double information;     /* IM: entropy of the mean prediction minus the mean entropy, nats  */
+  double agreement;       /* F: share of pixels with the same label in both views, 0 to 1     */
+  double divergence;      /* V: mean Jensen-Shannon divergence of the two views, nats         */
+  double score;           /* M = IM x F; larger is better                                    */
 } das3_blend_candidate;
 
-/** Why a blend of statistics has left the source as it is, bit for bit. */
+/** Why a blend has left the statistics of the source exactly as they are. */
 typedef enum das3_blend_reason {
-  DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may be the best of them */
-  DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics to move */
-  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* too few frames show anything                            */
-  DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames show the same                                */
+  DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may have won            */
+  DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics        */
+  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* too few frames are neither black nor blank              */
+  DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames are the same                                 */
 } das3_blend_reason;
 
 enum {
-  DAS3_BLEND_CAPACITY = 5 /* candidates at most                                              */
+  DAS3_BLEND_CAPACITY = 5 /* largest number of candidates                                    */
 };
 
-/** What the last step did. A loss that is off is 0. */
+/** What the last step did. A loss that is turned off is 0. */
 typedef struct das3_adapter_report {
   uint32_t struct_size;
-  int32_t stage;          /* 'a', 'b', 'c'; of other methods 0                              */
-  int64_t step, step_count;             /* of the stage: taken, and at most                  */
-  int64_t total_step, total_step_count; /* of the whole schedule, likewise                   */
+  int32_t stage;          /* 'a', 'b' or 'c'; 0 in other methods                            */
+  int64_t step, step_count;             /* steps of the stage: taken, and at most            */
+  int64_t total_step, total_step_count; /* steps of the whole schedule: taken, and at most   */
   int32_t round;          /* how often the stage has made labels                            */
-  int32_t labelling;      /* 1: not a step; labels_done of label_count frames have labels     */
+  int32_t labelling;      /* 1: no step was taken; labels_done of label_count frames have labels */
   int64_t labels_done, label_count;
-  int32_t skipped;        /* 1: the gradient or a statistic was not finite, or no pixel counted in
-                             any loss; nothing was moved                                     */
-  int32_t stage_done;     /* 1: the last step of its stage                                  */
-  int32_t stopped_early;  /* 1: the stage ended before its last step                        */
-  int32_t done;           /* 1: nothing is left to do                                       */
-  double loss;            /* the weighted sum of those below, mean over the batch            */
+  int32_t skipped;        /* 1: the step changed no weights, because the gradient or a statistic was
+                             not finite, or because no pixel counted in any loss             */
+  int32_t stage_done;     /* 1: this was the last step of its stage                         */
+  int32_t stopped_early;  /* 1: the stage ended before it had taken step_count steps         */
+  int32_t done;           /* 1: the schedule is complete                                    */
+  double loss;            /* weighted sum of the losses below, mean over the batch           */
   double focal_entropy;   /* mean of (1 - h)^gamma h, h = entropy / log(classes)             */
   double diversity;       /* sum of q log q / log(classes), q = mean of exp(-lambda h) p     */
-  double positive;        /* cross-entropy with positive labels; supervised: with the truth   */
-  double negative;        /* -log(1 - p) of the classes that a pixel is not                   */
-  double mixed;           /* cross-entropy of frames cut together                           */
+  double positive;        /* cross-entropy with positive labels; if supervised, with the truth */
+  double negative;        /* -log(1 - p) of the classes that a pixel certainly does not have */
+  double mixed;           /* cross-entropy of frames that are cut together                  */
   double entropy;         /* mean of h, 0 to 1                                              */
   double max_square;      /* mean of -1/2 sum of p^2                                        */
-  double label_coverage;  /* pixels with a positive label, 0 to 1                           */
-  double agreement;       /* pixels labelled as when the stage began, 0 to 1; -1 = nobody looks  */
+  double label_coverage;  /* share of pixels with a positive label, 0 to 1                  */
+  double agreement;       /* share of pixels with the same label as at the start of the stage, 0 to
+                             1; -1 = it is not measured                                      */
   double gradient_norm;   /* before clipping                                                */
   double learning_rate;   /* of this step                                                   */
-  double seconds;         /* the step took, with labels made before it                      */
-  double network_seconds; /* of them, in passes of the network                              */
-  uint64_t memory_bytes;  /* in use: the network, what stages look back to, frames, labels       */
+  double seconds;         /* time of the step and of making the labels that it needed        */
+  double network_seconds; /* the part of it spent in passes of the network                  */
+  uint64_t memory_bytes;  /* in use: network, earlier weights that stages keep, frames, labels */
 
-  int32_t blending;       /* 1: a step of a blend: one frame was looked at, nothing trained    */
-  int32_t blend_count;    /* candidates that were compared; 0 = none, or not yet               */
-  int32_t blend_choice;   /* index of the one that was taken                                  */
-  int32_t blend_done;     /* 1: a blend is made; before that the fields below are 0            */
+  int32_t blending;       /* 1: a step of a blend: it looked at one frame and trained nothing */
+  int32_t blend_count;    /* number of candidates compared; 0 = none, or none yet            */
+  int32_t blend_choice;   /* index of the chosen candidate                                  */
+  int32_t blend_done;     /* 1: a blend is complete; until then the fields below are 0        */
   int32_t blend_reason;   /* das3_blend_reason                                               */
   int32_t reserved;
-  double blend_share;     /* of the one that was taken                                       */
-  double blend_seconds;   /* the blend took                                                  */
-  das3_blend_candidate blend[DAS3_BLEND_CAPACITY]; /* the source first, then outwards           */
+  double blend_share;     /* of the chosen candidate                                        */
+  double blend_seconds;   /* duration of the blend                                          */
+  das3_blend_candidate blend[DAS3_BLEND_CAPACITY]; /* the source first, then growing shares  */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
@@ -630,135 +638,144 @@ typedef struct das3_adapter_info {
   int32_t precision;
   int32_t reserved;
   int64_t frame_count;
-  uint64_t peak_bytes;    /* of the network in training: activations, weights, gradients, momentum,
-                             scratch; known before the first step                            */
-  double multiply_adds;   /* of one frame's convolutions and matrix products, both passes    */
+  uint64_t peak_bytes;    /* memory of the network in training: activations, weights, gradients,
+                             momentum, scratch; known before the first step                  */
+  double multiply_adds;   /* in the convolutions and matrix products of one frame, both passes */
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_adapter_info;
 
-/** Where frames come from that memory does not hold. */
+/** A callback that delivers frames, for sets of frames that are larger than memory. */
 typedef struct das3_frame_source {
   uint32_t struct_size;
   int32_t reserved;
-  int64_t count;          /* frames, 1 to 16777216                                          */
-  /** Describes frame `index`; its pixels stay until the next call. Always the same frame for the
-   *  same index; called by the thread that calls the adapter. Returns 0, else the call that wanted
-   *  the frame fails with DAS3_E_IO.                                                        */
+  int64_t count;          /* number of frames, 1 to 16777216                                */
+  /** Describes frame `index`. Its pixels must stay valid until the next call, and the same index
+   *  must always give the same frame. It runs on the thread that calls the adapter. It returns 0;
+   *  any other value makes the call that needed the frame fail with DAS3_E_IO.              */
   int32_t (*read)(int64_t index, das3_image *image, void *payload);
   void *payload;
 } das3_frame_source;
 
-/** What a teacher says of one frame: either probabilities, or labels and confidence. They may have
- *  any size and are brought to that of the student's scores. */
+/** A teacher's prediction for one frame: either probabilities, or labels with confidence. It may
+ *  have any size and is resized to that of the student's scores. */
 typedef struct das3_prediction {
   uint32_t struct_size;
-  int32_t class_count;    /* set by the library: of the student                             */
-  int32_t height, width;  /* set by the library: of the frame; change them to those you give  */
+  int32_t class_count;    /* number of classes of the student; the library sets it          */
+  int32_t height, width;  /* set to the frame's size; change it to that of your prediction  */
   const float *probabilities;         /* class_count x height x width                       */
   const uint16_t *half_probabilities; /* the same as IEEE 754 binary16                       */
-  const uint8_t *labels;              /* height x width, 255 = none; and their probabilities,  */
-  const uint8_t *confidence;          /* 0 to 255 as 0 to 1                                  */
+  const uint8_t *labels;              /* height x width class numbers, 255 = none            */
+  const uint8_t *confidence;          /* probabilities of the labels; 255 stands for 1       */
 } das3_prediction;
 
 typedef struct das3_teacher {
   uint32_t struct_size;
   int32_t reserved;
-  const das3_model *model; /* a network that only predicts, kept alive by the adapter; classes are
-                              matched by their names, or by number where one has none; or NULL and a
-                              callback:                                                      */
-  /** Predicts frame `index`; what it points to stays until the next call. Returns 0, else the call
-   *  that wanted the prediction fails with DAS3_E_IO.                                       */
+  const das3_model *model; /* a network that predicts and does not change, or NULL with a callback.
+                              The adapter keeps it alive. Its classes are matched with those of the
+                              student by name, or by number if either has no names            */
+  /** Predicts frame `index`. What the prediction points to must stay valid until the next call. It
+   *  returns 0; any other value makes the call that needed the prediction fail with DAS3_E_IO. */
   int32_t (*predict)(int64_t index, const das3_image *image, das3_prediction *prediction,
                      void *payload);
   void *payload;
 } das3_teacher;
 
-/** What a das3_blend_reason means and what would help, in one sentence; "" for
- *  DAS3_BLEND_REASON_NONE and any other number. Never NULL.                               Since 0.1 */
+/** Says in one sentence what a das3_blend_reason means and what would help. The text is "" for
+ *  DAS3_BLEND_REASON_NONE and for any other number, and never NULL.                  Since 0.1 */
 DAS3_API const char *das3_blend_reason_text(int32_t reason);
 
-/** Follows das3_adapter_run; a result other than 0 pauses it. Of the same adapter it may call
- *  das3_adapter_snapshot, _save, _get_info and _cancel; the callbacks of sources and teachers may
- *  call _get_info and _cancel. All else is answered with DAS3_E_ARGUMENT there, and _free is not
- *  allowed. Other handles may be used in any callback. */
+/** Receives the reports of das3_adapter_run. A result other than 0 pauses the run. On the same
+ *  adapter it may call das3_adapter_snapshot, _save, _get_info and _cancel. The callbacks of
+ *  sources and teachers may call _get_info and _cancel. In these callbacks all other functions of
+ *  the adapter return DAS3_E_ARGUMENT, and _free is not allowed. Other handles may be used in any
+ *  callback. */
 typedef int32_t (*das3_progress)(const das3_adapter_report *report, void *payload);
 
-/** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
+/** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
 DAS3_API void das3_adapter_options_init(das3_adapter_options *options);
 DAS3_API void das3_adapter_options_init_sized(das3_adapter_options *options, uint32_t struct_size);
 #define das3_adapter_options_init(options) \
   das3_adapter_options_init_sized(options, (uint32_t)sizeof(das3_adapter_options))
 
-/** Prepares a model for training: gradients of every operator on the way to a trained parameter,
- *  one plan for both passes, all memory (where the size is known; else with the first frame).
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (shape
- *           arithmetic), DAS3_E_MEMORY (the message names the smallest limit that would do).
- *                                                                                    Since 0.1 */
+/** Prepares a model for training. It derives the gradient of every operator between a trained
+ *  parameter and the scores, makes one plan for both passes, and allocates the memory for them. If
+ *  the size is not known yet, this happens with the first frame.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (a tensor
+ *           would have too many elements), DAS3_E_MEMORY (the message names the smallest memory
+ *           limit that would be enough).                                             Since 0.1 */
 DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *model,
                                          const das3_adapter_options *options);
 
-/** Adds a frame to learn from; it is copied. Frames may differ in size and format.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source), DAS3_E_MEMORY
- *  (also where frames would take more than half of the memory limit); and for the first frame,
- *  where it decides the size, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.        Since 0.1 */
+/** Adds a copy of a frame to learn from. Frames may differ in size and format.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if the adapter has a source),
+ *  DAS3_E_MEMORY (also if frames would take more than half of the memory limit). A first frame that
+ *  decides the size can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.  Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
-/** Adds a frame with its truth, for DAS3_METHOD_SUPERVISED: height x width class numbers without
- *  padding, 255 = ignore. Both are copied.
+/** Adds a copy of a frame and of its truth, for DAS3_METHOD_SUPERVISED. The truth is height x width
+ *  class numbers without padding, 255 = ignore.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT
  *  for the same reasons as das3_adapter_add_frame.                                   Since 0.1 */
 DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter, const das3_image *image,
                                                      const uint8_t *truth);
 
-/** Takes the frames from a callback instead, one at a time, as they are needed. Copies the struct.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside frames).     Since 0.1 */
+/** Makes the adapter read its frames from a callback, one at a time, when it needs them. The struct
+ *  is copied.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if frames were added).
+ *                                                                                    Since 0.1 */
 DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
                                              const das3_frame_source *source);
 
-/** Black box: the labels of the first epoch of (b) come from this teacher, and stage (a), which
- *  wants a network trained on the source, is left out. The struct is copied.
+/** Sets a teacher, which makes the labels of the first epoch of stage (b). This is the black-box
+ *  case: stage (a), which needs the weights of a network trained on the source, is left out. The
+ *  struct is copied.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step), DAS3_E_SHAPE (its classes do not
- *  match), DAS3_E_MEMORY.                                                            Since 0.1 */
+ *  match the student's), DAS3_E_MEMORY.                                              Since 0.1 */
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
                                               const das3_teacher *teacher);
 
-/** One optimiser step, and before it whatever labels it needs. report may be NULL; else set
- *  report->struct_size first. After the last step it does nothing but report `done`.
+/** Makes the labels that the next optimiser step needs, and takes the step. After the last step of
+ *  the schedule it only reports `done`. report may be NULL; otherwise set report->struct_size
+ *  first.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames, or a frame that is wrong), DAS3_E_IO (a callback
  *          failed, or the scratch directory cannot be used), DAS3_E_SHAPE, DAS3_E_MEMORY,
- *          DAS3_E_CANCELLED; and where a source's first frame decides the size, or a teacher needs
- *          a new plan, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.                             Since 0.1 */
+ *          DAS3_E_CANCELLED. If a source's first frame decides the size, or a teacher needs a new
+ *          plan, it can also give DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.                Since 0.1 */
 DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
 
-/** Steps to the end of the schedule. progress may be NULL; it is called after every step, and after
- *  every frame that gets labels. When it pauses the run, which labelling does not, this returns
- *  DAS3_OK, and the next call goes on; when nothing is left to do it is not called.
+/** Takes all steps to the end of the schedule. progress may be NULL; otherwise it is called after
+ *  every step, and after every frame that receives labels. If it asks for a pause, the run
+ *  completes the labels and the step that it is working on and returns DAS3_OK; the next call
+ *  continues. If the schedule is complete already, progress is not called.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_SHAPE, DAS3_E_MEMORY, DAS3_E_CANCELLED,
- *  DAS3_E_UNSUPPORTED, DAS3_E_LIMIT for the same reasons as das3_adapter_step.         Since 0.1 */
+ *  DAS3_E_UNSUPPORTED, DAS3_E_LIMIT for the same reasons as das3_adapter_step.       Since 0.1 */
 DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progress,
                                       void *payload);
 
-/** Ends the running das3_adapter_run or _step, else the next one, with DAS3_E_CANCELLED after the
- *  frame in work; a later call goes on. Where the last report of the schedule cancels, nothing is
- *  left to end. Any thread, any callback. Returns DAS3_OK, DAS3_E_ARGUMENT.            Since 0.1 */
+/** Makes the running das3_adapter_run or das3_adapter_step, or else the next one, return
+ *  DAS3_E_CANCELLED after the frame that it is working on. A later call continues. A cancellation
+ *  from the last report of the schedule has no effect. Any thread and any callback may call it.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 
-/** Makes a model of the weights as they are now: for das3_segmenter_set_model and das3_model_save.
+/** Makes a model of the current weights, for das3_segmenter_set_model and das3_model_save.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
 
-/** Writes a checkpoint to a file in an existing directory; what was there is replaced when the new
- *  one is complete and on disk.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO, DAS3_E_MEMORY; and before the first
- *  step, where a source's first frame decides the size, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED,
- *  DAS3_E_LIMIT.                                                                     Since 0.1 */
+/** Writes a checkpoint to a file in an existing directory. An existing file is replaced only once
+ *  the new one is complete and on disk.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also without frames), DAS3_E_IO, DAS3_E_MEMORY. Before the
+ *  first step, if a source's first frame decides the size, it can also give DAS3_E_SHAPE,
+ *  DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.                                               Since 0.1 */
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
-/** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
- *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says
- *  which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version), DAS3_E_LIMIT (more bytes than
- *  a checkpoint has), DAS3_E_MEMORY; and where a source's first frame decides the size,
- *  DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT.                                   Since 0.1 */
+/** Continues from a checkpoint. The adapter must have the same model, frames and options as the one
+ *  that wrote it, and must not have taken a step.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (model, frames or options differ; the message says which),
+ *  DAS3_E_IO, DAS3_E_FORMAT (the file is damaged, or of another version), DAS3_E_LIMIT (it has more
+ *  bytes than a checkpoint can have), DAS3_E_MEMORY. If a source's first frame decides the size, it
+ *  can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.                   Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.
@@ -769,7 +786,7 @@ DAS3_API das3_status das3_adapter_get_info(const das3_adapter *adapter, das3_ada
 DAS3_API void das3_adapter_free(das3_adapter *adapter);
 
 /* Evaluators ---------------------------------------------------------------------------
- * One confusion matrix over any number of frames.
+ * An evaluator counts the pixels of any number of frames in one confusion matrix.
  *
  * Owner    you, from das3_evaluator_create to das3_evaluator_free.
  * Threads  one thread at a time per evaluator.
@@ -779,26 +796,28 @@ typedef struct das3_evaluator das3_evaluator;
 typedef struct das3_evaluation {
   uint32_t struct_size;
   int32_t class_count;
-  double miou;           /* mean of the IoUs of the classes in truth or prediction, 0 to 1   */
-  double pixel_accuracy; /* counted pixels with the right label, 0 to 1                      */
-  uint64_t pixel_count;  /* counted pixels                                                   */
-  double *iou;           /* yours, class_capacity values, or NULL; -1 = class not seen       */
+  double miou;           /* mean IoU of the classes that occur in truth or prediction        */
+  double pixel_accuracy; /* share of the counted pixels with the right label, 0 to 1         */
+  uint64_t pixel_count;  /* number of counted pixels                                         */
+  double *iou;           /* your buffer of class_capacity values, or NULL; -1 = did not occur */
   int32_t class_capacity;
   int32_t reserved;
 } das3_evaluation;
 
-/** Starts an empty confusion matrix of 1 to 255 classes. Truth equal to `ignore_label` or above
- *  the classes is not counted. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.       Since 0.1 */
+/** Makes an empty confusion matrix of 1 to 255 classes. A pixel is not counted if its truth is
+ *  `ignore_label` or is not the number of a class.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_evaluator_create(das3_evaluator **out, int32_t class_count,
                                            int32_t ignore_label);
 
-/** Counts `count` pixels. A label outside the classes counts as a miss of its truth.
+/** Counts `count` pixels. A label that is not the number of a class counts as a wrong one.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_evaluator_add(das3_evaluator *evaluator, const uint8_t *labels,
                                         const uint8_t *truth, size_t count);
 
-/** Fills `result`. Set struct_size, iou and class_capacity first. A class in neither truth nor
- *  prediction is left out of the mean; one in truth that is never predicted counts as 0.
+/** Fills `result`. Set struct_size, iou and class_capacity first. A class that occurs neither in
+ *  truth nor in predictions is left out of the mean; a class of the truth that is never predicted
+ *  counts as 0.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_evaluator_get_result(const das3_evaluator *evaluator,
                                                das3_evaluation *result);

@@ -327,7 +327,8 @@ class Adapter {
   /** Gives frame `index`, which must always be the same frame. Its pixels must stay valid until the
    *  next call. */
   using Source = std::function<das3_image(std::int64_t index)>;
-  /** Fills in a prediction for frame `index`. What it points to must stay valid until the next call. */
+  /** Fills in a prediction for frame `index`. What it points to must stay valid until the next
+   *  call. */
   using Predict = std::function<void(std::int64_t index, const das3_image &image,
                                      das3_prediction &prediction)>;
 

@@ -187,11 +187,11 @@ typedef struct das3_model_info {
   const char *output_name;    /* the value that holds the logits                            */
   const char *output_kind;    /* "logits" or "probabilities": what output_name holds         */
   int32_t parameter_tensor_count; /* for das3_model_get_parameter                           */
-  int32_t is_input_assumed;   /* 1: scale, mean, std or colour order is stated nowhere       */
+  int32_t is_input_assumed;   /* 1: scale, mean, std or colour_order is stated nowhere      */
   const char *scores_path;    /* one sentence that says how the class scores were found      */
   int32_t training_height;    /* size of the training images, from the metadata input.size;  */
   int32_t training_width;     /* 0 if it is stated nowhere                                   */
-  int32_t quantized_count;    /* tensors stored as integers in the file and as float32 here      */
+  int32_t quantized_count;    /* parameter tensors: integers in the file, float32 here      */
   int32_t reserved;
 } das3_model_info;
 
@@ -274,7 +274,7 @@ DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_mod
 
 /** Makes a model whose parameters, statistics included, are the weighted mean of those of several
  *  models. Sums are computed in double precision.
- *  out      receives the model; NULL after a failure. All but its parameters is as in models[0].
+ *  out      receives the model; NULL after a failure. All else is as in models[0].
  *  models   at least one model. All must have the same graph, and parameters of the same names and
  *           shapes, as networks have that were trained from the same file. A model may occur more
  *           than once.
@@ -357,7 +357,7 @@ typedef struct das3_segmenter_info {
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_segmenter_info;
 
-/** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
+/** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
 DAS3_API void das3_segmenter_options_init(das3_segmenter_options *options);
 DAS3_API void das3_segmenter_options_init_sized(das3_segmenter_options *options, uint32_t struct_size);
 #define das3_segmenter_options_init(options) \
@@ -461,7 +461,7 @@ typedef enum das3_method {
                                 (Wang 2021)                                                     */
   DAS3_METHOD_ENTROPY = 3,   /* minimises entropy; trains all parameters (Vu 2019)               */
   DAS3_METHOD_MAXSQUARE = 4, /* minimises -1/2 sum of p^2; trains all parameters (Chen 2019)     */
-  DAS3_METHOD_SELFTRAIN = 5, /* trains with the most certain labels of every class (Zou 2018)    */
+  DAS3_METHOD_SELFTRAIN = 5, /* trains only with each class's most certain labels (Zou 2018)     */
   DAS3_METHOD_SUPERVISED = 6, /* minimises cross-entropy with the truth of labelled frames       */
   DAS3_METHOD_BLEND = 7 /* moves BatchNormalization statistics a part of the way, see above      */
 } das3_method;
@@ -555,15 +555,15 @@ typedef struct das3_adapter_options {
   double easy_weight, mixed_weight;        /* weights of the two losses in (c)               */
   double positive_share;  /* share of each class's pixels that keep their label, the most certain
                              first; K of the paper, 0 to 1                                   */
-  double negative_threshold; /* a class with a smaller probability than this is taken as certainly
-                             not that of the pixel                                           */
+  double negative_threshold; /* a class that is less probable than this counts as certainly not that
+                             of the pixel                                                    */
   double easy_share;      /* share of the frames that are easy: the most certain ones, 0 to 1 */
 
   int32_t start;          /* das3_start. BN always starts at the source; BLEND ignores it     */
   int32_t reserved;
   double blend_limit;     /* largest share of the way that a blend tries, 0 to 1, in steps of a
                              quarter. More than 0.5 can help a network whose predictions have
-                             collapsed (at night, in noise) and can ruin one whose have not   */
+                             collapsed (at night, in noise), and can ruin other networks      */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** One candidate of a blend: the source network with its statistics moved by `share` of the way to
@@ -598,8 +598,8 @@ typedef struct das3_adapter_report {
   int32_t round;          /* how often the stage has made labels                            */
   int32_t labelling;      /* 1: no step was taken; labels_done of label_count frames have labels */
   int64_t labels_done, label_count;
-  int32_t skipped;        /* 1: the step changed no weights, because the gradient or a statistic was
-                             not finite, or because no pixel counted in any loss             */
+  int32_t skipped;        /* 1: the step changed neither weights nor statistics, because a gradient
+                             or statistic was not finite, or no pixel counted in any loss    */
   int32_t stage_done;     /* 1: this was the last step of its stage                         */
   int32_t stopped_early;  /* 1: the stage ended before it had taken step_count steps         */
   int32_t done;           /* 1: the schedule is complete                                    */
@@ -633,7 +633,7 @@ typedef struct das3_adapter_report {
 
 typedef struct das3_adapter_info {
   uint32_t struct_size;
-  int32_t height, width;  /* pixels the network works on; 0 before the first frame decides     */
+  int32_t height, width;  /* size of the network's input; 0 until the first frame decides it   */
   int32_t threads;
   int32_t precision;
   int32_t reserved;

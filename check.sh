@@ -111,6 +111,14 @@ gcc -std=gnu11 -O1 $WARNINGS -Iinclude Tests/Clients/faults.c -rdynamic -Lbuild 
 alone OMP_WAIT_POLICY=passive build/check/faults/faults examples/street/street.onnx \
   build/check/faults/files
 
+step every status that das3.h lists is returned
+rm -rf build/check/returns
+mkdir -p build/check/returns/files
+gcc -std=gnu11 -O1 $WARNINGS -Iinclude Tests/Clients/returns.c -rdynamic -Lbuild -ldas3 \
+  -o build/check/returns/returns
+alone OMP_WAIT_POLICY=passive build/check/returns/returns include/das3.h \
+  examples/street/street.onnx build/check/returns/files
+
 step the quick starts of the README
 python Tests/EndToEnd/quick_starts.py
 

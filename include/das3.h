@@ -1,6 +1,7 @@
 /* libdas3: semantic segmentation that adapts to where it is used.
  *
- * A plain ONNX segmentation network and camera frames in, label maps out, on the CPU.
+ * The library loads a plain ONNX segmentation network and labels every pixel of camera frames on
+ * the CPU. It can also adapt the network to the place where it is used, without labelled frames.
  *
  *     das3_model *model = NULL;
  *     das3_segmenter *segmenter = NULL;
@@ -16,24 +17,28 @@
  *     das3_segmenter_free(segmenter);
  *     das3_model_free(model);
  *
- * Rules that hold for every function:
- *   Status      0 is success, negative a failure; no function prints, exits, traps or leaks.
- *               "Returns" lists what a function can return. Besides, any function can return
- *               DAS3_E_INTERNAL (oneDNN failed, or a mistake in this library) and, where the
- *               process has no memory left, DAS3_E_MEMORY.
- *   New objects arrive through the first parameter, which is NULL after a failure.
- *   Pointers    NULL for an options struct means all defaults; for anything required it is
- *               answered with DAS3_E_ARGUMENT. Every _free takes NULL; any order of freeing works.
- *   Structs     start with struct_size where they may grow: set it to sizeof the struct as you
- *               compiled it (the _init functions do). Fields beyond it take their defaults.
+ * These rules hold for every function:
+ *   Status      0 is success and a negative number is a failure. No function prints, exits, traps
+ *               or leaks. "Returns" lists the statuses that a function can return. In addition,
+ *               every function can return DAS3_E_INTERNAL (oneDNN failed, or this library has a
+ *               fault) and, once the process has no memory left, DAS3_E_MEMORY.
+ *   New objects are given through the first parameter. It is set to NULL when the call fails.
+ *   Pointers    A pointer to options may be NULL, which selects all defaults. A NULL for any other
+ *               pointer that a call needs gives DAS3_E_ARGUMENT. Every _free function accepts NULL,
+ *               and handles may be freed in any order.
+ *   Structs     that may grow in later versions begin with struct_size. Set it to sizeof the struct
+ *               as you compiled it; the _init functions do this. Fields that lie beyond struct_size
+ *               take their defaults.
  *   Strings     are UTF-8 and end in NUL. Indices count from 0.
  *
- * Variables of the environment, for tests and comparisons; another value is answered with
- * DAS3_E_ARGUMENT by what makes a segmenter or an adapter:
- *   DAS3_ISA      avx512, avx2 or base: the library's own kernels use no more than this, and less
- *                 where the processor has less. Read once, when the first kernel runs.
- *   DAS3_BACKEND  onednn or openblas: which library computes convolutions and matrix products.
- * oneDNN and OpenBLAS have variables of their own, ONEDNN_MAX_CPU_ISA and OPENBLAS_CORETYPE.
+ * Two environment variables exist for tests and comparisons. If one has a value that is not listed
+ * here, the functions that create a segmenter or an adapter return DAS3_E_ARGUMENT.
+ *   DAS3_ISA      avx512, avx2 or base. The library's own kernels use at most this instruction set,
+ *                 and a smaller one if the processor lacks it. It is read once, when the first
+ *                 kernel runs.
+ *   DAS3_BACKEND  onednn or openblas. It chooses the library that computes convolutions and matrix
+ *                 products.
+ * oneDNN and OpenBLAS have their own variables, ONEDNN_MAX_CPU_ISA and OPENBLAS_CORETYPE.
  */
 #ifndef DAS3_H
 #define DAS3_H
@@ -52,22 +57,22 @@ extern "C" {
 #endif
 
 /* Version ------------------------------------------------------------------------------
- * The ABI number rises when a program compiled against an older header would break.
+ * DAS3_ABI_VERSION rises with every change that breaks programs compiled against an older header.
  */
 #define DAS3_VERSION_MAJOR 0
 #define DAS3_VERSION_MINOR 1
 #define DAS3_VERSION_PATCH 0
 #define DAS3_ABI_VERSION 0
 
-/** The ABI of the library that is loaded: DAS3_ABI_VERSION when it was built.       Since 0.1 */
+/** The ABI of the loaded library: the value of DAS3_ABI_VERSION when it was built.   Since 0.1 */
 DAS3_API uint32_t das3_abi_version(void);
 
-/** The version of the library that is loaded, "major.minor.patch".                   Since 0.1 */
+/** The version of the loaded library, as "major.minor.patch".                        Since 0.1 */
 DAS3_API const char *das3_version(void);
 
 /* Status -------------------------------------------------------------------------------
- * Numbers are never reused. das3_last_error() says in one line what was found and what was
- * expected; the text belongs to the calling thread and lasts until its next das3 call.
+ * The numbers are never reused. After a failure das3_last_error() says in one line what was found
+ * and what was expected.
  */
 typedef int32_t das3_status;
 enum {
@@ -77,22 +82,23 @@ enum {
   DAS3_E_MEMORY = -3,      /* memory ran out, or the memory limit is too small              */
   DAS3_E_IO = -4,          /* a file cannot be read or written                              */
   DAS3_E_FORMAT = -5,      /* a file is damaged, or not what it should be                   */
-  DAS3_E_UNSUPPORTED = -6, /* valid, but not something this library or this CPU does        */
+  DAS3_E_UNSUPPORTED = -6, /* valid, but this library or this CPU cannot do it              */
   DAS3_E_LIMIT = -7,       /* a declared limit (bytes, nodes, time) would be exceeded       */
   DAS3_E_CANCELLED = -8,   /* stopped on request                                            */
-  DAS3_E_INTERNAL = -9     /* a mistake in this library; please report it with the message  */
+  DAS3_E_INTERNAL = -9     /* a fault of this library; please report it with the message    */
 };
 
-/** The name of a status, such as "DAS3_E_SHAPE"; "unknown" for any other number.     Since 0.1 */
+/** The name of a status, such as "DAS3_E_SHAPE". Any other number gives "unknown".   Since 0.1 */
 DAS3_API const char *das3_status_name(das3_status status);
 
-/** Why the last call on this thread failed, in one line; "" after a success. Never NULL.
- *  Lent until the next call on this thread.                                          Since 0.1 */
+/** Says in one line why the last call on this thread failed. The text is "" after a success and is
+ *  never NULL. It stays valid until the next das3 call on this thread.               Since 0.1 */
 DAS3_API const char *das3_last_error(void);
 
 /* Logging ------------------------------------------------------------------------------
- * The library is silent until it is given a callback. It may be called from any thread that
- * calls the library, by one thread at a time. What it calls itself causes no messages.
+ * The library writes no messages until you give it a callback. The callback runs on the thread that
+ * called the library, and never on two threads at once. It may call das3 functions itself; these
+ * calls then produce no messages.
  */
 typedef enum das3_log_level {
   DAS3_LOG_DEBUG = 0,
@@ -102,13 +108,14 @@ typedef enum das3_log_level {
 
 typedef void (*das3_log_callback)(int32_t level, const char *message, void *payload);
 
-/** Sends messages of `minimum_level` and above to `callback`; NULL ends it.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also inside the callback).                       Since 0.1 */
+/** Sends messages of `minimum_level` and above to `callback`. NULL stops the messages.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also when called inside the callback).          Since 0.1 */
 DAS3_API das3_status das3_set_log_callback(das3_log_callback callback, int32_t minimum_level,
                                            void *payload);
 
 /* Images -------------------------------------------------------------------------------
- * A frame as a camera or decoder gives it. Nothing is copied; rows may be padded.
+ * An image describes a frame in the form in which a camera or decoder delivers it. The struct only
+ * points to the pixels. Rows may be padded.
  */
 typedef enum das3_format {
   DAS3_FORMAT_RGB8 = 1,   /* 3 bytes a pixel                                                */
@@ -116,7 +123,7 @@ typedef enum das3_format {
   DAS3_FORMAT_RGBA8 = 3,  /* 4 bytes a pixel, alpha unused                                  */
   DAS3_FORMAT_BGRA8 = 4,  /* 4 bytes a pixel, alpha unused                                  */
   DAS3_FORMAT_GRAY8 = 5,  /* 1 byte a pixel, the same for every channel                     */
-  DAS3_FORMAT_NV12 = 6,   /* Y plane, then interleaved UV of half size; BT.601, video range */
+  DAS3_FORMAT_NV12 = 6,   /* Y plane, then UV pairs at half size; BT.601, video range       */
   DAS3_FORMAT_YUYV = 7,   /* Y0 U Y1 V, even width; BT.601, video range                     */
   DAS3_FORMAT_FLOAT32 = 8 /* channel planes, finite, normalised as the network expects      */
 } das3_format;
@@ -125,63 +132,66 @@ typedef struct das3_image {
   const void *data;     /* first byte of the first row                                      */
   int32_t width;        /* pixels                                                           */
   int32_t height;       /* pixels                                                           */
-  int64_t stride_bytes; /* from one row to the next; 0 = rows follow without padding         */
+  int64_t stride_bytes; /* from one row to the next; 0 = the rows have no padding           */
   int32_t format;       /* das3_format                                                      */
-} das3_image; /* NV12: UV rows follow the last Y row. FLOAT32: each plane is height rows     */
+} das3_image; /* NV12: the UV rows follow the last Y row. FLOAT32: a plane has height rows   */
 
 /* Models -------------------------------------------------------------------------------
- * A network with its weights, class names and preprocessing. Immutable once loaded.
+ * A model is a network with its weights, class names and preprocessing. It never changes after it
+ * has been loaded.
  *
- * Owner    you, from das3_model_load to das3_model_free. What is made from it keeps it alive.
- * Threads  any number at the same time.
- * Errors   DAS3_E_FORMAT, DAS3_E_UNSUPPORTED and DAS3_E_SHAPE name the node and its operator.
+ * Owner    you, from das3_model_load to das3_model_free. Objects made from a model keep it alive.
+ * Threads  Any number of threads may use a model at the same time.
+ * Errors   The messages of DAS3_E_FORMAT, DAS3_E_UNSUPPORTED and DAS3_E_SHAPE name the node and its
+ *          operator.
  *
- * Classes and preprocessing come from the options, else from the file's metadata, else from
- * `network.json` beside `network.onnx`; keys: classes, colours, ignore, input {colour_order,
- * scale, mean, std, layout, size}, output {name, kind, layout}. The first source that has a key decides
- * it. The network sees (pixel * scale - mean) / std. One channel of scores is two classes.
+ * Class names and preprocessing are looked up first in the options, then in the file's metadata,
+ * then in `network.json` beside `network.onnx`. The first place that has a key decides its value.
+ * The keys are classes, colours, ignore, input {colour_order, scale, mean, std, layout, size} and
+ * output {name, kind, layout}. The network's input is (pixel * scale - mean) / std. A network whose
+ * scores have a single channel has two classes.
  */
 typedef struct das3_model das3_model;
 
 typedef enum das3_external_data {
-  DAS3_EXTERNAL_DATA_ALLOW = 0, /* only regular files inside the model's own directory      */
+  DAS3_EXTERNAL_DATA_ALLOW = 0, /* regular files inside the model's own directory only      */
   DAS3_EXTERNAL_DATA_REFUSE = 1
 } das3_external_data;
 
 typedef struct das3_model_options {
   uint32_t struct_size;
   uint32_t external_data;         /* das3_external_data                                     */
-  const char *metadata_json;      /* overrides keys of the model's own metadata, or NULL    */
+  const char *metadata_json;      /* keys that override the model's own metadata, or NULL   */
   const char *class_preset;       /* cityscapes19, synthia16, synthia13, crosscity13, camvid11 */
-  uint64_t max_bytes;             /* file with external data; 0 = 2 GiB                     */
-  uint64_t max_nodes;             /* 0 = 100 000                                            */
-  uint64_t max_milliseconds;      /* for loading; 0 = no limit                              */
-  const char *external_directory; /* where load_bytes looks for external data; NULL = none  */
+  uint64_t max_bytes;             /* limit of the file plus external data; 0 = 2 GiB        */
+  uint64_t max_nodes;             /* limit of the graph; 0 = 100 000                        */
+  uint64_t max_milliseconds;      /* limit of the loading time; 0 = none                    */
+  const char *external_directory; /* of external data for load_bytes; NULL = none allowed   */
 } das3_model_options;
 
 typedef struct das3_model_info {
   uint32_t struct_size;
   int32_t class_count;
   int32_t channel_count;      /* of the input image: 1 or 3                                 */
-  int32_t height, width;      /* fixed input size in pixels, 0 where the file leaves it open */
-  int32_t stride_multiple;    /* heights and widths that divide by it fit without remainder  */
+  int32_t height, width;      /* fixed input size in pixels; 0 if the file leaves it open    */
+  int32_t stride_multiple;    /* multiples of it fit the network's strides without remainder */
   int32_t opset;              /* of the default ONNX domain                                 */
   int32_t ir_version;
-  int32_t ignore_label;       /* the truth value that is not counted                        */
+  int32_t ignore_label;       /* the truth value that evaluation leaves out                 */
   int32_t swaps_colours;      /* 1: the network wants BGR, 0: RGB                           */
-  int64_t parameter_count;    /* trainable and statistic float32 values                     */
+  int64_t parameter_count;    /* float32 values: trainable ones and statistics              */
   int64_t node_count;         /* in the file                                                */
   float scale, mean[3], std[3];
-  const char *producer;       /* lent by the model, like all strings here                   */
+  const char *producer;       /* the model owns this and all other strings here             */
   const char *input_name;
   const char *output_name;    /* the value that holds the logits                            */
   const char *output_kind;    /* "logits" or "probabilities": what output_name holds         */
   int32_t parameter_tensor_count; /* for das3_model_get_parameter                           */
-  int32_t is_input_assumed;   /* 1: no source states all of scale, mean, std and colour order */
-  const char *scores_path;    /* how the class scores were found, one sentence               */
-  int32_t training_height;    /* metadata input.size, what the network was trained on;       */
-  int32_t training_width;     /* 0 where no source says it                                   */
-  int32_t quantized_count;    /* parameter tensors that the file keeps as integers; here float32 */
+  int32_t is_input_assumed;   /* 1: scale, mean, std or colour_order is stated nowhere      */
+  const char *scores_path;    /* one sentence that says how the class scores were found      */
+  int32_t training_height;    /* size of the training images, from the metadata input.size;  */
+  int32_t training_width;     /* 0 if it is stated nowhere                                   */
+  int32_t quantized_count;    /* parameter tensors: integers in the file, float32 here      */
   int32_t reserved;
 } das3_model_info;
 
@@ -189,23 +199,24 @@ typedef struct das3_class {
   uint32_t struct_size;
   uint8_t red, green, blue;
   uint8_t reserved;
-  const char *name; /* lent by the model */
+  const char *name; /* owned by the model */
 } das3_class;
 
 typedef struct das3_parameter {
   uint32_t struct_size;
   int32_t is_statistic; /* 1: running mean or variance of a BatchNormalization              */
-  int64_t offset;       /* of its first value among the parameters of the model             */
-  int64_t count;        /* values: the product of dims, row-major                           */
-  int64_t dims[8];      /* the first `rank` are used                                        */
+  int64_t offset;       /* index of its first value among all parameters of the model       */
+  int64_t count;        /* number of values, the product of dims; they are row-major        */
+  int64_t dims[8];      /* only the first `rank` of them are used                           */
   int32_t rank;
-  int32_t is_classifier; /* 1: of the last layers before the scores                         */
-  const char *name;     /* of the ONNX value; lent by the model                             */
+  int32_t is_classifier; /* 1: it belongs to the last layers before the scores              */
+  const char *name;     /* name of the ONNX value; owned by the model                       */
 } das3_parameter;
 
-/** Fills in the defaults and struct_size. NULL is ignored. In C and C++ the macro below says how far
- *  the struct goes that you were compiled with, and no byte behind it is written; without it the
- *  function writes the struct of the library's own version.                          Since 0.1 */
+/** Fills in the defaults and struct_size. NULL is ignored. In C and C++ the macro below passes the
+ *  size of the struct that your program was compiled with, and nothing beyond that size is written.
+ *  The function itself, which other languages call, writes the struct of the loaded library.
+ *                                                                                    Since 0.1 */
 DAS3_API void das3_model_options_init(das3_model_options *options);
 DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_t struct_size);
 #define das3_model_options_init(options) \
@@ -213,16 +224,18 @@ DAS3_API void das3_model_options_init_sized(das3_model_options *options, uint32_
 
 /** Loads an ONNX file (opset 9 to 25, IR up to 13).
  *  out      receives the model; NULL after a failure.
- *  path     the file; external data is looked for in its directory and nowhere else, and only in
- *           plain files: symbolic links and second hard links are refused.
+ *  path     the file. External data is read only from the directory of this file and only from
+ *           regular files: symbolic links and files with several hard links are refused.
  *  options  NULL = defaults.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT, DAS3_E_UNSUPPORTED, DAS3_E_SHAPE,
  *           DAS3_E_LIMIT, DAS3_E_MEMORY.                                             Since 0.1 */
 DAS3_API das3_status das3_model_load(das3_model **out, const char *path,
                                      const das3_model_options *options);
 
-/** Loads the bytes of an ONNX file; they are not needed afterwards. Otherwise as
- *  das3_model_load; external data only with options->external_directory.             Since 0.1 */
+/** Loads the bytes of an ONNX file, which are not needed afterwards. External data is read only
+ *  where options->external_directory names its directory.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT, DAS3_E_UNSUPPORTED, DAS3_E_SHAPE,
+ *           DAS3_E_LIMIT, DAS3_E_MEMORY.                                             Since 0.1 */
 DAS3_API das3_status das3_model_load_bytes(das3_model **out, const void *bytes, size_t size,
                                            const das3_model_options *options);
 
@@ -235,21 +248,23 @@ DAS3_API das3_status das3_model_get_info(const das3_model *model, das3_model_inf
 DAS3_API das3_status das3_model_get_class(const das3_model *model, int32_t index,
                                           das3_class *entry);
 
-/** Describes parameter tensor `index`: weights that layers compute with, and BatchNormalization
- *  statistics, each once however many nodes use it. Set entry->struct_size first.
+/** Describes parameter tensor `index`. Parameters are the weights of layers and the statistics of
+ *  BatchNormalization; a tensor that several nodes share is listed once. Set entry->struct_size
+ *  first.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_model_get_parameter(const das3_model *model, int32_t index,
                                               das3_parameter *entry);
 
-/** Copies all parameters out, one tensor after the other.
- *  values   yours, `count` values.
+/** Copies all parameters into your buffer, one tensor after the other.
+ *  values   a buffer for `count` values.
  *  count    must be info.parameter_count.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT.                                                Since 0.1 */
 DAS3_API das3_status das3_model_get_parameters(const das3_model *model, float *values,
                                                int64_t count);
 
-/** Makes a model that differs from `model` only in its parameters, which are copied in. Cheap: the
- *  rest is shared. das3_segmenter_set_model takes it without a new plan.
+/** Makes a model that differs from `model` only in its parameters, which are copied from `values`.
+ *  Everything else is shared, so the cost is one copy of the parameters. A segmenter of `model`
+ *  accepts the new model in das3_segmenter_set_model.
  *  out      receives the model; NULL after a failure.
  *  values   `count` values in the order of das3_model_get_parameters.
  *  count    must be info.parameter_count.
@@ -257,121 +272,135 @@ DAS3_API das3_status das3_model_get_parameters(const das3_model *model, float *v
 DAS3_API das3_status das3_model_with_parameters(das3_model **out, const das3_model *model,
                                                 const float *values, int64_t count);
 
-/** Makes a model of the weighted mean of parameters, statistics included, added up in double.
- *  out      receives the model, otherwise like models[0]; NULL after a failure.
- *  models   `count` models, at least one, of the same graph with parameters of the same names and
- *           shapes: the same file before it was trained. One may stand there more than once.
- *  weights  `count` numbers, finite, from 0, not all 0; only their ratios count. NULL = all equal.
+/** Makes a model whose parameters, statistics included, are the weighted mean of those of several
+ *  models. Sums are computed in double precision.
+ *  out      receives the model; NULL after a failure. All else is as in models[0].
+ *  models   at least one model. All must have the same graph, and parameters of the same names and
+ *           shapes, as networks have that were trained from the same file. A model may occur more
+ *           than once.
+ *  weights  `count` finite numbers that are at least 0 and not all 0. They are divided by their
+ *           sum. NULL gives all models the same weight.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names what differs),
  *           DAS3_E_MEMORY.                                                           Since 0.1 */
 DAS3_API das3_status das3_model_merge(das3_model **out, const das3_model *const *models,
                                       const double *weights, int32_t count);
 
-/** Writes the model as an ONNX file. Only the values of parameters differ from the file it was
- *  loaded from, in the encoding they have there (float16 rounds to nearest even); a parameter that
- *  has not changed keeps its bytes. Weights in other files come into this one; weights that the file
- *  stores as integers (QDQ) become float32, their DequantizeLinear goes. Metadata that came
- *  from options or from network.json is added under the same keys; changed parameters add
- *  "das3.provenance". The same model gives the same bytes. A tensor of 16 bits may round a small
- *  change away: a warning says of how many of the changed weights.
- *  path     a file in an existing directory. It is replaced when the new one is complete and on
- *           disk, and keeps its permissions; after a failure it is what it was. A link to a file
- *           is followed; anything but a regular file is refused.
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_LIMIT (an ONNX file has less than 2 GiB),
- *           DAS3_E_UNSUPPORTED, DAS3_E_MEMORY.                                       Since 0.1 */
+/** Writes the model as an ONNX file. The same model always gives the same bytes.
+ *    Parameters   Only their values differ from the file that the model was loaded from. They keep
+ *                 the file's encoding (float16 rounds to nearest even), and parameters that have
+ *                 not changed keep their bytes. In 16 bits a small change may be lost by rounding;
+ *                 a warning then says what share of the changed weights this concerns.
+ *    Other files  External weights become part of the one file.
+ *    Integers     Weights stored as integers (QDQ) become float32, and their DequantizeLinear nodes
+ *                 are removed.
+ *    Metadata     Values that came from options or from network.json are added under the same keys.
+ *                 If parameters have changed, "das3.provenance" is added.
+ *  path     a file in an existing directory. An existing file is replaced only once the new one is
+ *           complete and on disk; it keeps its permissions, and after a failure its content. A link
+ *           to a file is followed. Anything but a regular file is refused.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_FORMAT (a file with external data is too
+ *           short), DAS3_E_LIMIT (an ONNX file has less than 2 GiB), DAS3_E_UNSUPPORTED (a branch
+ *           or a function of the model holds external data), DAS3_E_MEMORY.          Since 0.1 */
 DAS3_API das3_status das3_model_save(const das3_model *model, const char *path);
 
-/** Ends your use of a model. NULL is harmless.                                       Since 0.1 */
+/** Ends your use of a model. NULL is ignored.                                        Since 0.1 */
 DAS3_API void das3_model_free(das3_model *model);
 
 /* Segmenters ---------------------------------------------------------------------------
- * A segmenter is one camera: a model prepared for one input size, with the memory that a frame
- * needs. The model it was made from is shared and never changes.
+ * A segmenter labels the frames of one camera. It holds a model prepared for one input size, and
+ * the memory that a frame needs. It shares the model that it was made from and never changes it.
  *
  * Owner        you, from das3_segmenter_create to das3_segmenter_free. It keeps its model alive.
- * Threads      one thread at a time per segmenter; different segmenters run side by side.
- * Errors       a negative das3_status leaves your buffers untouched.
- * Determinism  the same model, frame, options and machine give the same bits, and so does any
- *              thread count: work is split where the split cannot change a sum. oneDNN may choose
- *              another algorithm at another thread count; logits then differ by at most 1e-5 of
- *              their range.
+ * Threads      one thread at a time per segmenter. Different segmenters may run in parallel.
+ * Errors       A negative das3_status leaves your buffers untouched.
+ * Determinism  The same model, frame, options and machine give the same bits with any number of
+ *              threads, because work is split only where the split cannot change a sum. There is
+ *              one exception: oneDNN may choose another algorithm for another number of threads.
+ *              Logits then differ by at most 1e-5 of their range.
  */
 typedef struct das3_segmenter das3_segmenter;
 
 typedef enum das3_precision {
   DAS3_PRECISION_F32 = 0,
-  DAS3_PRECISION_BF16 = 1 /* convolutions and matrix products in bfloat16, sums in float32;
-                             DAS3_E_UNSUPPORTED where the CPU lacks it                      */
+  DAS3_PRECISION_BF16 = 1 /* multiplies in bfloat16 and adds in float32 in convolutions and matrix
+                             products; DAS3_E_UNSUPPORTED if the CPU or backend lacks it    */
 } das3_precision;
 
 typedef struct das3_segmenter_options {
   uint32_t struct_size;
   uint32_t threads;       /* worker threads; 0 = one per core                               */
-  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, or each
-                             frame's own, rounded to stride_multiple where it must be: a new
-                             plan whenever the size of the frames changes                   */
-  int32_t format;         /* the only das3_format to accept; 0 = whatever each frame says   */
+  int32_t height, width;  /* size of the network's input in pixels. 0 = the model's fixed size, or
+                             else the size of each frame, which is rounded to stride_multiple if
+                             the network requires it. A new size of frames needs a new plan */
+  int32_t format;         /* the only das3_format that is accepted; 0 = any                 */
   int32_t precision;      /* das3_precision                                                 */
   uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */
-} das3_segmenter_options; /* new fields are added at the end; missing ones take their defaults */
+} das3_segmenter_options; /* new fields are added at the end; missing fields take their defaults */
 
 typedef struct das3_segmentation {
   uint32_t struct_size;
   uint32_t reserved;
-  uint8_t *labels;      /* height x width class numbers of the frame's size, or NULL         */
-  uint8_t *confidence;  /* height x width, 255 * the winning probability, rounded, or NULL   */
-  float *entropy;       /* height x width, of the softmax over log(classes): 0 to 1, or NULL */
+  uint8_t *labels;      /* class numbers, height x width of the frame, or NULL               */
+  uint8_t *confidence;  /* height x width: the label's probability * 255, rounded, or NULL   */
+  float *entropy;       /* height x width: entropy / log(classes), from 0 to 1, or NULL      */
   float *probabilities; /* classes x height x width, or NULL                                */
 } das3_segmentation;
 
 typedef struct das3_segmenter_info {
   uint32_t struct_size;
-  int32_t height, width;  /* pixels the network works on; 0 before the first frame decides   */
+  int32_t height, width;  /* size of the network's input; 0 until the first frame decides it */
   int32_t threads;
   int32_t precision;
   int32_t reserved;
   uint64_t peak_bytes;    /* activations, prepared weights and scratch                      */
-  double multiply_adds;   /* of one frame's convolutions and matrix products                */
+  double multiply_adds;   /* in the convolutions and matrix products of one frame           */
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_segmenter_info;
 
-/** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
+/** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
 DAS3_API void das3_segmenter_options_init(das3_segmenter_options *options);
 DAS3_API void das3_segmenter_options_init_sized(das3_segmenter_options *options, uint32_t struct_size);
 #define das3_segmenter_options_init(options) \
   das3_segmenter_options_init_sized(options, (uint32_t)sizeof(das3_segmenter_options))
 
-/** Prepares a model for frames: plan, memory, weights in the layout of the kernels.
+/** Prepares a model for frames: it makes a plan, allocates memory, and brings the weights into the
+ *  layout of the kernels. If the size is not known yet, this happens with the first frame.
  *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the message names the node that does not fit
- *           the size), DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (shape arithmetic), DAS3_E_MEMORY. Since 0.1 */
+ *           the size), DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (a tensor would have too many elements),
+ *           DAS3_E_MEMORY.                                                           Since 0.1 */
 DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_model *model,
                                            const das3_segmenter_options *options);
 
-/** Labels one frame. Does not adapt. Allocates nothing once the first frame has set the size
- *  (oneDNN takes a few small blocks inside its own calls and gives them back).
+/** Labels one frame. It does not adapt the network. Once the first frame has set the size, it
+ *  allocates nothing, except for a few small blocks that oneDNN takes and frees inside its calls.
  *  segmenter  lent for the call.
- *  image      lent for the call; any size. Where it differs from the network's, the frame is
- *             resized (bilinear, half-pixel centres, no antialiasing) before normalisation, and
- *             the logits are resized back the same way before softmax and arg max.
- *  result     buffers of yours, each may be NULL.
- *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (threads too); of a frame whose size needs a
- *             new plan also what das3_segmenter_create returns.                      Since 0.1 */
+ *  image      lent for the call; it may have any size. A frame whose size differs from that of the
+ *             network's input is resized (bilinear, half-pixel centres, no antialiasing) before
+ *             normalisation. The logits are resized back in the same way before softmax and arg
+ *             max.
+ *  result     points to your buffers, each of which may be NULL.
+ *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (also if threads cannot be made). A frame
+ *             whose size needs a new plan can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or
+ *             DAS3_E_LIMIT.                                                          Since 0.1 */
 DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
                                         das3_segmentation *result);
 
-/** Brings the weights of another model of the same graph into the form that this segmenter computes
- *  with, so that das3_segmenter_set_model of that model costs the camera's thread next to nothing.
- *  Any thread may call it, also while another one is inside das3_segmenter_run; not two at once. The
- *  weights of the last call are kept, beside those in use, within the segmenter's memory limit. A
- *  segmenter that still waits for its first frame to learn the size prepares nothing.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.     Since 0.1 */
+/** Brings the weights of another model of the same graph into the layout of the kernels. A later
+ *  das3_segmenter_set_model of that model then costs the camera's thread only microseconds. Any
+ *  thread may call this function while another thread is inside das3_segmenter_run, but two threads
+ *  must not call it at once. The segmenter keeps the weights of the last call beside those in use,
+ *  within its memory limit. While it waits for its first frame to set the size, the function checks
+ *  the model and prepares nothing.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ), DAS3_E_MEMORY.
+ *                                                                                    Since 0.1 */
 DAS3_API das3_status das3_segmenter_prepare_model(das3_segmenter *segmenter,
                                                   const das3_model *model);
 
-/** Replaces the weights by those of another model of the same graph, from the next frame on.
- *  The plan and its memory stay. Cost: one pass over the weights, or a few microseconds after
- *  das3_segmenter_prepare_model of the same model. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE,
- *  DAS3_E_MEMORY; after a failure the old model stays in use.                         Since 0.1 */
+/** Replaces the weights by those of another model of the same graph, from the next frame on. The
+ *  plan and its memory stay. The call costs one pass over the weights, or a few microseconds if
+ *  das3_segmenter_prepare_model has prepared the same model. After a failure the old model stays in
+ *  use.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE (the graphs differ).               Since 0.1 */
 DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const das3_model *model);
 
 /** Describes a segmenter. Set info->struct_size first.
@@ -379,24 +408,28 @@ DAS3_API das3_status das3_segmenter_set_model(das3_segmenter *segmenter, const d
 DAS3_API das3_status das3_segmenter_get_info(const das3_segmenter *segmenter,
                                              das3_segmenter_info *info);
 
-/** Ends a segmenter. NULL is harmless.                                               Since 0.1 */
+/** Ends a segmenter. NULL is ignored.                                                Since 0.1 */
 DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
 
 /* Adapters -------------------------------------------------------------------------------
- * A trainable copy of a model's weights, and the frames of the place it is to become good at. The
- * stages of DAS3 (Wang, Liang, Zhang: "Give Me Your Trained Model", 2021) need neither labels nor
- * the data that the model was trained with:
+ * An adapter holds a trainable copy of a model's weights, and frames of the place where the network
+ * is to be used. The three stages of DAS3 (Wang, Liang, Zhang: "Give Me Your Trained Model", 2021)
+ * need neither labels nor the data that the model was trained with:
  *
- *     (a) alignment        makes predictions certain and diverse; the classifier stays as it is
- *     (b) self-training    learns what it predicts with certainty, and what it certainly does not
- *     (c) propagation      learns from its easy frames, and from pairs of hard ones cut together
+ *     (a) alignment      trains the network to make certain and diverse predictions; its classifier
+ *                        does not change
+ *     (b) self-training  trains with the network's own most certain labels, and with the classes
+ *                        that it is certain a pixel does not have
+ *     (c) propagation    trains with the frames on which the network is most certain, and with
+ *                        pairs of the other frames, cut together
  *
  * A blend of statistics (DAS3_METHOD_BLEND) takes a minute and trains nothing. One pass over the
- * frames gathers mean and variance of every BatchNormalization's input, exactly over all frames and
- * pixels; those of the model are then moved a part of the way there. How far is chosen without
- * labels: every k-th frame is kept aside, and each candidate is asked what it says of those frames
- * and of their mirror images. It should be certain of single pixels, diverse over all of them, and
- * say the same of both views. Training can begin at a blend (das3_adapter_options.start).
+ * frames computes the exact mean and variance, over all frames and pixels, of the input of every
+ * BatchNormalization. The statistics of the model are then moved a part of the way to these. How
+ * far they move is chosen without labels: every k-th frame is set aside, and each candidate
+ * predicts these frames and their mirror images. The best candidate is certain of single pixels,
+ * diverse over all pixels, and predicts the same for a frame as for its mirror image. Training can
+ * start from a blend (das3_adapter_options.start).
  *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
@@ -406,328 +439,354 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  *     das3_adapter_snapshot(&better, adapter);
  *     das3_model_save(better, "better.onnx");
  *
- * Owner        you, from das3_adapter_create to das3_adapter_free. It keeps its model alive; what
- *              das3_adapter_snapshot gives is yours and independent of it.
- * Threads      one thread at a time per adapter, but das3_adapter_cancel from any; different
- *              adapters and segmenters run side by side.
- * Errors       a negative das3_status leaves the weights as they were before the call; of
- *              das3_adapter_run, as they were after its last whole step.
- * Determinism  the same model, frames, options, seed and machine give the same bits, whatever the
- *              memory limit, and however often it was paused, or saved and resumed. Another thread
- *              count may change sums inside oneDNN; the gradient of one frame by a parameter then
- *              differs by at most 1e-2 of its norm, and mostly by 1e-5: more only where an
- *              activation's input is so near to 0 that rounding decides its sign.
+ * Owner        you, from das3_adapter_create to das3_adapter_free. It keeps its model alive. The
+ *              models that das3_adapter_snapshot gives are yours and independent of it.
+ * Threads      one thread at a time per adapter, except that any thread may call
+ *              das3_adapter_cancel. Different adapters and segmenters may run in parallel.
+ * Errors       A negative das3_status leaves the weights as they were before the call; that of
+ *              das3_adapter_run leaves them as they were after its last complete step.
+ * Determinism  The same model, frames, options, seed and machine give the same bits, with any
+ *              memory limit, and also if the run is paused, or saved and resumed. Another number
+ *              of threads may change sums inside oneDNN. The gradient of one frame with respect to
+ *              a parameter then differs by 1e-5 of its norm in most cases, and by at most 1e-2.
+ *              Differences above 1e-5 occur where an activation's input is so near 0 that rounding
+ *              decides its sign.
  */
 typedef struct das3_adapter das3_adapter;
 
 typedef enum das3_method {
-  DAS3_METHOD_DAS3 = 0,
-  DAS3_METHOD_BN = 1,        /* BatchNormalization statistics re-estimated, nothing trained     */
-  DAS3_METHOD_TENT = 2,      /* entropy; scale and shift of BatchNormalization (Wang 2021)      */
-  DAS3_METHOD_ENTROPY = 3,   /* entropy; everything (Vu 2019)                                   */
-  DAS3_METHOD_MAXSQUARE = 4, /* -1/2 sum of p^2; everything (Chen 2019)                         */
-  DAS3_METHOD_SELFTRAIN = 5, /* positive labels of every class alone (Zou 2018)                 */
-  DAS3_METHOD_SUPERVISED = 6, /* cross-entropy with the labels that come with the frames        */
-  DAS3_METHOD_BLEND = 7 /* BatchNormalization statistics moved a part of the way, see above     */
+  DAS3_METHOD_DAS3 = 0,      /* the stages (a), (b) and (c)                                      */
+  DAS3_METHOD_BN = 1,        /* estimates BatchNormalization statistics anew; trains nothing     */
+  DAS3_METHOD_TENT = 2,      /* minimises entropy; trains scale and shift of BatchNormalization
+                                (Wang 2021)                                                     */
+  DAS3_METHOD_ENTROPY = 3,   /* minimises entropy; trains all parameters (Vu 2019)               */
+  DAS3_METHOD_MAXSQUARE = 4, /* minimises -1/2 sum of p^2; trains all parameters (Chen 2019)     */
+  DAS3_METHOD_SELFTRAIN = 5, /* trains only with each class's most certain labels (Zou 2018)     */
+  DAS3_METHOD_SUPERVISED = 6, /* minimises cross-entropy with the truth of labelled frames       */
+  DAS3_METHOD_BLEND = 7 /* moves BatchNormalization statistics a part of the way, see above      */
 } das3_method;
 
-/** Where a method that trains begins. */
+/** The weights from which a method that trains starts. */
 typedef enum das3_start {
-  DAS3_START_SOURCE = 0, /* at the model itself                                             */
-  DAS3_START_BLEND = 1   /* at the blend that DAS3_METHOD_BLEND makes of it                  */
+  DAS3_START_SOURCE = 0, /* those of the model                                              */
+  DAS3_START_BLEND = 1   /* those of the blend that DAS3_METHOD_BLEND makes of the model     */
 } das3_start;
 
 typedef enum das3_batch_norm {
   DAS3_BATCH_NORM_DEFAULT = 0,   /* STATISTICS for BN, BATCH for TENT and SUPERVISED, else FROZEN */
-  DAS3_BATCH_NORM_FROZEN = 1,    /* running statistics are used and kept; scale and shift train */
-  DAS3_BATCH_NORM_BATCH = 2,     /* each frame is normalised by its own statistics, which also move
-                                    the running ones                                            */
-  DAS3_BATCH_NORM_STATISTICS = 3 /* the running statistics follow the frames; nothing is trained */
+  DAS3_BATCH_NORM_FROZEN = 1,    /* uses the running statistics and does not change them; scale and
+                                    shift are trained                                           */
+  DAS3_BATCH_NORM_BATCH = 2,     /* normalises each frame by its own statistics, which also move the
+                                    running ones                                                */
+  DAS3_BATCH_NORM_STATISTICS = 3 /* only moves the running statistics to those of the frames;
+                                    nothing is trained                                          */
 } das3_batch_norm;
 
 typedef enum das3_optimizer {
-  DAS3_OPTIMIZER_DEFAULT = 0,  /* RELATIVE in (a) and other methods, SGD in (b) and (c)          */
-  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD whose gradient is first scaled to the Euclidean norm of the
+  DAS3_OPTIMIZER_DEFAULT = 0,  /* SGD in (b) and (c), RELATIVE in (a) and in other methods       */
+  DAS3_OPTIMIZER_RELATIVE = 1, /* SGD that first scales the gradient to the Euclidean norm of the
                                   trained weights: a rate of 1e-3 moves them by a thousandth      */
-  DAS3_OPTIMIZER_SGD = 2,      /* momentum, weight decay, clipping                               */
+  DAS3_OPTIMIZER_SGD = 2,      /* with momentum, weight decay and clipping                       */
   DAS3_OPTIMIZER_ADAMW = 3,    /* Loshchilov and Hutter 2019                                     */
-  DAS3_OPTIMIZER_LARS = 4      /* as RELATIVE, but each tensor by its own norm (You 2017)        */
+  DAS3_OPTIMIZER_LARS = 4      /* as RELATIVE, with the norm of each tensor by itself (You 2017) */
 } das3_optimizer;
 
 typedef struct das3_adapter_options {
   uint32_t struct_size;
   int32_t method;         /* das3_method                                                    */
-  const char *stages;     /* of DAS3, in this order: any of "a", "b", "c"; NULL = "abc"      */
-  uint64_t seed;          /* of orders, masks and augmentation                              */
+  const char *stages;     /* of DAS3: any of "a", "b", "c", in this order; NULL = "abc"      */
+  uint64_t seed;          /* of all random choices: orders, masks and augmentation          */
   uint32_t threads;       /* worker threads; 0 = one per core                               */
   int32_t precision;      /* das3_precision; weights, losses and sums stay float32           */
-  int32_t height, width;  /* pixels the network works on; 0 = the model's fixed size, else that of
-                             the first frame, rounded to the model's stride multiple         */
-  uint64_t memory_limit;  /* bytes for everything; 0 = no limit. To stay below it, activations are
-                             computed again instead of kept, and labels are kept on disk; frames
-                             that do not fit are refused                                     */
-  const char *scratch_directory; /* an existing directory for labels that memory_limit keeps out of
-                             memory; NULL = $TMPDIR, or /var/tmp                             */
-  const char *trained;    /* patterns of parameter names to train, separated by blanks; * and ? stand
-                             for any characters; NULL = all                                  */
-  const char *frozen;     /* patterns of those among them that are not trained; NULL = none   */
-  const char *classifier; /* patterns of those that stage (a) does not train; NULL = the last layers
-                             before the scores                                               */
+  int32_t height, width;  /* size of the network's input in pixels. 0 = the model's fixed size, or
+                             else that of the first frame, rounded to the stride multiple    */
+  uint64_t memory_limit;  /* bytes for everything; 0 = no limit. To stay below it, the adapter
+                             computes activations again instead of keeping them, keeps labels on
+                             disk, and refuses frames that do not fit                        */
+  const char *scratch_directory; /* existing directory for labels that memory_limit keeps out of
+                             memory; NULL = $TMPDIR, or /var/tmp if that is not set          */
+  const char *trained;    /* patterns of the names of parameters to train, separated by blanks;
+                             * matches any characters and ? any one; NULL = all              */
+  const char *frozen;     /* patterns of parameters that `trained` selects and that are nevertheless
+                             not trained; NULL = none                                        */
+  const char *classifier; /* patterns of the parameters that stage (a) does not train; NULL = those
+                             of the last layers before the scores                            */
 
-  int32_t steps_a, steps_b, steps_c;    /* the most optimiser steps of a stage; other methods use
-                             steps_a; 0 = as many as the epochs below have                   */
+  int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
+                             as the epochs below have. Other methods use steps_a             */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 = the stage's default   */
-  int32_t label_rounds;   /* stage (b) makes its labels at most this often                   */
+  int32_t label_rounds;   /* largest number of times that stage (b) makes its labels         */
   int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
-  int32_t augment;        /* 1: stage (c) changes colours at random and blurs                */
-  int32_t flip;           /* 1: stages also train on mirrored frames, and labels come from the mean
-                             prediction of a frame and its mirror image; of one of them where
-                             frames are mixed                                                */
-  int32_t filter_mixed;   /* 1: in mixed frames of (c), only pixels whose probability is above the
-                             threshold of their class have a label                           */
-  int32_t balance_classes; /* 1: labels in (b) and (c) are weighted by class, so that each class has
-                             the share that the network expects of it (the mean of its
-                             probabilities) and not the share that it wins                   */
+  int32_t augment;        /* 1: stage (c) changes colours at random and blurs frames         */
+  int32_t flip;           /* 1: stages also train with mirrored frames, and labels come from the
+                             mean of the predictions for a frame and its mirror image. Where
+                             frames are mixed, they come from one of the two                 */
+  int32_t filter_mixed;   /* 1: in the mixed frames of (c), only those pixels have a label whose
+                             probability is above the threshold of their class               */
+  int32_t balance_classes; /* 1: labels in (b) and (c) are weighted by class. Each class then counts
+                             with the share of pixels that the network expects of it (the mean
+                             of its probabilities), and not with the share that has its label */
 
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
-  double rate_a, rate_b, rate_c; /* learning rate of a stage's first step; other methods use rate_a.
-                             It is multiplied by (1 - step / steps)^power. 0 = the default: 2.5e-4
-                             for SGD, 1e-6 for ADAMW, 3e-7 for the others. Every optimiser but SGD
-                             also scales its rate while a stage runs, to reach the stage's drift */
-  double drift_a, drift_b, drift_c; /* the share of pixels whose label a stage is meant to change, 0
-                             to 1. The stage ends early when 1.5 times as many have changed. 0 = no
-                             such aim; (b) with a teacher and other methods have none        */
-  double classifier_rate; /* the learning rate of the classifier, as a multiple of that of the rest */
-  double power;           /* of the learning rate's decay; 0 = a constant rate               */
-  double momentum;        /* from 0 to below 1                                              */
-  double weight_decay;    /* L2 regularisation; ADAMW keeps it apart from the gradient       */
-  double clip_norm;       /* a gradient with a larger Euclidean norm is scaled to it; 0 = never */
-  double statistics_momentum; /* the share of a new frame in the running statistics, 0 to 1  */
-  double teacher_momentum; /* the share of its old weights that the teacher of (c) keeps at each
-                             step, 0 to 1                                                    */
+  double rate_a, rate_b, rate_c; /* learning rate at the first step of a stage; it is multiplied by
+                             (1 - step / steps)^power. Other methods use rate_a. 0 = the default:
+                             2.5e-4 for SGD, 1e-6 for ADAMW, 3e-7 for the others. Every optimiser
+                             but SGD then also scales its default rate while a stage runs, so that
+                             the stage reaches its drift                                     */
+  double drift_a, drift_b, drift_c; /* target of a stage: the share of the pixels whose label it
+                             changes, 0 to 1. The stage ends early once 1.5 times this share has
+                             changed. 0 = no target. (b) with a teacher, and other methods, have
+                             none                                                            */
+  double classifier_rate; /* learning rate of the classifier as a multiple of that of the rest */
+  double power;           /* exponent of the learning rate's decay; 0 = a constant rate      */
+  double momentum;        /* at least 0 and below 1                                         */
+  double weight_decay;    /* L2 regularisation; ADAMW applies it apart from the gradient     */
+  double clip_norm;       /* largest Euclidean norm of a gradient, to which larger ones are scaled;
+                             0 = no clipping                                                 */
+  double statistics_momentum; /* share of a new frame in the running statistics, 0 to 1      */
+  double teacher_momentum; /* share of its old weights that the teacher of (c) keeps at each step,
+                             0 to 1                                                          */
 
   double alpha, beta;     /* weights of focal entropy and diversity in (a); 0 turns a loss off */
-  double gamma, lambda;   /* gamma: the exponent of focal entropy. lambda: the larger, the less an
-                             uncertain pixel counts in the diversity                         */
+  double gamma, lambda;   /* gamma: exponent of the focal entropy. lambda: the larger it is, the
+                             less uncertain pixels count in the diversity                    */
   double positive_weight, negative_weight; /* weights of the two losses in (b)               */
   double easy_weight, mixed_weight;        /* weights of the two losses in (c)               */
-  double positive_share;  /* the share of each class's pixels that keep their label, the most certain
-                             first: K of the paper, 0 to 1                                   */
-  double negative_threshold; /* a class with a smaller probability than this is taken as certainly
-                             not the pixel's                                                 */
-  double easy_share;      /* the share of the frames that are easy, the most certain first    */
+  double positive_share;  /* share of each class's pixels that keep their label, the most certain
+                             first; K of the paper, 0 to 1                                   */
+  double negative_threshold; /* a class that is less probable than this counts as certainly not that
+                             of the pixel                                                    */
+  double easy_share;      /* share of the frames that are easy: the most certain ones, 0 to 1 */
 
-  int32_t start;          /* das3_start. BN always begins at the source; BLEND ignores it     */
+  int32_t start;          /* das3_start. BN always starts at the source; BLEND ignores it     */
   int32_t reserved;
-  double blend_limit;     /* the largest share of the way that a blend compares, 0 to 1, in steps of
-                             a quarter. More than 0.5 can help a network that has collapsed (night,
-                             noise), and can ruin one that has not                           */
-} das3_adapter_options; /* new fields are added at the end; missing ones take their defaults  */
+  double blend_limit;     /* largest share of the way that a blend tries, 0 to 1, in steps of a
+                             quarter. More than 0.5 can help a network whose predictions have
+                             collapsed (at night, in noise), and can ruin other networks      */
+} das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
-/** One network on the line from the source's statistics to the target's, judged by frames that the
- *  statistics are not of and by their mirror images. */
+/** One candidate of a blend: the source network with its statistics moved by `share` of the way to
+ *  those of the frames. It is judged by frames that are not part of these statistics, each in two
+ *  views: the frame and its mirror image. */
 typedef struct das3_blend_candidate {
-  double share;           /* of the way to the target's statistics; 0 = the source            */
-  double information;     /* IM: entropy of the mean prediction less the mean entropy, nats   */
-  double agreement;       /* F: pixels with the same label in both views, 0 to 1              */
-  double divergence;      /* V: mean Jensen-Shannon divergence of both views, nats            */
-  double score;           /* M = IM x F                                                     */
+  double share;           /* of the way to the statistics of the frames; 0 = the source       */
+  double information;     /* IM: entropy of the mean prediction minus the mean entropy, nats  */
+  double agreement;       /* F: share of pixels with the same label in both views, 0 to 1     */
+  double divergence;      /* V: mean Jensen-Shannon divergence of the two views, nats         */
+  double score;           /* M = IM x F; larger is better                                    */
 } das3_blend_candidate;
 
-/** Why a blend of statistics has left the source as it is, bit for bit. */
+/** Why a blend has left the statistics of the source exactly as they are. */
 typedef enum das3_blend_reason {
-  DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may be the best of them */
-  DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics to move */
-  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* too few frames show anything                            */
-  DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames show the same                                */
+  DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may have won            */
+  DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics        */
+  DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* too few frames are neither black nor blank              */
+  DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames are the same                                 */
 } das3_blend_reason;
 
 enum {
-  DAS3_BLEND_CAPACITY = 5 /* candidates at most                                              */
+  DAS3_BLEND_CAPACITY = 5 /* largest number of candidates                                    */
 };
 
-/** What the last step did. A loss that is off is 0. */
+/** What the last step did. A loss that is turned off is 0. */
 typedef struct das3_adapter_report {
   uint32_t struct_size;
-  int32_t stage;          /* 'a', 'b', 'c'; of other methods 0                              */
-  int64_t step, step_count;             /* of the stage: taken, and at most                  */
-  int64_t total_step, total_step_count; /* of the whole schedule, likewise                   */
+  int32_t stage;          /* 'a', 'b' or 'c'; 0 in other methods                            */
+  int64_t step, step_count;             /* steps of the stage: taken, and at most            */
+  int64_t total_step, total_step_count; /* steps of the whole schedule: taken, and at most   */
   int32_t round;          /* how often the stage has made labels                            */
-  int32_t labelling;      /* 1: not a step; labels_done of label_count frames have labels     */
+  int32_t labelling;      /* 1: no step was taken; labels_done of label_count frames have labels */
   int64_t labels_done, label_count;
-  int32_t skipped;        /* 1: the gradient or a statistic was not finite, or no pixel counted in
-                             any loss; nothing was moved                                     */
-  int32_t stage_done;     /* 1: the last step of its stage                                  */
-  int32_t stopped_early;  /* 1: the stage ended before its last step                        */
-  int32_t done;           /* 1: nothing is left to do                                       */
-  double loss;            /* the weighted sum of those below, mean over the batch            */
+  int32_t skipped;        /* 1: the step changed neither weights nor statistics, because a gradient
+                             or statistic was not finite, or no pixel counted in any loss    */
+  int32_t stage_done;     /* 1: this was the last step of its stage                         */
+  int32_t stopped_early;  /* 1: the stage ended before it had taken step_count steps         */
+  int32_t done;           /* 1: the schedule is complete                                    */
+  double loss;            /* weighted sum of the losses below, mean over the batch           */
   double focal_entropy;   /* mean of (1 - h)^gamma h, h = entropy / log(classes)             */
   double diversity;       /* sum of q log q / log(classes), q = mean of exp(-lambda h) p     */
-  double positive;        /* cross-entropy with positive labels; supervised: with the truth   */
-  double negative;        /* -log(1 - p) of the classes that a pixel is not                   */
-  double mixed;           /* cross-entropy of frames cut together                           */
+  double positive;        /* cross-entropy with positive labels; if supervised, with the truth */
+  double negative;        /* -log(1 - p) of the classes that a pixel certainly does not have */
+  double mixed;           /* cross-entropy of frames that are cut together                  */
   double entropy;         /* mean of h, 0 to 1                                              */
   double max_square;      /* mean of -1/2 sum of p^2                                        */
-  double label_coverage;  /* pixels with a positive label, 0 to 1                           */
-  double agreement;       /* pixels labelled as when the stage began, 0 to 1; -1 = nobody looks  */
+  double label_coverage;  /* share of pixels with a positive label, 0 to 1                  */
+  double agreement;       /* share of pixels with the same label as at the start of the stage, 0 to
+                             1; -1 = it is not measured                                      */
   double gradient_norm;   /* before clipping                                                */
   double learning_rate;   /* of this step                                                   */
-  double seconds;         /* the step took, with labels made before it                      */
-  double network_seconds; /* of them, in passes of the network                              */
-  uint64_t memory_bytes;  /* in use: the network, what stages look back to, frames, labels       */
+  double seconds;         /* time of the step and of making the labels that it needed        */
+  double network_seconds; /* the part of it spent in passes of the network                  */
+  uint64_t memory_bytes;  /* in use: network, earlier weights that stages keep, frames, labels */
 
-  int32_t blending;       /* 1: a step of a blend: one frame was looked at, nothing trained    */
-  int32_t blend_count;    /* candidates that were compared; 0 = none, or not yet               */
-  int32_t blend_choice;   /* index of the one that was taken                                  */
-  int32_t blend_done;     /* 1: a blend is made; before that the fields below are 0            */
+  int32_t blending;       /* 1: a step of a blend: it looked at one frame and trained nothing */
+  int32_t blend_count;    /* number of candidates compared; 0 = none, or none yet            */
+  int32_t blend_choice;   /* index of the chosen candidate                                  */
+  int32_t blend_done;     /* 1: a blend is complete; until then the fields below are 0        */
   int32_t blend_reason;   /* das3_blend_reason                                               */
   int32_t reserved;
-  double blend_share;     /* of the one that was taken                                       */
-  double blend_seconds;   /* the blend took                                                  */
-  das3_blend_candidate blend[DAS3_BLEND_CAPACITY]; /* the source first, then outwards           */
+  double blend_share;     /* of the chosen candidate                                        */
+  double blend_seconds;   /* duration of the blend                                          */
+  das3_blend_candidate blend[DAS3_BLEND_CAPACITY]; /* the source first, then growing shares  */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
   uint32_t struct_size;
-  int32_t height, width;  /* pixels the network works on; 0 before the first frame decides     */
+  int32_t height, width;  /* size of the network's input; 0 until the first frame decides it   */
   int32_t threads;
   int32_t precision;
   int32_t reserved;
   int64_t frame_count;
-  uint64_t peak_bytes;    /* of the network in training: activations, weights, gradients, momentum,
-                             scratch; known before the first step                            */
-  double multiply_adds;   /* of one frame's convolutions and matrix products, both passes    */
+  uint64_t peak_bytes;    /* memory of the network in training: activations, weights, gradients,
+                             momentum, scratch; known before the first step                  */
+  double multiply_adds;   /* in the convolutions and matrix products of one frame, both passes */
   const char *backend;    /* "onednn" or "openblas"                                         */
 } das3_adapter_info;
 
-/** Where frames come from that memory does not hold. */
+/** A callback that delivers frames, for sets of frames that are larger than memory. */
 typedef struct das3_frame_source {
   uint32_t struct_size;
   int32_t reserved;
-  int64_t count;          /* frames, 1 to 16777216                                          */
-  /** Describes frame `index`; its pixels stay until the next call. Always the same frame for the
-   *  same index; called by the thread that calls the adapter. Returns 0, else the call that wanted
-   *  the frame fails with DAS3_E_IO.                                                        */
+  int64_t count;          /* number of frames, 1 to 16777216                                */
+  /** Describes frame `index`. Its pixels must stay valid until the next call, and the same index
+   *  must always give the same frame. It runs on the thread that calls the adapter. It returns 0;
+   *  any other value makes the call that needed the frame fail with DAS3_E_IO.              */
   int32_t (*read)(int64_t index, das3_image *image, void *payload);
   void *payload;
 } das3_frame_source;
 
-/** What a teacher says of one frame: either probabilities, or labels and confidence. They may have
- *  any size and are brought to that of the student's scores. */
+/** A teacher's prediction for one frame: either probabilities, or labels with confidence. It may
+ *  have any size and is resized to that of the student's scores. */
 typedef struct das3_prediction {
   uint32_t struct_size;
-  int32_t class_count;    /* set by the library: of the student                             */
-  int32_t height, width;  /* set by the library: of the frame; change them to those you give  */
+  int32_t class_count;    /* number of classes of the student; the library sets it          */
+  int32_t height, width;  /* set to the frame's size; change it to that of your prediction  */
   const float *probabilities;         /* class_count x height x width                       */
   const uint16_t *half_probabilities; /* the same as IEEE 754 binary16                       */
-  const uint8_t *labels;              /* height x width, 255 = none; and their probabilities,  */
-  const uint8_t *confidence;          /* 0 to 255 as 0 to 1                                  */
+  const uint8_t *labels;              /* height x width class numbers, 255 = none            */
+  const uint8_t *confidence;          /* probabilities of the labels; 255 stands for 1       */
 } das3_prediction;
 
 typedef struct das3_teacher {
   uint32_t struct_size;
   int32_t reserved;
-  const das3_model *model; /* a network that only predicts, kept alive by the adapter; classes are
-                              matched by their names, or by number where one has none; or NULL and a
-                              callback:                                                      */
-  /** Predicts frame `index`; what it points to stays until the next call. Returns 0, else the call
-   *  that wanted the prediction fails with DAS3_E_IO.                                       */
+  const das3_model *model; /* a network that predicts and does not change, or NULL with a callback.
+                              The adapter keeps it alive. Its classes are matched with those of the
+                              student by name, or by number if either has no names            */
+  /** Predicts frame `index`. What the prediction points to must stay valid until the next call. It
+   *  returns 0; any other value makes the call that needed the prediction fail with DAS3_E_IO. */
   int32_t (*predict)(int64_t index, const das3_image *image, das3_prediction *prediction,
                      void *payload);
   void *payload;
 } das3_teacher;
 
-/** What a das3_blend_reason means and what would help, in one sentence; "" for
- *  DAS3_BLEND_REASON_NONE and any other number. Never NULL.                               Since 0.1 */
+/** Says in one sentence what a das3_blend_reason means and what would help. The text is "" for
+ *  DAS3_BLEND_REASON_NONE and for any other number, and never NULL.                  Since 0.1 */
 DAS3_API const char *das3_blend_reason_text(int32_t reason);
 
-/** Follows das3_adapter_run; a result other than 0 pauses it. Of the same adapter it may call
- *  das3_adapter_snapshot, _save, _get_info and _cancel; the callbacks of sources and teachers may
- *  call _get_info and _cancel. All else is answered with DAS3_E_ARGUMENT there, and _free is not
- *  allowed. Other handles may be used in any callback. */
+/** Receives the reports of das3_adapter_run. A result other than 0 pauses the run. On the same
+ *  adapter it may call das3_adapter_snapshot, _save, _get_info and _cancel. The callbacks of
+ *  sources and teachers may call _get_info and _cancel. In these callbacks all other functions of
+ *  the adapter return DAS3_E_ARGUMENT, and _free is not allowed. Other handles may be used in any
+ *  callback. */
 typedef int32_t (*das3_progress)(const das3_adapter_report *report, void *payload);
 
-/** Fills in the defaults and struct_size, as das3_model_options_init does.          Since 0.1 */
+/** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
 DAS3_API void das3_adapter_options_init(das3_adapter_options *options);
 DAS3_API void das3_adapter_options_init_sized(das3_adapter_options *options, uint32_t struct_size);
 #define das3_adapter_options_init(options) \
   das3_adapter_options_init_sized(options, (uint32_t)sizeof(das3_adapter_options))
 
-/** Prepares a model for training: gradients of every operator on the way to a trained parameter,
- *  one plan for both passes, all memory (where the size is known; else with the first frame).
- *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (shape
- *           arithmetic), DAS3_E_MEMORY (the message names the smallest limit that would do).
- *                                                                                    Since 0.1 */
+/** Prepares a model for training. It derives the gradient of every operator between a trained
+ *  parameter and the scores, makes one plan for both passes, and allocates the memory for them. If
+ *  the size is not known yet, this happens with the first frame.
+ *  Returns  DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT (a tensor
+ *           would have too many elements), DAS3_E_MEMORY (the message names the smallest memory
+ *           limit that would be enough).                                             Since 0.1 */
 DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *model,
                                          const das3_adapter_options *options);
 
-/** Adds a frame to learn from; it is copied. Frames may differ in size and format.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside a source), DAS3_E_MEMORY
- *  (frames would take more than half of the memory limit); the first frame, where it decides the
- *  size, also what das3_adapter_create returns.                                     Since 0.1 */
+/** Adds a copy of a frame to learn from. Frames may differ in size and format.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if the adapter has a source),
+ *  DAS3_E_MEMORY (also if frames would take more than half of the memory limit). A first frame that
+ *  decides the size can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.  Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
-/** Adds a frame with its truth, height x width class numbers without padding, 255 = ignore: for
- *  DAS3_METHOD_SUPERVISED. Otherwise as das3_adapter_add_frame.                       Since 0.1 */
+/** Adds a copy of a frame and of its truth, for DAS3_METHOD_SUPERVISED. The truth is height x width
+ *  class numbers without padding, 255 = ignore.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT
+ *  for the same reasons as das3_adapter_add_frame.                                   Since 0.1 */
 DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter, const das3_image *image,
                                                      const uint8_t *truth);
 
-/** Takes the frames from a callback instead, one at a time, as they are needed. Copies the struct.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or beside frames).     Since 0.1 */
+/** Makes the adapter read its frames from a callback, one at a time, when it needs them. The struct
+ *  is copied.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if frames were added).
+ *                                                                                    Since 0.1 */
 DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
                                              const das3_frame_source *source);
 
-/** Black box: the labels of the first epoch of (b) come from this teacher, and stage (a), which
- *  wants a network trained on the source, is left out. The struct is copied.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step); of a model also what
- *  das3_segmenter_create returns.                                                   Since 0.1 */
+/** Sets a teacher, which makes the labels of the first epoch of stage (b). This is the black-box
+ *  case: stage (a), which needs the weights of a network trained on the source, is left out. The
+ *  struct is copied.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step), DAS3_E_SHAPE (its classes do not
+ *  match the student's), DAS3_E_MEMORY.                                              Since 0.1 */
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
                                               const das3_teacher *teacher);
 
-/** One optimiser step, and before it whatever labels it needs. report may be NULL; else set
- *  report->struct_size first. After the last step it does nothing but report `done`.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames, or a frame that is wrong), DAS3_E_IO (a callback, or
- *          the scratch directory), DAS3_E_SHAPE, DAS3_E_MEMORY, DAS3_E_CANCELLED; the first one also
- *          what das3_adapter_create returns.                                         Since 0.1 */
+/** Makes the labels that the next optimiser step needs, and takes the step. After the last step of
+ *  the schedule it only reports `done`. report may be NULL; otherwise set report->struct_size
+ *  first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (no frames, or a frame that is wrong), DAS3_E_IO (a callback
+ *          failed, or the scratch directory cannot be used), DAS3_E_SHAPE, DAS3_E_MEMORY,
+ *          DAS3_E_CANCELLED. If a source's first frame decides the size, or a teacher needs a new
+ *          plan, it can also give DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.                Since 0.1 */
 DAS3_API das3_status das3_adapter_step(das3_adapter *adapter, das3_adapter_report *report);
 
-/** Steps to the end of the schedule. progress may be NULL; it is called after every step, and after
- *  every frame that gets labels. When it pauses the run, which labelling does not, this returns
- *  DAS3_OK, and the next call goes on; when nothing is left to do it is not called.
- *  Returns as das3_adapter_step.                                                     Since 0.1 */
+/** Takes all steps to the end of the schedule. progress may be NULL; otherwise it is called after
+ *  every step, and after every frame that receives labels. If it asks for a pause, the run
+ *  completes the labels and the step that it is working on and returns DAS3_OK; the next call
+ *  continues. If the schedule is complete already, progress is not called.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO, DAS3_E_SHAPE, DAS3_E_MEMORY, DAS3_E_CANCELLED,
+ *  DAS3_E_UNSUPPORTED, DAS3_E_LIMIT for the same reasons as das3_adapter_step.       Since 0.1 */
 DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progress,
                                       void *payload);
 
-/** Ends the running das3_adapter_run or _step, else the next one, with DAS3_E_CANCELLED after the
- *  frame in work; a later call goes on. Where the last report of the schedule cancels, nothing is
- *  left to end. Any thread, any callback. Returns DAS3_OK, DAS3_E_ARGUMENT.            Since 0.1 */
+/** Makes the running das3_adapter_run or das3_adapter_step, or else the next one, return
+ *  DAS3_E_CANCELLED after the frame that it is working on. A later call continues. A cancellation
+ *  from the last report of the schedule has no effect. Any thread and any callback may call it.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 
-/** Makes a model of the weights as they are now: for das3_segmenter_set_model and das3_model_save.
+/** Makes a model of the current weights, for das3_segmenter_set_model and das3_model_save.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
 
-/** Writes a checkpoint to a file in an existing directory; what was there is replaced when the new
- *  one is complete and on disk. Returns DAS3_OK, DAS3_E_ARGUMENT (no frames), DAS3_E_IO,
- *  DAS3_E_MEMORY; before the first step also what das3_adapter_create returns.         Since 0.1 */
+/** Writes a checkpoint to a file in an existing directory. An existing file is replaced only once
+ *  the new one is complete and on disk.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also without frames), DAS3_E_IO, DAS3_E_MEMORY. Before the
+ *  first step, if a source's first frame decides the size, it can also give DAS3_E_SHAPE,
+ *  DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.                                               Since 0.1 */
 DAS3_API das3_status das3_adapter_save(const das3_adapter *adapter, const char *path);
 
-/** Goes on from a checkpoint: in an adapter of the same model, frames and options, before its first
- *  step. Returns DAS3_OK, DAS3_E_ARGUMENT (another model, other frames or options; the message says
- *  which), DAS3_E_IO, DAS3_E_FORMAT (damaged, or of another version), DAS3_E_LIMIT (more bytes than
- *  a checkpoint has), DAS3_E_MEMORY; also what das3_adapter_create returns.             Since 0.1 */
+/** Continues from a checkpoint. The adapter must have the same model, frames and options as the one
+ *  that wrote it, and must not have taken a step.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (model, frames or options differ; the message says which),
+ *  DAS3_E_IO, DAS3_E_FORMAT (the file is damaged, or of another version), DAS3_E_LIMIT (it has more
+ *  bytes than a checkpoint can have), DAS3_E_MEMORY. If a source's first frame decides the size, it
+ *  can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.                   Since 0.1 */
 DAS3_API das3_status das3_adapter_resume(das3_adapter *adapter, const char *path);
 
 /** Describes an adapter. Set info->struct_size first.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_adapter_get_info(const das3_adapter *adapter, das3_adapter_info *info);
 
-/** Ends an adapter. NULL is harmless.                                                Since 0.1 */
+/** Ends an adapter. NULL is ignored.                                                 Since 0.1 */
 DAS3_API void das3_adapter_free(das3_adapter *adapter);
 
 /* Evaluators ---------------------------------------------------------------------------
- * One confusion matrix over any number of frames.
+ * An evaluator counts the pixels of any number of frames in one confusion matrix.
  *
  * Owner    you, from das3_evaluator_create to das3_evaluator_free.
  * Threads  one thread at a time per evaluator.
@@ -737,31 +796,33 @@ typedef struct das3_evaluator das3_evaluator;
 typedef struct das3_evaluation {
   uint32_t struct_size;
   int32_t class_count;
-  double miou;           /* mean of the IoUs of the classes in truth or prediction, 0 to 1   */
-  double pixel_accuracy; /* counted pixels with the right label, 0 to 1                      */
-  uint64_t pixel_count;  /* counted pixels                                                   */
-  double *iou;           /* yours, class_capacity values, or NULL; -1 = class not seen       */
+  double miou;           /* mean IoU of the classes that occur in truth or prediction        */
+  double pixel_accuracy; /* share of the counted pixels with the right label, 0 to 1         */
+  uint64_t pixel_count;  /* number of counted pixels                                         */
+  double *iou;           /* your buffer of class_capacity values, or NULL; -1 = did not occur */
   int32_t class_capacity;
   int32_t reserved;
 } das3_evaluation;
 
-/** Starts an empty confusion matrix of 1 to 255 classes. Truth equal to `ignore_label` or above
- *  the classes is not counted. Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.       Since 0.1 */
+/** Makes an empty confusion matrix of 1 to 255 classes. A pixel is not counted if its truth is
+ *  `ignore_label` or is not the number of a class.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_evaluator_create(das3_evaluator **out, int32_t class_count,
                                            int32_t ignore_label);
 
-/** Counts `count` pixels. A label outside the classes counts as a miss of its truth.
+/** Counts `count` pixels. A label that is not the number of a class counts as a wrong one.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_evaluator_add(das3_evaluator *evaluator, const uint8_t *labels,
                                         const uint8_t *truth, size_t count);
 
-/** Fills `result`. Set struct_size, iou and class_capacity first. A class in neither truth nor
- *  prediction is left out of the mean; one in truth that is never predicted counts as 0.
+/** Fills `result`. Set struct_size, iou and class_capacity first. A class that occurs neither in
+ *  truth nor in predictions is left out of the mean; a class of the truth that is never predicted
+ *  counts as 0.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_evaluator_get_result(const das3_evaluator *evaluator,
                                                das3_evaluation *result);
 
-/** Ends an evaluator. NULL is harmless.                                              Since 0.1 */
+/** Ends an evaluator. NULL is ignored.                                               Since 0.1 */
 DAS3_API void das3_evaluator_free(das3_evaluator *evaluator);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* libdas3 for C++17: das3.h with owners, spans and exceptions. Nothing to link but libdas3.
+/* libdas3 for C++17. This header wraps das3.h in classes that own their handles, spans and
+ * exceptions. A program links only libdas3.
  *
  *     das3::Model model("network.onnx");
  *     das3::Segmenter segmenter(model);
@@ -11,16 +12,18 @@
  *     adapter.run([](const das3_adapter_report &report) { print(report.step, report.loss); });
  *     segmenter.set_model(adapter.snapshot());
  *
- * Everything does what the function of that name in das3.h does, under the rules that stand there;
- * here is only what differs:
- *   Status     a failure is thrown as das3::Error, which carries the status and the message.
- *   Handles    belong to one object, which can be moved but not copied; get() lends the handle to
- *              functions of das3.h. After a move an object holds NULL, and its functions throw
- *              DAS3_E_ARGUMENT.
- *   Structs    come with struct_size and their defaults; strings in them are lent as in das3.h.
- *   Buffers    are das3::Span: too small a one is refused before anything is written.
- *   Callbacks  are any function objects. What they throw comes out of the call that they were
- *              called from, and ends it as a failure of theirs would.
+ * Every function does what the function of the same name in das3.h does, and follows the rules that
+ * are stated there. The comments in this header describe only the differences:
+ *   Status     A failure is thrown as das3::Error, which carries the status and the message.
+ *   Handles    A handle belongs to one object, which can be moved but not copied. get() lends the
+ *              handle to functions of das3.h. An object that was moved from holds NULL, and its
+ *              functions throw DAS3_E_ARGUMENT.
+ *   Structs    struct_size and the defaults are already set. Strings in structs belong to the same
+ *              owner as in das3.h.
+ *   Buffers    are passed as das3::Span. A buffer that is too small is refused before anything is
+ *              written.
+ *   Callbacks  can be any function objects. If one throws an exception, the function that called it
+ *              ends as if the callback had failed, and throws that exception.
  */
 #ifndef DAS3_HPP
 #define DAS3_HPP
@@ -42,22 +45,22 @@
 
 namespace das3 {
 
-/** Why a call failed: what() is the message of das3_last_error(). */
+/** Says why a call failed. what() is the message of das3_last_error(). */
 class Error : public std::runtime_error {
  public:
   Error(das3_status status, const std::string &message)
       : std::runtime_error(message), status_(status) {}
 
   das3_status status() const noexcept { return status_; }
-  /** Such as "DAS3_E_SHAPE". */
+  /** The name of the status, such as "DAS3_E_SHAPE". */
   const char *status_name() const noexcept { return das3_status_name(status_); }
 
  private:
   das3_status status_;
 };
 
-/** Values that lie in a row and belong to somebody else, as std::span in C++20: made of anything
- *  that has data and a size, of which a std::span is one. */
+/** A view of contiguous values that it does not own, like std::span in C++20. It can be made from
+ *  anything that has data and a size, such as a std::vector or a std::span. */
 template <class T>
 class Span {
  public:
@@ -94,11 +97,11 @@ struct Ender {
   }
 };
 
-/** The only owner of a handle. */
+/** Owns a handle and ends it. */
 template <class T, auto end>
 using Handle = std::unique_ptr<T, Ender<end>>;
 
-/** What a function of das3.h gives through its first parameter. */
+/** Calls a function of das3.h and returns the handle that it gives through its first parameter. */
 template <class T, class... Parameters, class... Arguments>
 T *made(das3_status (*function)(T **, Parameters...), Arguments... arguments) {
   T *handle = nullptr;
@@ -113,7 +116,7 @@ Struct sized() noexcept {
   return result;
 }
 
-/** What a function of das3.h fills in through its last parameter. */
+/** Calls a function of das3.h and returns the struct that it fills through its last parameter. */
 template <class Struct, class Function, class... Arguments>
 Struct filled(Function function, Arguments... arguments) {
   auto result = sized<Struct>();
@@ -132,7 +135,8 @@ inline void check_size(const char *name, std::size_t found, std::size_t expected
                                    " values; expected " + std::to_string(expected));
 }
 
-/** Calls what came from C++: 0, or 1 if it threw, and what it threw is kept. */
+/** Calls a function object of the user. It returns 0; or it keeps the exception in `thrown` and
+ *  returns 1. */
 template <class Function>
 std::int32_t guarded(std::exception_ptr &thrown, Function &&function) noexcept {
   try {
@@ -150,17 +154,17 @@ inline void rethrow(std::exception_ptr &thrown) {
 
 }  // namespace detail
 
-/** The version of the library that is loaded, "major.minor.patch". */
+/** The version of the loaded library, as "major.minor.patch". */
 inline const char *version() noexcept { return das3_version(); }
 
-/** The ABI of the library that is loaded; DAS3_ABI_VERSION is that of this header. */
+/** The ABI of the loaded library. DAS3_ABI_VERSION is the ABI of this header. */
 inline std::uint32_t abi_version() noexcept { return das3_abi_version(); }
 
-/** Gets the level, a das3_log_level, and the message, which is lent for the call. */
+/** Receives the level (a das3_log_level) and the message, which is valid during the call. */
 using Log = std::function<void(std::int32_t level, const char *message)>;
 
-/** Sends messages of `minimum_level` and above to `log`; an empty one ends it. What it throws has
- *  no call to come out of and is dropped. */
+/** Sends messages of `minimum_level` and above to `log`. An empty `log` stops the messages.
+ *  Exceptions that `log` throws are dropped. */
 inline void set_log_callback(Log log, std::int32_t minimum_level = DAS3_LOG_INFO) {
   struct Current {
     std::mutex mutex;
@@ -175,7 +179,8 @@ inline void set_log_callback(Log log, std::int32_t minimum_level = DAS3_LOG_INFO
     detail::guarded(dropped, [&] { (*static_cast<Log *>(payload))(level, message); });
     is_logging = false;
   };
-  // Inside it the library refuses; the mutex may be held by who waits for this message to end.
+  // Inside `log` the library refuses this call. Another thread may hold the mutex and wait for the
+  // message to end, so the mutex is not taken here.
   if (is_logging) detail::check(das3_set_log_callback(nullptr, minimum_level, nullptr));
   auto next = log ? std::make_unique<Log>(std::move(log)) : nullptr;
   {
@@ -183,28 +188,28 @@ inline void set_log_callback(Log log, std::int32_t minimum_level = DAS3_LOG_INFO
     detail::check(das3_set_log_callback(next ? call : nullptr, minimum_level, next.get()));
     current.log.swap(next);
   }
-  // The one before ends here, where it may call this function again.
+  // The previous function object is destroyed here, where it may call this function again.
 }
 
 struct ModelOptions : das3_model_options {
   ModelOptions() noexcept { das3_model_options_init(this); }
 };
 
-/** A network with its weights, class names and preprocessing. It never changes and may be used by
- *  any number of threads. */
+/** A network with its weights, class names and preprocessing. It never changes, and any number of
+ *  threads may use it at the same time. */
 class Model {
  public:
   explicit Model(const std::string &path, const ModelOptions &options = {})
       : Model(detail::made(das3_model_load, path.c_str(), &options)) {}
 
-  /** From the bytes of an ONNX file. */
+  /** Loads the bytes of an ONNX file. */
   Model(const void *bytes, std::size_t size, const ModelOptions &options = {})
       : Model(detail::made(das3_model_load_bytes, bytes, size, &options)) {}
 
-  /** Takes over what a function of das3.h has made. */
+  /** Becomes the owner of a handle that a function of das3.h has made. */
   explicit Model(das3_model *handle) noexcept : handle_(handle) {}
 
-  /** The weighted mean of parameters; without weights all count the same. */
+  /** Makes a model of the weighted mean of parameters. Without weights all count the same. */
   static Model merge(Span<const Model *const> models, Span<const double> weights = {}) {
     if (weights.data()) detail::check_size("weights", weights.size(), models.size());
     std::vector<const das3_model *> handles;
@@ -225,7 +230,7 @@ class Model {
     return detail::filled<das3_parameter>(das3_model_get_parameter, get(), index);
   }
 
-  /** All parameters, one tensor after the other. */
+  /** Copies all parameters, one tensor after the other. */
   std::vector<float> parameters() const {
     std::vector<float> values(static_cast<std::size_t>(info().parameter_count));
     get_parameters(values);
@@ -254,15 +259,15 @@ struct SegmenterOptions : das3_segmenter_options {
   SegmenterOptions() noexcept { das3_segmenter_options_init(this); }
 };
 
-/** Where the results of a frame go; an empty span is left out. */
+/** The buffers for the results of a frame. A result whose span is empty is not computed. */
 struct Segmentation {
-  Span<std::uint8_t> labels = {};      // height x width class numbers of the frame's size
+  Span<std::uint8_t> labels = {};      // class numbers, height x width of the frame
   Span<std::uint8_t> confidence = {};  // height x width, 0 to 255
   Span<float> entropy = {};            // height x width, 0 to 1
   Span<float> probabilities = {};      // classes x height x width
 };
 
-/** A model prepared for the frames of one camera; used by one thread at a time. */
+/** Labels the frames of one camera. One thread at a time may use it. */
 class Segmenter {
  public:
   explicit Segmenter(const Model &model, const SegmenterOptions &options = {})
@@ -279,12 +284,13 @@ class Segmenter {
     detail::check(das3_segmenter_run(get(), &image, &buffers));
   }
 
-  /** Makes set_model of that model cost next to nothing. Any thread, also beside run. */
+  /** Prepares a model so that set_model with it takes only microseconds. Any thread may call this,
+   *  also while another thread is inside run. */
   void prepare_model(const Model &next) {
     detail::check(das3_segmenter_prepare_model(get(), next.get()));
   }
 
-  /** From the next frame on; the plan and its memory stay. */
+  /** Uses the weights of `next` from the next frame on. The plan and its memory stay. */
   void set_model(const Model &next) { detail::check(das3_segmenter_set_model(get(), next.get())); }
 
   das3_segmenter_info info() const {
@@ -308,19 +314,21 @@ struct AdapterOptions : das3_adapter_options {
   AdapterOptions() noexcept { das3_adapter_options_init(this); }
 };
 
-/** Why a blend of statistics has left the source as it is (das3_adapter_report::blend_reason), in one
- *  sentence; "" where it has not. */
+/** Says in one sentence why a blend has left the statistics of the source as they are
+ *  (das3_adapter_report::blend_reason). It is "" for DAS3_BLEND_REASON_NONE. */
 inline const char *blend_reason_text(std::int32_t reason) noexcept {
   return das3_blend_reason_text(reason);
 }
 
-/** A trainable copy of a model, and the frames it learns from; used by one thread at a time, but
- *  cancelled from any. */
+/** A trainable copy of a model, and the frames that it learns from. One thread at a time may use
+ *  it, but any thread may call cancel. */
 class Adapter {
  public:
-  /** Gives frame `index`, always the same for the same one; its pixels stay until the next call. */
+  /** Gives frame `index`, which must always be the same frame. Its pixels must stay valid until the
+   *  next call. */
   using Source = std::function<das3_image(std::int64_t index)>;
-  /** Fills in a prediction of frame `index`; what it points to stays until the next call. */
+  /** Fills in a prediction for frame `index`. What it points to must stay valid until the next
+   *  call. */
   using Predict = std::function<void(std::int64_t index, const das3_image &image,
                                      das3_prediction &prediction)>;
 
@@ -330,13 +338,13 @@ class Adapter {
 
   void add_frame(const das3_image &image) { check(das3_adapter_add_frame(get(), &image)); }
 
-  /** With its truth, height x width class numbers, 255 = ignore. */
+  /** Adds a frame with its truth: height x width class numbers, 255 = ignore. */
   void add_labelled_frame(const das3_image &image, Span<const std::uint8_t> truth) {
     detail::check_size("truth", truth.size(), detail::pixel_count(image));
     check(das3_adapter_add_labelled_frame(get(), &image, truth.data()));
   }
 
-  /** Takes `count` frames from `read` instead, one at a time, as they are needed. */
+  /** Makes the adapter read `count` frames from `read`, one at a time, when it needs them. */
   void set_source(std::int64_t count, Source read) {
     auto source = detail::sized<das3_frame_source>();
     source.count = count;
@@ -349,14 +357,14 @@ class Adapter {
     callbacks_->read = std::move(read);
   }
 
-  /** The first labels of stage (b) come from another network, */
+  /** Lets another network make the first labels of stage (b). */
   void set_teacher(const Model &model) {
     auto teacher = detail::sized<das3_teacher>();
     teacher.model = model.get();
     check(das3_adapter_set_teacher(get(), &teacher));
   }
 
-  /** or from anything else that predicts. */
+  /** Lets a function object make the first labels of stage (b). */
   void set_teacher(Predict predict) {
     auto teacher = detail::sized<das3_teacher>();
     teacher.predict = [](std::int64_t index, const das3_image *image, das3_prediction *prediction,
@@ -378,7 +386,7 @@ class Adapter {
 
   void run() { check(das3_adapter_run(get(), nullptr, nullptr)); }
 
-  /** `progress` is given each report; where it returns something, true pauses the run. */
+  /** Calls `progress` with every report. If `progress` returns a value, true pauses the run. */
   template <class Progress>
   void run(Progress &&progress) {
     struct Call {
@@ -401,10 +409,11 @@ class Adapter {
     check(status);
   }
 
-  /** Ends the run or step in work, else the next one, with DAS3_E_CANCELLED. Any thread. */
+  /** Makes the running run or step, or else the next one, throw DAS3_E_CANCELLED. Any thread may
+   *  call it. */
   void cancel() { detail::check(das3_adapter_cancel(get())); }
 
-  /** The weights as they are now, for Segmenter::set_model and Model::save. */
+  /** Makes a model of the current weights, for Segmenter::set_model and Model::save. */
   Model snapshot() const { return Model(detail::made(das3_adapter_snapshot, get())); }
 
   void save(const std::string &path) const { check(das3_adapter_save(get(), path.c_str())); }
@@ -424,27 +433,28 @@ class Adapter {
     std::exception_ptr thrown;
   };
 
-  /** What a callback has thrown goes before what the library makes of it. */
+  /** Throws the exception of a callback if there is one, and otherwise the library's failure. */
   void check(das3_status status) const {
     if (status == DAS3_OK) return;
     if (callbacks_) detail::rethrow(callbacks_->thrown);
     detail::check(status);
   }
 
-  // The library has its address, which stays when the adapter moves.
+  // The library keeps the address of this struct, which does not change when the adapter is moved.
   std::unique_ptr<Callbacks> callbacks_;
   detail::Handle<das3_adapter, das3_adapter_free> handle_;
 };
 
-/** What an evaluator has counted. */
+/** The result of an evaluator. */
 struct Evaluation {
-  double miou;               // mean of the IoUs of the classes in truth or prediction, 0 to 1
-  double pixel_accuracy;     // counted pixels with the right label, 0 to 1
-  std::uint64_t pixel_count; // counted pixels
-  std::vector<double> iou;   // of each class; -1 = not seen
+  double miou;               // mean IoU of the classes that occur in truth or prediction
+  double pixel_accuracy;     // share of the counted pixels with the right label, 0 to 1
+  std::uint64_t pixel_count; // number of counted pixels
+  std::vector<double> iou;   // IoU of each class; -1 = the class did not occur
 };
 
-/** One confusion matrix over any number of frames; used by one thread at a time. */
+/** Counts the pixels of any number of frames in one confusion matrix. One thread at a time may use
+ *  it. */
 class Evaluator {
  public:
   explicit Evaluator(std::int32_t class_count, std::int32_t ignore_label = 255)

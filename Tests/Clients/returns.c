@@ -1,0 +1,531 @@
+/* Drives every function of das3.h into every status that its "Returns" list names.
+ *
+ *     returns das3.h MODEL.onnx FOLDER
+ *
+ * The lists are read from the header. The test fails where a listed status has no case, where a
+ * case returns a status that is not listed, where a failure has no message, and where a function
+ * has no list. What any function may return without listing it: DAS3_E_MEMORY once the process has
+ * no memory left, which `without_memory` tries with each of them, and DAS3_E_INTERNAL. */
+#define _GNU_SOURCE
+#include <das3.h>
+#include <errno.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "networks.h"
+#include "returns_lists.h"
+
+/* Malloc and its like give the library no memory while is_exhausted is set. The linker takes the
+ * functions below instead of those of libc, because a program's own come first. */
+static uintptr_t code_begin, code_end;
+
+static int find_code(struct dl_phdr_info *object, size_t size, void *data) {
+  (void)size, (void)data;
+  if (strstr(object->dlpi_name, "libdas3") == NULL) return 0;
+  for (int i = 0; i < object->dlpi_phnum; i++) {
+    if (!(object->dlpi_phdr[i].p_flags & PF_X)) continue;
+    code_begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+    code_end = code_begin + object->dlpi_phdr[i].p_memsz;
+  }
+  return 1;
+}
+
+static int is_refused(const void *caller) {
+  return is_exhausted && (uintptr_t)caller - code_begin < code_end - code_begin;
+}
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+  return is_refused(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+  return is_refused(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *block, size_t size) {
+  return is_refused(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
+}
+
+int posix_memalign(void **block, size_t alignment, size_t size) {
+  *block = is_refused(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
+  return *block == NULL ? ENOMEM : 0;
+}
+
+/* What the cases need --------------------------------------------------------------------- */
+
+enum { SIDE = 1024, LARGE = 32768 };
+
+static const char *folder;
+
+/* A path in the folder; valid until the third next call. */
+static const char *in_folder(const char *name) {
+  static char paths[4][4096];
+  static int next;
+  char *path = paths[next++ % 4];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
+/* Makes a file of `size` bytes that takes no room. */
+static int make_file(const char *path, int64_t size) {
+  FILE *file = fopen(path, "wb");
+  const int is_made = file != NULL && ftruncate(fileno(file), size) == 0;
+  if (file != NULL) fclose(file);
+  return is_made;
+}
+
+static const char *header_path, *street_path;
+static das3_model *street, *plain, *two_classes, *fixed, *tiled, *branching;
+static uint8_t pixels[SIDE * SIDE], labels[SIDE * SIDE];
+static const das3_image frame = {pixels, WIDTH, HEIGHT, 0, DAS3_FORMAT_RGB8};
+static const das3_image dot = {pixels, 1, 1, 0, DAS3_FORMAT_RGB8};
+static const das3_image tall = {pixels, 4, 700, 0, DAS3_FORMAT_RGB8};
+static const das3_image large = {pixels, SIDE, SIDE, 0, DAS3_FORMAT_GRAY8};
+
+static void need(int is_good, const char *what) {
+  if (is_good) return;
+  fprintf(stderr, "%s: %s\n", what, das3_last_error());
+  exit(1);
+}
+
+static das3_model *made(kind which) {
+  das3_model *model = NULL;
+  const message bytes = network(which);
+  need(das3_model_load_bytes(&model, bytes.bytes, bytes.size, NULL) == DAS3_OK, "a made network");
+  return model;
+}
+
+/* Writes a made network into the folder. */
+static const char *written(kind which, const char *name) {
+  const message bytes = network(which);
+  const char *path = in_folder(name);
+  FILE *file = fopen(path, "wb");
+  need(file != NULL && fwrite(bytes.bytes, 1, bytes.size, file) == bytes.size, path);
+  fclose(file);
+  return path;
+}
+
+static int32_t read_image(int64_t index, das3_image *image, void *payload) {
+  (void)index;
+  if (payload == NULL) return 1;
+  *image = *(const das3_image *)payload;
+  return 0;
+}
+
+static das3_frame_source source_of(const das3_image *image) {
+  das3_frame_source source = {.struct_size = sizeof source, .count = 1, .read = read_image};
+  source.payload = (void *)(uintptr_t)image;
+  return source;
+}
+
+static int32_t cancel(const das3_adapter_report *report, void *payload) {
+  (void)report;
+  CASE(DAS3_OK, das3_adapter_cancel, payload);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_step, payload, NULL);
+  return 0;
+}
+
+static das3_adapter_options adapting(void) {
+  das3_adapter_options options;
+  das3_adapter_options_init(&options);
+  options.threads = 1;
+  options.stages = "b";
+  options.steps_b = 2;
+  return options;
+}
+
+/* An adapter whose first frame decides its size. */
+static das3_adapter *adapter_of(const das3_model *model, int32_t method, uint64_t memory_limit) {
+  das3_adapter *adapter = NULL;
+  das3_adapter_options options = adapting();
+  options.method = method;
+  options.memory_limit = memory_limit;
+  need(das3_adapter_create(&adapter, model, &options) == DAS3_OK, "an adapter");
+  return adapter;
+}
+
+static das3_adapter *sourced(das3_adapter *adapter, const das3_image *image) {
+  const das3_frame_source source = source_of(image);
+  need(das3_adapter_set_source(adapter, &source) == DAS3_OK, "a source");
+  return adapter;
+}
+
+/* The cases ------------------------------------------------------------------------------- */
+
+static void ignore_message(int32_t level, const char *message, void *payload) {
+  (void)level, (void)message, (void)payload;
+}
+
+static void load_models(void) {
+  das3_model *model = NULL;
+  das3_model_options two, small;
+  das3_model_options_init(&two);
+  das3_model_options_init(&small);
+  two.metadata_json = "{\"classes\": [\"a\", \"b\"]}";
+  small.max_bytes = 100;
+  CASE(DAS3_OK, das3_model_load, &model, street_path, NULL);
+  das3_model_free(model);
+  CASE(DAS3_E_ARGUMENT, das3_model_load, &model, NULL, NULL);
+  CASE(DAS3_E_IO, das3_model_load, &model, in_folder("missing.onnx"), NULL);
+  CASE(DAS3_E_FORMAT, das3_model_load, &model, header_path, NULL);
+  CASE(DAS3_E_UNSUPPORTED, das3_model_load, &model, written(UNKNOWN, "unknown.onnx"), NULL);
+  CASE(DAS3_E_SHAPE, das3_model_load, &model, street_path, &two);
+  CASE(DAS3_E_LIMIT, das3_model_load, &model, street_path, &small);
+
+  const message good = network(PLAIN), unknown = network(UNKNOWN);
+  const message external = network(EXTERNAL_WEIGHTS);
+  CASE(DAS3_OK, das3_model_load_bytes, &model, good.bytes, good.size, NULL);
+  das3_model_free(model);
+  CASE(DAS3_E_ARGUMENT, das3_model_load_bytes, &model, NULL, 0, NULL);
+  CASE(DAS3_E_IO, das3_model_load_bytes, &model, external.bytes, external.size, NULL);
+  CASE(DAS3_E_FORMAT, das3_model_load_bytes, &model, "no network", 10, NULL);
+  CASE(DAS3_E_UNSUPPORTED, das3_model_load_bytes, &model, unknown.bytes, unknown.size, NULL);
+  CASE(DAS3_E_SHAPE, das3_model_load_bytes, &model, good.bytes, good.size, &two);
+  CASE(DAS3_E_LIMIT, das3_model_load_bytes, &model, good.bytes, good.size, &small);
+}
+
+static void read_models(void) {
+  das3_model_info info = {.struct_size = sizeof info};
+  das3_class class = {.struct_size = sizeof class};
+  das3_parameter parameter = {.struct_size = sizeof parameter};
+  CASE(DAS3_OK, das3_model_get_info, plain, &info);
+  CASE(DAS3_E_ARGUMENT, das3_model_get_info, plain, NULL);
+  CASE(DAS3_OK, das3_model_get_class, plain, 0, &class);
+  CASE(DAS3_E_ARGUMENT, das3_model_get_class, plain, CLASSES, &class);
+  CASE(DAS3_OK, das3_model_get_parameter, plain, 0, &parameter);
+  CASE(DAS3_E_ARGUMENT, das3_model_get_parameter, plain, -1, &parameter);
+
+  static float values[CLASSES * 3 * 3 * 3];
+  const int64_t all = info.parameter_count;
+  das3_model *model = NULL;
+  CASE(DAS3_OK, das3_model_get_parameters, plain, values, all);
+  CASE(DAS3_E_ARGUMENT, das3_model_get_parameters, plain, values, all - 1);
+  CASE(DAS3_OK, das3_model_with_parameters, &model, plain, values, all);
+  das3_model_free(model);
+  CASE(DAS3_E_ARGUMENT, das3_model_with_parameters, &model, plain, NULL, all);
+
+  const das3_model *const models[] = {plain, plain, street};
+  CASE(DAS3_OK, das3_model_merge, &model, models, NULL, 2);
+  das3_model_free(model);
+  CASE(DAS3_E_ARGUMENT, das3_model_merge, &model, models, NULL, 0);
+  CASE(DAS3_E_SHAPE, das3_model_merge, &model, models, NULL, 3);
+}
+
+/* Loads a network from a file and saves it, which must return `expected`. */
+static void save_model(kind which, das3_status expected) {
+  das3_model *model = NULL;
+  das3_model_options roomy;
+  das3_model_options_init(&roomy);
+  roomy.max_bytes = UINT64_MAX;
+  need(das3_model_load(&model, written(which, "some.onnx"), &roomy) == DAS3_OK, "some.onnx");
+  CASE(expected, das3_model_save, model, in_folder("saved.onnx"));
+  das3_model_free(model);
+}
+
+static void save_models(void) {
+  CASE(DAS3_OK, das3_model_save, plain, in_folder("saved.onnx"));
+  CASE(DAS3_E_ARGUMENT, das3_model_save, plain, "");
+  CASE(DAS3_E_IO, das3_model_save, plain, in_folder("missing/saved.onnx"));
+  CASE(DAS3_E_IO, das3_model_save, plain, folder);
+  unlink(in_folder("weights.bin"));
+  save_model(EXTERNAL_UNUSED, DAS3_E_IO);
+  need(make_file(in_folder("weights.bin"), 4), "weights.bin");
+  save_model(EXTERNAL_UNUSED, DAS3_E_FORMAT);
+  need(make_file(in_folder("weights.bin"), (int64_t)1 << 31), "weights.bin");
+  save_model(EXTERNAL_LARGE, DAS3_E_LIMIT);
+  save_model(EXTERNAL_IN_BRANCH, DAS3_E_UNSUPPORTED);
+  unlink(in_folder("weights.bin"));
+  const struct rlimit tiny = {100, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_FSIZE, &tiny);
+  CASE(DAS3_E_IO, das3_model_save, plain, in_folder("saved.onnx"));
+  setrlimit(RLIMIT_FSIZE, &none);
+}
+
+static das3_segmenter_options segmenting(int32_t width, int32_t height, uint64_t memory_limit) {
+  das3_segmenter_options options;
+  das3_segmenter_options_init(&options);
+  options.threads = 1;
+  options.width = width;
+  options.height = height;
+  options.memory_limit = memory_limit;
+  return options;
+}
+
+/* With the library that has no bfloat16, on every processor. */
+static void refuse_bfloat16(void) {
+  das3_segmenter *segmenter = NULL;
+  das3_adapter *adapter = NULL;
+  das3_segmenter_options segmented = segmenting(0, 0, 0);
+  das3_adapter_options adapted = adapting();
+  segmented.precision = adapted.precision = DAS3_PRECISION_BF16;
+  setenv("DAS3_BACKEND", "openblas", 1);
+  CASE(DAS3_E_UNSUPPORTED, das3_segmenter_create, &segmenter, plain, &segmented);
+  CASE(DAS3_E_UNSUPPORTED, das3_adapter_create, &adapter, plain, &adapted);
+  setenv("DAS3_BACKEND", "another", 1);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_create, &segmenter, plain, NULL);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_create, &adapter, plain, NULL);
+  unsetenv("DAS3_BACKEND");
+}
+
+static void create_segmenters(void) {
+  das3_segmenter *segmenter = NULL;
+  const das3_segmenter_options good = segmenting(WIDTH, HEIGHT, 0), odd = segmenting(1, 1, 0);
+  const das3_segmenter_options wide = segmenting(LARGE, LARGE, 0), poor = segmenting(9, 9, 1);
+  CASE(DAS3_OK, das3_segmenter_create, &segmenter, plain, &good);
+  das3_segmenter_free(segmenter);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_create, NULL, plain, &good);
+  CASE(DAS3_E_SHAPE, das3_segmenter_create, &segmenter, plain, &odd);
+  CASE(DAS3_E_LIMIT, das3_segmenter_create, &segmenter, street, &wide);
+  CASE(DAS3_E_MEMORY, das3_segmenter_create, &segmenter, plain, &poor);
+}
+
+/* Labels one frame with a segmenter whose size the frame decides. */
+static void segment(const das3_model *model, uint64_t memory_limit, const das3_image *image,
+                    das3_status expected) {
+  das3_segmenter *segmenter = NULL;
+  const das3_segmenter_options options = segmenting(0, 0, memory_limit);
+  das3_segmentation result = {.struct_size = sizeof result};
+  need(das3_segmenter_create(&segmenter, model, &options) == DAS3_OK, "a segmenter");
+  CASE(expected, das3_segmenter_run, segmenter, image, &result);
+  das3_segmenter_free(segmenter);
+}
+
+static void run_segmenters(void) {
+  segment(plain, 0, &frame, DAS3_OK);
+  segment(plain, 0, NULL, DAS3_E_ARGUMENT);
+  segment(plain, 0, &dot, DAS3_E_SHAPE);
+  segment(branching, 0, &tall, DAS3_E_UNSUPPORTED);
+  segment(tiled, 0, &large, DAS3_E_LIMIT);
+  segment(plain, 1, &frame, DAS3_E_MEMORY);
+
+  das3_segmenter *segmenter = NULL, *full = NULL;
+  das3_segmenter_options options = segmenting(WIDTH, HEIGHT, 0);
+  das3_segmenter_info info = {.struct_size = sizeof info};
+  need(das3_segmenter_create(&segmenter, plain, &options) == DAS3_OK, "a segmenter");
+  CASE(DAS3_OK, das3_segmenter_get_info, segmenter, &info);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_get_info, NULL, &info);
+  CASE(DAS3_OK, das3_segmenter_prepare_model, segmenter, plain);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_prepare_model, segmenter, NULL);
+  CASE(DAS3_E_SHAPE, das3_segmenter_prepare_model, segmenter, street);
+  CASE(DAS3_OK, das3_segmenter_set_model, segmenter, plain);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_set_model, segmenter, NULL);
+  CASE(DAS3_E_SHAPE, das3_segmenter_set_model, segmenter, street);
+  das3_segmenter_free(segmenter);
+
+  options.memory_limit = info.peak_bytes;
+  need(das3_segmenter_create(&full, plain, &options) == DAS3_OK, "a segmenter with its memory");
+  CASE(DAS3_E_MEMORY, das3_segmenter_prepare_model, full, plain);
+  das3_segmenter_free(full);
+}
+
+static void create_adapters(void) {
+  das3_adapter *adapter = NULL;
+  das3_adapter_options options = adapting();
+  options.width = WIDTH, options.height = HEIGHT;
+  CASE(DAS3_OK, das3_adapter_create, &adapter, plain, &options);
+  das3_adapter_free(adapter);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_create, &adapter, NULL, &options);
+  options.memory_limit = 1;
+  CASE(DAS3_E_MEMORY, das3_adapter_create, &adapter, plain, &options);
+  options.memory_limit = 0;
+  options.method = DAS3_METHOD_TENT;
+  CASE(DAS3_E_UNSUPPORTED, das3_adapter_create, &adapter, plain, &options);
+  options.method = DAS3_METHOD_DAS3;
+  options.width = options.height = 1;
+  CASE(DAS3_E_SHAPE, das3_adapter_create, &adapter, plain, &options);
+  options.width = options.height = LARGE;
+  CASE(DAS3_E_LIMIT, das3_adapter_create, &adapter, street, &options);
+}
+
+/* An adapter that its first frame shows to be impossible, whichever call reads it. */
+static void meet_first_frame(das3_status expected, const das3_model *model, int32_t method,
+                             uint64_t memory_limit, const das3_image *image) {
+  das3_adapter *adapter = adapter_of(model, method, memory_limit);
+  CASE(expected, das3_adapter_add_frame, adapter, image);
+  CASE(expected, das3_adapter_add_labelled_frame, adapter, image, labels);
+  sourced(adapter, image);
+  CASE(expected, das3_adapter_step, adapter, NULL);
+  CASE(expected, das3_adapter_run, adapter, NULL, NULL);
+  CASE(expected, das3_adapter_save, adapter, in_folder("impossible.das3"));
+  CASE(expected, das3_adapter_resume, adapter, in_folder("good.das3"));
+  das3_adapter_free(adapter);
+}
+
+static void feed_adapters(void) {
+  das3_adapter *adapter = adapter_of(plain, DAS3_METHOD_DAS3, 0);
+  das3_adapter_info info = {.struct_size = sizeof info};
+  const das3_frame_source source = source_of(&frame);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_save, adapter, in_folder("good.das3"));
+  CASE(DAS3_OK, das3_adapter_add_frame, adapter, &frame);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_add_frame, adapter, NULL);
+  CASE(DAS3_OK, das3_adapter_add_labelled_frame, adapter, &frame, labels);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_add_labelled_frame, adapter, &frame, NULL);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_set_source, adapter, &source);
+  CASE(DAS3_OK, das3_adapter_get_info, adapter, &info);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_get_info, adapter, NULL);
+  das3_adapter_free(adapter);
+
+  adapter = adapter_of(plain, DAS3_METHOD_DAS3, 1);
+  das3_teacher teacher = {.struct_size = sizeof teacher};
+  CASE(DAS3_E_ARGUMENT, das3_adapter_set_teacher, adapter, &teacher);
+  teacher.model = fixed;
+  CASE(DAS3_E_MEMORY, das3_adapter_set_teacher, adapter, &teacher);
+  das3_adapter_free(adapter);
+  adapter = adapter_of(plain, DAS3_METHOD_DAS3, 0);
+  CASE(DAS3_OK, das3_adapter_set_teacher, adapter, &teacher);
+  teacher.model = two_classes;
+  CASE(DAS3_E_SHAPE, das3_adapter_set_teacher, adapter, &teacher);
+  das3_adapter_free(adapter);
+}
+
+static void run_adapters(void) {
+  das3_adapter *adapter = adapter_of(plain, DAS3_METHOD_DAS3, 0);
+  das3_model *model = NULL;
+  const das3_frame_source source = source_of(&frame);
+  CASE(DAS3_OK, das3_adapter_set_source, adapter, &source);
+  CASE(DAS3_OK, das3_adapter_cancel, adapter);
+  CASE(DAS3_E_CANCELLED, das3_adapter_step, adapter, NULL);
+  CASE(DAS3_E_CANCELLED, das3_adapter_run, adapter, cancel, adapter);
+  CASE(DAS3_OK, das3_adapter_step, adapter, NULL);
+  CASE(DAS3_OK, das3_adapter_save, adapter, in_folder("good.das3"));
+  CASE(DAS3_E_IO, das3_adapter_save, adapter, in_folder("missing/good.das3"));
+  CASE(DAS3_E_ARGUMENT, das3_adapter_resume, adapter, in_folder("good.das3"));
+  CASE(DAS3_OK, das3_adapter_run, adapter, NULL, NULL);
+  CASE(DAS3_OK, das3_adapter_snapshot, &model, adapter);
+  das3_model_free(model);
+  das3_adapter_free(adapter);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_cancel, NULL);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_step, NULL, NULL);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_run, NULL, NULL, NULL);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_snapshot, &model, NULL);
+
+  adapter = sourced(adapter_of(plain, DAS3_METHOD_DAS3, 0), &frame);
+  CASE(DAS3_E_IO, das3_adapter_resume, adapter, in_folder("missing.das3"));
+  CASE(DAS3_E_FORMAT, das3_adapter_resume, adapter, header_path);
+  /* Not every file system has room for the length of it. */
+  if (make_file(in_folder("long.das3"), ((int64_t)1 << 36) + 1)) {
+    CASE(DAS3_E_LIMIT, das3_adapter_resume, adapter, in_folder("long.das3"));
+  }
+  unlink(in_folder("long.das3"));
+  CASE(DAS3_OK, das3_adapter_resume, adapter, in_folder("good.das3"));
+  das3_adapter_free(adapter);
+
+  adapter = sourced(adapter_of(plain, DAS3_METHOD_DAS3, 0), NULL); /* its callback fails */
+  CASE(DAS3_E_IO, das3_adapter_step, adapter, NULL);
+  CASE(DAS3_E_IO, das3_adapter_run, adapter, NULL, NULL);
+  das3_adapter_free(adapter);
+
+  meet_first_frame(DAS3_E_SHAPE, plain, DAS3_METHOD_DAS3, 0, &dot);
+  meet_first_frame(DAS3_E_UNSUPPORTED, plain, DAS3_METHOD_BN, 0, &frame);
+  meet_first_frame(DAS3_E_LIMIT, tiled, DAS3_METHOD_DAS3, 0, &large);
+  meet_first_frame(DAS3_E_MEMORY, plain, DAS3_METHOD_DAS3, 1, &frame);
+}
+
+static void evaluate(void) {
+  das3_evaluator *evaluator = NULL;
+  das3_evaluation result = {.struct_size = sizeof result};
+  CASE(DAS3_E_ARGUMENT, das3_evaluator_create, &evaluator, 0, 255);
+  CASE(DAS3_OK, das3_evaluator_create, &evaluator, CLASSES, 255);
+  CASE(DAS3_OK, das3_evaluator_add, evaluator, labels, labels, 100);
+  CASE(DAS3_E_ARGUMENT, das3_evaluator_add, evaluator, labels, NULL, 100);
+  CASE(DAS3_OK, das3_evaluator_get_result, evaluator, &result);
+  CASE(DAS3_E_ARGUMENT, das3_evaluator_get_result, evaluator, NULL);
+  das3_evaluator_free(evaluator);
+  CASE(DAS3_OK, das3_set_log_callback, ignore_message, DAS3_LOG_WARNING, NULL);
+  CASE(DAS3_E_ARGUMENT, das3_set_log_callback, ignore_message, 9, NULL);
+  CASE(DAS3_OK, das3_set_log_callback, NULL, 0, NULL);
+}
+
+/* What every function answers once confusion matrices have taken all memory. */
+static void without_memory(void) {
+  enum { MANY = 1000 };
+  static das3_evaluator *hoard[MANY];
+  int count = 0;
+  das3_segmenter *segmenter = NULL;
+  das3_adapter *adapter = adapter_of(plain, DAS3_METHOD_DAS3, 0);
+  const das3_frame_source source = source_of(&frame);
+  const das3_teacher teacher = {.struct_size = sizeof teacher, .model = plain};
+  das3_segmentation result = {.struct_size = sizeof result};
+  need(das3_segmenter_create(&segmenter, plain, NULL) == DAS3_OK, "a segmenter");
+
+  is_exhausted = 1;
+  while (count < MANY && das3_evaluator_create(&hoard[count], 255, 255) == DAS3_OK) count++;
+  das3_model *model = NULL;
+  das3_segmenter *other = NULL;
+  das3_adapter *another = NULL;
+  das3_evaluator *evaluator = NULL;
+  CASE(DAS3_E_MEMORY, das3_set_log_callback, NULL, 0, NULL);
+  CASE(DAS3_E_MEMORY, das3_model_load, &model, street_path, NULL);
+  CASE(DAS3_E_MEMORY, das3_model_load_bytes, &model, pixels, 100, NULL);
+  CASE(DAS3_E_MEMORY, das3_model_get_info, plain, NULL);
+  CASE(DAS3_E_MEMORY, das3_model_get_class, plain, 0, NULL);
+  CASE(DAS3_E_MEMORY, das3_model_get_parameter, plain, 0, NULL);
+  CASE(DAS3_E_MEMORY, das3_model_get_parameters, plain, NULL, 0);
+  CASE(DAS3_E_MEMORY, das3_model_with_parameters, &model, plain, NULL, 0);
+  CASE(DAS3_E_MEMORY, das3_model_merge, &model, NULL, NULL, 0);
+  CASE(DAS3_E_MEMORY, das3_model_save, plain, in_folder("saved.onnx"));
+  CASE(DAS3_E_MEMORY, das3_segmenter_create, &other, plain, NULL);
+  CASE(DAS3_E_MEMORY, das3_segmenter_run, segmenter, &frame, &result);
+  CASE(DAS3_E_MEMORY, das3_segmenter_prepare_model, segmenter, plain);
+  CASE(DAS3_E_MEMORY, das3_segmenter_set_model, segmenter, plain);
+  CASE(DAS3_E_MEMORY, das3_segmenter_get_info, segmenter, NULL);
+  CASE(DAS3_E_MEMORY, das3_adapter_create, &another, plain, NULL);
+  CASE(DAS3_E_MEMORY, das3_adapter_add_frame, adapter, &frame);
+  CASE(DAS3_E_MEMORY, das3_adapter_add_labelled_frame, adapter, &frame, labels);
+  CASE(DAS3_E_MEMORY, das3_adapter_set_source, adapter, &source);
+  CASE(DAS3_E_MEMORY, das3_adapter_set_teacher, adapter, &teacher);
+  CASE(DAS3_E_MEMORY, das3_adapter_step, adapter, NULL);
+  CASE(DAS3_E_MEMORY, das3_adapter_run, adapter, NULL, NULL);
+  CASE(DAS3_E_MEMORY, das3_adapter_cancel, adapter);
+  CASE(DAS3_E_MEMORY, das3_adapter_snapshot, &model, adapter);
+  CASE(DAS3_E_MEMORY, das3_adapter_save, adapter, in_folder("good.das3"));
+  CASE(DAS3_E_MEMORY, das3_adapter_resume, adapter, in_folder("good.das3"));
+  CASE(DAS3_E_MEMORY, das3_adapter_get_info, adapter, NULL);
+  CASE(DAS3_E_MEMORY, das3_evaluator_create, &evaluator, 255, 255);
+  CASE(DAS3_E_MEMORY, das3_evaluator_add, hoard[0], labels, labels, 1);
+  CASE(DAS3_E_MEMORY, das3_evaluator_get_result, hoard[0], NULL);
+  for (int i = 0; i < count; i++) das3_evaluator_free(hoard[i]);
+  is_exhausted = 0;
+  segment(plain, 0, &frame, DAS3_OK);
+  das3_adapter_free(adapter);
+  das3_segmenter_free(segmenter);
+}
+
+int main(int count, char **arguments) {
+  if (count != 4) return 2;
+  header_path = arguments[1], street_path = arguments[2], folder = arguments[3];
+  static char header[1 << 20];
+  FILE *file = fopen(header_path, "rb");
+  need(file != NULL && fread(header, 1, sizeof header - 1, file) > 0, header_path);
+  fclose(file);
+  read_lists(header);
+  dl_iterate_phdr(find_code, NULL);
+  need(code_begin < code_end, "the library cannot be found");
+  for (int i = 0; i < SIDE * SIDE; i++) pixels[i] = (uint8_t)(i * 7 % 251 + i / 900);
+  need(das3_model_load(&street, street_path, NULL) == DAS3_OK, street_path);
+  plain = made(PLAIN), two_classes = made(TWO_CLASSES), fixed = made(FIXED);
+  tiled = made(TILED), branching = made(BRANCHING);
+
+  load_models();
+  read_models();
+  save_models();
+  refuse_bfloat16();
+  create_segmenters();
+  run_segmenters();
+  create_adapters();
+  feed_adapters();
+  run_adapters();
+  evaluate();
+  without_memory();
+
+  return sum_up();
+}

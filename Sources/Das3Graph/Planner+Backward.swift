@@ -40,7 +40,16 @@ extension Planner {
         differentiateFused(step, dy)
         step.chain = []
       }
-      if isTracked(step.inputs) { operation.rules.differentiate(step, dy, by: &self) }
+      guard isTracked(step.inputs) else { return }
+      let facts = operation.rules.facts
+      switch facts.derivative {
+      case .ofOtherSteps: break
+      case .step(let reads, let readsResult):
+        emitGradient(
+          of: step, dy, by: facts.smoothInputs, reads: reads, readsResult: readsResult)
+      case .broadcast(let reads): differentiateBroadcast(step, dy, facts, reads: reads)
+      case .steps(let emit): emit(step, dy, &self)
+      }
     case .statistics, .gradient, .accumulate, .clear: break
     }
   }
@@ -115,7 +124,9 @@ extension Planner {
   }
 
   /// y = f(a, b) with broadcasting: the derivative at full size, then summed where it repeats.
-  mutating func differentiateBroadcast(_ step: Plan.Step, _ facts: OperatorFacts, _ dy: View) {
+  private mutating func differentiateBroadcast(
+    _ step: Plan.Step, _ dy: View, _ facts: OperatorFacts, reads: OperatorFacts.Inputs
+  ) {
     for (index, input) in step.inputs.enumerated()
     where isTracked([input]) && facts.smoothInputs.contains(index) {
       if case .binary(let kind) = facts.fusion, kind == .add || kind == .subtract && index == 0 {
@@ -128,7 +139,7 @@ extension Planner {
       }
       let gradient = Plan.Gradient(
         step: step, outputGradient: dy, inputs: targets, operands: [],
-        readsInput: step.inputs.indices.map(facts.derivativeReads.contains))
+        readsInput: step.inputs.indices.map(reads.contains))
       emit(gradient, full)
       deposit(full, to: input, step.name)
     }
@@ -201,15 +212,16 @@ extension Planner {
   // MARK: Everything else
 
   /// The derivative by all inputs that want it, in one step.
-  mutating func emitGradient(of step: Plan.Step, _ dy: View, _ facts: OperatorFacts) {
+  mutating func emitGradient(
+    of step: Plan.Step, _ dy: View, by smooth: OperatorFacts.Inputs, reads: OperatorFacts.Inputs,
+    readsResult: Bool = false
+  ) {
     let index = plan.steps.count
-    let wanted = step.inputs.enumerated().map {
-      isTracked([$1]) && facts.smoothInputs.contains($0)
-    }
+    let wanted = step.inputs.enumerated().map { isTracked([$1]) && smooth.contains($0) }
     var gradient = Plan.Gradient(
       step: step, outputGradient: dy, inputs: [], operands: [],
-      readsInput: step.inputs.indices.map(facts.derivativeReads.contains))
-    gradient.readsOutput = facts.derivativeReadsResult
+      readsInput: step.inputs.indices.map(reads.contains))
+    gradient.readsOutput = readsResult
     for (position, input) in step.inputs.enumerated() {
       gradient.inputs.append(
         wanted[position]

@@ -14,6 +14,8 @@ package struct Window: Equatable, Sendable {
   /// Rows and columns that the dilated kernel covers.
   package var extentY: Int { (kernelHeight - 1) * dilationY + 1 }
   package var extentX: Int { (kernelWidth - 1) * dilationX + 1 }
+  /// The larger of the two.
+  var stride: Int { max(strideY, strideX) }
 
   /// Reads ONNX's attributes; `auto_pad` is resolved for an image of `height` × `width`.
   ///
@@ -106,30 +108,21 @@ package struct Conv: OperatorRules {
     let size = try window.outputSize(height: x[2], width: x[3])
     return ValueInfo([x[0], w[0], size.height, size.width])
   }
-}
 
-extension Conv {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .layer, spacing: .times(max(window.strideY, window.strideX)),
-      placement: .whereKernelCan, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .layer(
+      .layer, spacing: .times(window.stride), placement: .whereKernelCan,
+      multiplyAdds: { (inputs, output) in
+        Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
+      },
+      derivative: { (step, dy, planner) in
+        planner.differentiateConv(step, dy, adjoint: adjoint(step.inputs[0].shape))
+      })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
 
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
-    Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
-  }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateConv(step, dy, adjoint: adjoint(step.inputs[0].shape))
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 /// 2-D transposed convolution: x N×C×H×W, weights C×O/groups×KH×KW, optional bias O.
@@ -155,30 +148,21 @@ package struct ConvTranspose: OperatorRules {
     }
     return ValueInfo([x[0], w[1] * groups, outputHeight, outputWidth])
   }
-}
 
-extension ConvTranspose {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .layer, spacing: .dividedBy(max(window.strideY, window.strideX)),
-      placement: .whereKernelCan, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .layer(
+      .layer, spacing: .dividedBy(window.stride), placement: .whereKernelCan,
+      multiplyAdds: { (inputs, _) in
+        Double(inputs[0].elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
+      },
+      derivative: { (step, dy, planner) in
+        planner.differentiateConv(step, dy, adjoint: adjoint)
+      })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
 
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
-    Double(inputs[0].elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
-  }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateConv(step, dy, adjoint: adjoint)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 extension GraphBuilder {

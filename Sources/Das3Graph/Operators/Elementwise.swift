@@ -22,24 +22,14 @@ package struct Unary: OperatorRules, Equatable {
     default: inputs[0]
     }
   }
-}
 
-extension Unary {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .always, fusion: .unary(self),
-      inPlace: .never, smoothInputs: isDifferentiable ? .all : .none, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .stage(
+      .unary(self), placement: .always, smoothInputs: isDifferentiable ? .all : .none,
+      derivative: .ofOtherSteps)
   }
 
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerElementwise(node)
-  }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerElementwise(node) }
 }
 
 /// y = f(a, b), element by element, with multidirectional broadcasting.
@@ -66,25 +56,14 @@ package struct Binary: OperatorRules, Equatable {
     default: return ValueInfo(shape, inputs[0].type)
     }
   }
-}
 
-extension Binary {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .besideWholeInput, fusion: .binary(kind),
-      inPlace: .never, smoothInputs: kind.isDifferentiable ? .all : .none, derivativeReads: .all,
-      derivativeReadsResult: false)
+    .stage(
+      .binary(kind), placement: .besideWholeInput,
+      smoothInputs: kind.isDifferentiable ? .all : .none, derivative: .broadcast(reads: .all))
   }
 
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerElementwise(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateBroadcast(step, facts, dy)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerElementwise(node) }
 }
 
 /// y = condition ? a : b, element by element, with multidirectional broadcasting.
@@ -98,17 +77,12 @@ package struct Select: OperatorRules {
     }
     return ValueInfo(shape, inputs[1].type)
   }
-}
 
-extension Select {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .only([1, 2]), derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .kernel(
+      spacing: .kept, placement: .never, smoothInputs: .only([1, 2]),
+      derivative: .broadcast(reads: .only([0])))
   }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let shape = result.shape
@@ -124,13 +98,7 @@ extension Select {
       shape: shape, floats: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
   }
 
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerBroadcast(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateBroadcast(step, facts, dy)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerBroadcast(node) }
 }
 
 extension GraphBuilder {

@@ -11,30 +11,22 @@ package struct MatMul: OperatorRules {
     else { throw .shape("\(a) times \(b)") }
     return ValueInfo(Shape(batch.dims + [a.dims[a.rank - 2], b.dims[b.rank - 1]]))
   }
-}
 
-extension MatMul {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .product, spacing: .ofFirstInput, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .layer(
+      .product, spacing: .ofFirstInput, placement: .never,
+      multiplyAdds: { (inputs, output) in
+        Double(output.elementCount) * Double(inputs[0].dims.last ?? 1)
+      },
+      derivative: { (step, dy, planner) in planner.differentiateProduct(step, self, dy) })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
-    Double(output.elementCount) * Double(inputs[0].dims.last ?? 1)
-  }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let inputs = node.inputs.map { planner.view(of: $0) }
     planner.finish(
       node, inputs, order: Array(0..<planner.graph.values[node.output].shape.rank), absorbs: true)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateProduct(step, self, dy)
   }
 }
 

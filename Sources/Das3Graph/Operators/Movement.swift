@@ -17,17 +17,8 @@ package struct Concat: OperatorRules {
     }
     return result
   }
-}
 
-extension Concat {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .always, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
-  }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+  var facts: OperatorFacts { .view(spacing: .kept, placement: .always) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let outer = result.shape.dims[..<axis].reduce(1, *)
@@ -49,12 +40,7 @@ extension Concat {
     return ConstantTensor(shape: result.shape, floats: joined(inputs.map(\.floats)))
   }
 
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerConcat(node, self)
-  }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerConcat(node, self) }
 }
 
 /// Every `steps[k]`-th element from `starts[k]`, `counts[k]` of them; steps may be negative.
@@ -66,17 +52,8 @@ package struct Slice: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     ValueInfo(Shape(counts), inputs[0].type)
   }
-}
 
-extension Slice {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .enlarged, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
-  }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+  var facts: OperatorFacts { .view(spacing: .enlarged, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let x = inputs[0].shape.contiguousStrides
@@ -88,9 +65,6 @@ extension Slice {
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.place(node.output, planner.view(of: node.inputs[0]).sliced(self))
   }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
 }
 
 /// y[i, j, …] = x[tables[0][i], tables[1][j], …], or `fill` where a table says −1; nil = as it is.
@@ -105,17 +79,10 @@ package struct Index: OperatorRules {
     for (axis, table) in tables.enumerated() { if let table { dims[axis] = table.count } }
     return ValueInfo(Shape(dims), inputs[0].type)
   }
-}
 
-extension Index {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .enlarged, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .enlarged, placement: .never, derivative: .step(reads: .none))
   }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let (input, shape) = (inputs[0], result.shape)
@@ -135,10 +102,6 @@ extension Index {
     let order = x.rows == nil ? Array(0..<x.shape.rank) : x.memoryOrder
     planner.finish(node, [x], order: Planner.completed(order, rank: x.shape.rank))
   }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
 }
 
 /// Dimension k of the result is dimension `order[k]` of the input.
@@ -151,17 +114,8 @@ package struct Transpose: OperatorRules {
     }
     return ValueInfo(Shape(order.map { inputs[0].shape[$0] }), inputs[0].type)
   }
-}
 
-extension Transpose {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
-  }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+  var facts: OperatorFacts { .view(spacing: .kept, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let strides = inputs[0].shape.contiguousStrides
@@ -171,9 +125,6 @@ extension Transpose {
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.place(node.output, planner.view(of: node.inputs[0]).transposed(order))
   }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
 }
 
 /// The same elements, row-major, in another shape.
@@ -189,17 +140,8 @@ package struct Reshape: OperatorRules {
     }
     return ValueInfo(target, type ?? inputs[0].type)
   }
-}
 
-extension Reshape {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
-  }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+  var facts: OperatorFacts { .view(spacing: .kept, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     result.type == .float32
@@ -207,12 +149,7 @@ extension Reshape {
       : ConstantTensor(shape: result.shape, type: result.type, ints: inputs[0].ints)
   }
 
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerReshape(node, self)
-  }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerReshape(node, self) }
 }
 
 /// Repeats dimensions of size 1 to `shape` (which already includes the input's own sizes).
@@ -225,17 +162,8 @@ package struct Expand: OperatorRules {
     }
     return ValueInfo(shape, inputs[0].type)
   }
-}
 
-extension Expand {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
-  }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
+  var facts: OperatorFacts { .view(spacing: .kept, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     inputs[0].moved(
@@ -245,7 +173,4 @@ extension Expand {
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.place(node.output, planner.view(of: node.inputs[0]).expanded(to: shape))
   }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
 }

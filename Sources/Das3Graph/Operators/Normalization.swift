@@ -12,29 +12,20 @@ package struct BatchNorm: OperatorRules {
     }
     return ValueInfo(x)
   }
-}
 
-extension BatchNorm {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .always, fusion: .normalization(epsilon: epsilon),
-      inPlace: .backward, smoothInputs: .only([0, 1, 2]), derivativeReads: .only([0, 1, 3, 4]),
-      derivativeReadsResult: false)
+    .stage(
+      .normalization(epsilon: epsilon), placement: .always, inPlace: .backward,
+      smoothInputs: .only([0, 1, 2]), derivative: .step(reads: .only([0, 1, 3, 4])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     if planner.usesOwnStatistics(node) {
       planner.lowerBatchNorm(node)
     } else {
       planner.lowerElementwise(node)
     }
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
   }
 }
 
@@ -52,26 +43,15 @@ package struct LayerNorm: OperatorRules {
     }
     return ValueInfo(inputs[0].shape)
   }
-}
 
-extension LayerNorm {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0, 1]),
-      derivativeReadsResult: false)
+    .kernel(spacing: .kept, placement: .never, derivative: .step(reads: .only([0, 1])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let inputs = node.inputs.map { planner.rowMajor(planner.view(of: $0)) }
     planner.finish(node, inputs, order: Array(0..<inputs[0].shape.rank))
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
   }
 }
 
@@ -92,28 +72,17 @@ package struct GroupNorm: OperatorRules {
     }
     return ValueInfo(x)
   }
-}
 
-extension GroupNorm {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0, 1]),
-      derivativeReadsResult: false)
+    .kernel(spacing: .kept, placement: .never, derivative: .step(reads: .only([0, 1])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let x = planner.view(of: node.inputs[0])
     let order = Planner.channelsLastOrder(x.shape.rank)
     let parameters = node.inputs.dropFirst().map { planner.rowMajor(planner.view(of: $0)) }
     planner.finish(node, [planner.dense(x, order: order)] + parameters, order: order)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
   }
 }
 

@@ -8,27 +8,14 @@ package struct MaxPool: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     try window.pooled(inputs[0].shape, roundsUp: roundsUp)
   }
-}
 
-extension MaxPool {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .times(max(window.strideY, window.strideX)), placement: .always,
-      fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .kernel(
+      spacing: .times(window.stride), placement: .always, derivative: .step(reads: .only([0])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 /// Mean under the window; x N×C×H×W.
@@ -40,27 +27,13 @@ package struct AveragePool: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     try window.pooled(inputs[0].shape, roundsUp: roundsUp)
   }
-}
 
-extension AveragePool {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .times(max(window.strideY, window.strideX)), placement: .always,
-      fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .times(window.stride), placement: .always, derivative: .step(reads: .none))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 extension Window {

@@ -15,23 +15,17 @@ package struct Reduce: OperatorRules {
     }
     return ValueInfo(Shape(dims), inputs[0].type)
   }
-}
 
-extension Reduce {
   var facts: OperatorFacts {
-    let (reads, readsResult): (OperatorFacts.Inputs, Bool) =
+    let derivative: OperatorFacts.Derivative =
       switch kind {
-      case .sum, .mean: (.none, false)
-      case .sumSquare, .l1: (.only([0]), false)
-      case .logSum: (.none, true)
-      case .max, .min, .l2, .product, .logSumExp: (.only([0]), true)
+      case .sum, .mean: .step(reads: .none)
+      case .sumSquare, .l1: .step(reads: .only([0]))
+      case .logSum: .step(reads: .none, readsResult: true)
+      case .max, .min, .l2, .product, .logSumExp: .step(reads: .only([0]), readsResult: true)
       }
-    return OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never, inPlace: .never,
-      smoothInputs: .all, derivativeReads: reads, derivativeReadsResult: readsResult)
+    return .kernel(spacing: .kept, placement: .never, derivative: derivative)
   }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let x = inputs[0]
@@ -76,10 +70,6 @@ extension Reduce {
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.lowerReduction(node, axes, keepsDims: keepsDims)
   }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
 }
 
 /// Index of the largest value along `axis`.
@@ -94,25 +84,15 @@ package struct ArgMax: OperatorRules {
     if keepsDims { dims[axis] = 1 } else { dims.remove(at: axis) }
     return ValueInfo(Shape(dims), .int64)
   }
-}
 
-extension ArgMax {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .none, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .kept, placement: .never, smoothInputs: .none, derivative: .ofOtherSteps)
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.lowerReduction(node, [axis], keepsDims: keepsDims)
   }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
 }
 
 /// exp(x) / Σ exp(x) along `axis`, or its logarithm.
@@ -121,26 +101,15 @@ package struct Softmax: OperatorRules {
   package var isLog: Bool
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo { inputs[0] }
-}
 
-extension Softmax {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .forward, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: true)
+    .kernel(
+      spacing: .kept, placement: .never, inPlace: .forward,
+      derivative: .step(reads: .none, readsResult: true))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerAlong(axis, node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerAlong(axis, node) }
 }
 
 extension GraphBuilder {

@@ -40,26 +40,13 @@ package struct Resize: OperatorRules {
     }
     return ValueInfo(Shape(dims))
   }
-}
 
-extension Resize {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .enlarged, placement: .always, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .enlarged, placement: .always, derivative: .step(reads: .none))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 /// ONNX's coordinate arithmetic: which source position an output position looks at.

@@ -2,11 +2,6 @@
 /// shapes and folds away whatever depends on nothing but constants.
 package struct GraphBuilder {
   typealias ValueID = Graph.ValueID
-  /// Lowers one ONNX node.
-  ///
-  /// Registered by operator type in `importers`.
-  typealias Importer =
-    @Sendable (inout GraphBuilder, OnnxModel.Node) throws(Das3Error) -> Void
 
   let model: OnnxModel
   private var graph = Graph()
@@ -155,7 +150,8 @@ package struct GraphBuilder {
         inputs.append(tensor)
       }
       if isKnown {
-        for (index, tensor) in try evaluator(node, inputs).enumerated() {
+        let results = try evaluator(node, Self.required(inputs, 0), inputs)
+        for (index, tensor) in results.enumerated() {
           try reserve(tensor.shape.elementCount)
           try bind(node, constant(tensor), output: index)
         }
@@ -167,7 +163,7 @@ package struct GraphBuilder {
         opType: node.opType, domain: "", dependsOnImage: evaluator != nil
       ).error
     }
-    try importer(&self, node)
+    if let id = try importer.lower(&self, node) { try bind(node, id) }
   }
 
   /// Lowers the branch of an `If` that is taken.
@@ -188,25 +184,6 @@ package struct GraphBuilder {
       place = inner.place
       do throws(Das3Error) { try lower(inner) } catch { throw error.at(place) }
     }
-  }
-
-  /// Every ONNX operator that can be lowered, by topic.
-  static let importers: [String: Importer] = [
-    convolutionImporters, normalizationImporters, elementwiseImporters, poolingImporters,
-    reductionImporters, movementImporters, shapeImporters, productImporters, sequenceImporters,
-    quantizationImporters, scatterImporters,
-  ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
-
-  /// Their ONNX names, in order, without those that leave nothing to compute.
-  package static var operatorTypes: [String] {
-    importers.keys.filter { !resolvedTypes.contains($0) }.sorted()
-  }
-
-  private static let resolvedTypes = Set(sequenceImporters.keys).union(["If", "EyeLike"])
-
-  /// Whether an operator can be lowered, or computed while the graph is made.
-  static func isKnown(_ opType: String) -> Bool {
-    importers[opType] != nil || evaluators[opType] != nil
   }
 
   // MARK: What importers read
@@ -245,6 +222,9 @@ package struct GraphBuilder {
   mutating func configuration(_ node: OnnxModel.Node, _ index: Int, _ name: String)
     throws(Das3Error) -> ConstantTensor?
   {
+    guard Self.importers[node.opType]?.configuration.contains(index) == true else {
+      throw Das3Error(.internal, "'\(name)' is no declared configuration of \(node.opType)")
+    }
     guard let id = try optionalInput(node, index) else { return nil }
     guard let tensor = try evaluated(id) else {
       throw .unsupported("'\(name)' depends on the data; expected a value known at load")
@@ -331,6 +311,20 @@ package struct GraphBuilder {
 
   mutating func constant(_ tensor: ConstantTensor, name: String = "") -> ValueID {
     add(name, ValueInfo(tensor.shape, tensor.type), .constant(tensor))
+  }
+
+  mutating func scalar(_ value: Float) -> ValueID { constant(ConstantTensor(scalar: value)) }
+
+  mutating func unary(_ kind: Unary.Kind, _ x: ValueID, a: Float = 0, b: Float = 0)
+    throws(Das3Error) -> ValueID
+  {
+    try emit(.unary(Unary(kind: kind, a: a, b: b)), [x])
+  }
+
+  mutating func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error)
+    -> ValueID
+  {
+    try emit(.binary(Binary(kind: kind)), [a, b])
   }
 
   /// Gives the node's output `index` its value.

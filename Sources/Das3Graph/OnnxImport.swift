@@ -193,6 +193,8 @@ import Das3Files
       nodes: others, inputs: inputs, outputs: outputs, opset: Int(graph.opset),
       irVersion: Int(graph.ir_version), producer: producer, metadata: metadata,
       nodeCount: Int(graph.node_count), constants: constants, parameters: parameters,
+      parameterIndex: Dictionary(
+        parameters.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 }),
       weights: weights, quantizedCount: quantized.count, source: source, sourceHash: message.hash)
   }
 

@@ -100,7 +100,7 @@ extension Planner {
       .statistics(momentum: canFollow ? training?.statisticsMomentum ?? 0 : 0), node.name,
       [inputs[0], inputs[3], inputs[4]], statistics)
     for (row, index) in [3, 4].enumerated() {
-      let slice = Slice(starts: [row, 0], steps: [1, 1], counts: [1, statistics.shape[1]])
+      let slice = Slice(of: statistics.shape, along: 0, from: row, count: 1)
       inputs[index] = statistics.sliced(slice).reshaped(inputs[index].shape) ?? statistics
     }
     finish(node, inputs, order: order)
@@ -170,12 +170,9 @@ extension Planner {
     views[node.output] = whole
     var start = 0
     for input in inputs {
-      var slice = Slice(
-        starts: [Int](repeating: 0, count: shape.rank),
-        steps: [Int](repeating: 1, count: shape.rank), counts: input.shape.dims)
-      slice.starts[concat.axis] = start
-      start += input.shape[concat.axis]
-      let part = whole.sliced(slice)
+      let count = input.shape[concat.axis]
+      let part = whole.sliced(Slice(of: shape, along: concat.axis, from: start, count: count))
+      start += count
       // Already there where its producer wrote it in place.
       if input.buffer != part.buffer || input.offset != part.offset || isStatic {
         emit(.copy, node.name, [input], part)

@@ -41,10 +41,13 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
   }
 
   /// Strides of the dense tensor in this order, in elements.
-  package var contiguousStrides: [Int] {
+  package var contiguousStrides: [Int] { strides(order: Array(dims.indices)) }
+
+  /// Strides of the dense tensor whose axes lie in `order`, outermost first.
+  func strides(order: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: rank)
     var stride = 1
-    for axis in dims.indices.reversed() {
+    for axis in order.reversed() {
       strides[axis] = stride
       stride *= dims[axis]
     }

@@ -167,16 +167,16 @@ package struct ConvTranspose: OperatorRules {
 
 extension GraphBuilder {
   static let convolutionImporters: [String: Importer] = [
-    "Conv": { (builder, node) throws(Das3Error) in
+    "Conv": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       try builder.importConvolution(node, transposed: false)
     },
-    "ConvTranspose": { (builder, node) throws(Das3Error) in
+    "ConvTranspose": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       try builder.importConvolution(node, transposed: true)
     },
   ]
 
   private mutating func importConvolution(_ node: OnnxModel.Node, transposed: Bool)
-    throws(Das3Error)
+    throws(Das3Error) -> ValueID
   {
     var x = try input(node, 0)
     var w = try input(node, 1)
@@ -205,7 +205,7 @@ extension GraphBuilder {
     } else {
       operation = .conv(Conv(window: window, groups: groups))
     }
-    try bind(node, restored(emit(operation, inputs), axisCount: axisCount))
+    return try restored(emit(operation, inputs), axisCount: axisCount)
   }
 
   /// A signal N×C×W as an image of one row; an image as it is.

@@ -33,6 +33,7 @@ package struct GridSample: OperatorRules {
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let (x, grid) = (planner.view(of: node.inputs[0]), planner.view(of: node.inputs[1]))
     let order = Planner.channelsLastOrder(4)
@@ -41,7 +42,12 @@ package struct GridSample: OperatorRules {
 }
 
 extension GraphBuilder {
-  mutating func importGridSample(_ node: OnnxModel.Node) throws(Das3Error) {
+  static let gridSampleImporters: [String: Importer] = [
+    "GridSample": Importer { (builder, node) throws(Das3Error) in try builder.importGridSample(node)
+    }
+  ]
+
+  private mutating func importGridSample(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
     let mode: GridSample.Mode
     switch try node.string("mode", default: "linear") {
     case "linear", "bilinear": mode = .linear
@@ -56,6 +62,6 @@ extension GraphBuilder {
     let operation = GridSample(
       mode: mode, padding: padding,
       alignsCorners: try node.int("align_corners", default: 0) != 0)
-    try bind(node, emit(.gridSample(operation), inputs(node, 0..<2)))
+    return try emit(.gridSample(operation), inputs(node, 0..<2))
   }
 }

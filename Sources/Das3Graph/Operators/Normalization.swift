@@ -7,9 +7,7 @@ package struct BatchNorm: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let x = inputs[0].shape
     guard x.rank >= 2 else { throw .shape("input is \(x); expected at least N×C") }
-    for parameter in inputs.dropFirst() where parameter.shape.dims != [x[1]] {
-      throw .shape("a parameter is \(parameter.shape); expected \(x[1]) values, one per channel")
-    }
+    try x.requirePerChannel(inputs.dropFirst().map(\.shape))
     return ValueInfo(x)
   }
 
@@ -20,6 +18,7 @@ package struct BatchNorm: OperatorRules {
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     if planner.usesOwnStatistics(node) {
       planner.lowerBatchNorm(node)
@@ -49,6 +48,7 @@ package struct LayerNorm: OperatorRules {
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let inputs = node.inputs.map { planner.rowMajor(planner.view(of: $0)) }
     planner.finish(node, inputs, order: Array(0..<inputs[0].shape.rank))
@@ -67,9 +67,7 @@ package struct GroupNorm: OperatorRules {
     guard x.rank >= 3, groups >= 1, x[1] % groups == 0 else {
       throw .shape("input is \(x) in \(groups) groups; expected N×C×… with C a multiple")
     }
-    for parameter in inputs.dropFirst() where parameter.shape.dims != [x[1]] {
-      throw .shape("a parameter is \(parameter.shape); expected \(x[1]) values, one per channel")
-    }
+    try x.requirePerChannel(inputs.dropFirst().map(\.shape))
     return ValueInfo(x)
   }
 
@@ -78,6 +76,7 @@ package struct GroupNorm: OperatorRules {
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let x = planner.view(of: node.inputs[0])
     let order = Planner.channelsLastOrder(x.shape.rank)
@@ -86,19 +85,28 @@ package struct GroupNorm: OperatorRules {
   }
 }
 
+extension Shape {
+  fileprivate func requirePerChannel(_ parameters: [Shape]) throws(Das3Error) {
+    for parameter in parameters where parameter.dims != [dims[1]] {
+      throw .shape("a parameter is \(parameter); expected \(dims[1]) values, one per channel")
+    }
+  }
+}
+
 extension GraphBuilder {
   static let normalizationImporters: [String: Importer] = [
-    "BatchNormalization": { (builder, node) throws(Das3Error) in
+    "BatchNormalization": Importer(weights: [1, 2, 3, 4], statistics: [3, 4]) {
+      (builder, node) throws(Das3Error) in
       try builder.importBatchNormalization(node)
     },
-    "InstanceNormalization": { (builder, node) throws(Das3Error) in
+    "InstanceNormalization": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       let inputs = try builder.inputs(node, 0..<3)
       let epsilon = try node.float("epsilon", default: 1e-5)
       let groups = builder.shape(inputs[0]).rank > 1 ? builder.shape(inputs[0])[1] : 0
       let operation = GroupNorm(groups: groups, epsilon: epsilon)
-      try builder.bind(node, builder.emit(.groupNorm(operation), inputs))
+      return try builder.emit(.groupNorm(operation), inputs)
     },
-    "GroupNormalization": { (builder, node) throws(Das3Error) in
+    "GroupNormalization": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       var inputs = try builder.inputs(node, 0..<3)
       let groups = try node.int("num_groups", default: 1)
       let channels = builder.shape(inputs[0]).rank > 1 ? builder.shape(inputs[0])[1] : 0
@@ -112,10 +120,9 @@ extension GraphBuilder {
       }
       let epsilon = try node.float("epsilon", default: 1e-5)
       let operation = GroupNorm(groups: groups, epsilon: epsilon)
-      try builder.bind(node, builder.emit(.groupNorm(operation), inputs))
+      return try builder.emit(.groupNorm(operation), inputs)
     },
-    "LayerNormalization": { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    "LayerNormalization": .ofInput(weights: [1, 2]) { (builder, node, x) throws(Das3Error) in
       let axis = try builder.shape(x).axis(node.int("axis", default: -1))
       let epsilon = try node.float("epsilon", default: 1e-5)
       var inputs = [x]
@@ -124,30 +131,27 @@ extension GraphBuilder {
       }
       let rank = builder.shape(x).rank
       let operation = LayerNorm(axisCount: rank - axis, epsilon: epsilon)
-      try builder.bind(node, builder.emit(.layerNorm(operation), inputs))
-      guard node.outputs.dropFirst().contains(where: { !$0.isEmpty }) else { return }
+      let result = try builder.emit(.layerNorm(operation), inputs)
+      guard node.outputs.dropFirst().contains(where: { !$0.isEmpty }) else { return result }
       // Mean and inverse deviation are rarely asked for; they are computed apart.
       func mean(_ id: ValueID) throws(Das3Error) -> ValueID {
         let axes = Array(axis..<rank)
         return try builder.emit(.reduce(Reduce(kind: .mean, axes: axes, keepsDims: true)), [id])
       }
-      func unary(_ kind: Unary.Kind, _ id: ValueID) throws(Das3Error) -> ValueID {
-        try builder.emit(.unary(Unary(kind: kind)), [id])
-      }
-      func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
-        try builder.emit(.binary(Binary(kind: kind)), [a, b])
-      }
       let average = try mean(x)
       try builder.bind(node, average, output: 1)
-      let centred = try binary(.subtract, x, average)
-      let variance = try mean(binary(.multiply, centred, centred))
-      let small = builder.constant(ConstantTensor(scalar: epsilon))
-      let deviation = try unary(.sqrt, binary(.add, variance, small))
-      try builder.bind(node, unary(.reciprocal, deviation), output: 2)
+      let centred = try builder.binary(.subtract, x, average)
+      let variance = try mean(builder.binary(.multiply, centred, centred))
+      let shifted = try builder.binary(.add, variance, builder.scalar(epsilon))
+      let deviation = try builder.unary(.sqrt, shifted)
+      try builder.bind(node, builder.unary(.reciprocal, deviation), output: 2)
+      return result
     },
   ]
 
-  private mutating func importBatchNormalization(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importBatchNormalization(_ node: OnnxModel.Node) throws(Das3Error)
+    -> ValueID
+  {
     let old = model.opset
     let statistics = node.outputs.dropFirst().filter { !$0.isEmpty }
     if try node.int("spatial", default: 1) == 0 {
@@ -173,13 +177,11 @@ extension GraphBuilder {
           "batch statistics are wanted as '\(used)'; expected a network that was exported after model.eval()"
         )
       }
-      return try bind(node, batchStatisticsNormalized(Array(inputs[0..<3]), epsilon))
+      return try batchStatisticsNormalized(Array(inputs[0..<3]), epsilon)
     }
     let isComputed = inputs[3...].contains { isNode($0) }
-    try bind(
-      node,
-      isComputed
-        ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs))
+    return try isComputed
+      ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs)
   }
 
   /// By the mean and variance of the values themselves, as in training.
@@ -209,16 +211,11 @@ extension GraphBuilder {
     let channels = shape(inputs[0])[1]
     var columns: [ValueID] = []
     for id in inputs.dropFirst() {
-      guard shape(id).dims == [channels] else {
-        throw .shape("a parameter is \(shape(id)); expected \(channels) values, one per channel")
-      }
+      try shape(inputs[0]).requirePerChannel([shape(id)])
       columns.append(try reshape(id, [1, channels] + [Int](repeating: 1, count: rank - 2)))
     }
-    func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
-      try emit(.binary(Binary(kind: kind)), [a, b])
-    }
-    let small = constant(ConstantTensor(scalar: epsilon))
-    let deviation = try emit(.unary(Unary(kind: .sqrt)), [binary(.add, columns[3], small)])
+    let small = scalar(epsilon)
+    let deviation = try unary(.sqrt, binary(.add, columns[3], small))
     let factor = try binary(.divide, columns[0], deviation)
     let centred = try binary(.subtract, inputs[0], columns[2])
     return try binary(.add, binary(.multiply, centred, factor), columns[1])

@@ -2,44 +2,47 @@
 /// DequantizeLinear (QDQ): computed in float32, rounded where the file says so.
 extension GraphBuilder {
   static let quantizationImporters: [String: Importer] = [
-    "QuantizeLinear": { (builder, node) throws(Das3Error) in try builder.importQuantize(node) },
-    "DequantizeLinear": { (builder, node) throws(Das3Error) in
-      try builder.importDequantize(node)
+    "QuantizeLinear": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
+      try builder.importQuantize(node, x)
+    },
+    "DequantizeLinear": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
+      try builder.importDequantize(node, x)
     },
   ]
 
   /// q = saturate(round(x / scale) + zeroPoint), half to even.
   ///
   /// The derivative goes straight through the rounding, and is 0 where the result is saturated.
-  private mutating func importQuantize(_ node: OnnxModel.Node) throws(Das3Error) {
-    let x = try input(node, 0)
+  private mutating func importQuantize(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
+    -> ValueID
+  {
     let zeroPoint = try configuration(node, 2, "y_zero_point")
     let bounds = try quantizedBounds(node, zeroPoint)
-    let scaled = try emit(
-      .binary(Binary(kind: .divide)), [x, quantizationOperand(node, 1, like: x)])
+    let scaled = try binary(.divide, x, quantizationOperand(node, 1, like: x))
     var range = (low: Float(bounds.lowerBound), high: Float(bounds.upperBound))
     let zeros = zeroPoint?.ints ?? []
     guard zeros.allSatisfy({ $0 == zeros[0] }) else {
-      let rounded = try emit(.unary(Unary(kind: .quantize)), [scaled])
-      let moved = try emit(
-        .binary(Binary(kind: .add)), [rounded, quantizationOperand(node, 2, like: x)])
-      return try bind(node, emit(.unary(Unary(kind: .clip, a: range.low, b: range.high)), [moved]))
+      let rounded = try unary(.quantize, scaled)
+      let moved = try binary(.add, rounded, quantizationOperand(node, 2, like: x))
+      return try unary(.clip, moved, a: range.low, b: range.high)
     }
     // Saturated first, half a step farther out: what rounds to the last value is still within.
     let zero = Float(zeros.first ?? 0)
     range = ((range.low - zero - 0.5).nextUp, (range.high - zero + 0.5).nextDown)
-    let clipped = try emit(.unary(Unary(kind: .clip, a: range.low, b: range.high)), [scaled])
-    var result = try emit(.unary(Unary(kind: .quantize)), [clipped])
+    let clipped = try unary(.clip, scaled, a: range.low, b: range.high)
+    var result = try unary(.quantize, clipped)
     if zero != 0 {
-      let constant = constant(ConstantTensor(scalar: zero))
-      result = try emit(.binary(Binary(kind: .add)), [result, constant])
+      let constant = scalar(zero)
+      result = try binary(.add, result, constant)
     }
-    try bind(node, result)
+    return result
   }
 
   /// y = (q − zeroPoint) · scale.
-  private mutating func importDequantize(_ node: OnnxModel.Node) throws(Das3Error) {
-    var result = try input(node, 0)
+  private mutating func importDequantize(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
+    -> ValueID
+  {
+    var result = x
     let shape = shape(result)
     if info(result).type != .float32 {
       result = try emit(.reshape(Reshape(shape: shape, type: .float32)), [result])
@@ -47,13 +50,9 @@ extension GraphBuilder {
     if let zeroPoint = try configuration(node, 2, "x_zero_point"),
       zeroPoint.ints.contains(where: { $0 != 0 })
     {
-      result = try emit(
-        .binary(Binary(kind: .subtract)), [result, quantizationOperand(node, 2, like: result)])
+      result = try binary(.subtract, result, quantizationOperand(node, 2, like: result))
     }
-    try bind(
-      node,
-      emit(
-        .binary(Binary(kind: .multiply)), [result, quantizationOperand(node, 1, like: result)]))
+    return try binary(.multiply, result, quantizationOperand(node, 1, like: result))
   }
 
   /// The scale or zero point as it is broadcast: one for all, or one per position of `axis`.

@@ -40,30 +40,29 @@ package struct Reduce: OperatorRules {
     func rows<T>(_ values: [T], _ combine: (ArraySlice<T>) -> T) -> [T] {
       stride(from: 0, to: values.count, by: length).map { combine(values[$0..<$0 + length]) }
     }
-    switch (ordered.storage, kind) {
-    case (.ints(let values), .sum):
-      return ConstantTensor(shape: result.shape, ints: rows(values) { $0.reduce(0, &+) })
-    case (.ints(let values), .product):
-      return ConstantTensor(shape: result.shape, ints: rows(values) { $0.reduce(1, &*) })
-    case (.ints(let values), .max):
-      return ConstantTensor(
-        shape: result.shape, type: x.type, ints: rows(values) { $0.max() ?? 0 })
-    case (.ints(let values), .min):
-      return ConstantTensor(
-        shape: result.shape, type: x.type, ints: rows(values) { $0.min() ?? 0 })
-    case (.floats(let values), .sum):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(0, +) })
-    case (.floats(let values), .product):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(1, *) })
-    case (.floats(let values), .mean):
-      return ConstantTensor(
-        shape: result.shape,
-        floats: rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) })
-    case (.floats(let values), .max):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.max() ?? 0 })
-    case (.floats(let values), .min):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.min() ?? 0 })
-    default: return nil
+    switch ordered.storage {
+    case .ints(let values):
+      let ints: [Int64]
+      switch kind {
+      case .sum: ints = rows(values) { $0.reduce(0, &+) }
+      case .product: ints = rows(values) { $0.reduce(1, &*) }
+      case .max: ints = rows(values) { $0.max() ?? 0 }
+      case .min: ints = rows(values) { $0.min() ?? 0 }
+      default: return nil
+      }
+      return ConstantTensor(shape: result.shape, type: x.type, ints: ints)
+    case .floats(let values):
+      let floats: [Float]
+      switch kind {
+      case .sum: floats = rows(values) { $0.reduce(0, +) }
+      case .product: floats = rows(values) { $0.reduce(1, *) }
+      case .mean:
+        floats = rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) }
+      case .max: floats = rows(values) { $0.max() ?? 0 }
+      case .min: floats = rows(values) { $0.min() ?? 0 }
+      default: return nil
+      }
+      return ConstantTensor(shape: result.shape, floats: floats)
     }
   }
 
@@ -90,6 +89,7 @@ package struct ArgMax: OperatorRules {
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
+
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.lowerReduction(node, [axis], keepsDims: keepsDims)
   }
@@ -118,48 +118,45 @@ extension GraphBuilder {
     "ReduceMin": reduce(.min), "ReduceL1": reduce(.l1), "ReduceL2": reduce(.l2),
     "ReduceProd": reduce(.product), "ReduceSumSquare": reduce(.sumSquare),
     "ReduceLogSum": reduce(.logSum), "ReduceLogSumExp": reduce(.logSumExp),
-    "ArgMax": { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    "ArgMax": .ofInput { (builder, node, x) throws(Das3Error) in
       let operation = ArgMax(
         axis: try builder.shape(x).axis(node.int("axis", default: 0)),
         keepsDims: try node.int("keepdims", default: 1) != 0,
         selectsLast: try node.int("select_last_index", default: 0) != 0)
-      try builder.bind(node, builder.emit(.argMax(operation), [x]))
+      return try builder.emit(.argMax(operation), [x])
     },
     "Softmax": softmax(isLog: false), "LogSoftmax": softmax(isLog: true),
   ]
 
   private static func reduce(_ kind: Reduce.Kind) -> Importer {
-    { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    .ofInput(configuration: [1]) { (builder, node, x) throws(Das3Error) in
       let rank = builder.shape(x).rank
       let listed = try builder.intsFromAttributeOrInput(node, "axes", 1) ?? []
       if listed.isEmpty, try node.int("noop_with_empty_axes", default: 0) != 0 {
-        return try builder.bind(node, x)
+        return x
       }
       var axes: Set<Int> = listed.isEmpty ? Set(0..<rank) : []
       for axis in listed { axes.insert(try builder.shape(x).axis(axis, called: "axes entry")) }
       let operation = Reduce(
         kind: kind, axes: axes.sorted(), keepsDims: try node.int("keepdims", default: 1) != 0)
-      try builder.bind(node, builder.emit(.reduce(operation), [x]))
+      return try builder.emit(.reduce(operation), [x])
     }
   }
 
   private static func softmax(isLog: Bool) -> Importer {
-    { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    .ofInput { (builder, node, x) throws(Das3Error) in
       let shape = builder.shape(x)
       let isFlattening = builder.model.opset < 13
       let axis = try shape.axis(node.int("axis", default: isFlattening ? 1 : -1))
       guard isFlattening, axis < shape.rank - 1 else {
         let operation = Softmax(axis: axis, isLog: isLog)
-        return try builder.bind(node, builder.emit(.softmax(operation), [x]))
+        return try builder.emit(.softmax(operation), [x])
       }
       // Before opset 13 all dimensions from `axis` on are one.
       let outer = shape.dims[..<axis].reduce(1, *)
       let rows = try builder.reshape(x, [outer, shape.dims[axis...].reduce(1, *)])
       let y = try builder.emit(.softmax(Softmax(axis: 1, isLog: isLog)), [rows])
-      try builder.bind(node, builder.reshape(y, shape.dims))
+      return try builder.reshape(y, shape.dims)
     }
   }
 }

@@ -168,8 +168,18 @@ struct ResizeCoordinates {
 }
 
 extension GraphBuilder {
-  mutating func importResize(_ node: OnnxModel.Node) throws(Das3Error) {
-    let x = try input(node, 0)
+  static let resizeImporters: [String: Importer] = [
+    "Resize": .ofInput(configuration: [1, 2, 3]) { (builder, node, x) throws(Das3Error) in
+      try builder.importResize(node, x)
+    },
+    "Upsample": .ofInput(configuration: [1]) { (builder, node, x) throws(Das3Error) in
+      try builder.importResize(node, x)
+    },
+  ]
+
+  private mutating func importResize(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
+    -> ValueID
+  {
     let shape = shape(x)
     let isUpsample = node.opType == "Upsample"
     let mode = try node.string("mode", default: "nearest")
@@ -247,11 +257,11 @@ extension GraphBuilder {
       }
     }
     if let filter {
-      try bind(node, resize(x, resized, filter, fill: fill))
+      return try resize(x, resized, filter, fill: fill)
     } else if tables.contains(where: { $0 != nil }) {
-      try bind(node, emit(.index(Index(tables: tables, fill: fill)), [x]))
+      return try emit(.index(Index(tables: tables, fill: fill)), [x])
     } else {
-      try bind(node, x)
+      return x
     }
   }
 

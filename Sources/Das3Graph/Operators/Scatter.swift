@@ -2,18 +2,22 @@
 /// whose derivatives are those of data and updates.
 extension GraphBuilder {
   static let scatterImporters: [String: Importer] = [
-    "ScatterND": { (builder, node) throws(Das3Error) in try builder.importScatterND(node) },
-    "ScatterElements": { (builder, node) throws(Das3Error) in
+    "ScatterND": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
+      try builder.importScatterND(node)
+    },
+    "ScatterElements": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
       try builder.importScatterElements(node)
     },
     // Its name up to opset 10.
-    "Scatter": { (builder, node) throws(Das3Error) in try builder.importScatterElements(node) },
+    "Scatter": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
+      try builder.importScatterElements(node)
+    },
   ]
 
   /// More updates of one element are refused: each takes a pass of its own.
   private static let maximumRepetition = 64
 
-  private mutating func importScatterND(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importScatterND(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
     let (data, updates) = (try input(node, 0), try input(node, 2))
     let shape = shape(data)
     let indices = try scatterIndices(node)
@@ -28,10 +32,10 @@ extension GraphBuilder {
     let flat = try reshape(data, [shape.dims[..<width].reduce(1, *)] + rest)
     let rows = try reshape(updates, [positions.count] + rest)
     let result = try scatter(flat, rows, positions, node.string("reduction", default: "none"))
-    try bind(node, reshape(result, shape.dims))
+    return try reshape(result, shape.dims)
   }
 
-  private mutating func importScatterElements(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importScatterElements(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
     let (data, updates) = (try input(node, 0), try input(node, 2))
     let shape = shape(data)
     let axis = try shape.axis(node.int("axis", default: 0))
@@ -56,7 +60,7 @@ extension GraphBuilder {
     let result = try scatter(
       reshape(data, [shape.elementCount]), reshape(updates, [count]), positions,
       node.string("reduction", default: "none"))
-    try bind(node, reshape(result, shape.dims))
+    return try reshape(result, shape.dims)
   }
 
   private mutating func scatterIndices(_ node: OnnxModel.Node) throws(Das3Error)
@@ -80,7 +84,7 @@ extension GraphBuilder {
       var result = data
       for table in try passes(positions, count) {
         let rows = try emit(.index(Index(tables: [table] + unchanged, fill: neutral)), [updates])
-        result = try emit(.binary(Binary(kind: kind)), [result, rows])
+        result = try binary(kind, result, rows)
       }
       return result
     }

@@ -2,6 +2,7 @@
 /// shapes and folds away whatever depends on nothing but constants.
 package struct GraphBuilder {
   typealias ValueID = Graph.ValueID
+  typealias Node = OnnxModel.Node
 
   let model: OnnxModel
   private var graph = Graph()
@@ -126,7 +127,7 @@ package struct GraphBuilder {
     }
   }
 
-  private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func lower(_ node: Node) throws(Das3Error) {
     try deadline.check()
     // ONNX Runtime's quantizer writes these two for types that the opset lacks; they mean the same.
     let isStandard =
@@ -167,13 +168,13 @@ package struct GraphBuilder {
   }
 
   /// Lowers the branch of an `If` that is taken.
-  mutating func importBranch(_ node: OnnxModel.Node) throws(Das3Error) {
+  mutating func importBranch(_ node: Node) throws(Das3Error) {
     guard let condition = try configuration(node, 0, "cond"), let value = condition.ints.first
     else {
       throw .format("cond is missing")
     }
     let name = value != 0 ? "then_branch" : "else_branch"
-    guard case .block(let block)? = node.attributes[name]?.value else {
+    guard case .block(let block)? = node.attributes[name] else {
       throw .format("\(name) is missing")
     }
     guard branchCount < 1 << 12 else { throw .limit("more than \(1 << 12) branches in one graph") }
@@ -192,14 +193,14 @@ package struct GraphBuilder {
   func shape(_ id: ValueID) -> Shape { graph.values[id].shape }
 
   /// The value an input names; throws where it is left out or not made by an earlier node.
-  mutating func input(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> ValueID {
+  mutating func input(_ node: Node, _ index: Int) throws(Das3Error) -> ValueID {
     guard let id = try optionalInput(node, index) else {
       throw .format("input \(index) is missing; \(node.inputs.count) are given")
     }
     return id
   }
 
-  mutating func optionalInput(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> ValueID? {
+  mutating func optionalInput(_ node: Node, _ index: Int) throws(Das3Error) -> ValueID? {
     guard index < node.inputs.count, !node.inputs[index].isEmpty else { return nil }
     return try value(named: node.inputs[index])
   }
@@ -219,7 +220,7 @@ package struct GraphBuilder {
   }
 
   /// The value of an input that configures the operator, nil where it is left out.
-  mutating func configuration(_ node: OnnxModel.Node, _ index: Int, _ name: String)
+  mutating func configuration(_ node: Node, _ index: Int, _ name: String)
     throws(Das3Error) -> ConstantTensor?
   {
     guard Self.importers[node.opType]?.configuration.contains(index) == true else {
@@ -243,7 +244,7 @@ package struct GraphBuilder {
     case .parameter(let index):
       let parameter = model.parameters[index]
       if parameter.shape.elementCount <= Operator.largestFoldedCount(.float32) {
-        result = model.value(named: parameter.name)
+        result = model.value(of: parameter)
       }
     case .node(let index):
       let node = graph.nodes[index]
@@ -269,7 +270,7 @@ package struct GraphBuilder {
   }
 
   /// A configuration that may stand in an attribute (older opsets) or in an input.
-  mutating func intsFromAttributeOrInput(_ node: OnnxModel.Node, _ name: String, _ index: Int)
+  mutating func intsFromAttributeOrInput(_ node: Node, _ name: String, _ index: Int)
     throws(Das3Error) -> [Int]?
   {
     if let ints = try node.ints(name) { return ints }
@@ -328,7 +329,7 @@ package struct GraphBuilder {
   }
 
   /// Gives the node's output `index` its value.
-  mutating func bind(_ node: OnnxModel.Node, _ id: ValueID, output index: Int = 0)
+  mutating func bind(_ node: Node, _ id: ValueID, output index: Int = 0)
     throws(Das3Error)
   {
     guard index < node.outputs.count, !node.outputs[index].isEmpty else { return }

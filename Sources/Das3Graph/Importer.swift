@@ -4,9 +4,7 @@ extension GraphBuilder {
   /// Parameters are found before any shape is known, so each importer says beside its code which
   /// inputs it reads as configuration; it can read no others so.
   struct Importer: Sendable {
-    typealias Lowering =
-      @Sendable (inout GraphBuilder, OnnxModel.Node)
-      throws(Das3Error) -> ValueID?
+    typealias Lowering = @Sendable (inout GraphBuilder, Node) throws(Das3Error) -> ValueID?
 
     /// Inputs that say what to compute (shapes, axes, scales, bounds): never parameters.
     let configuration: Set<Int>
@@ -31,7 +29,7 @@ extension GraphBuilder {
     static func ofInput(
       configuration: Set<Int> = [], weights: Set<Int> = [],
       _ lower:
-        @escaping @Sendable (inout GraphBuilder, OnnxModel.Node, ValueID)
+        @escaping @Sendable (inout GraphBuilder, Node, ValueID)
         throws(Das3Error) -> ValueID?
     ) -> Self {
       Self(configuration: configuration, weights: weights) { (builder, node) throws(Das3Error) in

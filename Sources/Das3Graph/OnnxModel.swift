@@ -2,22 +2,19 @@
 ///
 /// Independent of the input size; its copies share their memory.
 package struct OnnxModel: Sendable {
-  package struct Attribute: Equatable, Sendable {
-    package enum Value: Equatable, Sendable {
-      case float(Float)
-      case int(Int)
-      case string(String)
-      case tensor(ConstantTensor)
-      case floats([Float])
-      case ints([Int])
-      case strings([String])
-      case block(Block)
-      /// In a function: the value of its caller's attribute of this name.
-      case reference(String)
-      /// A kind that no supported operator takes.
-      case other
-    }
-    package let value: Value
+  package enum Attribute: Equatable, Sendable {
+    case float(Float)
+    case int(Int)
+    case string(String)
+    case tensor(ConstantTensor)
+    case floats([Float])
+    case ints([Int])
+    case strings([String])
+    case block(Block)
+    /// In a function: the value of its caller's attribute of this name.
+    case reference(String)
+    /// A kind that no supported operator takes.
+    case other
   }
 
   /// Nodes that stand for one: a branch of an `If`, or a function of the model.
@@ -135,12 +132,8 @@ package struct OnnxModel: Sendable {
     return changed == 0 ? 0 : Double(lost) / Double(changed)
   }
 
-  /// The file's value of a parameter or constant, for operators that need to know it when the
-  /// graph is made.
-  package func value(named name: String) -> ConstantTensor? {
-    if let constant = constants[name] { return constant }
-    guard let position = parameterIndex[name] else { return nil }
-    let parameter = parameters[position]
+  /// A parameter's value, for operators that need to know it when the graph is made.
+  func value(of parameter: Parameter) -> ConstantTensor {
     let range = parameter.offset..<parameter.offset + parameter.shape.elementCount
     return ConstantTensor(shape: parameter.shape, floats: Array(weights[range]))
   }
@@ -169,10 +162,10 @@ extension OnnxModel.Node {
   }
 
   private func read<T>(
-    _ name: String, _ expected: String, _ value: (OnnxModel.Attribute.Value) -> T?
+    _ name: String, _ expected: String, _ value: (OnnxModel.Attribute) -> T?
   ) throws(Das3Error) -> T? {
     guard let attribute = attributes[name] else { return nil }
-    guard let value = value(attribute.value) else {
+    guard let value = value(attribute) else {
       throw .format("attribute '\(name)' is not \(expected)")
     }
     return value

@@ -282,16 +282,3 @@ extension Planner {
     allocate(shape, order: Self.channelsLastOrder(shape.rank), isStatic: false)
   }
 }
-
-extension Conv {
-  /// The transposed convolution back to an input of this shape.
-  func adjoint(_ input: Shape) -> Operator {
-    .convTranspose(
-      ConvTranspose(
-        window: window, groups: groups, outputHeight: input[2], outputWidth: input[3]))
-  }
-}
-
-extension ConvTranspose {
-  var adjoint: Operator { .conv(Conv(window: window, groups: groups)) }
-}

@@ -72,6 +72,13 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
     Shape([Int](repeating: 1, count: max(0, rank - self.rank)) + dims)
   }
 
+  /// Each of ONNX's axes as an index.
+  func axes(_ axes: [Int], called name: String = "axis") throws(Das3Error) -> [Int] {
+    var result: [Int] = []
+    for axis in axes { result.append(try self.axis(axis, called: name)) }
+    return result
+  }
+
   /// Turns an ONNX axis (negative counts from the end) into an index, or throws.
   package func axis(_ axis: Int, called name: String = "axis") throws(Das3Error) -> Int {
     guard axis >= -rank, axis < rank else {

@@ -40,7 +40,37 @@ package struct Concat: OperatorRules {
     return ConstantTensor(shape: result.shape, floats: joined(inputs.map(\.floats)))
   }
 
-  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerConcat(node, self) }
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    let inputs = node.inputs.map { planner.view(of: $0) }
+    let isStatic = planner.isStatic(inputs)
+    let shape = planner.graph.values[node.output].shape
+    let whole: Plan.View
+    if let placed = planner.views[node.output] {
+      whole = placed
+    } else if shape.rank == 4, planner.placements[node.output] != nil {
+      whole = planner.destination(node.output, isStatic: isStatic)
+    } else {
+      let model = inputs.first { $0.rows != nil && !$0.isEmpty }
+      let order = model?.memoryOrder ?? Array(0..<shape.rank)
+      let isImage = shape.rank == 4 && inputs.contains { $0.pixelStride != nil }
+      whole = planner.allocate(
+        shape,
+        order: isImage
+          ? Planner.channelsLastOrder(4) : Planner.completed(order, rank: shape.rank),
+        isStatic: isStatic)
+    }
+    planner.place(node.output, whole)
+    var start = 0
+    for input in inputs {
+      let slice = Slice(of: shape, along: axis, from: start, count: input.shape[axis])
+      let part = whole.sliced(slice)
+      start += input.shape[axis]
+      // Already there where its producer wrote it in place.
+      if input.buffer != part.buffer || input.offset != part.offset || isStatic {
+        planner.emit(.copy, node.name, [input], part)
+      }
+    }
+  }
 }
 
 extension GraphBuilder {

@@ -116,7 +116,11 @@ package struct Conv: OperatorRules {
         Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
       },
       derivative: { (step, dy, planner) in
-        planner.differentiateConv(step, dy, adjoint: adjoint(step.inputs[0].shape))
+        // Back to an input of this shape.
+        let x = step.inputs[0].shape
+        let adjoint = ConvTranspose(
+          window: window, groups: groups, outputHeight: x[2], outputWidth: x[3])
+        planner.differentiateConv(step, dy, adjoint: .convTranspose(adjoint))
       })
   }
 
@@ -156,7 +160,8 @@ package struct ConvTranspose: OperatorRules {
         Double(inputs[0].elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
       },
       derivative: { (step, dy, planner) in
-        planner.differentiateConv(step, dy, adjoint: adjoint)
+        let adjoint = Conv(window: window, groups: groups)
+        planner.differentiateConv(step, dy, adjoint: .conv(adjoint))
       })
   }
 
@@ -175,7 +180,7 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func importConvolution(_ node: OnnxModel.Node, transposed: Bool)
+  private mutating func importConvolution(_ node: Node, transposed: Bool)
     throws(Das3Error) -> ValueID
   {
     var x = try input(node, 0)
@@ -222,7 +227,7 @@ extension GraphBuilder {
 
   /// Output size of a ConvTranspose; sets the pads where `output_shape` or `auto_pad` decide them.
   private func transposedSize(
-    _ node: OnnxModel.Node, _ window: inout Window, height: Int, width: Int, axisCount: Int
+    _ node: Node, _ window: inout Window, height: Int, width: Int, axisCount: Int
   ) throws(Das3Error) -> (Int, Int) {
     var extra = try node.ints("output_padding") ?? [Int](repeating: 0, count: axisCount)
     guard extra.count == axisCount, extra.allSatisfy({ $0 >= 0 && $0 <= Int(Int16.max) }) else {

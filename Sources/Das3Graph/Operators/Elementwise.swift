@@ -32,6 +32,27 @@ package struct Unary: OperatorRules, Equatable {
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerElementwise(node) }
 }
 
+extension Unary {
+  var isDifferentiable: Bool {
+    switch kind {
+    case .floor, .ceil, .round, .sign, .not, .truncate, .toBool: false
+    case .relu, .leakyRelu, .elu, .selu, .clip, .hardSigmoid, .hardSwish, .sigmoid, .tanh,
+      .softplus, .softsign, .mish, .erf, .gelu, .geluTanh, .exp, .log, .sqrt, .abs, .negate,
+      .reciprocal, .sin, .cos, .quantize:
+      true
+    }
+  }
+
+  /// f′(x) follows from f(x).
+  var isDerivedFromOutput: Bool {
+    switch kind {
+    case .relu, .clip, .sigmoid, .tanh, .exp, .sqrt: true
+    case .leakyRelu, .elu: a > 0
+    default: false
+    }
+  }
+}
+
 /// y = f(a, b), element by element, with multidirectional broadcasting.
 package struct Binary: OperatorRules, Equatable {
   package enum Kind: Sendable {
@@ -64,6 +85,18 @@ package struct Binary: OperatorRules, Equatable {
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerElementwise(node) }
+}
+
+extension Binary.Kind {
+  var isDifferentiable: Bool {
+    switch self {
+    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .power, .prelu, .modulo,
+      .remainder:
+      true
+    case .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor:
+      false
+    }
+  }
 }
 
 /// y = condition ? a : b, element by element, with multidirectional broadcasting.
@@ -113,14 +146,13 @@ extension GraphBuilder {
     "LeakyRelu": unary(.leakyRelu, a: ("alpha", 0.01)), "Elu": unary(.elu, a: ("alpha", 1)),
     "Selu": unary(.selu, a: ("alpha", 1.6732632), b: ("gamma", 1.0507010)),
     "HardSigmoid": unary(.hardSigmoid, a: ("alpha", 0.2), b: ("beta", 0.5)),
-    "Gelu": Importer { (builder, node) throws(Das3Error) in
+    "Gelu": .ofInput { (builder, node, x) throws(Das3Error) in
       let kind: Unary.Kind
       switch try node.string("approximate", default: "none") {
       case "none": kind = .gelu
       case "tanh": kind = .geluTanh
       case let other: throw .format("approximate is '\(other)'; expected none or tanh")
       }
-      let x = try builder.input(node, 0)
       return try builder.unary(kind, x)
     },
     "Clip": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
@@ -164,11 +196,10 @@ extension GraphBuilder {
     _ kind: Unary.Kind, a: (name: String, fallback: Float)? = nil,
     b: (name: String, fallback: Float)? = nil
   ) -> Importer {
-    Importer { (builder, node) throws(Das3Error) in
+    .ofInput { (builder, node, x) throws(Das3Error) in
       var operation = Unary(kind: kind)
       if let a { operation.a = try node.float(a.name, default: a.fallback) }
       if let b { operation.b = try node.float(b.name, default: b.fallback) }
-      let x = try builder.input(node, 0)
       return try builder.emit(.unary(operation), [x])
     }
   }
@@ -181,7 +212,7 @@ extension GraphBuilder {
   }
 
   /// Before opset 7 the second operand was aligned by an attribute, and a slope by channels.
-  private mutating func binaryInputs(_ node: OnnxModel.Node, _ kind: Binary.Kind)
+  private mutating func binaryInputs(_ node: Node, _ kind: Binary.Kind)
     throws(Das3Error) -> [ValueID]
   {
     var inputs = try inputs(node, 0..<2)
@@ -197,14 +228,10 @@ extension GraphBuilder {
   }
 
   private static func variadic(_ kind: Binary.Kind) -> Importer {
-    Importer { (builder, node) throws(Das3Error) in
-      try builder.accumulate(node, kind)
-    }
+    Importer { (builder, node) throws(Das3Error) in try builder.accumulate(node, kind) }
   }
 
-  private mutating func accumulate(_ node: OnnxModel.Node, _ kind: Binary.Kind) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func accumulate(_ node: Node, _ kind: Binary.Kind) throws(Das3Error) -> ValueID {
     var result = try input(node, 0)
     for index in 1..<max(1, node.inputs.count) {
       result = try binary(kind, result, input(node, index))
@@ -212,9 +239,7 @@ extension GraphBuilder {
     return result
   }
 
-  private mutating func importClip(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importClip(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     func bound(_ name: String, _ index: Int, _ fallback: Float) throws(Das3Error) -> Float {
       if node.attributes[name] != nil { return try node.float(name, default: fallback) }
       guard let tensor = try configuration(node, index, name) else { return fallback }
@@ -228,9 +253,7 @@ extension GraphBuilder {
     return try unary(.clip, x, a: low, b: high)
   }
 
-  private mutating func importCast(_ node: OnnxModel.Node, to type: Int) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importCast(_ node: Node, to type: Int) throws(Das3Error) -> ValueID {
     let x = try input(node, 0)
     // Everything is computed in float32: the elements stay, what they mean changes.
     func reading(as type: ElementType) throws(Das3Error) -> ValueID {
@@ -239,8 +262,7 @@ extension GraphBuilder {
     }
     switch (type, info(x).type) {
     case (1, _), (10, _), (11, _), (16, _): return try reading(as: .float32)
-    case (6, .float32), (7, .float32):
-      return try unary(.truncate, x)
+    case (6, .float32), (7, .float32): return try unary(.truncate, x)
     case (6, _), (7, _): return try reading(as: .int64)
     case (9, .bool): return x
     case (9, _): return try unary(.toBool, x)

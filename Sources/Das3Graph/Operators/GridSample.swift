@@ -47,7 +47,7 @@ extension GraphBuilder {
     }
   ]
 
-  private mutating func importGridSample(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
+  private mutating func importGridSample(_ node: Node) throws(Das3Error) -> ValueID {
     let mode: GridSample.Mode
     switch try node.string("mode", default: "linear") {
     case "linear", "bilinear": mode = .linear

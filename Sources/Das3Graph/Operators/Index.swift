@@ -62,14 +62,11 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func importPad(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importPad(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     let pads = try intsFromAttributeOrInput(node, "pads", 1) ?? []
     let listed = try configuration(node, 3, "axes")?.ints.map { Int($0) }
-    var axes: [Int] = []
-    for axis in listed ?? Array(0..<shape.rank) { axes.append(try shape.axis(axis)) }
+    let axes = try shape.axes(listed ?? Array(0..<shape.rank))
     guard pads.count == 2 * axes.count, pads.allSatisfy({ $0.magnitude < 1 << 24 }) else {
       throw .shape("pads \(pads) for \(axes.count) axes of \(shape)")
     }
@@ -103,14 +100,10 @@ extension GraphBuilder {
     return try emit(.index(Index(tables: tables, fill: fill)), [x])
   }
 
-  private mutating func importGather(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importGather(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     let axis = try shape.axis(node.int("axis", default: 0))
-    guard let indices = try configuration(node, 1, "indices") else {
-      throw .format("indices are missing")
-    }
+    let indices = try indices(node)
     try reserve(indices.shape.elementCount)
     var tables = [[Int32]?](repeating: nil, count: shape.rank)
     tables[axis] = try indices.ints.positions(below: shape[axis]).map(Int32.init)
@@ -120,9 +113,7 @@ extension GraphBuilder {
   }
 
   /// Indexed dimensions are made one; the index tuples become positions in it.
-  private mutating func importGatherND(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importGatherND(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     guard let indices = try configuration(node, 1, "indices"), let width = indices.shape.dims.last
     else { throw .format("indices are missing or scalar") }
@@ -136,6 +127,13 @@ extension GraphBuilder {
     let tables = [positions] + [[Int32]?](repeating: nil, count: rest.count)
     let gathered = try emit(.index(Index(tables: tables)), [flat])
     return try reshape(gathered, Array(indices.shape.dims.dropLast()) + rest)
+  }
+
+  mutating func indices(_ node: Node) throws(Das3Error) -> ConstantTensor {
+    guard let indices = try configuration(node, 1, "indices") else {
+      throw .format("indices are missing")
+    }
+    return indices
   }
 
   /// Tuples of `width` indices into the first dimensions, as positions in all of these made one.

@@ -78,7 +78,7 @@ extension GraphBuilder {
 
   /// A product of two tensors (or a rearrangement of one) written as letters: letters in both and
   /// in the result are batch, those only summed are inner.
-  private mutating func importEinsum(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
+  private mutating func importEinsum(_ node: Node) throws(Das3Error) -> ValueID {
     let equation = try node.string("equation", default: "").filter { $0 != " " }
     guard !equation.contains(".") else { throw .unsupported("ellipsis in '\(equation)'") }
     let sides = equation.split(separator: ">", omittingEmptySubsequences: false)

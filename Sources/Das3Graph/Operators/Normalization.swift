@@ -21,10 +21,33 @@ package struct BatchNorm: OperatorRules {
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     if planner.usesOwnStatistics(node) {
-      planner.lowerBatchNorm(node)
+      lowerByOwnStatistics(node, by: &planner)
     } else {
       planner.lowerElementwise(node)
     }
+  }
+
+  /// Normalisation by the frame's own statistics.
+  private func lowerByOwnStatistics(_ node: Graph.Node, by planner: inout Planner) {
+    var inputs = node.inputs.map { planner.view(of: $0) }
+    let order = Planner.channelsLastOrder(inputs[0].shape.rank)
+    inputs[0] = planner.dense(inputs[0], order: order)
+    for index in inputs.indices.dropFirst() { inputs[index] = planner.rowMajor(inputs[index]) }
+    let statistics = planner.allocate(
+      [2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
+    // A file may let a weight stand for a statistic, or compute it: those do not follow.
+    let canFollow = node.inputs[3...].allSatisfy { id in
+      guard case .parameter(let index) = planner.graph.values[id].source else { return false }
+      return planner.model.parameters[index].isStatistic
+    }
+    planner.emit(
+      .statistics(momentum: canFollow ? planner.training?.statisticsMomentum ?? 0 : 0), node.name,
+      [inputs[0], inputs[3], inputs[4]], statistics)
+    for (row, index) in [3, 4].enumerated() {
+      let slice = Slice(of: statistics.shape, along: 0, from: row, count: 1)
+      inputs[index] = statistics.sliced(slice).reshaped(inputs[index].shape) ?? statistics
+    }
+    planner.finish(node, inputs, order: order)
   }
 }
 
@@ -149,9 +172,7 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func importBatchNormalization(_ node: OnnxModel.Node) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importBatchNormalization(_ node: Node) throws(Das3Error) -> ValueID {
     let old = model.opset
     let statistics = node.outputs.dropFirst().filter { !$0.isEmpty }
     if try node.int("spatial", default: 1) == 0 {
@@ -221,7 +242,7 @@ extension GraphBuilder {
     return try binary(.add, binary(.multiply, centred, factor), columns[1])
   }
 
-  mutating func inputs(_ node: OnnxModel.Node, _ range: Range<Int>) throws(Das3Error) -> [ValueID] {
+  mutating func inputs(_ node: Node, _ range: Range<Int>) throws(Das3Error) -> [ValueID] {
     var result: [ValueID] = []
     for index in range { result.append(try input(node, index)) }
     return result

@@ -64,7 +64,7 @@ extension GraphBuilder {
   ]
 
   private mutating func importPool(
-    _ node: OnnxModel.Node, _ operation: (Window, Bool) -> Operator
+    _ node: Node, _ operation: (Window, Bool) -> Operator
   ) throws(Das3Error) -> ValueID {
     var x = try input(node, 0)
     guard (3...4).contains(shape(x).rank) else {

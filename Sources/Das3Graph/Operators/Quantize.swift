@@ -13,9 +13,7 @@ extension GraphBuilder {
   /// q = saturate(round(x / scale) + zeroPoint), half to even.
   ///
   /// The derivative goes straight through the rounding, and is 0 where the result is saturated.
-  private mutating func importQuantize(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importQuantize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let zeroPoint = try configuration(node, 2, "y_zero_point")
     let bounds = try quantizedBounds(node, zeroPoint)
     let scaled = try binary(.divide, x, quantizationOperand(node, 1, like: x))
@@ -31,17 +29,12 @@ extension GraphBuilder {
     range = ((range.low - zero - 0.5).nextUp, (range.high - zero + 0.5).nextDown)
     let clipped = try unary(.clip, scaled, a: range.low, b: range.high)
     var result = try unary(.quantize, clipped)
-    if zero != 0 {
-      let constant = scalar(zero)
-      result = try binary(.add, result, constant)
-    }
+    if zero != 0 { result = try binary(.add, result, scalar(zero)) }
     return result
   }
 
   /// y = (q − zeroPoint) · scale.
-  private mutating func importDequantize(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importDequantize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     var result = x
     let shape = shape(result)
     if info(result).type != .float32 {
@@ -57,7 +50,7 @@ extension GraphBuilder {
 
   /// The scale or zero point as it is broadcast: one for all, or one per position of `axis`.
   private mutating func quantizationOperand(
-    _ node: OnnxModel.Node, _ index: Int, like x: ValueID
+    _ node: Node, _ index: Int, like x: ValueID
   ) throws(Das3Error) -> ValueID {
     guard try node.int("block_size", default: 0) == 0 else {
       throw .unsupported("block_size; expected one scale per tensor or per axis")
@@ -76,7 +69,7 @@ extension GraphBuilder {
   }
 
   /// What the quantized type can hold: that of the zero point, or of `output_dtype`.
-  private func quantizedBounds(_ node: OnnxModel.Node, _ zeroPoint: ConstantTensor?)
+  private func quantizedBounds(_ node: Node, _ zeroPoint: ConstantTensor?)
     throws(Das3Error) -> ClosedRange<Int64>
   {
     if let zeroPoint {

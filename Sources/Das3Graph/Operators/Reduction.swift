@@ -132,13 +132,12 @@ extension GraphBuilder {
     .ofInput(configuration: [1]) { (builder, node, x) throws(Das3Error) in
       let rank = builder.shape(x).rank
       let listed = try builder.intsFromAttributeOrInput(node, "axes", 1) ?? []
-      if listed.isEmpty, try node.int("noop_with_empty_axes", default: 0) != 0 {
-        return x
-      }
-      var axes: Set<Int> = listed.isEmpty ? Set(0..<rank) : []
-      for axis in listed { axes.insert(try builder.shape(x).axis(axis, called: "axes entry")) }
+      if listed.isEmpty, try node.int("noop_with_empty_axes", default: 0) != 0 { return x }
+      let axes = try builder.shape(x).axes(
+        listed.isEmpty ? Array(0..<rank) : listed, called: "axes entry")
       let operation = Reduce(
-        kind: kind, axes: axes.sorted(), keepsDims: try node.int("keepdims", default: 1) != 0)
+        kind: kind, axes: Set(axes).sorted(),
+        keepsDims: try node.int("keepdims", default: 1) != 0)
       return try builder.emit(.reduce(operation), [x])
     }
   }

@@ -20,7 +20,18 @@ package struct Reshape: OperatorRules {
       : ConstantTensor(shape: result.shape, type: result.type, ints: inputs[0].ints)
   }
 
-  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerReshape(node, self) }
+  func lower(_ node: Graph.Node, by planner: inout Planner) {
+    let x = planner.view(of: node.inputs[0])
+    if let view = x.reshaped(shape) { return planner.place(node.output, view) }
+    // Each run of dimensions that is reshaped must lie in order; the runs keep their order.
+    let runs = ReshapeGroup.groups(from: x.shape, to: shape).map(\.source)
+    func outermost(_ run: Range<Int>) -> Int {
+      run.filter { x.shape[$0] > 1 }.map { x.strides[$0] }.min() ?? .max
+    }
+    let order = runs.sorted { outermost($0) > outermost($1) }.flatMap { Array($0) }
+    let moved = planner.copy(x, order: order)
+    planner.place(node.output, moved.reshaped(shape) ?? moved)
+  }
 }
 
 extension GraphBuilder {
@@ -59,12 +70,8 @@ extension GraphBuilder {
     },
     "Squeeze": .ofInput(configuration: [1]) { (builder, node, x) throws(Das3Error) in
       let shape = builder.shape(x)
-      var axes: Set<Int> = []
-      if let listed = try builder.intsFromAttributeOrInput(node, "axes", 1) {
-        for axis in listed { axes.insert(try shape.axis(axis)) }
-      } else {
-        axes = Set((0..<shape.rank).filter { shape[$0] == 1 })
-      }
+      let listed = try builder.intsFromAttributeOrInput(node, "axes", 1)
+      let axes = Set(try shape.axes(listed ?? (0..<shape.rank).filter { shape[$0] == 1 }))
       guard axes.allSatisfy({ shape[$0] == 1 }) else {
         throw .shape("axes \(axes.sorted()) of \(shape); expected sizes of 1")
       }
@@ -77,8 +84,7 @@ extension GraphBuilder {
       let rank = shape.rank + listed.count
       guard rank <= Shape.maximumRank else { throw .unsupported("\(rank) dimensions") }
       let target = Shape([Int](repeating: 1, count: rank))
-      var axes: Set<Int> = []
-      for axis in listed { axes.insert(try target.axis(axis)) }
+      let axes = Set(try target.axes(listed))
       guard axes.count == listed.count else { throw .shape("axes \(listed) repeat one") }
       var remaining = shape.dims[...]
       let dims = (0..<rank).map { axes.contains($0) ? 1 : remaining.removeFirst() }

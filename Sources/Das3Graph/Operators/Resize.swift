@@ -177,9 +177,7 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func importResize(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importResize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     let isUpsample = node.opType == "Upsample"
     let mode = try node.string("mode", default: "nearest")
@@ -191,7 +189,7 @@ extension GraphBuilder {
       throw .unsupported("coordinate_transformation_mode '\(stated)'")
     }
     let policy = try node.string("keep_aspect_ratio_policy", default: "stretch")
-    let axes = try resizedAxes(node, shape)
+    let axes = try shape.axes(node.ints("axes") ?? Array(0..<shape.rank))
     let sizes = try isLegacy ? nil : configuration(node, 3, "sizes")?.ints
     var scales = try node.floats("scales")
     if scales == nil { scales = try configuration(node, isLegacy ? 1 : 2, "scales")?.floats }
@@ -293,9 +291,7 @@ extension GraphBuilder {
   }
 
   /// nil = nearest.
-  private func resizeFilter(_ node: OnnxModel.Node, _ mode: String) throws(Das3Error)
-    -> ResizeFilter?
-  {
+  private func resizeFilter(_ node: Node, _ mode: String) throws(Das3Error) -> ResizeFilter? {
     let shape: ResizeFilter.Shape
     switch mode {
     case "nearest": return nil
@@ -307,13 +303,6 @@ extension GraphBuilder {
     return ResizeFilter(
       shape: shape, isAntialiased: try node.int("antialias", default: 0) != 0,
       excludesOutside: try node.int("exclude_outside", default: 0) != 0)
-  }
-
-  private func resizedAxes(_ node: OnnxModel.Node, _ shape: Shape) throws(Das3Error) -> [Int] {
-    guard let listed = try node.ints("axes") else { return Array(0..<shape.rank) }
-    var axes: [Int] = []
-    for axis in listed { axes.append(try shape.axis(axis)) }
-    return axes
   }
 
   /// One scale for all axes where sizes only bound the result.

@@ -17,10 +17,10 @@ extension GraphBuilder {
   /// More updates of one element are refused: each takes a pass of its own.
   private static let maximumRepetition = 64
 
-  private mutating func importScatterND(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
+  private mutating func importScatterND(_ node: Node) throws(Das3Error) -> ValueID {
     let (data, updates) = (try input(node, 0), try input(node, 2))
     let shape = shape(data)
-    let indices = try scatterIndices(node)
+    let indices = try indices(node)
     guard let width = indices.shape.dims.last, width >= 1, width <= shape.rank,
       self.shape(updates).dims == Array(indices.shape.dims.dropLast() + shape.dims[width...])
     else {
@@ -35,11 +35,11 @@ extension GraphBuilder {
     return try reshape(result, shape.dims)
   }
 
-  private mutating func importScatterElements(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
+  private mutating func importScatterElements(_ node: Node) throws(Das3Error) -> ValueID {
     let (data, updates) = (try input(node, 0), try input(node, 2))
     let shape = shape(data)
     let axis = try shape.axis(node.int("axis", default: 0))
-    let indices = try scatterIndices(node)
+    let indices = try indices(node)
     guard indices.shape == self.shape(updates), indices.shape.rank == shape.rank,
       zip(indices.shape.dims, shape.dims).enumerated().allSatisfy({ $0 == axis || $1.0 <= $1.1 })
     else {
@@ -61,15 +61,6 @@ extension GraphBuilder {
       reshape(data, [shape.elementCount]), reshape(updates, [count]), positions,
       node.string("reduction", default: "none"))
     return try reshape(result, shape.dims)
-  }
-
-  private mutating func scatterIndices(_ node: OnnxModel.Node) throws(Das3Error)
-    -> ConstantTensor
-  {
-    guard let indices = try configuration(node, 1, "indices") else {
-      throw .format("indices are missing")
-    }
-    return indices
   }
 
   /// `data` P×…, at `positions` replaced by or combined with the rows of `updates` U×….

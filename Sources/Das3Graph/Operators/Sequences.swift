@@ -43,14 +43,14 @@ extension GraphBuilder {
     },
   ]
 
-  private func sequence(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> [ValueID] {
+  private func sequence(_ node: Node, _ index: Int) throws(Das3Error) -> [ValueID] {
     guard index < node.inputs.count, let list = sequences[node.inputs[index]] else {
       throw .unsupported("input \(index) is no sequence that is known at load")
     }
     return list
   }
 
-  private mutating func bindSequence(_ node: OnnxModel.Node, _ list: [ValueID])
+  private mutating func bindSequence(_ node: Node, _ list: [ValueID])
     throws(Das3Error)
   {
     guard let name = node.outputs.first, sequences.updateValue(list, forKey: name) == nil else {
@@ -58,7 +58,7 @@ extension GraphBuilder {
     }
   }
 
-  private mutating func importSplitToSequence(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importSplitToSequence(_ node: Node) throws(Das3Error) {
     let x = try input(node, 0)
     let shape = shape(x)
     let axis = try shape.axis(node.int("axis", default: 0))

@@ -31,7 +31,7 @@ extension GraphBuilder {
       }
       let shape = try Shape(sizes.map { Int($0) }).validated()
       var value = ConstantTensor(scalar: 0)
-      if case .tensor(let tensor)? = node.attributes["value"]?.value { value = tensor }
+      if case .tensor(let tensor)? = node.attributes["value"] { value = tensor }
       guard value.shape.elementCount == 1 else {
         throw .shape("value is \(value.shape); expected one element")
       }
@@ -72,9 +72,9 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func importConstant(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
+  private mutating func importConstant(_ node: Node) throws(Das3Error) -> ValueID {
     for (name, attribute) in node.attributes {
-      switch (name, attribute.value) {
+      switch (name, attribute) {
       case ("value", .tensor(let tensor)): return constant(tensor)
       case ("value_float", .float(let value)):
         return scalar(value)
@@ -90,7 +90,7 @@ extension GraphBuilder {
     throw .unsupported("a constant without a numeric value")
   }
 
-  private mutating func importRange(_ node: OnnxModel.Node) throws(Das3Error) -> ValueID {
+  private mutating func importRange(_ node: Node) throws(Das3Error) -> ValueID {
     var bounds: [ConstantTensor] = []
     for (index, name) in ["start", "limit", "delta"].enumerated() {
       guard let tensor = try configuration(node, index, name), tensor.shape.elementCount == 1 else {

@@ -47,9 +47,7 @@ extension GraphBuilder {
     },
   ]
 
-  private mutating func importSlice(_ node: OnnxModel.Node, _ x: ValueID) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func importSlice(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     let starts = try intsFromAttributeOrInput(node, "starts", 1) ?? []
     let ends = try intsFromAttributeOrInput(node, "ends", 2) ?? []
@@ -91,7 +89,7 @@ extension GraphBuilder {
     return try emit(.slice(slice), [x])
   }
 
-  private mutating func importSplit(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importSplit(_ node: Node) throws(Das3Error) {
     let x = try input(node, 0)
     let shape = shape(x)
     let axis = try shape.axis(node.int("axis", default: 0))

@@ -107,8 +107,8 @@ package struct ClassScores: Sendable {
     guard isProbability else {
       return try builder.emit(.index(Index(tables: [nil, [-1, 0], nil, nil])), [scores])
     }
-    let one = builder.constant(ConstantTensor(scalar: 1))
-    let rest = try builder.emit(.binary(Binary(kind: .subtract)), [one, scores])
+    let one = builder.scalar(1)
+    let rest = try builder.binary(.subtract, one, scores)
     return try builder.emit(.concat(Concat(axis: 1)), [rest, scores])
   }
 }

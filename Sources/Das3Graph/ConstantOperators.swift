@@ -3,22 +3,19 @@ import Glibc
 /// Operators that are computed while the graph is made, where all their inputs are known: what
 /// exporters write to make masks, position tables and indices.
 extension GraphBuilder {
-  /// The outputs of a node whose inputs are known; nil = left out.
+  /// The outputs of a node from its first input and from all, which are known; nil = left out.
   typealias Evaluator =
-    @Sendable (OnnxModel.Node, [ConstantTensor?]) throws(Das3Error) -> [ConstantTensor]
+    @Sendable (OnnxModel.Node, ConstantTensor, [ConstantTensor?]) throws(Das3Error)
+    -> [ConstantTensor]
 
   static let evaluators: [String: Evaluator] = [
     "Tan": floats(tanf), "Asin": floats(asinf),
     "Acos": floats(acosf), "Atan": floats(atanf), "Sinh": floats(sinhf), "Cosh": floats(coshf),
     "Asinh": floats(asinhf), "Acosh": floats(acoshf), "Atanh": floats(atanhf),
-    "IsNaN": { (_, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
-      return [
-        ConstantTensor(shape: x.shape, type: .bool, ints: x.floats.map { $0.isNaN ? 1 : 0 })
-      ]
+    "IsNaN": { (_, x, _) in
+      [ConstantTensor(shape: x.shape, type: .bool, ints: x.floats.map { $0.isNaN ? 1 : 0 })]
     },
-    "IsInf": { (node, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
+    "IsInf": { (node, x, inputs) throws(Das3Error) in
       let positive = try node.int("detect_positive", default: 1) != 0
       let negative = try node.int("detect_negative", default: 1) != 0
       let ints = x.floats.map { value -> Int64 in
@@ -27,8 +24,7 @@ extension GraphBuilder {
       return [ConstantTensor(shape: x.shape, type: .bool, ints: ints)]
     },
     "BitwiseAnd": integers(&), "BitwiseOr": integers(|), "BitwiseXor": integers(^),
-    "NonZero": { (_, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
+    "NonZero": { (_, x, _) throws(Das3Error) in
       let found = x.floats.indices.filter { x.floats[$0] != 0 }
       let rank = max(1, x.shape.rank)
       let strides = x.shape.rank == 0 ? [1] : x.shape.contiguousStrides
@@ -37,8 +33,7 @@ extension GraphBuilder {
       for axis in 0..<rank { ints += found.map { Int64($0 / strides[axis] % dims[axis]) } }
       return [ConstantTensor(shape: Shape([rank, found.count]), ints: ints)]
     },
-    "CumSum": { (node, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
+    "CumSum": { (node, x, inputs) throws(Das3Error) in
       let axis = try x.shape.axis(Int(required(inputs, 1).ints.first ?? 0))
       let isExclusive = try node.int("exclusive", default: 0) != 0
       let isReversed = try node.int("reverse", default: 0) != 0
@@ -62,8 +57,7 @@ extension GraphBuilder {
       case .floats(let values): return [ConstantTensor(shape: x.shape, floats: summed(values, +))]
       }
     },
-    "Trilu": { (node, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
+    "Trilu": { (node, x, inputs) throws(Das3Error) in
       guard x.shape.rank >= 2 else { throw .shape("input is \(x.shape); expected a matrix") }
       let diagonal = inputs.count > 1 ? inputs[1]?.ints.first ?? 0 : 0
       let isUpper = try node.int("upper", default: 1) != 0
@@ -75,8 +69,8 @@ extension GraphBuilder {
       }
       return [x.selecting(indices, shape: x.shape)]
     },
-    "OneHot": { (node, inputs) throws(Das3Error) in
-      let (indices, values) = (try required(inputs, 0), try required(inputs, 2))
+    "OneHot": { (node, indices, inputs) throws(Das3Error) in
+      let values = try required(inputs, 2)
       guard let depth = try required(inputs, 1).ints.first, (1..<1 << 24).contains(depth),
         values.shape.elementCount == 2
       else { throw .shape("depth or values are not as expected") }
@@ -92,8 +86,7 @@ extension GraphBuilder {
       }
       return [values.selecting(places, shape: shape)]
     },
-    "TopK": { (node, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
+    "TopK": { (node, x, inputs) throws(Das3Error) in
       let axis = try x.shape.axis(node.int("axis", default: -1))
       let isLargest = try node.int("largest", default: 1) != 0
       guard let k = try required(inputs, 1).ints.first, (0...Int64(x.shape[axis])).contains(k)
@@ -117,8 +110,7 @@ extension GraphBuilder {
       }
       return [x.selecting(chosen, shape: shape), ConstantTensor(shape: shape, ints: ranks)]
     },
-    "Compress": { (node, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
+    "Compress": { (node, x, inputs) throws(Das3Error) in
       let kept = try required(inputs, 1).ints.enumerated().filter { $0.element != 0 }.map(\.offset)
       guard node.attributes["axis"] != nil else {
         guard kept.last ?? 0 < x.shape.elementCount else { throw .shape("the condition is longer") }
@@ -130,8 +122,8 @@ extension GraphBuilder {
       dims[axis] = kept.count
       return [try x.gathered(along: axis, Shape(dims)) { _, place in kept[place] }]
     },
-    "GatherElements": { (node, inputs) throws(Das3Error) in
-      let (x, indices) = (try required(inputs, 0), try required(inputs, 1))
+    "GatherElements": { (node, x, inputs) throws(Das3Error) in
+      let indices = try required(inputs, 1)
       let axis = try x.shape.axis(node.int("axis", default: 0))
       guard indices.shape.rank == x.shape.rank,
         x.shape.dims.indices.allSatisfy({ $0 == axis || indices.shape[$0] <= x.shape[$0] })
@@ -141,7 +133,7 @@ extension GraphBuilder {
     },
   ]
 
-  private static func required(_ inputs: [ConstantTensor?], _ index: Int) throws(Das3Error)
+  static func required(_ inputs: [ConstantTensor?], _ index: Int) throws(Das3Error)
     -> ConstantTensor
   {
     guard index < inputs.count, let tensor = inputs[index] else {
@@ -151,16 +143,13 @@ extension GraphBuilder {
   }
 
   private static func floats(_ function: @escaping @Sendable (Float) -> Float) -> Evaluator {
-    { (_, inputs) throws(Das3Error) in
-      let x = try required(inputs, 0)
-      return [ConstantTensor(shape: x.shape, floats: x.floats.map(function))]
-    }
+    { (_, x, _) in [ConstantTensor(shape: x.shape, floats: x.floats.map(function))] }
   }
 
   private static func integers(_ function: @escaping @Sendable (Int64, Int64) -> Int64) -> Evaluator
   {
-    { (_, inputs) throws(Das3Error) in
-      let (x, y) = (try required(inputs, 0), try required(inputs, 1))
+    { (_, x, inputs) throws(Das3Error) in
+      let y = try required(inputs, 1)
       guard let shape = x.shape.broadcast(with: y.shape) else {
         throw .shape("\(x.shape) and \(y.shape) do not broadcast")
       }

@@ -2,11 +2,7 @@
 /// shapes and folds away whatever depends on nothing but constants.
 package struct GraphBuilder {
   typealias ValueID = Graph.ValueID
-  /// Lowers one ONNX node.
-  ///
-  /// Registered by operator type in `importers`.
-  typealias Importer =
-    @Sendable (inout GraphBuilder, OnnxModel.Node) throws(Das3Error) -> Void
+  typealias Node = OnnxModel.Node
 
   let model: OnnxModel
   private var graph = Graph()
@@ -131,7 +127,7 @@ package struct GraphBuilder {
     }
   }
 
-  private mutating func lower(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func lower(_ node: Node) throws(Das3Error) {
     try deadline.check()
     // ONNX Runtime's quantizer writes these two for types that the opset lacks; they mean the same.
     let isStandard =
@@ -155,7 +151,8 @@ package struct GraphBuilder {
         inputs.append(tensor)
       }
       if isKnown {
-        for (index, tensor) in try evaluator(node, inputs).enumerated() {
+        let results = try evaluator(node, Self.required(inputs, 0), inputs)
+        for (index, tensor) in results.enumerated() {
           try reserve(tensor.shape.elementCount)
           try bind(node, constant(tensor), output: index)
         }
@@ -167,17 +164,17 @@ package struct GraphBuilder {
         opType: node.opType, domain: "", dependsOnImage: evaluator != nil
       ).error
     }
-    try importer(&self, node)
+    if let id = try importer.lower(&self, node) { try bind(node, id) }
   }
 
   /// Lowers the branch of an `If` that is taken.
-  mutating func importBranch(_ node: OnnxModel.Node) throws(Das3Error) {
+  mutating func importBranch(_ node: Node) throws(Das3Error) {
     guard let condition = try configuration(node, 0, "cond"), let value = condition.ints.first
     else {
       throw .format("cond is missing")
     }
     let name = value != 0 ? "then_branch" : "else_branch"
-    guard case .block(let block)? = node.attributes[name]?.value else {
+    guard case .block(let block)? = node.attributes[name] else {
       throw .format("\(name) is missing")
     }
     guard branchCount < 1 << 12 else { throw .limit("more than \(1 << 12) branches in one graph") }
@@ -190,39 +187,20 @@ package struct GraphBuilder {
     }
   }
 
-  /// Every ONNX operator that can be lowered, by topic.
-  static let importers: [String: Importer] = [
-    convolutionImporters, normalizationImporters, elementwiseImporters, poolingImporters,
-    reductionImporters, movementImporters, shapeImporters, productImporters, sequenceImporters,
-    quantizationImporters, scatterImporters,
-  ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
-
-  /// Their ONNX names, in order, without those that leave nothing to compute.
-  package static var operatorTypes: [String] {
-    importers.keys.filter { !resolvedTypes.contains($0) }.sorted()
-  }
-
-  private static let resolvedTypes = Set(sequenceImporters.keys).union(["If", "EyeLike"])
-
-  /// Whether an operator can be lowered, or computed while the graph is made.
-  static func isKnown(_ opType: String) -> Bool {
-    importers[opType] != nil || evaluators[opType] != nil
-  }
-
   // MARK: What importers read
 
   func info(_ id: ValueID) -> ValueInfo { graph.values[id].info }
   func shape(_ id: ValueID) -> Shape { graph.values[id].shape }
 
   /// The value an input names; throws where it is left out or not made by an earlier node.
-  mutating func input(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> ValueID {
+  mutating func input(_ node: Node, _ index: Int) throws(Das3Error) -> ValueID {
     guard let id = try optionalInput(node, index) else {
       throw .format("input \(index) is missing; \(node.inputs.count) are given")
     }
     return id
   }
 
-  mutating func optionalInput(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> ValueID? {
+  mutating func optionalInput(_ node: Node, _ index: Int) throws(Das3Error) -> ValueID? {
     guard index < node.inputs.count, !node.inputs[index].isEmpty else { return nil }
     return try value(named: node.inputs[index])
   }
@@ -242,9 +220,12 @@ package struct GraphBuilder {
   }
 
   /// The value of an input that configures the operator, nil where it is left out.
-  mutating func configuration(_ node: OnnxModel.Node, _ index: Int, _ name: String)
+  mutating func configuration(_ node: Node, _ index: Int, _ name: String)
     throws(Das3Error) -> ConstantTensor?
   {
+    guard Self.importers[node.opType]?.configuration.contains(index) == true else {
+      throw Das3Error(.internal, "'\(name)' is no declared configuration of \(node.opType)")
+    }
     guard let id = try optionalInput(node, index) else { return nil }
     guard let tensor = try evaluated(id) else {
       throw .unsupported("'\(name)' depends on the data; expected a value known at load")
@@ -263,7 +244,7 @@ package struct GraphBuilder {
     case .parameter(let index):
       let parameter = model.parameters[index]
       if parameter.shape.elementCount <= Operator.largestFoldedCount(.float32) {
-        result = model.value(named: parameter.name)
+        result = model.value(of: parameter)
       }
     case .node(let index):
       let node = graph.nodes[index]
@@ -289,7 +270,7 @@ package struct GraphBuilder {
   }
 
   /// A configuration that may stand in an attribute (older opsets) or in an input.
-  mutating func intsFromAttributeOrInput(_ node: OnnxModel.Node, _ name: String, _ index: Int)
+  mutating func intsFromAttributeOrInput(_ node: Node, _ name: String, _ index: Int)
     throws(Das3Error) -> [Int]?
   {
     if let ints = try node.ints(name) { return ints }
@@ -333,8 +314,22 @@ package struct GraphBuilder {
     add(name, ValueInfo(tensor.shape, tensor.type), .constant(tensor))
   }
 
+  mutating func scalar(_ value: Float) -> ValueID { constant(ConstantTensor(scalar: value)) }
+
+  mutating func unary(_ kind: Unary.Kind, _ x: ValueID, a: Float = 0, b: Float = 0)
+    throws(Das3Error) -> ValueID
+  {
+    try emit(.unary(Unary(kind: kind, a: a, b: b)), [x])
+  }
+
+  mutating func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error)
+    -> ValueID
+  {
+    try emit(.binary(Binary(kind: kind)), [a, b])
+  }
+
   /// Gives the node's output `index` its value.
-  mutating func bind(_ node: OnnxModel.Node, _ id: ValueID, output index: Int = 0)
+  mutating func bind(_ node: Node, _ id: ValueID, output index: Int = 0)
     throws(Das3Error)
   {
     guard index < node.outputs.count, !node.outputs[index].isEmpty else { return }

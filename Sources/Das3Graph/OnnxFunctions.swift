@@ -44,7 +44,7 @@ struct OnnxFunctions {
   ) throws(Das3Error) {
     guard let function = functions[Key(domain: node.domain, name: node.opType)] else {
       for (name, attribute) in node.attributes {
-        guard case .reference(let other) = attribute.value else { continue }
+        guard case .reference(let other) = attribute else { continue }
         throw .format("\(node.place): attribute '\(name)' refers to '\(other)' outside a function")
       }
       guard result.count < maximumNodes else {
@@ -98,7 +98,7 @@ extension OnnxModel.Block {
 extension OnnxModel.Node {
   /// The branches of an `If`.
   var blocks: [OnnxModel.Block] {
-    attributes.values.compactMap { if case .block(let block) = $0.value { block } else { nil } }
+    attributes.values.compactMap { if case .block(let block) = $0 { block } else { nil } }
   }
 
   /// The names it needs: its inputs, and what its branches take from around them.
@@ -120,14 +120,13 @@ extension OnnxModel.Node {
   ) -> OnnxModel.Node {
     var attributes: [String: OnnxModel.Attribute] = [:]
     for (key, attribute) in self.attributes {
-      switch attribute.value {
+      switch attribute {
       case .reference(let name): attributes[key] = callers[name]
       case .block(let block):
-        attributes[key] = OnnxModel.Attribute(
-          value: .block(
-            OnnxModel.Block(
-              inputs: block.inputs, outputs: block.outputs.map { names[$0] ?? $0 },
-              nodes: block.nodes.map { $0.renamed(names, prefix: prefix, callers) })))
+        attributes[key] = .block(
+          OnnxModel.Block(
+            inputs: block.inputs, outputs: block.outputs.map { names[$0] ?? $0 },
+            nodes: block.nodes.map { $0.renamed(names, prefix: prefix, callers) }))
       default: attributes[key] = attribute
       }
     }

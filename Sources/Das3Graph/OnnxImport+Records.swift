@@ -38,8 +38,7 @@ extension OnnxImport {
     var attributes: [String: OnnxModel.Attribute] = [:]
     for index in unsafe 0..<Int(record.attribute_count) {
       let attribute = unsafe record.attributes[index]
-      attributes[unsafe String(cString: attribute.name)] = OnnxModel.Attribute(
-        value: try unsafe value(of: attribute))
+      attributes[unsafe String(cString: attribute.name)] = try unsafe value(of: attribute)
     }
     return unsafe OnnxModel.Node(
       name: String(cString: record.name), opType: String(cString: record.op_type),
@@ -59,7 +58,7 @@ extension OnnxImport {
       nodes.append(
         OnnxModel.Node(
           name: "", opType: "Constant", domain: "", inputs: [], outputs: [name],
-          attributes: ["value": OnnxModel.Attribute(value: .tensor(try tensor(place)))]))
+          attributes: ["value": .tensor(try tensor(place))]))
     }
     for index in unsafe 0..<Int(record.node_count) {
       nodes.append(try unsafe node(record.nodes[index]))
@@ -69,7 +68,7 @@ extension OnnxImport {
       outputs: strings(record.outputs, record.output_count), nodes: nodes)
   }
 
-  func value(of record: d3o_attribute) throws(Das3Error) -> OnnxModel.Attribute.Value {
+  func value(of record: d3o_attribute) throws(Das3Error) -> OnnxModel.Attribute {
     let count = unsafe Int(record.count)
     let reference = unsafe String(cString: record.reference)
     guard reference.isEmpty else { return .reference(reference) }

@@ -172,7 +172,7 @@ import Das3Files
     others.reserveCapacity(nodes.count)
     for node in nodes {
       guard node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first,
-        roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"]?.value,
+        roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"],
         tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil,
         let place = tensors.removeValue(forKey: output)
       else {
@@ -193,6 +193,8 @@ import Das3Files
       nodes: others, inputs: inputs, outputs: outputs, opset: Int(graph.opset),
       irVersion: Int(graph.ir_version), producer: producer, metadata: metadata,
       nodeCount: Int(graph.node_count), constants: constants, parameters: parameters,
+      parameterIndex: Dictionary(
+        parameters.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 }),
       weights: weights, quantizedCount: quantized.count, source: source, sourceHash: message.hash)
   }
 
@@ -219,7 +221,7 @@ import Das3Files
       (0..<Int(graph.output_count)).map { unsafe String(cString: graph.outputs[$0].name) })
     var made: [String: ConstantTensor] = [:]
     for node in nodes where node.opType == "Constant" {
-      guard case .tensor(let tensor)? = node.attributes["value"]?.value else { continue }
+      guard case .tensor(let tensor)? = node.attributes["value"] else { continue }
       for output in node.outputs { made[output] = tensor }
     }
     var result: [QuantizedWeight] = []
@@ -253,8 +255,7 @@ import Das3Files
       var defaults: [String: OnnxModel.Attribute] = [:]
       for position in unsafe 0..<Int(record.default_count) {
         let attribute = unsafe record.defaults[position]
-        defaults[unsafe String(cString: attribute.name)] = OnnxModel.Attribute(
-          value: try unsafe value(of: attribute))
+        defaults[unsafe String(cString: attribute.name)] = try unsafe value(of: attribute)
       }
       try unsafe functions.add(
         name: String(cString: record.name), domain: String(cString: record.domain),

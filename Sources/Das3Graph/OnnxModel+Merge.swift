@@ -79,14 +79,14 @@ extension OnnxModel.Node {
     opType == other.opType && domain == other.domain && inputs == other.inputs
       && outputs == other.outputs && attributes.count == other.attributes.count
       && attributes.allSatisfy { name, mine in
-        other.attributes[name].map { mine.value.isSame(as: $0.value) } ?? false
+        other.attributes[name].map { mine.isSame(as: $0) } ?? false
       }
   }
 }
 
 // Floats are compared by their bits: what is not a number is itself all the same.
 
-extension OnnxModel.Attribute.Value {
+extension OnnxModel.Attribute {
   fileprivate func isSame(as other: Self) -> Bool {
     switch (self, other) {
     case (.float(let mine), .float(let value)): mine.bitPattern == value.bitPattern

@@ -1,16 +1,5 @@
-/// A model with other weights, and its way back to a file.
+/// A model's way back to a file.
 extension OnnxModel {
-  /// The same graph with other weights; everything but the weights is shared.
-  ///
-  /// - Throws: `.argument` where the count is not that of the model's own weights.
-  package func with(weights: [Float], provenance: Provenance) throws(Das3Error) -> OnnxModel {
-    guard weights.count == self.weights.count else {
-      throw .argument(
-        "\(weights.count) parameter values are given; the model has \(self.weights.count)")
-    }
-    return OnnxModel(self, weights: weights, provenance: provenance)
-  }
-
   /// Hashes of the file it came from and of its weights: equal for the same model on any machine.
   package var fingerprint: String {
     let weights = WholeFile.hexadecimal(WholeFile.digest([.floats(weights)]))

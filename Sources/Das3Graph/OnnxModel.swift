@@ -1,23 +1,20 @@
 /// An ONNX file as Swift values: nodes, constants, and the parameters that weights are made of.
 ///
-/// Independent of the input size; immutable and shared by everything made from it.
-package final class OnnxModel: Sendable {
-  package struct Attribute: Equatable, Sendable {
-    package enum Value: Equatable, Sendable {
-      case float(Float)
-      case int(Int)
-      case string(String)
-      case tensor(ConstantTensor)
-      case floats([Float])
-      case ints([Int])
-      case strings([String])
-      case block(Block)
-      /// In a function: the value of its caller's attribute of this name.
-      case reference(String)
-      /// A kind that no supported operator takes.
-      case other
-    }
-    package let value: Value
+/// Independent of the input size; its copies share their memory.
+package struct OnnxModel: Sendable {
+  package enum Attribute: Equatable, Sendable {
+    case float(Float)
+    case int(Int)
+    case string(String)
+    case tensor(ConstantTensor)
+    case floats([Float])
+    case ints([Int])
+    case strings([String])
+    case block(Block)
+    /// In a function: the value of its caller's attribute of this name.
+    case reference(String)
+    /// A kind that no supported operator takes.
+    case other
   }
 
   /// Nodes that stand for one: a branch of an `If`, or a function of the model.
@@ -92,65 +89,32 @@ package final class OnnxModel: Sendable {
   package let parameters: [Parameter]
   package let parameterIndex: [String: Int]
   /// Every parameter as the file has it, one after the other, row-major.
-  package let weights: [Float]
+  package private(set) var weights: [Float]
   /// Of `parameters`, those that the file stores as integers with scales.
   package let quantizedCount: Int
-  /// How the weights came about, nil where they are those of the file.
-  package let provenance: Provenance?
   /// The file without its weights.
   let source: OnnxSource
   /// The SHA-256 of the file.
   let sourceHash: String
+  /// How the weights came about, nil where they are those of the file.
+  package private(set) var provenance: Provenance? = nil
   /// The weights of the file, where those here are others and some are stored in 16 bits.
-  private let fileWeights: [Float]?
+  private(set) var fileWeights: [Float]? = nil
 
-  init(
-    nodes: [Node], inputs: [Port], outputs: [Port], opset: Int, irVersion: Int, producer: String,
-    metadata: [String: String], nodeCount: Int, constants: [String: ConstantTensor],
-    parameters: [Parameter], weights: [Float], quantizedCount: Int, source: OnnxSource,
-    sourceHash: String
-  ) {
-    self.nodes = nodes
-    self.inputs = inputs
-    self.outputs = outputs
-    self.opset = opset
-    self.irVersion = irVersion
-    self.producer = producer
-    self.metadata = metadata
-    self.nodeCount = nodeCount
-    self.constants = constants
-    self.parameters = parameters
-    self.weights = weights
-    self.quantizedCount = quantizedCount
-    self.source = source
-    self.sourceHash = sourceHash
-    provenance = nil
-    fileWeights = nil
-    var index: [String: Int] = [:]
-    for (position, parameter) in parameters.enumerated() { index[parameter.name] = position }
-    parameterIndex = index
-  }
-
-  /// The same file with other weights.
-  init(_ base: OnnxModel, weights: [Float], provenance: Provenance) {
-    nodes = base.nodes
-    inputs = base.inputs
-    outputs = base.outputs
-    opset = base.opset
-    irVersion = base.irVersion
-    producer = base.producer
-    metadata = base.metadata
-    nodeCount = base.nodeCount
-    constants = base.constants
-    parameters = base.parameters
-    parameterIndex = base.parameterIndex
-    quantizedCount = base.quantizedCount
-    source = base.source
-    sourceHash = base.sourceHash
-    self.weights = weights
-    self.provenance = provenance
-    let isNarrow = base.parameters.contains { $0.storage != .wide }
-    fileWeights = isNarrow ? base.fileWeights ?? base.weights : nil
+  /// The same graph with other weights; everything but the weights is shared.
+  ///
+  /// - Throws: `.argument` where the count is not that of the model's own weights.
+  package func with(weights: [Float], provenance: Provenance) throws(Das3Error) -> OnnxModel {
+    guard weights.count == self.weights.count else {
+      throw .argument(
+        "\(weights.count) parameter values are given; the model has \(self.weights.count)")
+    }
+    var result = self
+    result.weights = weights
+    result.provenance = provenance
+    let isNarrow = parameters.contains { $0.storage != .wide }
+    result.fileWeights = isNarrow ? fileWeights ?? self.weights : nil
+    return result
   }
 
   /// Of the weights that differ from the file's, the share that is the file's again when saved: the
@@ -168,12 +132,8 @@ package final class OnnxModel: Sendable {
     return changed == 0 ? 0 : Double(lost) / Double(changed)
   }
 
-  /// The file's value of a parameter or constant, for operators that need to know it when the
-  /// graph is made.
-  package func value(named name: String) -> ConstantTensor? {
-    if let constant = constants[name] { return constant }
-    guard let position = parameterIndex[name] else { return nil }
-    let parameter = parameters[position]
+  /// A parameter's value, for operators that need to know it when the graph is made.
+  func value(of parameter: Parameter) -> ConstantTensor {
     let range = parameter.offset..<parameter.offset + parameter.shape.elementCount
     return ConstantTensor(shape: parameter.shape, floats: Array(weights[range]))
   }
@@ -181,36 +141,33 @@ package final class OnnxModel: Sendable {
 
 extension OnnxModel.Node {
   package func int(_ name: String, default fallback: Int) throws(Das3Error) -> Int {
-    guard let attribute = attributes[name] else { return fallback }
-    guard case .int(let value) = attribute.value else { throw wrongKind(name, "an integer") }
-    return value
+    try read(name, "an integer") { if case .int(let value) = $0 { value } else { nil } } ?? fallback
   }
 
   package func ints(_ name: String) throws(Das3Error) -> [Int]? {
-    guard let attribute = attributes[name] else { return nil }
-    guard case .ints(let value) = attribute.value else { throw wrongKind(name, "integers") }
-    return value
+    try read(name, "integers") { if case .ints(let value) = $0 { value } else { nil } }
   }
 
   package func float(_ name: String, default fallback: Float) throws(Das3Error) -> Float {
-    guard let attribute = attributes[name] else { return fallback }
-    guard case .float(let value) = attribute.value else { throw wrongKind(name, "a float") }
-    return value
+    try read(name, "a float") { if case .float(let value) = $0 { value } else { nil } } ?? fallback
   }
 
   package func floats(_ name: String) throws(Das3Error) -> [Float]? {
-    guard let attribute = attributes[name] else { return nil }
-    guard case .floats(let value) = attribute.value else { throw wrongKind(name, "floats") }
-    return value
+    try read(name, "floats") { if case .floats(let value) = $0 { value } else { nil } }
   }
 
   package func string(_ name: String, default fallback: String) throws(Das3Error) -> String {
-    guard let attribute = attributes[name] else { return fallback }
-    guard case .string(let value) = attribute.value else { throw wrongKind(name, "a string") }
-    return value
+    try read(name, "a string") { if case .string(let value) = $0 { value } else { nil } }
+      ?? fallback
   }
 
-  private func wrongKind(_ name: String, _ expected: String) -> Das3Error {
-    .format("attribute '\(name)' is not \(expected)")
+  private func read<T>(
+    _ name: String, _ expected: String, _ value: (OnnxModel.Attribute) -> T?
+  ) throws(Das3Error) -> T? {
+    guard let attribute = attributes[name] else { return nil }
+    guard let value = value(attribute) else {
+      throw .format("attribute '\(name)' is not \(expected)")
+    }
+    return value
   }
 }

@@ -1,37 +1,3 @@
-/// What of a step's inputs and result its derivative depends on.
-extension Unary {
-  var isDifferentiable: Bool {
-    switch kind {
-    case .floor, .ceil, .round, .sign, .not, .truncate, .toBool: false
-    case .relu, .leakyRelu, .elu, .selu, .clip, .hardSigmoid, .hardSwish, .sigmoid, .tanh,
-      .softplus, .softsign, .mish, .erf, .gelu, .geluTanh, .exp, .log, .sqrt, .abs, .negate,
-      .reciprocal, .sin, .cos, .quantize:
-      true
-    }
-  }
-
-  /// f′(x) follows from f(x).
-  var isDerivedFromOutput: Bool {
-    switch kind {
-    case .relu, .clip, .sigmoid, .tanh, .exp, .sqrt: true
-    case .leakyRelu, .elu: a > 0
-    default: false
-    }
-  }
-}
-
-extension Binary.Kind {
-  var isDifferentiable: Bool {
-    switch self {
-    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .power, .prelu, .modulo,
-      .remainder:
-      true
-    case .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor:
-      false
-    }
-  }
-}
-
 /// What a chain's derivative needs of the forward pass.
 enum ChainNeeds { case nothing, output, input }
 

@@ -13,14 +13,8 @@ protocol OperatorRules: Sendable {
   /// runtime.
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) throws(Das3Error) -> ConstantTensor?
 
-  /// Of the step itself, from the shapes of its inputs and result; 0 where it is no product.
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double
-
   /// Makes the steps that compute a node, and says where its result is.
   func lower(_ node: Graph.Node, by planner: inout Planner)
-
-  /// Makes the steps that add to the derivatives by the inputs of `step`, from `dy` by its result.
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner)
 }
 
 /// What follows from an operator and its attributes alone.
@@ -61,16 +55,17 @@ struct OperatorFacts {
   /// Which pass may write its result over what it reads first.
   enum InPlace { case never, forward, backward }
 
-  var role: Role
-  var spacing: Spacing
-  var placement: Placement
-  var fusion: Fusion
-  var inPlace: InPlace
-  /// Inputs with which the result changes smoothly.
-  var smoothInputs: Inputs
-  /// What the step of the derivative reads again, where it has one.
-  var derivativeReads: Inputs
-  var derivativeReadsResult: Bool
+  /// How the steps that add to the derivatives by its inputs come about.
+  enum Derivative {
+    /// It becomes a view, a copy or a chain, which have theirs.
+    case ofOtherSteps
+    /// One step for all inputs, which reads these and perhaps the result again.
+    case step(reads: Inputs, readsResult: Bool = false)
+    /// A step for each input at the size of the result, then sums where the input repeats.
+    case broadcast(reads: Inputs)
+    /// Its own, from the step and the derivative by its result.
+    case steps((Plan.Step, Plan.View, inout Planner) -> Void)
+  }
 
   /// Some of an operator's inputs.
   enum Inputs {
@@ -84,5 +79,54 @@ struct OperatorFacts {
       case .only(let indices): indices.contains(index)
       }
     }
+  }
+  let role: Role
+  let spacing: Spacing
+  let placement: Placement
+  let fusion: Fusion
+  let inPlace: InPlace
+  /// Inputs with which the result changes smoothly.
+  let smoothInputs: Inputs
+  let derivative: Derivative
+  /// Of the step itself, from the shapes of its inputs and result; nil where it is no product.
+  let multiplyAdds: (([Shape], Shape) -> Double)?
+}
+
+/// The kinds of operators that there are; each says what its operators must say of themselves.
+extension OperatorFacts {
+  /// Shows its input in another way, without a step where memory allows.
+  static func view(spacing: Spacing, placement: Placement) -> Self {
+    kernel(spacing: spacing, placement: placement, derivative: .ofOtherSteps)
+  }
+
+  /// Computed by a step of its own, without weights that make it a layer.
+  static func kernel(
+    spacing: Spacing, placement: Placement, inPlace: InPlace = .never, smoothInputs: Inputs = .all,
+    derivative: Derivative
+  ) -> Self {
+    Self(
+      role: .modifier, spacing: spacing, placement: placement, fusion: .never, inPlace: inPlace,
+      smoothInputs: smoothInputs, derivative: derivative, multiplyAdds: nil)
+  }
+
+  /// Element by element: a stage of a chain where it can be, else a step.
+  static func stage(
+    _ fusion: Fusion, placement: Placement, inPlace: InPlace = .never, smoothInputs: Inputs,
+    derivative: Derivative
+  ) -> Self {
+    Self(
+      role: .modifier, spacing: .kept, placement: placement, fusion: fusion, inPlace: inPlace,
+      smoothInputs: smoothInputs, derivative: derivative, multiplyAdds: nil)
+  }
+
+  /// Multiplies its input by weights.
+  static func layer(
+    _ role: Role, spacing: Spacing, placement: Placement,
+    multiplyAdds: @escaping ([Shape], Shape) -> Double,
+    derivative: @escaping (Plan.Step, Plan.View, inout Planner) -> Void
+  ) -> Self {
+    Self(
+      role: role, spacing: spacing, placement: placement, fusion: .never, inPlace: .never,
+      smoothInputs: .all, derivative: .steps(derivative), multiplyAdds: multiplyAdds)
   }
 }

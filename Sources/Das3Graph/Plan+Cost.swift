@@ -33,6 +33,6 @@ extension Plan.Step {
       (inputs, output) = (gradient.step.inputs, gradient.step.output)
     case .copy, .elementwise, .statistics, .accumulate, .clear: return 0
     }
-    return operation.rules.multiplyAdds(inputs.map(\.shape), output.shape)
+    return operation.rules.facts.multiplyAdds?(inputs.map(\.shape), output.shape) ?? 0
   }
 }

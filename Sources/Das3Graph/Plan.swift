@@ -49,9 +49,7 @@ package struct Plan: Sendable {
 
     /// A dense image, N×C×H×W by name and NHWC in memory, at the start of a buffer.
     package init(image shape: Shape, buffer: Int) {
-      let row = shape[1] * shape[3]
-      self.init(
-        buffer: buffer, shape: shape, strides: [row * shape[2], 1, row, shape[1]])
+      self.init(buffer: buffer, shape: shape, strides: shape.strides(order: [0, 2, 3, 1]))
     }
   }
 
@@ -161,8 +159,7 @@ extension Plan.Step {
   /// Views whose content it makes or changes.
   package var writes: [Plan.View] {
     switch work {
-    case .operation, .copy, .elementwise, .accumulate, .clear: [output]
-    case .statistics: [output]
+    case .operation, .copy, .elementwise, .statistics, .accumulate, .clear: [output]
     case .gradient(let gradient): gradient.targets.map(\.view)
     }
   }

@@ -9,10 +9,7 @@ extension Planner {
       let view = isTracked([output]) ? gradientView(of: output) : nil
       if let view, plan.buffers[view.buffer].region == .frame, gradients.isFresh(view) {
         // The caller writes it between the passes, before any step.
-        gradients.record(
-          .init(
-            step: plan.forwardCount, slot: .fresh, footprint: Footprint(view), alwaysAdds: false),
-          to: view.buffer)
+        record(.fresh, view)
         plan.outputGradients.append(view)
       } else {
         let own = allocate(like: output)
@@ -40,7 +37,16 @@ extension Planner {
         differentiateFused(step, dy)
         step.chain = []
       }
-      if isTracked(step.inputs) { operation.rules.differentiate(step, dy, by: &self) }
+      guard isTracked(step.inputs) else { return }
+      let facts = operation.rules.facts
+      switch facts.derivative {
+      case .ofOtherSteps: break
+      case .step(let reads, let readsResult):
+        emitGradient(
+          of: step, dy, by: facts.smoothInputs, reads: reads, readsResult: readsResult)
+      case .broadcast(let reads): differentiateBroadcast(step, dy, facts, reads: reads)
+      case .steps(let emit): emit(step, dy, &self)
+      }
     case .statistics, .gradient, .accumulate, .clear: break
     }
   }
@@ -50,7 +56,12 @@ extension Planner {
   private mutating func differentiateChain(_ step: Plan.Step, _ dy: View) {
     let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
     let needs = step.chainNeeds(wanted: wanted)
-    emitGradient(of: step, dy, operands: wanted, needs)
+    var gradient = Plan.Gradient(
+      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [needs == .input])
+    gradient.readsOutput = needs == .output
+    gradient.readsOperands = needs == .input || step.chain.contains(where: \.usesOperands)
+    if isTracked([step.inputs[0]]) { gradient.inputs[0] = target(step.inputs[0], .input(0)) }
+    emitWithOperands(gradient, wanted)
   }
 
   /// A chain at the end of an operation: its derivative replaces that of the result.
@@ -64,20 +75,6 @@ extension Planner {
       operands: [], readsInput: [false])
     gradient.readsOutput = chain.chainNeeds(wanted: wanted) == .output
     gradient.readsOperands = chain.chain.contains(where: \.usesOperands)
-    emitWithOperands(gradient, wanted)
-  }
-
-  private mutating func emitGradient(
-    of step: Plan.Step, _ dy: View, operands wanted: [[Bool]], _ needs: ChainNeeds
-  ) {
-    let index = plan.steps.count
-    var gradient = Plan.Gradient(
-      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [needs == .input])
-    gradient.readsOutput = needs == .output
-    gradient.readsOperands = needs == .input || step.chain.contains(where: \.usesOperands)
-    if isTracked([step.inputs[0]]) {
-      gradient.inputs[0] = target(step.inputs[0], .input(0), at: index)
-    }
     emitWithOperands(gradient, wanted)
   }
 
@@ -104,7 +101,7 @@ extension Planner {
           // Sums over pixels are always added; whole images may be the first to be there.
           row.append(
             target(
-              operand, .operand(stage: number, index: position), at: plan.steps.count,
+              operand, .operand(stage: number, index: position),
               alwaysAdds: stage.extent != .full))
         }
       }
@@ -115,7 +112,9 @@ extension Planner {
   }
 
   /// y = f(a, b) with broadcasting: the derivative at full size, then summed where it repeats.
-  mutating func differentiateBroadcast(_ step: Plan.Step, _ facts: OperatorFacts, _ dy: View) {
+  private mutating func differentiateBroadcast(
+    _ step: Plan.Step, _ dy: View, _ facts: OperatorFacts, reads: OperatorFacts.Inputs
+  ) {
     for (index, input) in step.inputs.enumerated()
     where isTracked([input]) && facts.smoothInputs.contains(index) {
       if case .binary(let kind) = facts.fusion, kind == .add || kind == .subtract && index == 0 {
@@ -128,7 +127,7 @@ extension Planner {
       }
       let gradient = Plan.Gradient(
         step: step, outputGradient: dy, inputs: targets, operands: [],
-        readsInput: step.inputs.indices.map(facts.derivativeReads.contains))
+        readsInput: step.inputs.indices.map(reads.contains))
       emit(gradient, full)
       deposit(full, to: input, step.name)
     }
@@ -139,13 +138,12 @@ extension Planner {
   mutating func differentiateConv(_ step: Plan.Step, _ dy: View, adjoint: Operator) {
     let wanted = step.inputs.map { isTracked([$0]) }
     if wanted.dropFirst().contains(true) {
-      let index = plan.steps.count
       var gradient = Plan.Gradient(
         step: step, outputGradient: dy, inputs: step.inputs.map { _ in nil }, operands: [],
         readsInput: step.inputs.indices.map { $0 == 0 && wanted[1] })
       for position in step.inputs.indices.dropFirst() where wanted[position] {
         gradient.inputs[position] = target(
-          step.inputs[position], .input(position), at: index, alwaysAdds: true)
+          step.inputs[position], .input(position), alwaysAdds: true)
       }
       emit(gradient, dy)
     }
@@ -201,19 +199,19 @@ extension Planner {
   // MARK: Everything else
 
   /// The derivative by all inputs that want it, in one step.
-  mutating func emitGradient(of step: Plan.Step, _ dy: View, _ facts: OperatorFacts) {
-    let index = plan.steps.count
-    let wanted = step.inputs.enumerated().map {
-      isTracked([$1]) && facts.smoothInputs.contains($0)
-    }
+  mutating func emitGradient(
+    of step: Plan.Step, _ dy: View, by smooth: OperatorFacts.Inputs, reads: OperatorFacts.Inputs,
+    readsResult: Bool = false
+  ) {
+    let wanted = step.inputs.enumerated().map { isTracked([$1]) && smooth.contains($0) }
     var gradient = Plan.Gradient(
       step: step, outputGradient: dy, inputs: [], operands: [],
-      readsInput: step.inputs.indices.map(facts.derivativeReads.contains))
-    gradient.readsOutput = facts.derivativeReadsResult
+      readsInput: step.inputs.indices.map(reads.contains))
+    gradient.readsOutput = readsResult
     for (position, input) in step.inputs.enumerated() {
       gradient.inputs.append(
         wanted[position]
-          ? target(input, .input(position), at: index, alwaysAdds: position > 0) : nil)
+          ? target(input, .input(position), alwaysAdds: position > 0) : nil)
     }
     emit(gradient, dy)
   }
@@ -227,32 +225,32 @@ extension Planner {
     _ operation: Operator, _ name: String, _ inputs: [View], _ target: View,
     chain: [Plan.Stage] = []
   ) {
-    gradients.record(
-      .init(
-        step: plan.steps.count, slot: .fresh, footprint: Footprint(target), alwaysAdds: false),
-      to: target.buffer)
+    record(.fresh, target)
     emit(.operation(operation), name, inputs, target, chain: chain)
   }
 
   /// Adds `gradient`, of the shape of `view`, to the derivative by `view`.
   private mutating func deposit(_ gradient: View, to view: View, _ name: String) {
     let target = gradientView(of: view.expanded(to: gradient.shape))
-    let footprint = Footprint(target)
-    gradients.record(
-      .init(
-        step: plan.steps.count, slot: .output, footprint: footprint,
-        alwaysAdds: !footprint.isInjective), to: target.buffer)
+    record(.output, target, alwaysAdds: !Footprint(target).isInjective)
     emit(.accumulate, name, [gradient], target)
   }
 
   private mutating func target(
-    _ view: View, _ slot: GradientBuffers.Write.Slot, at step: Int, alwaysAdds: Bool = false
+    _ view: View, _ slot: GradientBuffers.Write.Slot, alwaysAdds: Bool = false
   ) -> Plan.Gradient.Target {
     let target = gradientView(of: view)
-    gradients.record(
-      .init(step: step, slot: slot, footprint: Footprint(target), alwaysAdds: alwaysAdds),
-      to: target.buffer)
+    record(slot, target, alwaysAdds: alwaysAdds)
     return Plan.Gradient.Target(view: target, accumulates: true)
+  }
+
+  /// The step that is emitted next writes this derivative.
+  private mutating func record(
+    _ slot: GradientBuffers.Write.Slot, _ view: View, alwaysAdds: Bool = false
+  ) {
+    let write = GradientBuffers.Write(
+      step: plan.steps.count, slot: slot, footprint: Footprint(view), alwaysAdds: alwaysAdds)
+    gradients.record(write, to: view.buffer)
   }
 
   // MARK: Buffers
@@ -283,17 +281,4 @@ extension Planner {
   private mutating func allocate(image shape: Shape) -> View {
     allocate(shape, order: Self.channelsLastOrder(shape.rank), isStatic: false)
   }
-}
-
-extension Conv {
-  /// The transposed convolution back to an input of this shape.
-  func adjoint(_ input: Shape) -> Operator {
-    .convTranspose(
-      ConvTranspose(
-        window: window, groups: groups, outputHeight: input[2], outputWidth: input[3]))
-  }
-}
-
-extension ConvTranspose {
-  var adjoint: Operator { .conv(Conv(window: window, groups: groups)) }
 }

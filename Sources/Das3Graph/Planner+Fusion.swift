@@ -161,9 +161,7 @@ extension Planner {
       whole = destination(placement.whole, isStatic: false)
       views[placement.whole] = whole
     }
-    var slice = Slice(
-      starts: [0, 0, 0, 0], steps: [1, 1, 1, 1], counts: shape.dims)
-    slice.starts[1] = placement.start
-    return whole.sliced(slice)
+    return whole.sliced(
+      Slice(of: whole.shape, along: 1, from: placement.start, count: shape[1]))
   }
 }

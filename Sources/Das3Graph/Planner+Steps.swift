@@ -84,28 +84,6 @@ extension Planner {
     return training?.batchNorm == .batch && shape.elementCount > shape[1]
   }
 
-  /// Normalisation by the frame's own statistics.
-  mutating func lowerBatchNorm(_ node: Graph.Node) {
-    var inputs = node.inputs.map { view(of: $0) }
-    let order = Self.channelsLastOrder(inputs[0].shape.rank)
-    inputs[0] = dense(inputs[0], order: order)
-    for index in inputs.indices.dropFirst() { inputs[index] = rowMajor(inputs[index]) }
-    let statistics = allocate([2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
-    // A file may let a weight stand for a statistic, or compute it: those do not follow.
-    let canFollow = node.inputs[3...].allSatisfy { id in
-      guard case .parameter(let index) = graph.values[id].source else { return false }
-      return model.parameters[index].isStatistic
-    }
-    emit(
-      .statistics(momentum: canFollow ? training?.statisticsMomentum ?? 0 : 0), node.name,
-      [inputs[0], inputs[3], inputs[4]], statistics)
-    for (row, index) in [3, 4].enumerated() {
-      let slice = Slice(starts: [row, 0], steps: [1, 1], counts: [1, statistics.shape[1]])
-      inputs[index] = statistics.sliced(slice).reshaped(inputs[index].shape) ?? statistics
-    }
-    finish(node, inputs, order: order)
-  }
-
   /// Broadcasting that is no chain on rows: strides of 0 repeat.
   mutating func lowerBroadcast(_ node: Graph.Node) {
     let shape = graph.values[node.output].shape
@@ -149,53 +127,5 @@ extension Planner {
   /// How kernels read weights and parameters.
   mutating func rowMajor(_ view: View) -> View {
     dense(view, order: Array(0..<view.shape.rank))
-  }
-
-  mutating func lowerConcat(_ node: Graph.Node, _ concat: Concat) {
-    let inputs = node.inputs.map { view(of: $0) }
-    let isStatic = self.isStatic(inputs)
-    let shape = graph.values[node.output].shape
-    let whole: View
-    if let placed = views[node.output] {
-      whole = placed
-    } else if shape.rank == 4, placements[node.output] != nil {
-      whole = destination(node.output, isStatic: isStatic)
-    } else {
-      let model = inputs.first { $0.rows != nil && !$0.isEmpty }
-      let order = Self.completed(model?.memoryOrder ?? Array(0..<shape.rank), rank: shape.rank)
-      let isImage = shape.rank == 4 && inputs.contains { $0.pixelStride != nil }
-      whole = allocate(
-        shape, order: isImage ? Self.channelsLastOrder(4) : order, isStatic: isStatic)
-    }
-    views[node.output] = whole
-    var start = 0
-    for input in inputs {
-      var slice = Slice(
-        starts: [Int](repeating: 0, count: shape.rank),
-        steps: [Int](repeating: 1, count: shape.rank), counts: input.shape.dims)
-      slice.starts[concat.axis] = start
-      start += input.shape[concat.axis]
-      let part = whole.sliced(slice)
-      // Already there where its producer wrote it in place.
-      if input.buffer != part.buffer || input.offset != part.offset || isStatic {
-        emit(.copy, node.name, [input], part)
-      }
-    }
-  }
-
-  mutating func lowerReshape(_ node: Graph.Node, _ reshape: Reshape) {
-    let x = view(of: node.inputs[0])
-    if let view = x.reshaped(reshape.shape) {
-      views[node.output] = view
-      return
-    }
-    // Each run of dimensions that is reshaped must lie in order; the runs keep their order.
-    let runs = ReshapeGroup.groups(from: x.shape, to: reshape.shape).map(\.source)
-    func outermost(_ run: Range<Int>) -> Int {
-      run.filter { x.shape[$0] > 1 }.map { x.strides[$0] }.min() ?? .max
-    }
-    let order = runs.sorted { outermost($0) > outermost($1) }.flatMap { Array($0) }
-    let moved = copy(x, order: order)
-    views[node.output] = moved.reshaped(reshape.shape) ?? moved
   }
 }

@@ -130,15 +130,9 @@ package struct Planner {
 
   /// A new dense buffer whose axes lie in `order`, outermost first.
   mutating func allocate(_ shape: Shape, order: [Int], isStatic: Bool) -> View {
-    var strides = [Int](repeating: 1, count: shape.rank)
-    var stride = 1
-    for axis in order.reversed() {
-      strides[axis] = stride
-      stride *= shape[axis]
-    }
     plan.buffers.append(
       Plan.Buffer(region: isStatic ? .model : .frame, elementCount: shape.elementCount))
-    return View(buffer: plan.buffers.count - 1, shape: shape, strides: strides)
+    return View(buffer: plan.buffers.count - 1, shape: shape, strides: shape.strides(order: order))
   }
 
   /// All axes of a shape: those of `memoryOrder` at their places, sizes of 1 outermost.

@@ -41,10 +41,13 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
   }
 
   /// Strides of the dense tensor in this order, in elements.
-  package var contiguousStrides: [Int] {
+  package var contiguousStrides: [Int] { strides(order: Array(dims.indices)) }
+
+  /// Strides of the dense tensor whose axes lie in `order`, outermost first.
+  func strides(order: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: rank)
     var stride = 1
-    for axis in dims.indices.reversed() {
+    for axis in order.reversed() {
       strides[axis] = stride
       stride *= dims[axis]
     }
@@ -67,6 +70,13 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
   /// The same tensor with leading dimensions of size 1.
   package func extended(to rank: Int) -> Shape {
     Shape([Int](repeating: 1, count: max(0, rank - self.rank)) + dims)
+  }
+
+  /// Each of ONNX's axes as an index.
+  func axes(_ axes: [Int], called name: String = "axis") throws(Das3Error) -> [Int] {
+    var result: [Int] = []
+    for axis in axes { result.append(try self.axis(axis, called: name)) }
+    return result
   }
 
   /// Turns an ONNX axis (negative counts from the end) into an index, or throws.

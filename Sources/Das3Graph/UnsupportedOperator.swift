@@ -18,7 +18,7 @@ struct UnsupportedOperator {
 
   private var help: String {
     switch domain {
-    case "": return Self.help[opType] ?? (dependsOnImage ? Self.otherOpset : Self.folding)
+    case "": return ownHelp ?? (dependsOnImage ? Self.otherOpset : Self.folding)
     case "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc":
       return "ONNX Runtime writes it when it optimises a model: give the model as it was before"
     case "org.pytorch.aten", "org.pytorch.prim", "aten", "prim":
@@ -34,43 +34,26 @@ struct UnsupportedOperator {
   private static let folding =
     "where it depends on shapes and constants alone, onnxsim removes it; otherwise try another opset"
   private static let otherOpset = "try another opset"
-  private static let quantization =
-    "expected the QDQ form (quant_format=QuantFormat.QDQ), or the model before it was quantized"
-  private static let controlFlow =
-    "onnxsim removes it where its condition is known; otherwise export with a fixed input size"
-  private static let detection =
-    "it belongs to a detection head: export the segmentation output alone"
-  private static let sequence =
-    "onnxsim removes sequences of known length; otherwise export with tensors instead of lists"
-  private static let recurrence = "recurrent layers are not run"
 
-  private static let help: [String: String] = {
-    var result: [String: String] = [:]
-    let groups: [(String, [String])] = [
-      (
-        quantization,
-        [
-          "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear",
-        ]
-      ),
-      (controlFlow, ["If", "Loop", "Scan"]),
-      (detection, ["NonMaxSuppression", "TopK", "RoiAlign", "MaxRoiPool", "Unique"]),
-      (
-        sequence,
-        [
-          "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert",
-          "SequenceLength", "SequenceMap", "SplitToSequence", "ConcatFromSequence", "Optional",
-          "OptionalGetElement", "OptionalHasElement",
-        ]
-      ),
-      (recurrence, ["LSTM", "GRU", "RNN"]),
-      ("its indices are not kept: export with interpolation or MaxPool alone", ["MaxUnpool"]),
-      (
-        "deformable convolutions are not run; try the same network without them",
-        ["DeformConv"]
-      ),
-    ]
-    for (text, names) in groups { for name in names { result[name] = text } }
-    return result
-  }()
+  /// Of ONNX's own operators, where there is more to say than that it is not supported.
+  private var ownHelp: String? {
+    switch opType {
+    case "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear":
+      "expected the QDQ form (quant_format=QuantFormat.QDQ), or the model before it was quantized"
+    case "If", "Loop", "Scan":
+      "onnxsim removes it where its condition is known; otherwise export with a fixed input size"
+    case "NonMaxSuppression", "TopK", "RoiAlign", "MaxRoiPool", "Unique":
+      "it belongs to a detection head: export the segmentation output alone"
+    case "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert",
+      "SequenceLength", "SequenceMap", "SplitToSequence", "ConcatFromSequence", "Optional",
+      "OptionalGetElement", "OptionalHasElement":
+      "onnxsim removes sequences of known length; otherwise export with tensors instead of lists"
+    case "LSTM", "GRU", "RNN": "recurrent layers are not run"
+    case "MaxUnpool":
+      "its indices are not kept: export with interpolation or MaxPool alone"
+    case "DeformConv":
+      "deformable convolutions are not run; try the same network without them"
+    default: nil
+    }
+  }
 }

@@ -14,6 +14,8 @@ package struct Window: Equatable, Sendable {
   /// Rows and columns that the dilated kernel covers.
   package var extentY: Int { (kernelHeight - 1) * dilationY + 1 }
   package var extentX: Int { (kernelWidth - 1) * dilationX + 1 }
+  /// The larger of the two.
+  var stride: Int { max(strideY, strideX) }
 
   /// Reads ONNX's attributes; `auto_pad` is resolved for an image of `height` × `width`.
   ///
@@ -106,30 +108,25 @@ package struct Conv: OperatorRules {
     let size = try window.outputSize(height: x[2], width: x[3])
     return ValueInfo([x[0], w[0], size.height, size.width])
   }
-}
 
-extension Conv {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .layer, spacing: .times(max(window.strideY, window.strideX)),
-      placement: .whereKernelCan, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .layer(
+      .layer, spacing: .times(window.stride), placement: .whereKernelCan,
+      multiplyAdds: { (inputs, output) in
+        Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
+      },
+      derivative: { (step, dy, planner) in
+        // Back to an input of this shape.
+        let x = step.inputs[0].shape
+        let adjoint = ConvTranspose(
+          window: window, groups: groups, outputHeight: x[2], outputWidth: x[3])
+        planner.differentiateConv(step, dy, adjoint: .convTranspose(adjoint))
+      })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
 
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
-    Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
-  }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateConv(step, dy, adjoint: adjoint(step.inputs[0].shape))
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 /// 2-D transposed convolution: x N×C×H×W, weights C×O/groups×KH×KW, optional bias O.
@@ -155,44 +152,36 @@ package struct ConvTranspose: OperatorRules {
     }
     return ValueInfo([x[0], w[1] * groups, outputHeight, outputWidth])
   }
-}
 
-extension ConvTranspose {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .layer, spacing: .dividedBy(max(window.strideY, window.strideX)),
-      placement: .whereKernelCan, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .layer(
+      .layer, spacing: .dividedBy(window.stride), placement: .whereKernelCan,
+      multiplyAdds: { (inputs, _) in
+        Double(inputs[0].elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
+      },
+      derivative: { (step, dy, planner) in
+        let adjoint = Conv(window: window, groups: groups)
+        planner.differentiateConv(step, dy, adjoint: .conv(adjoint))
+      })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
 
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
-    Double(inputs[0].elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
-  }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateConv(step, dy, adjoint: adjoint)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 extension GraphBuilder {
   static let convolutionImporters: [String: Importer] = [
-    "Conv": { (builder, node) throws(Das3Error) in
+    "Conv": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       try builder.importConvolution(node, transposed: false)
     },
-    "ConvTranspose": { (builder, node) throws(Das3Error) in
+    "ConvTranspose": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       try builder.importConvolution(node, transposed: true)
     },
   ]
 
-  private mutating func importConvolution(_ node: OnnxModel.Node, transposed: Bool)
-    throws(Das3Error)
+  private mutating func importConvolution(_ node: Node, transposed: Bool)
+    throws(Das3Error) -> ValueID
   {
     var x = try input(node, 0)
     var w = try input(node, 1)
@@ -221,7 +210,7 @@ extension GraphBuilder {
     } else {
       operation = .conv(Conv(window: window, groups: groups))
     }
-    try bind(node, restored(emit(operation, inputs), axisCount: axisCount))
+    return try restored(emit(operation, inputs), axisCount: axisCount)
   }
 
   /// A signal N×C×W as an image of one row; an image as it is.
@@ -238,7 +227,7 @@ extension GraphBuilder {
 
   /// Output size of a ConvTranspose; sets the pads where `output_shape` or `auto_pad` decide them.
   private func transposedSize(
-    _ node: OnnxModel.Node, _ window: inout Window, height: Int, width: Int, axisCount: Int
+    _ node: Node, _ window: inout Window, height: Int, width: Int, axisCount: Int
   ) throws(Das3Error) -> (Int, Int) {
     var extra = try node.ints("output_padding") ?? [Int](repeating: 0, count: axisCount)
     guard extra.count == axisCount, extra.allSatisfy({ $0 >= 0 && $0 <= Int(Int16.max) }) else {

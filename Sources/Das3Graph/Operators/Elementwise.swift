@@ -22,24 +22,35 @@ package struct Unary: OperatorRules, Equatable {
     default: inputs[0]
     }
   }
+
+  var facts: OperatorFacts {
+    .stage(
+      .unary(self), placement: .always, smoothInputs: isDifferentiable ? .all : .none,
+      derivative: .ofOtherSteps)
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerElementwise(node) }
 }
 
 extension Unary {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .always, fusion: .unary(self),
-      inPlace: .never, smoothInputs: isDifferentiable ? .all : .none, derivativeReads: .none,
-      derivativeReadsResult: false)
+  var isDifferentiable: Bool {
+    switch kind {
+    case .floor, .ceil, .round, .sign, .not, .truncate, .toBool: false
+    case .relu, .leakyRelu, .elu, .selu, .clip, .hardSigmoid, .hardSwish, .sigmoid, .tanh,
+      .softplus, .softsign, .mish, .erf, .gelu, .geluTanh, .exp, .log, .sqrt, .abs, .negate,
+      .reciprocal, .sin, .cos, .quantize:
+      true
+    }
   }
 
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerElementwise(node)
+  /// f′(x) follows from f(x).
+  var isDerivedFromOutput: Bool {
+    switch kind {
+    case .relu, .clip, .sigmoid, .tanh, .exp, .sqrt: true
+    case .leakyRelu, .elu: a > 0
+    default: false
+    }
   }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
 }
 
 /// y = f(a, b), element by element, with multidirectional broadcasting.
@@ -66,24 +77,25 @@ package struct Binary: OperatorRules, Equatable {
     default: return ValueInfo(shape, inputs[0].type)
     }
   }
+
+  var facts: OperatorFacts {
+    .stage(
+      .binary(kind), placement: .besideWholeInput,
+      smoothInputs: kind.isDifferentiable ? .all : .none, derivative: .broadcast(reads: .all))
+  }
+
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerElementwise(node) }
 }
 
-extension Binary {
-  var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .besideWholeInput, fusion: .binary(kind),
-      inPlace: .never, smoothInputs: kind.isDifferentiable ? .all : .none, derivativeReads: .all,
-      derivativeReadsResult: false)
-  }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerElementwise(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateBroadcast(step, facts, dy)
+extension Binary.Kind {
+  var isDifferentiable: Bool {
+    switch self {
+    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .power, .prelu, .modulo,
+      .remainder:
+      true
+    case .integerDivide, .equal, .less, .greater, .lessOrEqual, .greaterOrEqual, .and, .or, .xor:
+      false
+    }
   }
 }
 
@@ -98,17 +110,12 @@ package struct Select: OperatorRules {
     }
     return ValueInfo(shape, inputs[1].type)
   }
-}
 
-extension Select {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .only([1, 2]), derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .kernel(
+      spacing: .kept, placement: .never, smoothInputs: .only([1, 2]),
+      derivative: .broadcast(reads: .only([0])))
   }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let shape = result.shape
@@ -124,13 +131,7 @@ extension Select {
       shape: shape, floats: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
   }
 
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerBroadcast(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateBroadcast(step, facts, dy)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerBroadcast(node) }
 }
 
 extension GraphBuilder {
@@ -145,49 +146,49 @@ extension GraphBuilder {
     "LeakyRelu": unary(.leakyRelu, a: ("alpha", 0.01)), "Elu": unary(.elu, a: ("alpha", 1)),
     "Selu": unary(.selu, a: ("alpha", 1.6732632), b: ("gamma", 1.0507010)),
     "HardSigmoid": unary(.hardSigmoid, a: ("alpha", 0.2), b: ("beta", 0.5)),
-    "Gelu": { (builder, node) throws(Das3Error) in
+    "Gelu": .ofInput { (builder, node, x) throws(Das3Error) in
       let kind: Unary.Kind
       switch try node.string("approximate", default: "none") {
       case "none": kind = .gelu
       case "tanh": kind = .geluTanh
       case let other: throw .format("approximate is '\(other)'; expected none or tanh")
       }
-      let x = try builder.input(node, 0)
-      try builder.bind(node, builder.emit(.unary(Unary(kind: kind)), [x]))
+      return try builder.unary(kind, x)
     },
-    "Clip": { (builder, node) throws(Das3Error) in try builder.importClip(node) },
-    "Cast": { (builder, node) throws(Das3Error) in
+    "Clip": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
+      try builder.importClip(node, x)
+    },
+    "Cast": Importer { (builder, node) throws(Das3Error) in
       try builder.importCast(node, to: node.int("to", default: 0))
     },
-    "CastLike": { (builder, node) throws(Das3Error) in
+    "CastLike": Importer { (builder, node) throws(Das3Error) in
       let example = try builder.input(node, 1)
       let type = builder.info(example).type
-      try builder.importCast(node, to: type == .float32 ? 1 : type == .bool ? 9 : 7)
+      return try builder.importCast(node, to: type == .float32 ? 1 : type == .bool ? 9 : 7)
     },
     "Add": binary(.add), "Sub": binary(.subtract), "Mul": binary(.multiply),
-    "Pow": binary(.power), "PRelu": binary(.prelu), "Equal": binary(.equal),
+    "Pow": binary(.power), "PRelu": binary(.prelu, weights: [1]), "Equal": binary(.equal),
     "Less": binary(.less), "Greater": binary(.greater), "LessOrEqual": binary(.lessOrEqual),
     "GreaterOrEqual": binary(.greaterOrEqual), "And": binary(.and), "Or": binary(.or),
     "Xor": binary(.xor),
-    "Div": { (builder, node) throws(Das3Error) in
+    "Div": Importer { (builder, node) throws(Das3Error) in
       let inputs = try builder.binaryInputs(node, .divide)
       let isFloat = inputs.contains { builder.info($0).type == .float32 }
-      try builder.bind(
-        node, builder.emit(.binary(Binary(kind: isFloat ? .divide : .integerDivide)), inputs))
+      return try builder.emit(.binary(Binary(kind: isFloat ? .divide : .integerDivide)), inputs)
     },
-    "Mod": { (builder, node) throws(Das3Error) in
+    "Mod": Importer { (builder, node) throws(Das3Error) in
       let kind: Binary.Kind = try node.int("fmod", default: 0) != 0 ? .remainder : .modulo
       let inputs = try builder.inputs(node, 0..<2)
-      try builder.bind(node, builder.emit(.binary(Binary(kind: kind)), inputs))
+      return try builder.emit(.binary(Binary(kind: kind)), inputs)
     },
     "Min": variadic(.minimum), "Max": variadic(.maximum), "Sum": variadic(.add),
-    "Mean": { (builder, node) throws(Das3Error) in
+    "Mean": Importer { (builder, node) throws(Das3Error) in
       let sum = try builder.accumulate(node, .add)
-      let count = builder.constant(ConstantTensor(scalar: Float(node.inputs.count)))
-      try builder.bind(node, builder.emit(.binary(Binary(kind: .divide)), [sum, count]))
+      let count = builder.scalar(Float(node.inputs.count))
+      return try builder.binary(.divide, sum, count)
     },
-    "Where": { (builder, node) throws(Das3Error) in
-      try builder.bind(node, builder.emit(.select(Select()), builder.inputs(node, 0..<3)))
+    "Where": Importer { (builder, node) throws(Das3Error) in
+      try builder.emit(.select(Select()), builder.inputs(node, 0..<3))
     },
   ]
 
@@ -195,24 +196,23 @@ extension GraphBuilder {
     _ kind: Unary.Kind, a: (name: String, fallback: Float)? = nil,
     b: (name: String, fallback: Float)? = nil
   ) -> Importer {
-    { (builder, node) throws(Das3Error) in
+    .ofInput { (builder, node, x) throws(Das3Error) in
       var operation = Unary(kind: kind)
       if let a { operation.a = try node.float(a.name, default: a.fallback) }
       if let b { operation.b = try node.float(b.name, default: b.fallback) }
-      let x = try builder.input(node, 0)
-      try builder.bind(node, builder.emit(.unary(operation), [x]))
+      return try builder.emit(.unary(operation), [x])
     }
   }
 
-  private static func binary(_ kind: Binary.Kind) -> Importer {
-    { (builder, node) throws(Das3Error) in
+  private static func binary(_ kind: Binary.Kind, weights: Set<Int> = []) -> Importer {
+    Importer(weights: weights) { (builder, node) throws(Das3Error) in
       let inputs = try builder.binaryInputs(node, kind)
-      try builder.bind(node, builder.emit(.binary(Binary(kind: kind)), inputs))
+      return try builder.emit(.binary(Binary(kind: kind)), inputs)
     }
   }
 
   /// Before opset 7 the second operand was aligned by an attribute, and a slope by channels.
-  private mutating func binaryInputs(_ node: OnnxModel.Node, _ kind: Binary.Kind)
+  private mutating func binaryInputs(_ node: Node, _ kind: Binary.Kind)
     throws(Das3Error) -> [ValueID]
   {
     var inputs = try inputs(node, 0..<2)
@@ -228,21 +228,18 @@ extension GraphBuilder {
   }
 
   private static func variadic(_ kind: Binary.Kind) -> Importer {
-    { (builder, node) throws(Das3Error) in try builder.bind(node, builder.accumulate(node, kind)) }
+    Importer { (builder, node) throws(Das3Error) in try builder.accumulate(node, kind) }
   }
 
-  private mutating func accumulate(_ node: OnnxModel.Node, _ kind: Binary.Kind) throws(Das3Error)
-    -> ValueID
-  {
+  private mutating func accumulate(_ node: Node, _ kind: Binary.Kind) throws(Das3Error) -> ValueID {
     var result = try input(node, 0)
     for index in 1..<max(1, node.inputs.count) {
-      result = try emit(.binary(Binary(kind: kind)), [result, input(node, index)])
+      result = try binary(kind, result, input(node, index))
     }
     return result
   }
 
-  private mutating func importClip(_ node: OnnxModel.Node) throws(Das3Error) {
-    let x = try input(node, 0)
+  private mutating func importClip(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     func bound(_ name: String, _ index: Int, _ fallback: Float) throws(Das3Error) -> Float {
       if node.attributes[name] != nil { return try node.float(name, default: fallback) }
       guard let tensor = try configuration(node, index, name) else { return fallback }
@@ -253,10 +250,10 @@ extension GraphBuilder {
     }
     let low = try bound("min", 1, -.greatestFiniteMagnitude)
     let high = try bound("max", 2, .greatestFiniteMagnitude)
-    try bind(node, emit(.unary(Unary(kind: .clip, a: low, b: high)), [x]))
+    return try unary(.clip, x, a: low, b: high)
   }
 
-  private mutating func importCast(_ node: OnnxModel.Node, to type: Int) throws(Das3Error) {
+  private mutating func importCast(_ node: Node, to type: Int) throws(Das3Error) -> ValueID {
     let x = try input(node, 0)
     // Everything is computed in float32: the elements stay, what they mean changes.
     func reading(as type: ElementType) throws(Das3Error) -> ValueID {
@@ -264,12 +261,11 @@ extension GraphBuilder {
       return try same ? x : emit(.reshape(Reshape(shape: shape(x), type: type)), [x])
     }
     switch (type, info(x).type) {
-    case (1, _), (10, _), (11, _), (16, _): try bind(node, reading(as: .float32))
-    case (6, .float32), (7, .float32):
-      try bind(node, emit(.unary(Unary(kind: .truncate)), [x]))
-    case (6, _), (7, _): try bind(node, reading(as: .int64))
-    case (9, .bool): try bind(node, x)
-    case (9, _): try bind(node, emit(.unary(Unary(kind: .toBool)), [x]))
+    case (1, _), (10, _), (11, _), (16, _): return try reading(as: .float32)
+    case (6, .float32), (7, .float32): return try unary(.truncate, x)
+    case (6, _), (7, _): return try reading(as: .int64)
+    case (9, .bool): return x
+    case (9, _): return try unary(.toBool, x)
     default:
       throw .unsupported("cast to element type \(type); expected a float, int32, int64 or bool")
     }

@@ -21,35 +21,33 @@ package struct GridSample: OperatorRules {
     }
     return ValueInfo([x[0], x[1], grid[1], grid[2]])
   }
-}
 
-extension GridSample {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .enlarged, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .all,
-      derivativeReadsResult: false)
+    .kernel(
+      spacing: .enlarged, placement: .never,
+      derivative: .steps { (step, dy, planner) in
+        // Only the derivative by the grid needs the image.
+        let readsImage = planner.isTracked([step.inputs[1]])
+        planner.emitGradient(of: step, dy, by: .all, reads: readsImage ? .all : .only([1]))
+      })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let (x, grid) = (planner.view(of: node.inputs[0]), planner.view(of: node.inputs[1]))
     let order = Planner.channelsLastOrder(4)
     planner.finish(node, [planner.dense(x, order: order), planner.rowMajor(grid)], order: order)
   }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    // Only the derivative by the grid needs the image.
-    var facts = facts
-    if !planner.isTracked([step.inputs[1]]) { facts.derivativeReads = .only([1]) }
-    planner.emitGradient(of: step, dy, facts)
-  }
 }
 
 extension GraphBuilder {
-  mutating func importGridSample(_ node: OnnxModel.Node) throws(Das3Error) {
+  static let gridSampleImporters: [String: Importer] = [
+    "GridSample": Importer { (builder, node) throws(Das3Error) in try builder.importGridSample(node)
+    }
+  ]
+
+  private mutating func importGridSample(_ node: Node) throws(Das3Error) -> ValueID {
     let mode: GridSample.Mode
     switch try node.string("mode", default: "linear") {
     case "linear", "bilinear": mode = .linear
@@ -64,6 +62,6 @@ extension GraphBuilder {
     let operation = GridSample(
       mode: mode, padding: padding,
       alignsCorners: try node.int("align_corners", default: 0) != 0)
-    try bind(node, emit(.gridSample(operation), inputs(node, 0..<2)))
+    return try emit(.gridSample(operation), inputs(node, 0..<2))
   }
 }

@@ -11,30 +11,22 @@ package struct MatMul: OperatorRules {
     else { throw .shape("\(a) times \(b)") }
     return ValueInfo(Shape(batch.dims + [a.dims[a.rank - 2], b.dims[b.rank - 1]]))
   }
-}
 
-extension MatMul {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .product, spacing: .ofFirstInput, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .layer(
+      .product, spacing: .ofFirstInput, placement: .never,
+      multiplyAdds: { (inputs, output) in
+        Double(output.elementCount) * Double(inputs[0].dims.last ?? 1)
+      },
+      derivative: { (step, dy, planner) in planner.differentiateProduct(step, self, dy) })
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-
-  func multiplyAdds(_ inputs: [Shape], _ output: Shape) -> Double {
-    Double(output.elementCount) * Double(inputs[0].dims.last ?? 1)
-  }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let inputs = node.inputs.map { planner.view(of: $0) }
     planner.finish(
       node, inputs, order: Array(0..<planner.graph.values[node.output].shape.rank), absorbs: true)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.differentiateProduct(step, self, dy)
   }
 }
 
@@ -44,7 +36,7 @@ extension Shape {
 
 extension GraphBuilder {
   static let productImporters: [String: Importer] = [
-    "MatMul": { (builder, node) throws(Das3Error) in
+    "MatMul": Importer(weights: [0, 1]) { (builder, node) throws(Das3Error) in
       let (a, b) = (try builder.input(node, 0), try builder.input(node, 1))
       let (left, right) = (builder.shape(a), builder.shape(b))
       guard left.rank > 0, right.rank > 0 else { throw .shape("\(left) times \(right)") }
@@ -58,9 +50,9 @@ extension GraphBuilder {
       var dims = builder.shape(y).dims
       if right.rank == 1 { dims.removeLast() }
       if left.rank == 1 { dims.remove(at: dims.count - (right.rank == 1 ? 1 : 2)) }
-      try builder.bind(node, builder.reshape(y, dims))
+      return try builder.reshape(y, dims)
     },
-    "Gemm": { (builder, node) throws(Das3Error) in
+    "Gemm": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       var (a, b) = (try builder.input(node, 0), try builder.input(node, 1))
       guard builder.shape(a).rank == 2, builder.shape(b).rank == 2 else {
         throw .shape("\(builder.shape(a)) times \(builder.shape(b)); expected matrices")
@@ -72,21 +64,21 @@ extension GraphBuilder {
       if var c = try builder.optionalInput(node, 2) {
         let beta = try node.float("beta", default: 1)
         if beta != 1 {
-          let factor = builder.constant(ConstantTensor(scalar: beta))
-          c = try builder.emit(.binary(Binary(kind: .multiply)), [c, factor])
+          let factor = builder.scalar(beta)
+          c = try builder.binary(.multiply, c, factor)
         }
         let shape = builder.shape(y)
-        y = try builder.emit(.binary(Binary(kind: .add)), [y, c])
+        y = try builder.binary(.add, y, c)
         guard builder.shape(y) == shape else { throw .shape("C does not broadcast to \(shape)") }
       }
-      try builder.bind(node, y)
+      return y
     },
-    "Einsum": { (builder, node) throws(Das3Error) in try builder.importEinsum(node) },
+    "Einsum": Importer { (builder, node) throws(Das3Error) in try builder.importEinsum(node) },
   ]
 
   /// A product of two tensors (or a rearrangement of one) written as letters: letters in both and
   /// in the result are batch, those only summed are inner.
-  private mutating func importEinsum(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importEinsum(_ node: Node) throws(Das3Error) -> ValueID {
     let equation = try node.string("equation", default: "").filter { $0 != " " }
     guard !equation.contains(".") else { throw .unsupported("ellipsis in '\(equation)'") }
     let sides = equation.split(separator: ">", omittingEmptySubsequences: false)
@@ -119,7 +111,7 @@ extension GraphBuilder {
     }
     guard terms.count == 2 else {
       let order = result.compactMap { axes[0].firstIndex(of: $0) }
-      return try bind(node, transpose(ids[0], order))
+      return try transpose(ids[0], order)
     }
     let (left, right) = (axes[0], axes[1])
     let batch = result.filter { left.contains($0) && right.contains($0) }
@@ -146,6 +138,6 @@ extension GraphBuilder {
     let y = try emit(.matMul(MatMul()), [a, b])
     let written = batch + rows + columns
     let shaped = try reshape(y, written.map { sizes[$0] ?? 1 })
-    try bind(node, transpose(shaped, result.compactMap { written.firstIndex(of: $0) }))
+    return try transpose(shaped, result.compactMap { written.firstIndex(of: $0) })
   }
 }

@@ -7,34 +7,47 @@ package struct BatchNorm: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let x = inputs[0].shape
     guard x.rank >= 2 else { throw .shape("input is \(x); expected at least N×C") }
-    for parameter in inputs.dropFirst() where parameter.shape.dims != [x[1]] {
-      throw .shape("a parameter is \(parameter.shape); expected \(x[1]) values, one per channel")
-    }
+    try x.requirePerChannel(inputs.dropFirst().map(\.shape))
     return ValueInfo(x)
   }
-}
 
-extension BatchNorm {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .always, fusion: .normalization(epsilon: epsilon),
-      inPlace: .backward, smoothInputs: .only([0, 1, 2]), derivativeReads: .only([0, 1, 3, 4]),
-      derivativeReadsResult: false)
+    .stage(
+      .normalization(epsilon: epsilon), placement: .always, inPlace: .backward,
+      smoothInputs: .only([0, 1, 2]), derivative: .step(reads: .only([0, 1, 3, 4])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     if planner.usesOwnStatistics(node) {
-      planner.lowerBatchNorm(node)
+      lowerByOwnStatistics(node, by: &planner)
     } else {
       planner.lowerElementwise(node)
     }
   }
 
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
+  /// Normalisation by the frame's own statistics.
+  private func lowerByOwnStatistics(_ node: Graph.Node, by planner: inout Planner) {
+    var inputs = node.inputs.map { planner.view(of: $0) }
+    let order = Planner.channelsLastOrder(inputs[0].shape.rank)
+    inputs[0] = planner.dense(inputs[0], order: order)
+    for index in inputs.indices.dropFirst() { inputs[index] = planner.rowMajor(inputs[index]) }
+    let statistics = planner.allocate(
+      [2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
+    // A file may let a weight stand for a statistic, or compute it: those do not follow.
+    let canFollow = node.inputs[3...].allSatisfy { id in
+      guard case .parameter(let index) = planner.graph.values[id].source else { return false }
+      return planner.model.parameters[index].isStatistic
+    }
+    planner.emit(
+      .statistics(momentum: canFollow ? planner.training?.statisticsMomentum ?? 0 : 0), node.name,
+      [inputs[0], inputs[3], inputs[4]], statistics)
+    for (row, index) in [3, 4].enumerated() {
+      let slice = Slice(of: statistics.shape, along: 0, from: row, count: 1)
+      inputs[index] = statistics.sliced(slice).reshaped(inputs[index].shape) ?? statistics
+    }
+    planner.finish(node, inputs, order: order)
   }
 }
 
@@ -52,26 +65,16 @@ package struct LayerNorm: OperatorRules {
     }
     return ValueInfo(inputs[0].shape)
   }
-}
 
-extension LayerNorm {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0, 1]),
-      derivativeReadsResult: false)
+    .kernel(spacing: .kept, placement: .never, derivative: .step(reads: .only([0, 1])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let inputs = node.inputs.map { planner.rowMajor(planner.view(of: $0)) }
     planner.finish(node, inputs, order: Array(0..<inputs[0].shape.rank))
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
   }
 }
 
@@ -87,23 +90,15 @@ package struct GroupNorm: OperatorRules {
     guard x.rank >= 3, groups >= 1, x[1] % groups == 0 else {
       throw .shape("input is \(x) in \(groups) groups; expected N×C×… with C a multiple")
     }
-    for parameter in inputs.dropFirst() where parameter.shape.dims != [x[1]] {
-      throw .shape("a parameter is \(parameter.shape); expected \(x[1]) values, one per channel")
-    }
+    try x.requirePerChannel(inputs.dropFirst().map(\.shape))
     return ValueInfo(x)
   }
-}
 
-extension GroupNorm {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0, 1]),
-      derivativeReadsResult: false)
+    .kernel(spacing: .kept, placement: .never, derivative: .step(reads: .only([0, 1])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let x = planner.view(of: node.inputs[0])
@@ -111,25 +106,30 @@ extension GroupNorm {
     let parameters = node.inputs.dropFirst().map { planner.rowMajor(planner.view(of: $0)) }
     planner.finish(node, [planner.dense(x, order: order)] + parameters, order: order)
   }
+}
 
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
+extension Shape {
+  fileprivate func requirePerChannel(_ parameters: [Shape]) throws(Das3Error) {
+    for parameter in parameters where parameter.dims != [dims[1]] {
+      throw .shape("a parameter is \(parameter); expected \(dims[1]) values, one per channel")
+    }
   }
 }
 
 extension GraphBuilder {
   static let normalizationImporters: [String: Importer] = [
-    "BatchNormalization": { (builder, node) throws(Das3Error) in
+    "BatchNormalization": Importer(weights: [1, 2, 3, 4], statistics: [3, 4]) {
+      (builder, node) throws(Das3Error) in
       try builder.importBatchNormalization(node)
     },
-    "InstanceNormalization": { (builder, node) throws(Das3Error) in
+    "InstanceNormalization": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       let inputs = try builder.inputs(node, 0..<3)
       let epsilon = try node.float("epsilon", default: 1e-5)
       let groups = builder.shape(inputs[0]).rank > 1 ? builder.shape(inputs[0])[1] : 0
       let operation = GroupNorm(groups: groups, epsilon: epsilon)
-      try builder.bind(node, builder.emit(.groupNorm(operation), inputs))
+      return try builder.emit(.groupNorm(operation), inputs)
     },
-    "GroupNormalization": { (builder, node) throws(Das3Error) in
+    "GroupNormalization": Importer(weights: [1, 2]) { (builder, node) throws(Das3Error) in
       var inputs = try builder.inputs(node, 0..<3)
       let groups = try node.int("num_groups", default: 1)
       let channels = builder.shape(inputs[0]).rank > 1 ? builder.shape(inputs[0])[1] : 0
@@ -143,10 +143,9 @@ extension GraphBuilder {
       }
       let epsilon = try node.float("epsilon", default: 1e-5)
       let operation = GroupNorm(groups: groups, epsilon: epsilon)
-      try builder.bind(node, builder.emit(.groupNorm(operation), inputs))
+      return try builder.emit(.groupNorm(operation), inputs)
     },
-    "LayerNormalization": { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    "LayerNormalization": .ofInput(weights: [1, 2]) { (builder, node, x) throws(Das3Error) in
       let axis = try builder.shape(x).axis(node.int("axis", default: -1))
       let epsilon = try node.float("epsilon", default: 1e-5)
       var inputs = [x]
@@ -155,30 +154,25 @@ extension GraphBuilder {
       }
       let rank = builder.shape(x).rank
       let operation = LayerNorm(axisCount: rank - axis, epsilon: epsilon)
-      try builder.bind(node, builder.emit(.layerNorm(operation), inputs))
-      guard node.outputs.dropFirst().contains(where: { !$0.isEmpty }) else { return }
+      let result = try builder.emit(.layerNorm(operation), inputs)
+      guard node.outputs.dropFirst().contains(where: { !$0.isEmpty }) else { return result }
       // Mean and inverse deviation are rarely asked for; they are computed apart.
       func mean(_ id: ValueID) throws(Das3Error) -> ValueID {
         let axes = Array(axis..<rank)
         return try builder.emit(.reduce(Reduce(kind: .mean, axes: axes, keepsDims: true)), [id])
       }
-      func unary(_ kind: Unary.Kind, _ id: ValueID) throws(Das3Error) -> ValueID {
-        try builder.emit(.unary(Unary(kind: kind)), [id])
-      }
-      func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
-        try builder.emit(.binary(Binary(kind: kind)), [a, b])
-      }
       let average = try mean(x)
       try builder.bind(node, average, output: 1)
-      let centred = try binary(.subtract, x, average)
-      let variance = try mean(binary(.multiply, centred, centred))
-      let small = builder.constant(ConstantTensor(scalar: epsilon))
-      let deviation = try unary(.sqrt, binary(.add, variance, small))
-      try builder.bind(node, unary(.reciprocal, deviation), output: 2)
+      let centred = try builder.binary(.subtract, x, average)
+      let variance = try mean(builder.binary(.multiply, centred, centred))
+      let shifted = try builder.binary(.add, variance, builder.scalar(epsilon))
+      let deviation = try builder.unary(.sqrt, shifted)
+      try builder.bind(node, builder.unary(.reciprocal, deviation), output: 2)
+      return result
     },
   ]
 
-  private mutating func importBatchNormalization(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importBatchNormalization(_ node: Node) throws(Das3Error) -> ValueID {
     let old = model.opset
     let statistics = node.outputs.dropFirst().filter { !$0.isEmpty }
     if try node.int("spatial", default: 1) == 0 {
@@ -204,13 +198,11 @@ extension GraphBuilder {
           "batch statistics are wanted as '\(used)'; expected a network that was exported after model.eval()"
         )
       }
-      return try bind(node, batchStatisticsNormalized(Array(inputs[0..<3]), epsilon))
+      return try batchStatisticsNormalized(Array(inputs[0..<3]), epsilon)
     }
     let isComputed = inputs[3...].contains { isNode($0) }
-    try bind(
-      node,
-      isComputed
-        ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs))
+    return try isComputed
+      ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs)
   }
 
   /// By the mean and variance of the values themselves, as in training.
@@ -240,22 +232,17 @@ extension GraphBuilder {
     let channels = shape(inputs[0])[1]
     var columns: [ValueID] = []
     for id in inputs.dropFirst() {
-      guard shape(id).dims == [channels] else {
-        throw .shape("a parameter is \(shape(id)); expected \(channels) values, one per channel")
-      }
+      try shape(inputs[0]).requirePerChannel([shape(id)])
       columns.append(try reshape(id, [1, channels] + [Int](repeating: 1, count: rank - 2)))
     }
-    func binary(_ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
-      try emit(.binary(Binary(kind: kind)), [a, b])
-    }
-    let small = constant(ConstantTensor(scalar: epsilon))
-    let deviation = try emit(.unary(Unary(kind: .sqrt)), [binary(.add, columns[3], small)])
+    let small = scalar(epsilon)
+    let deviation = try unary(.sqrt, binary(.add, columns[3], small))
     let factor = try binary(.divide, columns[0], deviation)
     let centred = try binary(.subtract, inputs[0], columns[2])
     return try binary(.add, binary(.multiply, centred, factor), columns[1])
   }
 
-  mutating func inputs(_ node: OnnxModel.Node, _ range: Range<Int>) throws(Das3Error) -> [ValueID] {
+  mutating func inputs(_ node: Node, _ range: Range<Int>) throws(Das3Error) -> [ValueID] {
     var result: [ValueID] = []
     for index in range { result.append(try input(node, index)) }
     return result

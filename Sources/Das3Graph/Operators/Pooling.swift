@@ -8,27 +8,14 @@ package struct MaxPool: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     try window.pooled(inputs[0].shape, roundsUp: roundsUp)
   }
-}
 
-extension MaxPool {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .times(max(window.strideY, window.strideX)), placement: .always,
-      fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .only([0]),
-      derivativeReadsResult: false)
+    .kernel(
+      spacing: .times(window.stride), placement: .always, derivative: .step(reads: .only([0])))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 /// Mean under the window; x N×C×H×W.
@@ -40,27 +27,13 @@ package struct AveragePool: OperatorRules {
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     try window.pooled(inputs[0].shape, roundsUp: roundsUp)
   }
-}
 
-extension AveragePool {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .times(max(window.strideY, window.strideX)), placement: .always,
-      fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .times(window.stride), placement: .always, derivative: .step(reads: .none))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 extension Window {
@@ -72,32 +45,27 @@ extension Window {
 
 extension GraphBuilder {
   static let poolingImporters: [String: Importer] = [
-    "MaxPool": { (builder, node) throws(Das3Error) in
+    "MaxPool": Importer { (builder, node) throws(Das3Error) in
       if node.outputs.count > 1, !node.outputs[1].isEmpty {
         throw .unsupported("output of indices; expected only the pooled value")
       }
-      try builder.importPool(node) { (window, roundsUp) in
+      return try builder.importPool(node) { (window, roundsUp) in
         .maxPool(MaxPool(window: window, roundsUp: roundsUp))
       }
     },
-    "AveragePool": { (builder, node) throws(Das3Error) in
+    "AveragePool": Importer { (builder, node) throws(Das3Error) in
       let countsPadding = try node.int("count_include_pad", default: 0) != 0
-      try builder.importPool(node) { (window, roundsUp) in
+      return try builder.importPool(node) { (window, roundsUp) in
         .averagePool(
           AveragePool(window: window, roundsUp: roundsUp, countsPadding: countsPadding))
       }
     },
-    "GlobalAveragePool": { (builder, node) throws(Das3Error) in
-      try builder.importGlobalPool(node, .mean)
-    },
-    "GlobalMaxPool": { (builder, node) throws(Das3Error) in
-      try builder.importGlobalPool(node, .max)
-    },
+    "GlobalAveragePool": globalPool(.mean), "GlobalMaxPool": globalPool(.max),
   ]
 
   private mutating func importPool(
-    _ node: OnnxModel.Node, _ operation: (Window, Bool) -> Operator
-  ) throws(Das3Error) {
+    _ node: Node, _ operation: (Window, Bool) -> Operator
+  ) throws(Das3Error) -> ValueID {
     var x = try input(node, 0)
     guard (3...4).contains(shape(x).rank) else {
       throw .unsupported("input of \(shape(x)); expected signals N×C×W or images N×C×H×W")
@@ -112,15 +80,15 @@ extension GraphBuilder {
       width: shape(x)[3], axisCount: axisCount)
     let pooled = try emit(
       operation(window, node.int("ceil_mode", default: 0) != 0), [x])
-    try bind(node, restored(pooled, axisCount: axisCount))
+    return try restored(pooled, axisCount: axisCount)
   }
 
-  private mutating func importGlobalPool(_ node: OnnxModel.Node, _ kind: Reduce.Kind)
-    throws(Das3Error)
-  {
-    let x = try input(node, 0)
-    guard shape(x).rank > 2 else { throw .shape("input is \(shape(x)); expected N×C×…") }
-    let operation = Reduce(kind: kind, axes: Array(2..<shape(x).rank), keepsDims: true)
-    try bind(node, emit(.reduce(operation), [x]))
+  private static func globalPool(_ kind: Reduce.Kind) -> Importer {
+    .ofInput { (builder, _, x) throws(Das3Error) in
+      let shape = builder.shape(x)
+      guard shape.rank > 2 else { throw .shape("input is \(shape); expected N×C×…") }
+      let operation = Reduce(kind: kind, axes: Array(2..<shape.rank), keepsDims: true)
+      return try builder.emit(.reduce(operation), [x])
+    }
   }
 }

@@ -2,44 +2,40 @@
 /// DequantizeLinear (QDQ): computed in float32, rounded where the file says so.
 extension GraphBuilder {
   static let quantizationImporters: [String: Importer] = [
-    "QuantizeLinear": { (builder, node) throws(Das3Error) in try builder.importQuantize(node) },
-    "DequantizeLinear": { (builder, node) throws(Das3Error) in
-      try builder.importDequantize(node)
+    "QuantizeLinear": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
+      try builder.importQuantize(node, x)
+    },
+    "DequantizeLinear": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
+      try builder.importDequantize(node, x)
     },
   ]
 
   /// q = saturate(round(x / scale) + zeroPoint), half to even.
   ///
   /// The derivative goes straight through the rounding, and is 0 where the result is saturated.
-  private mutating func importQuantize(_ node: OnnxModel.Node) throws(Das3Error) {
-    let x = try input(node, 0)
+  private mutating func importQuantize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let zeroPoint = try configuration(node, 2, "y_zero_point")
     let bounds = try quantizedBounds(node, zeroPoint)
-    let scaled = try emit(
-      .binary(Binary(kind: .divide)), [x, quantizationOperand(node, 1, like: x)])
+    let scaled = try binary(.divide, x, quantizationOperand(node, 1, like: x))
     var range = (low: Float(bounds.lowerBound), high: Float(bounds.upperBound))
     let zeros = zeroPoint?.ints ?? []
     guard zeros.allSatisfy({ $0 == zeros[0] }) else {
-      let rounded = try emit(.unary(Unary(kind: .quantize)), [scaled])
-      let moved = try emit(
-        .binary(Binary(kind: .add)), [rounded, quantizationOperand(node, 2, like: x)])
-      return try bind(node, emit(.unary(Unary(kind: .clip, a: range.low, b: range.high)), [moved]))
+      let rounded = try unary(.quantize, scaled)
+      let moved = try binary(.add, rounded, quantizationOperand(node, 2, like: x))
+      return try unary(.clip, moved, a: range.low, b: range.high)
     }
     // Saturated first, half a step farther out: what rounds to the last value is still within.
     let zero = Float(zeros.first ?? 0)
     range = ((range.low - zero - 0.5).nextUp, (range.high - zero + 0.5).nextDown)
-    let clipped = try emit(.unary(Unary(kind: .clip, a: range.low, b: range.high)), [scaled])
-    var result = try emit(.unary(Unary(kind: .quantize)), [clipped])
-    if zero != 0 {
-      let constant = constant(ConstantTensor(scalar: zero))
-      result = try emit(.binary(Binary(kind: .add)), [result, constant])
-    }
-    try bind(node, result)
+    let clipped = try unary(.clip, scaled, a: range.low, b: range.high)
+    var result = try unary(.quantize, clipped)
+    if zero != 0 { result = try binary(.add, result, scalar(zero)) }
+    return result
   }
 
   /// y = (q − zeroPoint) · scale.
-  private mutating func importDequantize(_ node: OnnxModel.Node) throws(Das3Error) {
-    var result = try input(node, 0)
+  private mutating func importDequantize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
+    var result = x
     let shape = shape(result)
     if info(result).type != .float32 {
       result = try emit(.reshape(Reshape(shape: shape, type: .float32)), [result])
@@ -47,18 +43,14 @@ extension GraphBuilder {
     if let zeroPoint = try configuration(node, 2, "x_zero_point"),
       zeroPoint.ints.contains(where: { $0 != 0 })
     {
-      result = try emit(
-        .binary(Binary(kind: .subtract)), [result, quantizationOperand(node, 2, like: result)])
+      result = try binary(.subtract, result, quantizationOperand(node, 2, like: result))
     }
-    try bind(
-      node,
-      emit(
-        .binary(Binary(kind: .multiply)), [result, quantizationOperand(node, 1, like: result)]))
+    return try binary(.multiply, result, quantizationOperand(node, 1, like: result))
   }
 
   /// The scale or zero point as it is broadcast: one for all, or one per position of `axis`.
   private mutating func quantizationOperand(
-    _ node: OnnxModel.Node, _ index: Int, like x: ValueID
+    _ node: Node, _ index: Int, like x: ValueID
   ) throws(Das3Error) -> ValueID {
     guard try node.int("block_size", default: 0) == 0 else {
       throw .unsupported("block_size; expected one scale per tensor or per axis")
@@ -77,7 +69,7 @@ extension GraphBuilder {
   }
 
   /// What the quantized type can hold: that of the zero point, or of `output_dtype`.
-  private func quantizedBounds(_ node: OnnxModel.Node, _ zeroPoint: ConstantTensor?)
+  private func quantizedBounds(_ node: Node, _ zeroPoint: ConstantTensor?)
     throws(Das3Error) -> ClosedRange<Int64>
   {
     if let zeroPoint {

@@ -15,23 +15,17 @@ package struct Reduce: OperatorRules {
     }
     return ValueInfo(Shape(dims), inputs[0].type)
   }
-}
 
-extension Reduce {
   var facts: OperatorFacts {
-    let (reads, readsResult): (OperatorFacts.Inputs, Bool) =
+    let derivative: OperatorFacts.Derivative =
       switch kind {
-      case .sum, .mean: (.none, false)
-      case .sumSquare, .l1: (.only([0]), false)
-      case .logSum: (.none, true)
-      case .max, .min, .l2, .product, .logSumExp: (.only([0]), true)
+      case .sum, .mean: .step(reads: .none)
+      case .sumSquare, .l1: .step(reads: .only([0]))
+      case .logSum: .step(reads: .none, readsResult: true)
+      case .max, .min, .l2, .product, .logSumExp: .step(reads: .only([0]), readsResult: true)
       }
-    return OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never, inPlace: .never,
-      smoothInputs: .all, derivativeReads: reads, derivativeReadsResult: readsResult)
+    return .kernel(spacing: .kept, placement: .never, derivative: derivative)
   }
-
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let x = inputs[0]
@@ -46,39 +40,34 @@ extension Reduce {
     func rows<T>(_ values: [T], _ combine: (ArraySlice<T>) -> T) -> [T] {
       stride(from: 0, to: values.count, by: length).map { combine(values[$0..<$0 + length]) }
     }
-    switch (ordered.storage, kind) {
-    case (.ints(let values), .sum):
-      return ConstantTensor(shape: result.shape, ints: rows(values) { $0.reduce(0, &+) })
-    case (.ints(let values), .product):
-      return ConstantTensor(shape: result.shape, ints: rows(values) { $0.reduce(1, &*) })
-    case (.ints(let values), .max):
-      return ConstantTensor(
-        shape: result.shape, type: x.type, ints: rows(values) { $0.max() ?? 0 })
-    case (.ints(let values), .min):
-      return ConstantTensor(
-        shape: result.shape, type: x.type, ints: rows(values) { $0.min() ?? 0 })
-    case (.floats(let values), .sum):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(0, +) })
-    case (.floats(let values), .product):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.reduce(1, *) })
-    case (.floats(let values), .mean):
-      return ConstantTensor(
-        shape: result.shape,
-        floats: rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) })
-    case (.floats(let values), .max):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.max() ?? 0 })
-    case (.floats(let values), .min):
-      return ConstantTensor(shape: result.shape, floats: rows(values) { $0.min() ?? 0 })
-    default: return nil
+    switch ordered.storage {
+    case .ints(let values):
+      let ints: [Int64]
+      switch kind {
+      case .sum: ints = rows(values) { $0.reduce(0, &+) }
+      case .product: ints = rows(values) { $0.reduce(1, &*) }
+      case .max: ints = rows(values) { $0.max() ?? 0 }
+      case .min: ints = rows(values) { $0.min() ?? 0 }
+      default: return nil
+      }
+      return ConstantTensor(shape: result.shape, type: x.type, ints: ints)
+    case .floats(let values):
+      let floats: [Float]
+      switch kind {
+      case .sum: floats = rows(values) { $0.reduce(0, +) }
+      case .product: floats = rows(values) { $0.reduce(1, *) }
+      case .mean:
+        floats = rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) }
+      case .max: floats = rows(values) { $0.max() ?? 0 }
+      case .min: floats = rows(values) { $0.min() ?? 0 }
+      default: return nil
+      }
+      return ConstantTensor(shape: result.shape, floats: floats)
     }
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.lowerReduction(node, axes, keepsDims: keepsDims)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
   }
 }
 
@@ -94,25 +83,16 @@ package struct ArgMax: OperatorRules {
     if keepsDims { dims[axis] = 1 } else { dims.remove(at: axis) }
     return ValueInfo(Shape(dims), .int64)
   }
-}
 
-extension ArgMax {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .none, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .kept, placement: .never, smoothInputs: .none, derivative: .ofOtherSteps)
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     planner.lowerReduction(node, [axis], keepsDims: keepsDims)
   }
-
-  /// Its derivative is that of a copy or of a chain.
-  func differentiate(_: Plan.Step, _: Plan.View, by _: inout Planner) {}
 }
 
 /// exp(x) / Σ exp(x) along `axis`, or its logarithm.
@@ -121,26 +101,15 @@ package struct Softmax: OperatorRules {
   package var isLog: Bool
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo { inputs[0] }
-}
 
-extension Softmax {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .kept, placement: .never, fusion: .never,
-      inPlace: .forward, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: true)
+    .kernel(
+      spacing: .kept, placement: .never, inPlace: .forward,
+      derivative: .step(reads: .none, readsResult: true))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerAlong(axis, node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerAlong(axis, node) }
 }
 
 extension GraphBuilder {
@@ -149,48 +118,44 @@ extension GraphBuilder {
     "ReduceMin": reduce(.min), "ReduceL1": reduce(.l1), "ReduceL2": reduce(.l2),
     "ReduceProd": reduce(.product), "ReduceSumSquare": reduce(.sumSquare),
     "ReduceLogSum": reduce(.logSum), "ReduceLogSumExp": reduce(.logSumExp),
-    "ArgMax": { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    "ArgMax": .ofInput { (builder, node, x) throws(Das3Error) in
       let operation = ArgMax(
         axis: try builder.shape(x).axis(node.int("axis", default: 0)),
         keepsDims: try node.int("keepdims", default: 1) != 0,
         selectsLast: try node.int("select_last_index", default: 0) != 0)
-      try builder.bind(node, builder.emit(.argMax(operation), [x]))
+      return try builder.emit(.argMax(operation), [x])
     },
     "Softmax": softmax(isLog: false), "LogSoftmax": softmax(isLog: true),
   ]
 
   private static func reduce(_ kind: Reduce.Kind) -> Importer {
-    { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    .ofInput(configuration: [1]) { (builder, node, x) throws(Das3Error) in
       let rank = builder.shape(x).rank
       let listed = try builder.intsFromAttributeOrInput(node, "axes", 1) ?? []
-      if listed.isEmpty, try node.int("noop_with_empty_axes", default: 0) != 0 {
-        return try builder.bind(node, x)
-      }
-      var axes: Set<Int> = listed.isEmpty ? Set(0..<rank) : []
-      for axis in listed { axes.insert(try builder.shape(x).axis(axis, called: "axes entry")) }
+      if listed.isEmpty, try node.int("noop_with_empty_axes", default: 0) != 0 { return x }
+      let axes = try builder.shape(x).axes(
+        listed.isEmpty ? Array(0..<rank) : listed, called: "axes entry")
       let operation = Reduce(
-        kind: kind, axes: axes.sorted(), keepsDims: try node.int("keepdims", default: 1) != 0)
-      try builder.bind(node, builder.emit(.reduce(operation), [x]))
+        kind: kind, axes: Set(axes).sorted(),
+        keepsDims: try node.int("keepdims", default: 1) != 0)
+      return try builder.emit(.reduce(operation), [x])
     }
   }
 
   private static func softmax(isLog: Bool) -> Importer {
-    { (builder, node) throws(Das3Error) in
-      let x = try builder.input(node, 0)
+    .ofInput { (builder, node, x) throws(Das3Error) in
       let shape = builder.shape(x)
       let isFlattening = builder.model.opset < 13
       let axis = try shape.axis(node.int("axis", default: isFlattening ? 1 : -1))
       guard isFlattening, axis < shape.rank - 1 else {
         let operation = Softmax(axis: axis, isLog: isLog)
-        return try builder.bind(node, builder.emit(.softmax(operation), [x]))
+        return try builder.emit(.softmax(operation), [x])
       }
       // Before opset 13 all dimensions from `axis` on are one.
       let outer = shape.dims[..<axis].reduce(1, *)
       let rows = try builder.reshape(x, [outer, shape.dims[axis...].reduce(1, *)])
       let y = try builder.emit(.softmax(Softmax(axis: 1, isLog: isLog)), [rows])
-      try builder.bind(node, builder.reshape(y, shape.dims))
+      return try builder.reshape(y, shape.dims)
     }
   }
 }

@@ -61,26 +61,13 @@ package struct Resample: OperatorRules {
     result.shape.dims[axis] = table.count
     return result
   }
-}
 
-extension Resample {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .enlarged, placement: .never, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .enlarged, placement: .never, derivative: .step(reads: .none))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerAlong(axis, node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerAlong(axis, node) }
 }
 
 /// How much a position counts at a distance: the tent of linear, Keys' cubic of `a` (1981).

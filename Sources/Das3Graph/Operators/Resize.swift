@@ -40,26 +40,13 @@ package struct Resize: OperatorRules {
     }
     return ValueInfo(Shape(dims))
   }
-}
 
-extension Resize {
   var facts: OperatorFacts {
-    OperatorFacts(
-      role: .modifier, spacing: .enlarged, placement: .always, fusion: .never,
-      inPlace: .never, smoothInputs: .all, derivativeReads: .none,
-      derivativeReadsResult: false)
+    .kernel(spacing: .enlarged, placement: .always, derivative: .step(reads: .none))
   }
 
   func folded(_: [ConstantTensor], _: ValueInfo) -> ConstantTensor? { nil }
-  func multiplyAdds(_: [Shape], _: Shape) -> Double { 0 }
-
-  func lower(_ node: Graph.Node, by planner: inout Planner) {
-    planner.lowerImage(node)
-  }
-
-  func differentiate(_ step: Plan.Step, _ dy: Plan.View, by planner: inout Planner) {
-    planner.emitGradient(of: step, dy, facts)
-  }
+  func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
 /// ONNX's coordinate arithmetic: which source position an output position looks at.
@@ -181,8 +168,16 @@ struct ResizeCoordinates {
 }
 
 extension GraphBuilder {
-  mutating func importResize(_ node: OnnxModel.Node) throws(Das3Error) {
-    let x = try input(node, 0)
+  static let resizeImporters: [String: Importer] = [
+    "Resize": .ofInput(configuration: [1, 2, 3]) { (builder, node, x) throws(Das3Error) in
+      try builder.importResize(node, x)
+    },
+    "Upsample": .ofInput(configuration: [1]) { (builder, node, x) throws(Das3Error) in
+      try builder.importResize(node, x)
+    },
+  ]
+
+  private mutating func importResize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     let isUpsample = node.opType == "Upsample"
     let mode = try node.string("mode", default: "nearest")
@@ -194,7 +189,7 @@ extension GraphBuilder {
       throw .unsupported("coordinate_transformation_mode '\(stated)'")
     }
     let policy = try node.string("keep_aspect_ratio_policy", default: "stretch")
-    let axes = try resizedAxes(node, shape)
+    let axes = try shape.axes(node.ints("axes") ?? Array(0..<shape.rank))
     let sizes = try isLegacy ? nil : configuration(node, 3, "sizes")?.ints
     var scales = try node.floats("scales")
     if scales == nil { scales = try configuration(node, isLegacy ? 1 : 2, "scales")?.floats }
@@ -260,11 +255,11 @@ extension GraphBuilder {
       }
     }
     if let filter {
-      try bind(node, resize(x, resized, filter, fill: fill))
+      return try resize(x, resized, filter, fill: fill)
     } else if tables.contains(where: { $0 != nil }) {
-      try bind(node, emit(.index(Index(tables: tables, fill: fill)), [x]))
+      return try emit(.index(Index(tables: tables, fill: fill)), [x])
     } else {
-      try bind(node, x)
+      return x
     }
   }
 
@@ -296,9 +291,7 @@ extension GraphBuilder {
   }
 
   /// nil = nearest.
-  private func resizeFilter(_ node: OnnxModel.Node, _ mode: String) throws(Das3Error)
-    -> ResizeFilter?
-  {
+  private func resizeFilter(_ node: Node, _ mode: String) throws(Das3Error) -> ResizeFilter? {
     let shape: ResizeFilter.Shape
     switch mode {
     case "nearest": return nil
@@ -310,13 +303,6 @@ extension GraphBuilder {
     return ResizeFilter(
       shape: shape, isAntialiased: try node.int("antialias", default: 0) != 0,
       excludesOutside: try node.int("exclude_outside", default: 0) != 0)
-  }
-
-  private func resizedAxes(_ node: OnnxModel.Node, _ shape: Shape) throws(Das3Error) -> [Int] {
-    guard let listed = try node.ints("axes") else { return Array(0..<shape.rank) }
-    var axes: [Int] = []
-    for axis in listed { axes.append(try shape.axis(axis)) }
-    return axes
   }
 
   /// One scale for all axes where sizes only bound the result.

@@ -2,21 +2,25 @@
 /// whose derivatives are those of data and updates.
 extension GraphBuilder {
   static let scatterImporters: [String: Importer] = [
-    "ScatterND": { (builder, node) throws(Das3Error) in try builder.importScatterND(node) },
-    "ScatterElements": { (builder, node) throws(Das3Error) in
+    "ScatterND": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
+      try builder.importScatterND(node)
+    },
+    "ScatterElements": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
       try builder.importScatterElements(node)
     },
     // Its name up to opset 10.
-    "Scatter": { (builder, node) throws(Das3Error) in try builder.importScatterElements(node) },
+    "Scatter": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
+      try builder.importScatterElements(node)
+    },
   ]
 
   /// More updates of one element are refused: each takes a pass of its own.
   private static let maximumRepetition = 64
 
-  private mutating func importScatterND(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importScatterND(_ node: Node) throws(Das3Error) -> ValueID {
     let (data, updates) = (try input(node, 0), try input(node, 2))
     let shape = shape(data)
-    let indices = try scatterIndices(node)
+    let indices = try indices(node)
     guard let width = indices.shape.dims.last, width >= 1, width <= shape.rank,
       self.shape(updates).dims == Array(indices.shape.dims.dropLast() + shape.dims[width...])
     else {
@@ -28,14 +32,14 @@ extension GraphBuilder {
     let flat = try reshape(data, [shape.dims[..<width].reduce(1, *)] + rest)
     let rows = try reshape(updates, [positions.count] + rest)
     let result = try scatter(flat, rows, positions, node.string("reduction", default: "none"))
-    try bind(node, reshape(result, shape.dims))
+    return try reshape(result, shape.dims)
   }
 
-  private mutating func importScatterElements(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importScatterElements(_ node: Node) throws(Das3Error) -> ValueID {
     let (data, updates) = (try input(node, 0), try input(node, 2))
     let shape = shape(data)
     let axis = try shape.axis(node.int("axis", default: 0))
-    let indices = try scatterIndices(node)
+    let indices = try indices(node)
     guard indices.shape == self.shape(updates), indices.shape.rank == shape.rank,
       zip(indices.shape.dims, shape.dims).enumerated().allSatisfy({ $0 == axis || $1.0 <= $1.1 })
     else {
@@ -56,16 +60,7 @@ extension GraphBuilder {
     let result = try scatter(
       reshape(data, [shape.elementCount]), reshape(updates, [count]), positions,
       node.string("reduction", default: "none"))
-    try bind(node, reshape(result, shape.dims))
-  }
-
-  private mutating func scatterIndices(_ node: OnnxModel.Node) throws(Das3Error)
-    -> ConstantTensor
-  {
-    guard let indices = try configuration(node, 1, "indices") else {
-      throw .format("indices are missing")
-    }
-    return indices
+    return try reshape(result, shape.dims)
   }
 
   /// `data` P×…, at `positions` replaced by or combined with the rows of `updates` U×….
@@ -80,7 +75,7 @@ extension GraphBuilder {
       var result = data
       for table in try passes(positions, count) {
         let rows = try emit(.index(Index(tables: [table] + unchanged, fill: neutral)), [updates])
-        result = try emit(.binary(Binary(kind: kind)), [result, rows])
+        result = try binary(kind, result, rows)
       }
       return result
     }

@@ -1,11 +1,15 @@
 /// ONNX sequences: lists of values, taken apart while the graph is made.
 extension GraphBuilder {
   static let sequenceImporters: [String: Importer] = [
-    "SequenceConstruct": { (builder, node) throws(Das3Error) in
+    "SequenceConstruct": Importer { (builder, node) throws(Das3Error) in
       try builder.bindSequence(node, builder.inputs(node, node.inputs.indices))
+      return nil
     },
-    "SplitToSequence": { (builder, node) throws(Das3Error) in try builder.importSplit(node) },
-    "SequenceAt": { (builder, node) throws(Das3Error) in
+    "SplitToSequence": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
+      try builder.importSplitToSequence(node)
+      return nil
+    },
+    "SequenceAt": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
       let list = try builder.sequence(node, 0)
       guard let position = try builder.configuration(node, 1, "position")?.ints.first else {
         throw .format("position is missing")
@@ -14,13 +18,13 @@ extension GraphBuilder {
       guard list.indices.contains(Int(clamping: index)) else {
         throw .shape("position \(position) in a sequence of \(list.count)")
       }
-      try builder.bind(node, list[Int(index)])
+      return list[Int(index)]
     },
-    "SequenceLength": { (builder, node) throws(Das3Error) in
+    "SequenceLength": Importer { (builder, node) throws(Das3Error) in
       let count = try builder.sequence(node, 0).count
-      try builder.bind(node, builder.constant(ConstantTensor(shape: [], ints: [Int64(count)])))
+      return builder.constant(ConstantTensor(shape: [], ints: [Int64(count)]))
     },
-    "ConcatFromSequence": { (builder, node) throws(Das3Error) in
+    "ConcatFromSequence": Importer { (builder, node) throws(Das3Error) in
       var parts = try builder.sequence(node, 0)
       guard let first = parts.first else { throw .shape("the sequence is empty") }
       let isStacking = try node.int("new_axis", default: 0) != 0
@@ -35,18 +39,18 @@ extension GraphBuilder {
           parts[index] = try builder.reshape(parts[index], dims)
         }
       }
-      try builder.bind(node, builder.emit(.concat(Concat(axis: axis)), parts))
+      return try builder.emit(.concat(Concat(axis: axis)), parts)
     },
   ]
 
-  private func sequence(_ node: OnnxModel.Node, _ index: Int) throws(Das3Error) -> [ValueID] {
+  private func sequence(_ node: Node, _ index: Int) throws(Das3Error) -> [ValueID] {
     guard index < node.inputs.count, let list = sequences[node.inputs[index]] else {
       throw .unsupported("input \(index) is no sequence that is known at load")
     }
     return list
   }
 
-  private mutating func bindSequence(_ node: OnnxModel.Node, _ list: [ValueID])
+  private mutating func bindSequence(_ node: Node, _ list: [ValueID])
     throws(Das3Error)
   {
     guard let name = node.outputs.first, sequences.updateValue(list, forKey: name) == nil else {
@@ -54,7 +58,7 @@ extension GraphBuilder {
     }
   }
 
-  private mutating func importSplit(_ node: OnnxModel.Node) throws(Das3Error) {
+  private mutating func importSplitToSequence(_ node: Node) throws(Das3Error) {
     let x = try input(node, 0)
     let shape = shape(x)
     let axis = try shape.axis(node.int("axis", default: 0))
@@ -72,23 +76,11 @@ extension GraphBuilder {
     }
     // Only without sizes may the axis itself go.
     let isKept = try node.int("keepdims", default: 1) != 0
-    let keepsDims = split != nil || isKept
-    var list: [ValueID] = []
-    var start = 0
-    for count in counts {
-      var slice = Slice(
-        starts: [Int](repeating: 0, count: shape.rank),
-        steps: [Int](repeating: 1, count: shape.rank), counts: shape.dims)
-      slice.starts[axis] = count == 0 ? 0 : start
-      slice.counts[axis] = count
-      start += count
-      var part = try emit(.slice(slice), [x])
-      if !keepsDims {
-        var dims = shape.dims
-        dims.remove(at: axis)
-        part = try reshape(part, dims)
-      }
-      list.append(part)
+    var list = try parts(of: x, counts, along: axis)
+    if split == nil, !isKept {
+      var dims = shape.dims
+      dims.remove(at: axis)
+      for index in list.indices { list[index] = try reshape(list[index], dims) }
     }
     try bindSequence(node, list)
   }

@@ -144,7 +144,8 @@ final class AdapterObject {
     }
     guard let trainer else { throw .argument("the adapter has no frames to learn from") }
     let run = try Adaptation(
-      settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher)
+      settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher,
+      identity: AdapterOption.identity(of: settings))
     self.run = run
     return run
   }
@@ -179,7 +180,7 @@ final class AdapterObject {
 
   func snapshot() throws(Das3Error) -> ModelObject {
     try base.checkCopies(3)
-    var provenance = Provenance(method: settings.method.name)
+    var provenance = Provenance(method: settings.method.rawValue)
     if settings.method == .das3 {
       provenance.stages = (run?.letters ?? []).map { "\($0)" }.joined()
     }

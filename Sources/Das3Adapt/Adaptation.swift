@@ -47,6 +47,8 @@ package final class Adaptation {
   private var drift: DriftControl?
   /// What a checkpoint said of the stage that is yet to be entered.
   private var restored: StageMemory?
+  /// What checkpoints say of the settings.
+  private let settingsIdentity: [String: String]
   private var knownIdentity: CheckpointIdentity?
 
   private var trainer: Trainer { context.trainer }
@@ -58,11 +60,12 @@ package final class Adaptation {
   ///   - frames: at least one.
   ///   - frameByteCount: bytes of memory they take.
   ///   - teacher: of the black box; nil = there is none.
+  ///   - identity: what checkpoints say of the settings, by keys that stay.
   /// - Throws: `.argument` where there are no frames, no truth for a supervised run, or nothing for
   ///   the teacher to do.
   package init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
-    frameByteCount: Int = 0, teacher: (any Teacher)? = nil
+    frameByteCount: Int = 0, teacher: (any Teacher)? = nil, identity: [String: String] = [:]
   ) throws(Das3Error) {
     guard frames.count > 0 else { throw .argument("the adapter has no frames to learn from") }
     guard settings.method != .supervised || frames.truths.count == frames.count else {
@@ -70,6 +73,7 @@ package final class Adaptation {
         "\(frames.count) frames, \(frames.truths.count) with truth; supervised training needs all")
     }
     self.settings = settings
+    settingsIdentity = identity
     schedule = PhaseSchedule(
       settings.phases(frameCount: frames.count, hasTeacher: teacher != nil))
     guard teacher == nil || schedule.phases.contains(where: { $0.kind == .selfTraining }) else {
@@ -266,9 +270,11 @@ package final class Adaptation {
   private var identity: CheckpointIdentity {
     if let knownIdentity { return knownIdentity }
     let pictures = try? target.fingerprint()
-    let identity = CheckpointIdentity(
-      settings: settings, model: trainer.model.onnx.fingerprint, pictures: pictures,
-      frameCount: target.count, hasTeacher: context.labeller.teacher != nil)
+    var identity = CheckpointIdentity(fields: settingsIdentity)
+    identity.fields["model"] = trainer.model.onnx.fingerprint
+    identity.fields["frames"] = "\(target.count)"
+    identity.fields["teacher"] = context.labeller.teacher == nil ? "no" : "yes"
+    identity.fields["pictures"] = pictures
     if pictures != nil { knownIdentity = identity }
     return identity
   }

@@ -38,7 +38,7 @@ extension AdaptationSettings {
 
   /// There is nothing that the method could move.
   private var lacksNormalisation: Das3Error {
-    .unsupported("method \(method.name): \(BlendRecord.Reason.noStatistics.sentence)")
+    .unsupported("method \(method.rawValue): \(BlendRecord.Reason.noStatistics.sentence)")
   }
 
   /// Refuses a memory limit that has no room for the blend with which the run begins.

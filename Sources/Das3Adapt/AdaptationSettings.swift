@@ -4,23 +4,12 @@ import Das3Runtime
 /// Everything that a user may choose of an adaptation; two runs with equal settings, model and
 /// frames give the same bits.
 package struct AdaptationSettings: Sendable, Equatable {
-  package enum Method: Int32, Sendable {
-    case das3 = 0
-    case bn, tent, entropy, maxSquare, selfTraining, supervised, blend
-
-    /// As metadata and messages call it.
-    package var name: String {
-      switch self {
-      case .das3: "das3"
-      case .bn: "bn"
-      case .tent: "tent"
-      case .entropy: "entropy"
-      case .maxSquare: "maxsquare"
-      case .selfTraining: "selftrain"
-      case .supervised: "supervised"
-      case .blend: "blend"
-      }
-    }
+  /// In the order of the C header; the words are those of metadata and messages.
+  package enum Method: String, Sendable, CaseIterable {
+    case das3, bn, tent, entropy
+    case maxSquare = "maxsquare"
+    case selfTraining = "selftrain"
+    case supervised, blend
   }
 
   /// The stages of DAS3.
@@ -58,8 +47,8 @@ package struct AdaptationSettings: Sendable, Equatable {
   }
 
   /// Where training begins.
-  package enum Start: Int32, Sendable {
-    case source = 0
+  package enum Start: Sendable {
+    case source
     /// The source with a blend of its statistics and the target's (`Blending`).
     case blend
   }

@@ -80,20 +80,6 @@ struct CheckpointFileTests {
     #expect(said.contains("'DAS3 checkpoint \(version)'"), "\(said)")
   }
 
-  @Test("every setting that decides bits has a key")
-  func identity() {
-    let settings = AdaptationSettings(
-      execution: ExecutionOptions(threads: 1), height: 8, width: 8)
-    let names = Mirror(reflecting: settings).children.compactMap(\.label)
-    // Where memory lies and how many threads work decides nothing; `execution` gives `precision`.
-    let others: Set = ["execution", "memoryLimit", "scratchDirectory"]
-    let keys = names.filter { !others.contains($0) }.map { name in
-      name.map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
-    }
-    #expect(keys.count == names.count - others.count)
-    #expect(Set(settings.identity.keys) == Set(keys + ["precision"]))
-  }
-
   @Test("a header that contradicts itself, the vectors or the run is refused")
   func headers() throws {
     let (header, vectors) = try parts()

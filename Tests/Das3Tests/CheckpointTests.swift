@@ -186,6 +186,30 @@ struct CheckpointTests {
     expectRefused(stages, Int(DAS3_E_ARGUMENT), "stages", "run.das3")
   }
 
+  @Test("every option that decides bits has a key, which stays")
+  func keys() throws {
+    _ = save()
+    let whole = try Data(contentsOf: URL(filePath: path))
+    let start = try #require(whole.firstIndex(of: UInt8(ascii: "\n"))) + 9
+    let length = whole[start - 8..<start].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let header = try JSONSerialization.jsonObject(with: whole[start..<start + length])
+    let identity = try #require((header as? [String: Any])?["identity"] as? [String: String])
+    // Where memory lies and how many threads work decides nothing.
+    let others: Set = ["struct_size", "reserved", "threads", "memory_limit", "scratch_directory"]
+    let older = [
+      "augment": "augments", "flip": "mirrors", "filter_mixed": "filters_mixed",
+      "balance_classes": "balances_classes", "optimizer": "rule",
+    ]
+    let names = Mirror(reflecting: das3_adapter_options()).children.compactMap(\.label)
+    let keys = names.filter { !others.contains($0) }.map { name in
+      // The options of a stage share a key.
+      name.wholeMatch(of: /[a-z]+_([abc])/).map { String($0.1) } ?? older[name] ?? name
+    }
+    #expect(names.count > 50)
+    let run: Set = ["model", "frames", "pictures", "teacher", "draws"]
+    #expect(Set(identity.keys) == run.union(keys))
+  }
+
   @Test("a damaged, shortened or lengthened file, or one of another version, is refused")
   func damaged() throws {
     let source = save()

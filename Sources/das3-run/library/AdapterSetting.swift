@@ -20,10 +20,23 @@ struct AdapterSetting {
   let field: Field
   let meaning: String
 
-  private init(_ name: String, _ field: Field, _ meaning: String) {
-    self.name = name
-    self.field = field
-    self.meaning = meaning
+  private static func real(_ name: String, _ path: Path<Double>, _ meaning: String) -> Self {
+    unsafe AdapterSetting(name: name, field: .real(path), meaning: meaning)
+  }
+
+  private static func whole(_ name: String, _ path: Path<Int32>, _ meaning: String) -> Self {
+    unsafe AdapterSetting(name: name, field: .whole(path), meaning: meaning)
+  }
+
+  private static func word(_ name: String, _ path: Path<Int32>, _ words: [String]) -> Self {
+    let meaning = words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
+    return unsafe AdapterSetting(name: name, field: .word(path, words), meaning: meaning)
+  }
+
+  private static func text(_ name: String, _ path: Path<UnsafePointer<CChar>?>, _ meaning: String)
+    -> Self
+  {
+    unsafe AdapterSetting(name: name, field: .text(path), meaning: meaning)
   }
 
   static func named(_ name: String) -> AdapterSetting? {
@@ -31,67 +44,49 @@ struct AdapterSetting {
   }
 
   static let all: [AdapterSetting] = unsafe [
-    AdapterSetting("stages", .text(\.stages), "stages, in this order"),
-    AdapterSetting("steps_a", .whole(\.steps_a), "at most; also of other methods; 0 = by epochs"),
-    AdapterSetting("steps_b", .whole(\.steps_b), "at most; 0 = by epochs"),
-    AdapterSetting("steps_c", .whole(\.steps_c), "at most; 0 = by epochs"),
-    AdapterSetting("epochs_a", .whole(\.epochs_a), "passes over the frames; 0 = default"),
-    AdapterSetting("epochs_b", .whole(\.epochs_b), "likewise"),
-    AdapterSetting("epochs_c", .whole(\.epochs_c), "likewise"),
-    AdapterSetting("label_rounds", .whole(\.label_rounds), "how often (b) makes its labels"),
-    AdapterSetting("batch_size", .whole(\.batch_size), "frames whose gradients make one step"),
-    AdapterSetting("augment", .whole(\.augment), "1 = colour jitter and blur in (c)"),
-    AdapterSetting("flip", .whole(\.flip), "1 = mirrored frames too"),
-    AdapterSetting("filter_mixed", .whole(\.filter_mixed), "1 = (c) mixes only certain labels"),
-    AdapterSetting(
-      "balance_classes", .whole(\.balance_classes), "1 = labels count by what is expected"),
-    AdapterSetting(
-      "optimizer", .word(\.optimizer, ["default", "relative", "sgd", "adamw", "lars"]),
-      "default, relative, sgd, adamw or lars"),
-    AdapterSetting(
-      "batch_norm", .word(\.batch_norm, ["default", "frozen", "batch", "statistics"]),
-      "default, frozen, batch or statistics"),
-    AdapterSetting("rate_a", .real(\.rate_a), "also of other methods; 0 = default"),
-    AdapterSetting("rate_b", .real(\.rate_b), "0 = default"),
-    AdapterSetting("rate_c", .real(\.rate_c), "0 = default"),
-    AdapterSetting("drift_a", .real(\.drift_a), "pixels that (a) gives another label; 0 = any"),
-    AdapterSetting("drift_b", .real(\.drift_b), "pixels that (b) gives another label; 0 = any"),
-    AdapterSetting("drift_c", .real(\.drift_c), "pixels that (c) gives another label; 0 = any"),
-    AdapterSetting(
-      "classifier_rate", .real(\.classifier_rate),
-      "of the last layers, times the rate"),
-    AdapterSetting("power", .real(\.power), "of the fall of the rates; 0 = constant"),
-    AdapterSetting("momentum", .real(\.momentum), "of the gradient"),
-    AdapterSetting("weight_decay", .real(\.weight_decay), "of everything trained"),
-    AdapterSetting("clip_norm", .real(\.clip_norm), "largest norm of the gradient; 0 = any"),
-    AdapterSetting(
-      "statistics_momentum", .real(\.statistics_momentum),
-      "how far statistics move with a frame"),
-    AdapterSetting(
-      "teacher_momentum", .real(\.teacher_momentum),
-      "what the teacher of (c) keeps each step"),
-    AdapterSetting("alpha", .real(\.alpha), "of focal entropy, in (a)"),
-    AdapterSetting("beta", .real(\.beta), "of diversity, in (a)"),
-    AdapterSetting("gamma", .real(\.gamma), "exponent of focal entropy"),
-    AdapterSetting("lambda", .real(\.lambda), "how little uncertain pixels count"),
-    AdapterSetting("positive_weight", .real(\.positive_weight), "of positive labels, in (b)"),
-    AdapterSetting("negative_weight", .real(\.negative_weight), "of negative labels, in (b)"),
-    AdapterSetting("easy_weight", .real(\.easy_weight), "of easy frames, in (c)"),
-    AdapterSetting("mixed_weight", .real(\.mixed_weight), "of hard frames cut together, in (c)"),
-    AdapterSetting(
-      "positive_share", .real(\.positive_share),
-      "of a class's pixels, keeps its label"),
-    AdapterSetting(
-      "negative_threshold", .real(\.negative_threshold),
-      "below it a pixel is not of a class"),
-    AdapterSetting("easy_share", .real(\.easy_share), "of the frames, the most certain first"),
-    AdapterSetting(
-      "blend_limit", .real(\.blend_limit), "how far a blend may go to the target, in quarters"),
-    AdapterSetting("trained", .text(\.trained), "names of parameters, blanks between, * ?"),
-    AdapterSetting("frozen", .text(\.frozen), "likewise, not trained after all"),
-    AdapterSetting("classifier", .text(\.classifier), "likewise, the last layers"),
-    AdapterSetting(
-      "scratch_directory", .text(\.scratch_directory),
-      "for labels beyond the memory limit"),
+    .text("stages", \.stages, "stages, in this order"),
+    .whole("steps_a", \.steps_a, "at most; also of other methods; 0 = by epochs"),
+    .whole("steps_b", \.steps_b, "at most; 0 = by epochs"),
+    .whole("steps_c", \.steps_c, "at most; 0 = by epochs"),
+    .whole("epochs_a", \.epochs_a, "passes over the frames; 0 = default"),
+    .whole("epochs_b", \.epochs_b, "likewise"),
+    .whole("epochs_c", \.epochs_c, "likewise"),
+    .whole("label_rounds", \.label_rounds, "how often (b) makes its labels"),
+    .whole("batch_size", \.batch_size, "frames whose gradients make one step"),
+    .whole("augment", \.augment, "1 = colour jitter and blur in (c)"),
+    .whole("flip", \.flip, "1 = mirrored frames too"),
+    .whole("filter_mixed", \.filter_mixed, "1 = (c) mixes only certain labels"),
+    .whole("balance_classes", \.balance_classes, "1 = labels count by what is expected"),
+    .word("optimizer", \.optimizer, ["default", "relative", "sgd", "adamw", "lars"]),
+    .word("batch_norm", \.batch_norm, ["default", "frozen", "batch", "statistics"]),
+    .real("rate_a", \.rate_a, "also of other methods; 0 = default"),
+    .real("rate_b", \.rate_b, "0 = default"),
+    .real("rate_c", \.rate_c, "0 = default"),
+    .real("drift_a", \.drift_a, "pixels that (a) gives another label; 0 = any"),
+    .real("drift_b", \.drift_b, "pixels that (b) gives another label; 0 = any"),
+    .real("drift_c", \.drift_c, "pixels that (c) gives another label; 0 = any"),
+    .real("classifier_rate", \.classifier_rate, "of the last layers, times the rate"),
+    .real("power", \.power, "of the fall of the rates; 0 = constant"),
+    .real("momentum", \.momentum, "of the gradient"),
+    .real("weight_decay", \.weight_decay, "of everything trained"),
+    .real("clip_norm", \.clip_norm, "largest norm of the gradient; 0 = any"),
+    .real("statistics_momentum", \.statistics_momentum, "how far statistics move with a frame"),
+    .real("teacher_momentum", \.teacher_momentum, "what the teacher of (c) keeps each step"),
+    .real("alpha", \.alpha, "of focal entropy, in (a)"),
+    .real("beta", \.beta, "of diversity, in (a)"),
+    .real("gamma", \.gamma, "exponent of focal entropy"),
+    .real("lambda", \.lambda, "how little uncertain pixels count"),
+    .real("positive_weight", \.positive_weight, "of positive labels, in (b)"),
+    .real("negative_weight", \.negative_weight, "of negative labels, in (b)"),
+    .real("easy_weight", \.easy_weight, "of easy frames, in (c)"),
+    .real("mixed_weight", \.mixed_weight, "of hard frames cut together, in (c)"),
+    .real("positive_share", \.positive_share, "of a class's pixels, keeps its label"),
+    .real("negative_threshold", \.negative_threshold, "below it a pixel is not of a class"),
+    .real("easy_share", \.easy_share, "of the frames, the most certain first"),
+    .real("blend_limit", \.blend_limit, "how far a blend may go to the target, in quarters"),
+    .text("trained", \.trained, "names of parameters, blanks between, * ?"),
+    .text("frozen", \.frozen, "likewise, not trained after all"),
+    .text("classifier", \.classifier, "likewise, the last layers"),
+    .text("scratch_directory", \.scratch_directory, "for labels beyond the memory limit"),
   ]
 }

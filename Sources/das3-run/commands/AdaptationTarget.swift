@@ -70,7 +70,8 @@ final class AdaptationTarget {
     }
     guard let teacher else { return }
     if isFolder {
-      try adapter.setTeacher(try StoredPredictions(directory: teacher, stems: stems))
+      try adapter.setTeacher(
+        try StoredPredictions(directory: teacher, stems: stems, reading: reading))
     } else {
       try FileDiagnosis.checkNetwork(teacher)
       try adapter.setTeacher(try ModelHandle(path: teacher))

@@ -138,7 +138,7 @@ struct Bench: ParsableCommand {
     table.add("memory", ByteCount(bytes: description.peakBytes).text)
     table.add("network", "\(description.size), \(description.precision.rawValue)")
     table.add("threads", String(description.threadCount))
-    Terminal.say(table.text, terminator: "")
+    try Terminal.say(table.text, terminator: "")
   }
 
   /// Noise that is the same in every run.

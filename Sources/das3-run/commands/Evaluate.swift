@@ -67,7 +67,7 @@ struct Evaluate: ParsableCommand {
       ]
       try JsonValue.object(result.json + counts).printLine()
     } else {
-      Terminal.say(text(result, frameCount: validation.evaluatedCount))
+      try Terminal.say(text(result, frameCount: validation.evaluatedCount))
     }
     try validation.reportLeftOut()
   }

@@ -1,6 +1,5 @@
 // A status of the library or a finding of our own in, one line for the user out.
 import CDas3
-import Foundation
 
 /// Why a command failed: an exit code and one line on stderr.
 struct Failure: Error {
@@ -11,11 +10,6 @@ struct Failure: Error {
   init(_ message: String, exitCode: Int32 = 1) {
     self.message = message
     self.exitCode = exitCode
-  }
-
-  /// What an error number of the system means.
-  static func reason(_ code: Int32) -> String {
-    unsafe String(cString: strerror(code))
   }
 
   /// Turns a negative status into the library's message; `subject` is put before it unless the

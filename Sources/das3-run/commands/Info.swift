@@ -16,10 +16,11 @@ struct Info: ParsableCommand {
 
   func run() throws {
     let model = try network.load()
+    let classifier = try model.parameters().filter(\.isClassifier).map(\.name)
     if shared.json {
-      try json(model, try model.classifier()).printLine()
+      try json(model, classifier).printLine()
     } else {
-      Terminal.say(text(model, try model.classifier()), terminator: "")
+      try Terminal.say(text(model, classifier), terminator: "")
     }
   }
 

@@ -14,7 +14,7 @@ final class ModelHandle {
   let pointer: OpaquePointer
   let path: String
   let classes: [ModelClass]
-  private let storedInfo: das3_model_info
+  let storedInfo: das3_model_info
 
   /// Loads a file.
   /// - Parameters:
@@ -111,20 +111,7 @@ final class ModelHandle {
     return Array([values.0, values.1, values.2].prefix(channelCount))
   }
 
-  /// Names of the parameters of the last layers, which stage (a) leaves as they are.
-  func classifier() throws(Failure) -> [String] {
-    var names: [String] = []
-    for index in 0..<(unsafe storedInfo.parameter_tensor_count) {
-      var entry = unsafe das3_parameter()
-      unsafe entry.struct_size = UInt32(MemoryLayout<das3_parameter>.stride)
-      try Failure.check(unsafe das3_model_get_parameter(pointer, index, &entry), path)
-      guard unsafe entry.is_classifier != 0 else { continue }
-      names.append(unsafe Self.text(entry.name) ?? "parameter \(index)")
-    }
-    return names
-  }
-
-  private static func text(_ lent: UnsafePointer<CChar>?) -> String? {
+  static func text(_ lent: UnsafePointer<CChar>?) -> String? {
     guard let lent = unsafe lent else { return nil }
     let text = unsafe String(cString: lent)
     return text.isEmpty ? nil : text

@@ -1,5 +1,6 @@
 // A path in, frames out: one image, a directory of images in the order of their names, or a video.
 import ArgumentParser
+import Foundation
 
 /// The frames behind `--input`.
 final class FrameReader {
@@ -153,8 +154,7 @@ final class FrameReader {
       decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
     case .video:
       guard try skip(to: place) else { return false }
-      let digits = String(place)
-      frame.name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+      frame.name = String(format: "%06d", place)
     }
     frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)
     let converted: Void? = try decoder?.withNextPicture { picture, turn throws(Failure) in

@@ -21,9 +21,7 @@ final class GrayReader {
   /// What the names of frames may have behind those of their truth.
   private static let frameSuffixes = ["_leftImg8bit", "_rgb_anon", "_rgb"]
 
-  init(
-    directory: String, contents: String, reading: ReadingOptions = .standard
-  ) throws(Failure) {
+  init(directory: String, contents: String, reading: ReadingOptions) throws(Failure) {
     guard Folder.exists(directory) else {
       throw Failure("\(directory): no such directory of \(contents) PNGs")
     }

@@ -26,7 +26,7 @@ struct NumpyArray {
     guard file.count >= headerStart, file.starts(with: Self.magic) else {
       throw Failure("\(path) is not a .npy file")
     }
-    let headerLength = file[8..<headerStart].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let headerLength = file[8..<headerStart].reversed().bigEndianNumber
     let header = String(decoding: file[headerStart...].prefix(headerLength), as: UTF8.self)
     guard let element = header.firstMatch(of: /'descr': *'([^']*)'/).map({ String($0.1) }),
       let order = header.firstMatch(of: /'fortran_order': *(True|False)/).map({ $0.1 }),

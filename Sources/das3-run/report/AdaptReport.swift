@@ -65,9 +65,8 @@ final class AdaptReport {
   /// Says how far the statistics were moved, and by what that was chosen.
   private func printBlend(_ report: das3_adapter_report) throws(Failure) {
     guard !isJson else {
-      let event: [JsonValue.Member] = [(key: "event", value: .string("blend"))]
       guard case .object(let members) = report.blendJson else { return }
-      return try JsonValue.object(event + members).printLine()
+      return try JsonValue.printEvent("blend", members)
     }
     let head = "blend in \(fixed(report.blend_seconds, 1)) s"
     if let reason = AdapterHandle.meaning(ofBlendReason: report.blend_reason) {
@@ -168,8 +167,7 @@ final class AdaptReport {
       (key: "miou_after", value: after.map { .rounded($0.miou * 100, 2) } ?? .null),
       (key: "output", value: .string(output)),
     ]
-    let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
-    try JsonValue.object(event + facts + own).printLine()
+    try JsonValue.printEvent("summary", facts + own)
   }
 
   /// Those that have come to their end, before a checkpoint too.
@@ -206,10 +204,8 @@ final class AdaptReport {
           ? "the checkpoint is finished: nothing to do"
           : "goes on at step \(taken + 1) of \(report.total_step_count)")
     }
-    try JsonValue.object([
-      (key: "event", value: .string("resumed")), (key: "step", value: .integer(taken)),
-      (key: "done", value: .bool(isFinished)),
-    ]).printLine()
+    try JsonValue.printEvent(
+      "resumed", [(key: "step", value: .integer(taken)), (key: "done", value: .bool(isFinished))])
   }
 
   private func followLabels(_ report: das3_adapter_report) {
@@ -220,29 +216,28 @@ final class AdaptReport {
 
   /// Says, with the first step that uses them, that all labels are made.
   private func printLabels(_ report: das3_adapter_report) throws(Failure) {
-    try JsonValue.object([
-      (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
-      (key: "round", value: .integer(Int(report.round))),
-      (key: "label_coverage", value: .number(report.label_coverage)),
-    ]).printLine()
+    try JsonValue.printEvent(
+      "labels",
+      [
+        (key: "stage", value: .text(report.stageName)),
+        (key: "round", value: .integer(Int(report.round))),
+        (key: "label_coverage", value: .number(report.label_coverage)),
+      ])
   }
 
   private func printMeasurement(
     _ result: EvaluatorHandle.Result, step: Int, stage: String?
   ) throws(Failure) {
     guard isJson else { return try printText("step \(step): mIoU \(fixed(result.miou * 100, 2))") }
-    let place: [JsonValue.Member] = [
-      (key: "event", value: .string("evaluation")), (key: "step", value: .integer(step)),
-      (key: "stage", value: .text(stage)),
-    ]
-    try JsonValue.object(place + result.json).printLine()
+    try JsonValue.printEvent(
+      "evaluation",
+      [(key: "step", value: .integer(step)), (key: "stage", value: .text(stage))] + result.json)
   }
 
   /// Prints at once unless lines are JSON.
   private func printText(_ text: String) throws(Failure) {
     guard !isJson else { return }
     clearProgress()
-    Terminal.say(text)
-    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+    try Terminal.say(text)
   }
 }

@@ -80,11 +80,7 @@ struct PictureStrip {
   private func colour(of picture: Picture, at index: Int) -> Colour {
     switch picture {
     case .frame(let frame):
-      let offset = index * 3
-      guard offset + 2 < frame.pixels.count else { return .background }
-      return Colour(
-        red: frame.pixels[offset], green: frame.pixels[offset + 1],
-        blue: frame.pixels[offset + 2])
+      return 3 * index + 2 < frame.pixels.count ? frame[index] : .background
     case .labels(let labels):
       guard index < labels.count, labels[index] < classes.count else { return .background }
       return classes[Int(labels[index])].colour

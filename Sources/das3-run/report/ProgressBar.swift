@@ -67,8 +67,7 @@ struct ProgressBar {
 
   private func clock(_ seconds: Double) -> String {
     let whole = Int(min(seconds, 359_999).rounded())
-    let twoDigits = whole % 60 < 10 ? "0\(whole % 60)" : "\(whole % 60)"
-    return "\(whole / 60):\(twoDigits)"
+    return String(format: "%d:%02d", whole / 60, whole % 60)
   }
 }
 

@@ -14,11 +14,8 @@ struct Failure: Error {
 
   /// Turns a negative status into the library's message; `subject` is put before it unless the
   /// message names it already, or an option is to blame and not what was in work.
-  /// - Parameters:
-  ///   - status: what the library returned.
-  ///   - subject: what was in work.
-  ///   - plainPath: what the library was told to call it.
-  /// - Throws: `Failure` with that message.
+  ///
+  /// The library was told to call it `plainPath`.
   static func check(
     _ status: das3_status, _ subject: String? = nil, calledHere plainPath: String? = nil
   ) throws(Failure) {

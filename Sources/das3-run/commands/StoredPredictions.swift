@@ -17,11 +17,7 @@ final class StoredPredictions {
   private let lentLabels = LentBytes()
   private let lentConfidence = LentBytes()
 
-  /// - Parameters:
-  ///   - directory: where the files are.
-  ///   - stems: of the frames, in their order.
-  ///   - reading: how they are turned.
-  /// - Throws: `Failure` where a frame has no prediction.
+  /// Looks for the predictions of all frames; one that is missing is an error.
   init(directory: String, stems: [String], reading: ReadingOptions) throws(Failure) {
     self.directory = directory
     self.stems = stems

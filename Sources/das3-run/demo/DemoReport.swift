@@ -9,13 +9,7 @@ struct DemoReport {
     self.isJson = isJson
   }
 
-  /// Takes a measurement.
-  /// - Parameters:
-  ///   - result: on the frames of `world`.
-  ///   - world: by day or at dusk.
-  ///   - stage: that has just ended; nil before the first.
-  ///   - seconds: that it took.
-  /// - Throws: `Failure` where stdout cannot be written.
+  /// Takes a measurement, after the stage that has just ended; nil before the first.
   mutating func add(
     _ result: EvaluatorHandle.Result, world: StreetWorld, stage: String?, seconds: Double = 0
   ) throws(Failure) {
@@ -42,11 +36,7 @@ struct DemoReport {
     try Terminal.say(text)
   }
 
-  /// Prints all measurements side by side, or the summary.
-  /// - Parameters:
-  ///   - facts: for the summary.
-  ///   - text: for the line below the table.
-  /// - Throws: `Failure` where stdout cannot be written.
+  /// Prints all measurements side by side with `text` below them, or the summary with `facts`.
   func finish(_ facts: [JsonValue.Member], text: String) throws(Failure) {
     if isJson {
       return try JsonValue.printEvent("summary", facts)

@@ -48,11 +48,7 @@ struct DemoTraining {
       ("weight_decay", "1e-3"), ("classifier_rate", "1"),
     ] { try settings.set(name, to: value) }
     let adapter = try AdapterHandle(model: model, settings: settings, size: nil, shared: shared)
-    for labelled in frames {
-      guard try adapter.add(labelled.frame, truth: labelled.truth) else {
-        throw Failure("the memory limit has no room for \(frames.count) frames")
-      }
-    }
+    try adapter.add(frames, withTruth: true)
     var progress = ProgressBar(title: "train", count: phase.stepCount, unit: "steps")
     try adapter.run { step in
       progress.update(finished: Int(step.step), detail: "loss \(fixed(step.loss, 4))")

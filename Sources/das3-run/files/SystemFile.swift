@@ -104,9 +104,9 @@ enum SystemFile {
   /// What errno means.
   static var reason: String { unsafe String(cString: strerror(errno)) }
 
-  /// The whole file; nil with errno.
-  static func read(_ path: String) -> [UInt8]? {
-    guard let file = FileBytes(path) else { return nil }
+  /// The whole file; `kind` says in messages what it is, such as "the class map ".
+  static func read(_ path: String, kind: String = "") throws(Failure) -> [UInt8] {
+    guard let file = FileBytes(path) else { throw Failure("cannot read \(kind)\(path): \(reason)") }
     return file.bytes(at: 0, count: file.count)
   }
 
@@ -126,10 +126,7 @@ enum SystemFile {
   /// Writes a whole file: what was there stays until the new one is complete.
   ///
   /// What is no plain file, such as a link or a device, is written itself.
-  /// - Parameters:
-  ///   - bytes: all of it.
-  ///   - path: in a directory that is there.
-  /// - Throws: `Failure` with the system's reason; nothing half written is left.
+  /// Nothing half written is left.
   static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(Failure) {
     let isPlain = status(path, followsLinks: false).map { $0.st_mode & S_IFMT == S_IFREG } ?? true
     let trial =

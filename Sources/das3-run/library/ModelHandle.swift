@@ -16,12 +16,7 @@ final class ModelHandle {
   let classes: [ModelClass]
   let storedInfo: das3_model_info
 
-  /// Loads a file.
-  /// - Parameters:
-  ///   - path: of an ONNX file.
-  ///   - metadata: JSON whose keys come before its own.
-  ///   - classPreset: the name of a list of classes.
-  /// - Throws: `Failure` with the library's message.
+  /// Loads an ONNX file; keys of `metadata`, which is JSON, come before its own.
   convenience init(
     path: String, metadata: String? = nil, classPreset: String? = nil
   ) throws(Failure) {

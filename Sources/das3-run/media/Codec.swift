@@ -20,12 +20,7 @@ final class Codec {
     unsafe av_frame_free(&picture)
   }
 
-  /// Opens an encoder whose options are set, and makes room for a picture.
-  /// - Parameters:
-  ///   - size: of its pictures.
-  ///   - pixels: their format.
-  ///   - path: the file that is to be written.
-  /// - Throws: `Failure` where the encoder does not take them.
+  /// Opens an encoder whose other options are set, and makes room for a picture.
   func openEncoder(size: PixelSize, pixels: AVPixelFormat, path: String) throws(Failure) {
     unsafe context.pointee.width = Int32(size.width)
     unsafe context.pointee.height = Int32(size.height)

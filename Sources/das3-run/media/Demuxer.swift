@@ -32,11 +32,7 @@ final class Demuxer {
     unsafe av_packet_free(&packet)
   }
 
-  /// The stream that people mean.
-  /// - Parameters:
-  ///   - kind: pictures or sound.
-  ///   - decoder: receives what decodes it; nil = any stream will do.
-  /// - Returns: nil where there is none.
+  /// The stream that people mean; where a decoder is asked for, among those that have one.
   func bestStream(
     _ kind: AVMediaType, decoder: UnsafeMutablePointer<UnsafePointer<AVCodec>?>? = nil
   ) -> UnsafeMutablePointer<AVStream>? {

@@ -27,6 +27,12 @@ struct Frame {
     pixels = [UInt8](repeating: 0, count: newSize.pixelCount * 3 + Self.spareBytes)
   }
 
+  /// Turns what was stored the way it is to be seen.
+  mutating func turn(_ turn: Orientation) {
+    pixels = turn.turned(pixels, size: size, elementsPerPixel: 3)
+    size = turn.shownSize(of: size)
+  }
+
   /// The colour of pixel `index`, counted row by row.
   subscript(index: Int) -> Colour {
     get {

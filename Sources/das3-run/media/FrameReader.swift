@@ -30,7 +30,6 @@ final class FrameReader {
   /// File names inside the directory.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
-  private var spare = Frame()
   /// Pictures that the decoder of a video has given.
   private var decodedCount = 0
   private var nextIndex = 0
@@ -40,12 +39,7 @@ final class FrameReader {
     "tga", "gif",
   ]
 
-  /// - Parameters:
-  ///   - path: what `--input` says.
-  ///   - choice: which of the frames.
-  ///   - reading: how they are turned, and whether broken ones are left out.
-  ///   - threadCount: for decoding a video; 0 = one per core.
-  /// - Throws: `Failure` where there is nothing to read.
+  /// Opens what `--input` says; a video is decoded by `threadCount` threads, 0 = one per core.
   init(
     path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int
   ) throws(Failure) {
@@ -92,8 +86,7 @@ final class FrameReader {
     guard let decoder, kind == .video else { return nil }
     var parts: [String] = []
     if decoder.damagedPartCount > 0 {
-      let count = decoder.damagedPartCount
-      parts.append("\(count) \(count == 1 ? "part" : "parts") of it could not be decoded")
+      parts.append("\(counted(decoder.damagedPartCount, "part")) of it could not be decoded")
     }
     if decoder.missingSeconds > 0 {
       parts.append("its last \(fixed(decoder.missingSeconds, 1)) s are missing")
@@ -163,7 +156,7 @@ final class FrameReader {
       } catch {
         throw Failure("cannot read \(file): \(error.message)")
       }
-      turn.turn(&frame, spare: &spare)
+      frame.turn(turn)
     }
     decodedCount += 1
     frame.time = kind == .video ? decoder?.time ?? 0 : 0
@@ -188,13 +181,9 @@ final class FrameReader {
 extension FrameReader {
   /// Says what was left out or damaged, and ends with the exit code for that.
   func reportDamage() throws(ExitCode) {
-    if leftOutCount > 0 {
-      let images = leftOutCount == 1 ? "1 image" : "\(leftOutCount) images"
-      Terminal.note("\(path): \(images) left out")
-    }
+    if leftOutCount > 0 { Terminal.note("\(path): \(counted(leftOutCount, "image")) left out") }
     if let damage {
-      let frames = damagedFrameCount == 1 ? "1 frame" : "\(damagedFrameCount) frames"
-      Terminal.note("\(damage); \(frames) with something missing")
+      Terminal.note("\(damage); \(counted(damagedFrameCount, "frame")) with something missing")
     }
     if !isWhole { throw ExitCode.partial }
   }

@@ -17,9 +17,7 @@ struct NumpyArray {
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
   init(path: String) throws(Failure) {
-    guard let file = SystemFile.read(path).map({ Data($0) }) else {
-      throw Failure("cannot read \(path): \(SystemFile.reason)")
-    }
+    let file = Data(try SystemFile.read(path))
     // Version 1 has a header length of 2 bytes, later ones of 4.
     let lengthByteCount = file.count > 6 && file[6] > 1 ? 4 : 2
     let headerStart = 8 + lengthByteCount

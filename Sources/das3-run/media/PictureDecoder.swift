@@ -42,11 +42,8 @@ final class PictureDecoder {
   /// What a container may declare too much before something is missing.
   private static let slackSeconds = 1.0
 
-  /// - Parameters:
-  ///   - path: an image or video file; never a network address.
-  ///   - reading: how it is turned.
-  ///   - threadCount: for decoding a video; 0 = one per core.
-  /// - Throws: `Failure` for a file without a picture that can be decoded.
+  /// Opens a file, never a network address; a video is decoded by `threadCount` threads, 0 = one
+  /// per core.
   init(path: String, reading: ReadingOptions, threadCount: Int) throws(Failure) {
     self.path = path
     try FileDiagnosis.check(path)

@@ -20,12 +20,8 @@ struct TruthCoding {
   /// Cityscapes' own numbers of all that is labelled there.
   private static let cityscapesNumbers: ClosedRange<UInt32> = 0...33
 
-  /// - Parameters:
-  ///   - classes: by number.
-  ///   - ignoreLabel: the number that is not counted; nor is 255.
-  ///   - values: the class number of each value; nil = they are class numbers.
-  ///   - others: of values that are not listed; nil = they are refused.
-  ///   - areColours: whether values are 0xRRGGBB.
+  /// Values are class numbers unless `values` says more; the ignored number, and 255, are not
+  /// counted.
   init(
     classes: [String], ignoreLabel: Int, values: [UInt32: UInt8]? = nil, others: UInt8? = nil,
     areColours: Bool = false

@@ -24,13 +24,7 @@ final class VideoWriter {
   /// MPEG-4 counts time in no finer units than these.
   private static let finestBase: Int32 = 65_535
 
-  /// - Parameters:
-  ///   - path: the file; an existing one is replaced.
-  ///   - size: of the frames that will come.
-  ///   - timing: of the frames.
-  ///   - audio: what is copied beside them.
-  ///   - threadCount: for encoding; 0 = one per core.
-  /// - Throws: `Failure` where the file or its encoder cannot be opened.
+  /// Opens the file, or replaces it; it is encoded by `threadCount` threads, 0 = one per core.
   init(
     path: String, size: PixelSize, timing: VideoTiming, audio: AudioTrack?, threadCount: Int
   ) throws(Failure) {

@@ -21,11 +21,6 @@ final class AdaptReport {
   /// Whether nobody has been told yet where a checkpoint goes on.
   private var isResumed: Bool
 
-  /// - Parameters:
-  ///   - isJson: whether lines are JSON.
-  ///   - before: how good the model was.
-  ///   - isResumed: whether it goes on from a checkpoint.
-  /// - Throws: `Failure` where stdout cannot be written.
   init(isJson: Bool, before: EvaluatorHandle.Result?, isResumed: Bool) throws(Failure) {
     self.isJson = isJson
     self.isResumed = isResumed
@@ -124,14 +119,7 @@ final class AdaptReport {
     try printText("\n" + table.text)
   }
 
-  /// Prints the summary.
-  /// - Parameters:
-  ///   - facts: what the command knows.
-  ///   - schedule: what was to be done, one after the other.
-  ///   - frameCount: of those that were learned from.
-  ///   - workload: what was prepared.
-  ///   - output: where the model is.
-  /// - Throws: `Failure` where stdout cannot be written.
+  /// Prints the summary: what the command knows as `facts`, and how much of `schedule` is done.
   func finish(
     _ facts: [JsonValue.Member], schedule: [String], frameCount: Int, workload: Workload,
     output: String
@@ -141,13 +129,12 @@ final class AdaptReport {
     let seconds = (ContinuousClock.now - start).seconds
     let isDone = last.map { $0.done != 0 } ?? false
     guard isJson else {
-      let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
-      let steps = stepCount == 1 ? "1 step" : "\(stepCount) steps"
+      let steps = "\(counted(stepCount, "step")) on \(counted(frameCount, "frame"))"
       let done = stages.isEmpty ? "nothing" : stages.joined(separator: ", ")
       let pause = isDone ? "" : ", paused (done: \(done))"
       let memory = ByteCount(bytes: workload.peakBytes).text
       return try printText(
-        "\(output): \(steps) on \(frames) in \(fixed(seconds, 1)) s\(pause); "
+        "\(output): \(steps) in \(fixed(seconds, 1)) s\(pause); "
           + "network \(workload.size), \(memory)")
     }
     let own: [JsonValue.Member] = [

@@ -4,11 +4,7 @@
 ///
 /// The legend keeps its place from frame to frame: classes that a frame lacks are only dimmed.
 struct Overlay {
-  private let classes: [ModelClass]
-
-  init(classes: [ModelClass]) {
-    self.classes = classes
-  }
+  let classes: [ModelClass]
 
   /// Draws into `canvas`, higher than the frame by the legend, and wider where that must be.
   func draw(

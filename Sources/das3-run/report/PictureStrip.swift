@@ -13,7 +13,7 @@ struct PictureStrip {
     let picture: Picture
   }
 
-  private let classes: [ModelClass]
+  let classes: [ModelClass]
 
   /// Smaller pictures are drawn with several pixels for each of theirs.
   private static let smallestWidth = 320
@@ -21,10 +21,6 @@ struct PictureStrip {
   private static let wideRatio = 2.5
   private static let captionMargin = 4
   private static let gap = 4
-
-  init(classes: [ModelClass]) {
-    self.classes = classes
-  }
 
   /// Draws the panels row by row.
   /// - Parameters:

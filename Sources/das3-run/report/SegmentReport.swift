@@ -43,12 +43,6 @@ struct SegmentReport {
   }
 
   /// Prints the table, if there are no files to look at, and the summary.
-  /// - Parameters:
-  ///   - networkSize: that the network worked on.
-  ///   - output: where the files are.
-  ///   - reader: where the frames came from.
-  ///   - isWhole: whether all frames are done.
-  /// - Throws: `Failure` where stdout cannot be written.
   func finish(
     networkSize: PixelSize, output: String?, reader: FrameReader, isWhole: Bool
   ) throws(Failure) {
@@ -72,11 +66,10 @@ struct SegmentReport {
         ])
     }
     if output == nil { try Terminal.say(table) }
-    let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
     let speed = "\(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s\(isWhole ? "" : ", stopped")"
     let place = output.map { ", results in \($0)" } ?? ""
     try Terminal.say(
-      "\(frames) in \(speed); network \(networkSize), "
+      "\(counted(frameCount, "frame")) in \(speed); network \(networkSize), "
         + "\(fixed(milliseconds.median, 1)) ms a frame (median)\(place)")
   }
 

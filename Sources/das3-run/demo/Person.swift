@@ -72,7 +72,7 @@ struct Person: Thing {
     painter.raster.fill(outline, .person) { [coat, distance] sample, _ in
       let across = ((sample.x - middle) / half).clamped(to: 0.9)
       let normal = Vector(across, 0, -(1 - across * across).squareRoot())
-      return light.through(light.on(coat, facing: normal), metres: distance)
+      return light.seen(coat, facing: normal, metres: distance)
     }
     if let bag {
       let place = Point(-turn * body * (isFromSide ? 1.15 : 0.5), 0.68)

@@ -36,8 +36,7 @@ struct Leaves {
         let normal = Vector(
           place.x + 0.6 * inner.x, place.y - 0.6 * inner.y + 0.2, -front - 0.3
         ).normalized
-        let lit = light.on(tone * (1 + 0.22 * grain), facing: normal)
-        return light.through(lit, metres: centre.z)
+        return light.seen(tone * (1 + 0.22 * grain), facing: normal, metres: centre.z)
       }
     }
   }

@@ -74,6 +74,7 @@ final class ModelHandle {
   var parameterCount: Int { Int(unsafe storedInfo.parameter_count) }
   var nodeCount: Int { Int(unsafe storedInfo.node_count) }
   var wantsBGR: Bool { unsafe storedInfo.swaps_colours != 0 }
+  var colourOrder: String { channelCount == 1 ? "gray" : wantsBGR ? "bgr" : "rgb" }
   var scale: Float { unsafe storedInfo.scale }
   /// Width and height as the file fixes them; 0 where it leaves them open.
   var fixedWidth: Int { Int(unsafe storedInfo.width) }

@@ -27,7 +27,7 @@ final class FrameReader {
   private let choice: FrameChoice
   private let reading: ReadingOptions
   private let threadCount: Int
-  /// File names inside the directory.
+  /// Of the images; none of a video.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
   /// Pictures that the decoder of a video has given.
@@ -60,7 +60,7 @@ final class FrameReader {
       let decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
       self.decoder = decoder
       kind = decoder.isStill ? .image : .video
-      fileNames = []
+      fileNames = decoder.isStill ? [Path.name(of: path)] : []
       frameCount = decoder.isStill ? 1 : decoder.frameCount.map(choice.count(of:))
       timing = decoder.timing
     }
@@ -70,13 +70,7 @@ final class FrameReader {
   var stem: String { Path.stem(of: Path.name(of: path)) }
 
   /// Names of the frames without their endings, where they are known before they are read.
-  var stems: [String] {
-    switch kind {
-    case .image: [stem]
-    case .directory: fileNames.map(Path.stem(of:))
-    case .video: []
-    }
-  }
+  var stems: [String] { fileNames.map(Path.stem(of:)) }
 
   /// Whether all of the input could be used so far.
   var isWhole: Bool { leftOutCount == 0 && damage == nil }
@@ -135,19 +129,14 @@ final class FrameReader {
   func read(_ index: Int, into frame: inout Frame) throws(Failure) -> Bool {
     guard let place = choice.place(of: index) else { return false }
     var file = path
-    switch kind {
-    case .image:
-      guard place == 0 else { return false }
-      frame.name = Path.name(of: path)
-      decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
-    case .directory:
-      guard place < fileNames.count else { return false }
-      frame.name = fileNames[place]
-      file = Path.join(path, frame.name)
-      decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
-    case .video:
+    if kind == .video {
       guard try skip(to: place) else { return false }
       frame.name = String(format: "%06d", place)
+    } else {
+      guard place < fileNames.count else { return false }
+      frame.name = fileNames[place]
+      if kind == .directory { file = Path.join(path, frame.name) }
+      decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
     }
     frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)
     let converted: Void? = try decoder?.withNextPicture { picture, turn throws(Failure) in

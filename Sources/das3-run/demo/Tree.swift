@@ -9,7 +9,8 @@ struct Leaves {
   init(_ look: Look, _ random: inout SplitMix64) {
     ink = random.pick(look.leaves) * random.within(0.85...1.12)
     noise = Noise(&random)
-    self.random = random.fork()
+    // Of its own, so that how often it draws disturbs nothing else.
+    self.random = SplitMix64(seed: random.next())
   }
 
   /// Paints `count` clumps in an upright ellipse.

@@ -96,15 +96,12 @@ final class ModelHandle {
   var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }
 
   /// One value per input channel.
-  var mean: [Float] {
-    let values = unsafe storedInfo.mean
-    return Array([values.0, values.1, values.2].prefix(channelCount))
-  }
-
+  var mean: [Float] { perChannel(unsafe storedInfo.mean) }
   /// One value per input channel.
-  var standardDeviation: [Float] {
-    let values = unsafe storedInfo.std
-    return Array([values.0, values.1, values.2].prefix(channelCount))
+  var standardDeviation: [Float] { perChannel(unsafe storedInfo.std) }
+
+  private func perChannel(_ values: (Float, Float, Float)) -> [Float] {
+    Array([values.0, values.1, values.2].prefix(channelCount))
   }
 
   static func text(_ lent: UnsafePointer<CChar>?) -> String? {

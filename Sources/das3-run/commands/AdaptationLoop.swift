@@ -4,8 +4,11 @@ import CDas3
 final class AdaptationLoop {
   private let adapter: AdapterHandle
   private let report: AdaptReport
+  /// Made at the end of stages, unless it is the last.
   private let measurement: Measurement?
+  /// Measured after so many steps, too.
   private let evaluateEvery: Int?
+  /// The file that is written at the end of stages, and on Ctrl-C.
   private let checkpoint: String?
   private let checkpointEvery: Duration
   private var lastSaved = ContinuousClock.now
@@ -14,13 +17,6 @@ final class AdaptationLoop {
   /// Of the report that paused the adapter, if one did.
   private var cause: das3_adapter_report?
 
-  /// - Parameters:
-  ///   - adapter: with its frames.
-  ///   - report: where steps and measurements go.
-  ///   - measurement: at the end of stages, unless it is the last.
-  ///   - evaluateEvery: and after so many steps.
-  ///   - checkpoint: the file to write at the end of stages, and on Ctrl-C,
-  ///   - checkpointEvery: and so often.
   init(
     adapter: AdapterHandle, report: AdaptReport, measurement: Measurement?, evaluateEvery: Int?,
     checkpoint: String?, checkpointEvery: Duration

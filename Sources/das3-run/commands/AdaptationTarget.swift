@@ -8,20 +8,12 @@ final class AdaptationTarget {
   /// Which of the reader's frames are learned from: those that are whole.
   private let indices: [Int]
 
-  /// - Parameters:
-  ///   - input: an image, a directory of images, or a video.
-  ///   - choice: which of its frames.
-  ///   - reading: how they are read.
-  ///   - teacher: a network, or a directory of predictions; nil = the model itself.
-  ///   - model: what is adapted.
-  ///   - settings: how.
-  ///   - size: that the network works on.
-  ///   - shared: threads, precision, memory limit.
-  /// - Throws: `Failure` where a frame or a prediction cannot be read.
+  /// Reads the frames of `input`: an image, a directory of images, or a video.
+  ///
+  /// `teacher` is a network or a directory of predictions; nil = the model itself.
   init(
     input: String, choice: FrameChoice, reading: ReadingOptions, teacher: String?,
-    model: ModelHandle,
-    settings: AdapterSettings, size: PixelSize?, shared: SharedOptions
+    model: ModelHandle, settings: AdapterSettings, size: PixelSize?, shared: SharedOptions
   ) throws(Failure) {
     reader = try FrameReader(
       path: input, choice: choice, reading: reading, threadCount: shared.threadCount)
@@ -70,7 +62,8 @@ final class AdaptationTarget {
     }
     guard let teacher else { return }
     if isFolder {
-      try adapter.setTeacher(try StoredPredictions(directory: teacher, stems: stems))
+      try adapter.setTeacher(
+        try StoredPredictions(directory: teacher, stems: stems, reading: reading))
     } else {
       try FileDiagnosis.checkNetwork(teacher)
       try adapter.setTeacher(try ModelHandle(path: teacher))

@@ -138,7 +138,7 @@ struct Bench: ParsableCommand {
     table.add("memory", ByteCount(bytes: description.peakBytes).text)
     table.add("network", "\(description.size), \(description.precision.rawValue)")
     table.add("threads", String(description.threadCount))
-    Terminal.say(table.text, terminator: "")
+    try Terminal.say(table.text, terminator: "")
   }
 
   /// Noise that is the same in every run.
@@ -146,10 +146,9 @@ struct Bench: ParsableCommand {
     var frame = Frame()
     frame.name = "random frame"
     frame.resize(to: size)
-    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    var random = SplitMix64(seed: 1)
     for index in frame.pixels.indices {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      frame.pixels[index] = UInt8(truncatingIfNeeded: state >> 56)
+      frame.pixels[index] = UInt8(truncatingIfNeeded: random.next())
     }
     return frame
   }

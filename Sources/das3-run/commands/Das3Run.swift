@@ -47,9 +47,8 @@ struct Das3Run: ParsableCommand {
         var command = try parseAsRoot(arguments)
         try command.run()
       } catch let error where exitCode(for: error).isSuccess {
-        Terminal.say(fullMessage(for: error))
+        try Terminal.say(fullMessage(for: error))
       }
-      guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
     } catch let failure as Failure {
       finish(code: failure.exitCode, message: failure.message)
     } catch let code as ExitCode {

@@ -56,8 +56,7 @@ struct Evaluate: ParsableCommand {
       model: model, classMap: classMap, size: sizeOption.size, shared: shared)
     let validation = try Validation(
       input: network.input, truth: truth, suffix: truthSuffix, coding: labeller.coding,
-      reading: reading,
-      keptByteLimit: 0)
+      reading: reading, keptByteLimit: 0)
     let result = try validation.evaluate(labeller)
     if shared.json {
       let counts = [
@@ -67,7 +66,7 @@ struct Evaluate: ParsableCommand {
       ]
       try JsonValue.object(result.json + counts).printLine()
     } else {
-      Terminal.say(text(result, frameCount: validation.evaluatedCount))
+      try Terminal.say(text(result, frameCount: validation.evaluatedCount))
     }
     try validation.reportLeftOut()
   }
@@ -80,8 +79,7 @@ struct Evaluate: ParsableCommand {
     table.add("")
     table.add("mIoU", fixed(result.miou * 100, 2))
     table.add("pixel accuracy", fixed(result.pixelAccuracy * 100, 2))
-    let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
     return table.text
-      + "\n\(frames), \(result.seenClassCount) of \(result.classes.count) classes, percent"
+      + "\n\(counted(frameCount, "frame")), \(result.seenClassCount) of \(result.classes.count) classes, percent"
   }
 }

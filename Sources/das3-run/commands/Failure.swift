@@ -1,6 +1,5 @@
 // A status of the library or a finding of our own in, one line for the user out.
 import CDas3
-import Foundation
 
 /// Why a command failed: an exit code and one line on stderr.
 struct Failure: Error {
@@ -13,18 +12,10 @@ struct Failure: Error {
     self.exitCode = exitCode
   }
 
-  /// What an error number of the system means.
-  static func reason(_ code: Int32) -> String {
-    unsafe String(cString: strerror(code))
-  }
-
   /// Turns a negative status into the library's message; `subject` is put before it unless the
   /// message names it already, or an option is to blame and not what was in work.
-  /// - Parameters:
-  ///   - status: what the library returned.
-  ///   - subject: what was in work.
-  ///   - plainPath: what the library was told to call it.
-  /// - Throws: `Failure` with that message.
+  ///
+  /// The library was told to call it `plainPath`.
   static func check(
     _ status: das3_status, _ subject: String? = nil, calledHere plainPath: String? = nil
   ) throws(Failure) {

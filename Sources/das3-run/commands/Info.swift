@@ -16,10 +16,11 @@ struct Info: ParsableCommand {
 
   func run() throws {
     let model = try network.load()
+    let classifier = try model.parameters().filter(\.isClassifier).map(\.name)
     if shared.json {
-      try json(model, try model.classifier()).printLine()
+      try json(model, classifier).printLine()
     } else {
-      Terminal.say(text(model, try model.classifier()), terminator: "")
+      try Terminal.say(text(model, classifier), terminator: "")
     }
   }
 
@@ -57,7 +58,7 @@ struct Info: ParsableCommand {
   }
 
   private func preprocessing(_ model: ModelHandle) -> String {
-    let order = model.channelCount == 1 ? "gray" : model.wantsBGR ? "BGR" : "RGB"
+    let order = model.channelCount == 1 ? "gray" : model.colourOrder.uppercased()
     let mean = model.mean.map(\.description).joined(separator: " ")
     let deviation = model.standardDeviation.map(\.description).joined(separator: " ")
     let note = model.isInputAssumed ? ", assumed where the model does not say it" : ""
@@ -72,7 +73,6 @@ struct Info: ParsableCommand {
         (key: "colour", value: .array(colour.map { .integer(Int($0)) })),
       ])
     }
-    let order = model.channelCount == 1 ? "gray" : model.wantsBGR ? "bgr" : "rgb"
     return .object([
       (key: "model", value: .string(model.path)),
       (key: "producer", value: .text(model.producer)),
@@ -89,7 +89,7 @@ struct Info: ParsableCommand {
         key: "input",
         value: .object([
           (key: "name", value: .text(model.inputName)),
-          (key: "colour_order", value: .string(order)),
+          (key: "colour_order", value: .string(model.colourOrder)),
           (key: "scale", value: number(model.scale)),
           (key: "mean", value: .array(model.mean.map(number))),
           (key: "std", value: .array(model.standardDeviation.map(number))),

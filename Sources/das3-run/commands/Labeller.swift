@@ -15,10 +15,8 @@ final class Labeller {
   init(model: ModelHandle, classMap path: String?, size: PixelSize?, shared: SharedOptions)
     throws(Failure)
   {
-    if let path {
-      map = try ClassMap(path: path, modelClasses: model.classNames)
-    } else {
-      map = nil
+    map = try path.map { path throws(Failure) in
+      try ClassMap(path: path, modelClasses: model.classNames)
     }
     classes = map?.truthClasses(of: model.classes) ?? model.classes
     ignoreLabel = map?.ignoreLabel ?? model.ignoreLabel

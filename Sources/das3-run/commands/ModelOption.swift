@@ -48,30 +48,21 @@ struct ModelOption: ParsableArguments {
         "'--metadata' has an \"input\" for what '--colour-order', '--scale', '--mean' and '--std' say"
       )
     }
-    if let scale { _ = try Self.numbers(scale, "--scale", counts: [1]) }
-    if let mean { _ = try Self.numbers(mean, "--mean", counts: [1, 3]) }
-    if let std, try Self.numbers(std, "--std", counts: [1, 3]).contains(0) {
-      throw ValidationError("'--std \(std)': expected no 0")
-    }
-    if let scale, try Self.numbers(scale, "--scale", counts: [1]) == [0] {
-      throw ValidationError("'--scale \(scale)': expected no 0")
-    }
+    try Self.check("--scale", scale, counts: [1], isFactor: true)
+    try Self.check("--mean", mean, counts: [1, 3], isFactor: false)
+    try Self.check("--std", std, counts: [1, 3], isFactor: true)
   }
 
   /// Loads the network with what these options say.
   func load(_ path: String) throws(Failure) -> ModelHandle {
     try FileDiagnosis.checkNetwork(path)
-    var json: String?
-    if let metadata {
-      guard let bytes = SystemFile.read(metadata) else {
-        throw Failure("cannot read the metadata \(metadata): \(SystemFile.reason)")
-      }
-      json = String(decoding: bytes, as: UTF8.self)
+    let json = try metadata.map { file throws(Failure) in
+      String(decoding: try SystemFile.read(file, kind: "the metadata "), as: UTF8.self)
     }
     let model = try ModelHandle(path: path, metadata: json, classPreset: classPreset)
     guard changesInput else { return model }
     return try ModelHandle(
-      path: path, metadata: try inputJson(over: model).line, classPreset: classPreset)
+      path: path, metadata: inputJson(over: model).line, classPreset: classPreset)
   }
 
   private var changesInput: Bool {
@@ -79,25 +70,16 @@ struct ModelOption: ParsableArguments {
   }
 
   /// All of the preprocessing: what is not given stays as the network has it.
-  private func inputJson(over model: ModelHandle) throws(Failure) -> JsonValue {
-    func list(_ text: String?, _ option: String, _ own: [Float]) throws(Failure) -> JsonValue {
-      guard let text else { return .array(own.map { .number(Double($0)) }) }
-      do {
-        let given = try Self.numbers(text, option, counts: [1, 3])
-        return .array(given.map(JsonValue.number))
-      } catch {
-        throw Failure("\(error)", exitCode: 2)
-      }
+  private func inputJson(over model: ModelHandle) -> JsonValue {
+    func list(_ text: String?, _ own: [Float]) -> JsonValue {
+      .array((text.flatMap(Self.numbers) ?? own.map(Double.init)).map(JsonValue.number))
     }
     let order = colourOrder ?? (model.wantsBGR ? .bgr : .rgb)
     let input: [JsonValue.Member] = [
       (key: "colour_order", value: .string(order.rawValue)),
-      (
-        key: "scale",
-        value: .number(scale.flatMap(Self.number) ?? Double(model.scale))
-      ),
-      (key: "mean", value: try list(mean, "--mean", model.mean)),
-      (key: "std", value: try list(std, "--std", model.standardDeviation)),
+      (key: "scale", value: .number(scale.flatMap(Self.number) ?? Double(model.scale))),
+      (key: "mean", value: list(mean, model.mean)),
+      (key: "std", value: list(std, model.standardDeviation)),
     ]
     return .object([(key: "input", value: .object(input))])
   }
@@ -113,16 +95,24 @@ struct ModelOption: ParsableArguments {
     return (value / divisor).isFinite ? value / divisor : nil
   }
 
-  private static func numbers(
-    _ text: String, _ option: String, counts: [Int]
-  ) throws -> [Double] {
+  /// nil where one of them is no number.
+  private static func numbers(_ text: String) -> [Double]? {
     let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map(number)
     let values = numbers.compactMap(\.self)
-    guard values.count == numbers.count, counts.contains(values.count) else {
+    return values.count == numbers.count ? values : nil
+  }
+
+  private static func check(
+    _ option: String, _ text: String?, counts: [Int], isFactor: Bool
+  ) throws {
+    guard let text else { return }
+    guard let values = numbers(text), counts.contains(values.count) else {
       let expected = counts == [1] ? "a number such as 1/255" : "1 or 3 numbers with commas between"
       throw ValidationError("'\(option) \(text)': expected \(expected)")
     }
-    return values
+    if isFactor, values.contains(0) {
+      throw ValidationError("'\(option) \(text)': expected no 0")
+    }
   }
 }
 

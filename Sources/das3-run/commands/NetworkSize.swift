@@ -10,10 +10,7 @@ struct NetworkSize {
   /// About one megapixel: more takes long, and most networks were trained on less.
   private static let largestPixelCount = 1 << 20
 
-  /// - Parameters:
-  ///   - wanted: what `--size` says.
-  ///   - model: whose own size, or multiple, counts.
-  ///   - frame: its size; nil where it is not known yet.
+  /// Takes `wanted`, what `--size` says, or chooses; the size of the frame may not be known yet.
   init(wanted: PixelSize?, model: ModelHandle, frame: PixelSize?) {
     guard wanted == nil, model.fixedWidth == 0, model.fixedHeight == 0, let frame,
       frame.pixelCount > Self.largestPixelCount
@@ -34,11 +31,8 @@ struct NetworkSize {
   }
 
   /// Checks what the library says to a size; where it is no multiple, that is what is wrong.
-  /// - Parameters:
-  ///   - status: what the library returned.
-  ///   - size: what it was told.
-  ///   - model: whose multiple counts.
-  /// - Throws: `Failure` with sizes that would fit.
+  ///
+  /// `size` is what the library was told; the message has sizes that would fit.
   static func check(
     _ status: das3_status, _ size: PixelSize?, _ model: ModelHandle
   ) throws(Failure) {

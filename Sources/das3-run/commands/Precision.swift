@@ -3,15 +3,11 @@ import ArgumentParser
 import CDas3
 
 enum Precision: String, ExpressibleByArgument, CaseIterable {
-  case f32
-  case bf16
+  case f32, bf16
 
   /// The value that the C header knows.
   var code: Int32 {
-    switch self {
-    case .f32: Int32(DAS3_PRECISION_F32.rawValue)
-    case .bf16: Int32(DAS3_PRECISION_BF16.rawValue)
-    }
+    Int32((self == .f32 ? DAS3_PRECISION_F32 : DAS3_PRECISION_BF16).rawValue)
   }
 
   init?(code: Int32) {

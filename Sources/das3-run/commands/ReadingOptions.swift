@@ -9,11 +9,4 @@ struct ReadingOptions: ParsableArguments {
 
   @Flag(help: "Leave out images of a directory that cannot be read; else the first is the end.")
   var keepGoing = false
-
-  static let standard: ReadingOptions = {
-    var options = ReadingOptions()
-    options.autorotate = true
-    options.keepGoing = false
-    return options
-  }()
 }

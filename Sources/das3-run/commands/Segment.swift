@@ -45,8 +45,8 @@ struct Segment: ParsableCommand {
     help: ArgumentHelp(
       "Pictures to write: labels, confidence, entropy, with commas between them. Default: labels.",
       valueName: "list"),
-    transform: SavedOutput.list(argument:))
-  var save: [SavedOutput]?
+    transform: Segment.outputs(argument:))
+  var save: [Segmentation.Output]?
 
   @Flag(help: "Copy the sound of a video beside its overlay.")
   var audio = false
@@ -55,6 +55,18 @@ struct Segment: ParsableCommand {
   @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
+
+  /// Reads the value of `--save`: words with commas between them.
+  private static func outputs(argument: String) throws -> [Segmentation.Output] {
+    let known: [Segmentation.Output] = [.labels, .confidence, .entropy]
+    return try argument.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let output = known.first(where: { $0.rawValue == word }) else {
+        let names = known.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("'\(word)' is not one of \(names)")
+      }
+      return output
+    }
+  }
 
   func validate() throws {
     if output == nil, overlay || save != nil {
@@ -76,9 +88,8 @@ struct Segment: ParsableCommand {
         overlay: overlay ? Overlay(classes: model.classes) : nil, reader: reader,
         audio: audio ? try AudioTrack(path: network.input) : nil, threadCount: shared.threadCount)
     }
-    let wanted = output == nil ? [] : saved.map(\.output)
     var result = Segmentation(
-      Set(wanted).union([.labels]), classCount: model.classes.count)
+      Set(output == nil ? [] : saved).union([.labels]), classCount: model.classes.count)
     var frame = Frame()
     var report = SegmentReport(
       classes: model.classes, timing: reader.kind == .video ? reader.timing : nil,

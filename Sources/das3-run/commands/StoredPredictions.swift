@@ -17,14 +17,11 @@ final class StoredPredictions {
   private let lentLabels = LentBytes()
   private let lentConfidence = LentBytes()
 
-  /// - Parameters:
-  ///   - directory: where the files are.
-  ///   - stems: of the frames, in their order.
-  /// - Throws: `Failure` where a frame has no prediction.
-  init(directory: String, stems: [String]) throws(Failure) {
+  /// Looks for the predictions of all frames; one that is missing is an error.
+  init(directory: String, stems: [String], reading: ReadingOptions) throws(Failure) {
     self.directory = directory
     self.stems = stems
-    let labelFolder = Path.join(directory, SavedOutput.labels.rawValue)
+    let labelFolder = Path.join(directory, "labels")
     guard Folder.exists(labelFolder) else {
       (labels, confidence) = (nil, nil)
       for stem in stems where !SystemFile.exists(path(of: stem)) {
@@ -34,10 +31,10 @@ final class StoredPredictions {
       }
       return
     }
-    let labels = try GrayReader(directory: labelFolder, contents: "predicted labels")
+    let labels = try GrayReader(
+      directory: labelFolder, contents: "predicted labels", reading: reading)
     let confidence = try GrayReader(
-      directory: Path.join(directory, SavedOutput.confidence.rawValue),
-      contents: "confidence")
+      directory: Path.join(directory, "confidence"), contents: "confidence", reading: reading)
     for stem in stems {
       try labels.check(for: stem)
       try confidence.check(for: stem)

@@ -15,14 +15,10 @@ final class Validation {
   private var leftOut: Set<Int> = []
   private var frame = Frame()
 
-  /// - Parameters:
-  ///   - input: a directory of images, or one image.
-  ///   - truth: the directory of their truth PNGs.
-  ///   - suffix: what their names have behind those of the images; nil = what fits.
-  ///   - coding: what their numbers mean.
-  ///   - reading: how both are read.
-  ///   - keptByteLimit: what frames may take in memory; 0 where they are read once.
-  /// - Throws: `Failure` where there is nothing to read.
+  /// Reads a directory of images, or one image, and the directory of their truth PNGs, whose names
+  /// have `suffix` behind those of the images; nil = what fits.
+  ///
+  /// Frames may take so many bytes of memory; 0 where they are read once.
   init(
     input: String, truth: String, suffix: String?, coding: TruthCoding, reading: ReadingOptions,
     keptByteLimit: Int
@@ -93,8 +89,7 @@ final class Validation {
   /// Says what was left out, and ends with the exit code for that.
   func reportLeftOut() throws(ExitCode) {
     guard !leftOut.isEmpty else { return }
-    let frames = leftOut.count == 1 ? "1 frame" : "\(leftOut.count) frames"
-    Terminal.note("\(reader.path): \(frames) left out")
+    Terminal.note("\(reader.path): \(counted(leftOut.count, "frame")) left out")
     throw ExitCode.partial
   }
 

@@ -106,7 +106,7 @@ struct Car: Thing {
       if abs(spot.up - 0.8) < 0.02 { tone *= 1.12 }
       for seam in seams where abs(spot.along - seam) < 0.02 && spot.up < 1 { tone *= 0.75 }
       let body = spot.up < 0.38 ? Self.trim : ink * tone
-      return light.through(light.on(body, facing: normal), metres: spot.ahead)
+      return light.seen(body, facing: normal, metres: spot.ahead)
     }
     let sky = light.zenith.mixed(with: light.haze, 0.5)
     let low = shape.sideWindow.reduce(Float.infinity) { min($0, $1.y) }
@@ -121,7 +121,7 @@ struct Car: Thing {
       let shine = (spot.up * 0.9 + spot.along * 0.12).stripe(0.9, width: 0.22, blur: 0.1)
       var ink = pane.mixed(with: sky, 0.18 + 0.16 * shine)
       for pillar in pillars where abs(spot.along - pillar) < 0.05 { ink = Self.trim }
-      return light.through(light.on(ink, facing: normal), metres: spot.ahead)
+      return light.seen(ink, facing: normal, metres: spot.ahead)
     }
     for along in [0.78, shape.length - 0.82] { paintWheel(&painter, place, along) }
   }
@@ -144,10 +144,6 @@ struct Car: Thing {
   private func panel(
     _ painter: inout Painter, _ width: ClosedRange<Float>, _ height: ClosedRange<Float>, _ ink: Ink
   ) {
-    painter.board(
-      [
-        Point(width.lowerBound, height.lowerBound), Point(width.upperBound, height.lowerBound),
-        Point(width.upperBound, height.upperBound), Point(width.lowerBound, height.upperBound),
-      ], at: Vector(x, 0, distance), ink, .car)
+    painter.rectangle(width, height, at: Vector(x, 0, distance), ink, .car)
   }
 }

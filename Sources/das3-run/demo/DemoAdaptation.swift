@@ -13,6 +13,8 @@ struct DemoAdaptation {
   static let validationSeeds: Range<UInt64> = 900_000..<900_020
   /// Streets at dusk without labels.
   private static let adaptationSeeds: Range<UInt64> = 500_000..<500_080
+  /// Streets in demo.png.
+  private static let pictureRowCount = 3
 
   func run() throws(Failure) {
     try Folder.create(directory)
@@ -40,12 +42,22 @@ struct DemoAdaptation {
     let adapted = try adapter.snapshot()
     let path = Path.join(directory, "adapted.onnx")
     try adapted.save(to: path)
-    try DemoPicture(labeller: labeller, day: day, dusk: dusk).write(
-      before: model, after: adapted, to: directory)
-    try StripWriter(directory: directory, labeller: labeller).write(
-      [("source", model), ("blend", try model.with(statisticsOf: adapted)), ("adapted", adapted)],
-      frameCount: dusk.count
-    ) { index in (dusk[index].frame, dusk[index].truth) }
+    let models = [
+      (name: "source", model: model),
+      (name: "blend", model: try model.with(statisticsOf: adapted)),
+      (name: "adapted", model: adapted),
+    ]
+    let strips = StripWriter(directory: directory, labeller: labeller)
+    var panels: [PictureStrip.Panel] = []
+    for (day, dusk) in zip(day, dusk).prefix(Self.pictureRowCount) {
+      panels.append(.init(caption: "by day", picture: .frame(day.frame)))
+      panels.append(.init(caption: "at dusk", picture: .frame(dusk.frame)))
+      panels += try strips.panels(of: dusk.frame, truth: dusk.truth, models)
+    }
+    try strips.write(panels, size: StreetWorld.size, columnCount: 6, to: "demo.png")
+    try strips.write(models, frameCount: dusk.count) { index in
+      (dusk[index].frame, dusk[index].truth)
+    }
     let seconds = (ContinuousClock.now - start).seconds
     try report.finish(
       [
@@ -62,13 +74,8 @@ struct DemoAdaptation {
     if isShort {
       for stage in ["a", "b", "c"] { try settings.set("steps_\(stage)", to: "2") }
     }
-    let adapter = try AdapterHandle(
-      model: model, settings: settings, size: nil, shared: shared)
-    for labelled in frames {
-      guard try adapter.add(labelled.frame) else {
-        throw Failure("the memory limit has no room for \(frames.count) frames")
-      }
-    }
+    let adapter = try AdapterHandle(model: model, settings: settings, size: nil, shared: shared)
+    try adapter.add(frames, withTruth: false)
     return adapter
   }
 

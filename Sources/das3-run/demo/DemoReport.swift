@@ -9,13 +9,7 @@ struct DemoReport {
     self.isJson = isJson
   }
 
-  /// Takes a measurement.
-  /// - Parameters:
-  ///   - result: on the frames of `world`.
-  ///   - world: by day or at dusk.
-  ///   - stage: that has just ended; nil before the first.
-  ///   - seconds: that it took.
-  /// - Throws: `Failure` where stdout cannot be written.
+  /// Takes a measurement, after the stage that has just ended; nil before the first.
   mutating func add(
     _ result: EvaluatorHandle.Result, world: StreetWorld, stage: String?, seconds: Double = 0
   ) throws(Failure) {
@@ -23,12 +17,11 @@ struct DemoReport {
     let title = stage.map { $0 == "blend" ? $0 : "(\($0))" } ?? world.rawValue
     columns.append((title, result))
     if isJson {
-      let place: [JsonValue.Member] = [
-        (key: "event", value: .string("evaluation")),
-        (key: "look", value: .string(world.rawValue)), (key: "stage", value: .text(stage)),
+      let place = [
+        (key: "look", value: JsonValue.string(world.rawValue)), (key: "stage", value: .text(stage)),
         (key: "seconds", value: .rounded(seconds, 2)),
       ]
-      return try JsonValue.object(place + result.json).printLine()
+      return try JsonValue.printEvent("evaluation", place + result.json)
     }
     let miou = fixed(result.miou * 100, 2)
     guard let stage, let before else { return try say("\(world.rawValue): mIoU \(miou)") }
@@ -40,19 +33,13 @@ struct DemoReport {
   /// Prints a line at once, unless lines are JSON.
   func say(_ text: String) throws(Failure) {
     guard !isJson else { return }
-    Terminal.say(text)
-    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+    try Terminal.say(text)
   }
 
-  /// Prints all measurements side by side, or the summary.
-  /// - Parameters:
-  ///   - facts: for the summary.
-  ///   - text: for the line below the table.
-  /// - Throws: `Failure` where stdout cannot be written.
+  /// Prints all measurements side by side with `text` below them, or the summary with `facts`.
   func finish(_ facts: [JsonValue.Member], text: String) throws(Failure) {
     if isJson {
-      let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
-      return try JsonValue.object(event + facts).printLine()
+      return try JsonValue.printEvent("summary", facts)
     }
     var table = Table([.left] + columns.map { _ in .right })
     table.add([""] + columns.map(\.title))

@@ -9,11 +9,7 @@ struct DemoTraining {
   private static let trainingSeeds: Range<UInt64> = 0..<1000
 
   /// One run of the library's supervised method.
-  private struct Phase {
-    let batchNorm: String
-    let stepCount: Int
-    let rate: String
-  }
+  private typealias Phase = (batchNorm: String, stepCount: Int, rate: String)
 
   func run() throws(Failure) {
     try Folder.checkCanReplace(path)
@@ -25,11 +21,12 @@ struct DemoTraining {
     var random = SplitMix64(seed: 1)
     var model = try ModelHandle.street().randomized(&random)
     let labeller = try Labeller(model: model, classMap: nil, size: nil, shared: shared)
-    for phase in [
+    let phases: [Phase] = [
       // A frame's own statistics train fast; those that the network is used with come after.
-      Phase(batchNorm: "batch", stepCount: 2600 / scale, rate: "4e-3"),
-      Phase(batchNorm: "frozen", stepCount: 600 / scale, rate: "1e-3"),
-    ] {
+      (batchNorm: "batch", stepCount: 2600 / scale, rate: "4e-3"),
+      (batchNorm: "frozen", stepCount: 600 / scale, rate: "1e-3"),
+    ]
+    for phase in phases {
       model = try train(model, frames, phase)
       try report.add(labeller.evaluate(model, on: validation), world: .day, stage: nil)
     }
@@ -48,11 +45,7 @@ struct DemoTraining {
       ("weight_decay", "1e-3"), ("classifier_rate", "1"),
     ] { try settings.set(name, to: value) }
     let adapter = try AdapterHandle(model: model, settings: settings, size: nil, shared: shared)
-    for labelled in frames {
-      guard try adapter.add(labelled.frame, truth: labelled.truth) else {
-        throw Failure("the memory limit has no room for \(frames.count) frames")
-      }
-    }
+    try adapter.add(frames, withTruth: true)
     var progress = ProgressBar(title: "train", count: phase.stepCount, unit: "steps")
     try adapter.run { step in
       progress.update(finished: Int(step.step), detail: "loss \(fixed(step.loss, 4))")

@@ -82,11 +82,8 @@ struct Sign: Thing {
     }
     func bar(_ width: Float, _ height: Float, _ ink: Ink) {
       let corner = Point(width, height) * size
-      painter.board(
-        [
-          middle - corner, middle + Point(corner.x, -corner.y), middle + corner,
-          middle + Point(-corner.x, corner.y),
-        ], at: root, ink, .sign)
+      painter.rectangle(
+        -corner.x...corner.x, middle.y - corner.y...middle.y + corner.y, at: root, ink, .sign)
     }
     switch kind {
     case .forbids:
@@ -112,9 +109,7 @@ struct Sign: Thing {
   private func paintLight(_ painter: inout Painter, at root: Vector) {
     let width: Float = 0.32
     let (low, high) = (height - 0.55, height + 0.8)
-    painter.board(
-      [Point(-width, low), Point(width, low), Point(width, high), Point(-width, high)], at: root,
-      Self.dark, .sign)
+    painter.rectangle(-width...width, low...high, at: root, Self.dark, .sign)
     for (index, ink) in Self.lights.enumerated() {
       let place = root + Vector(0, high - 0.24 - Float(index) * 0.43, 0)
       let isOn = index == state

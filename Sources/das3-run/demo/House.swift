@@ -70,12 +70,8 @@ struct House: Thing {
   private func paintChimney(_ painter: inout Painter) {
     let foot = Vector(side * (front + back) / 2, facade.height + rise - 0.5, (near + far) / 2)
     let ink = roof.mixed(with: Ink(0.5, 0.4, 0.36), 0.5)
-    painter.board(
-      [Point(-0.45, 0), Point(0.45, 0), Point(0.45, 1.4), Point(-0.45, 1.4)], at: foot, ink,
-      .building)
-    painter.board(
-      [Point(-0.52, 1.3), Point(0.52, 1.3), Point(0.52, 1.5), Point(-0.52, 1.5)], at: foot,
-      ink * 0.8, .building)
+    painter.rectangle(-0.45...0.45, 0...1.4, at: foot, ink, .building)
+    painter.rectangle(-0.52...0.52, 1.3...1.5, at: foot, ink * 0.8, .building)
   }
 
   private func paintWall(

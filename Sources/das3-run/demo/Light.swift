@@ -46,4 +46,10 @@ struct Light {
   func through(_ ink: Ink, metres: Float) -> Ink {
     ink.mixed(with: haze, min(1 - (metres / clearness).decay, Self.densest))
   }
+
+  /// A surface in this light, from afar.
+  @inline(__always)
+  func seen(_ ink: Ink, facing normal: Vector, metres: Float) -> Ink {
+    through(on(ink, facing: normal), metres: metres)
+  }
 }

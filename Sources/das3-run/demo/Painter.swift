@@ -7,11 +7,6 @@ struct Painter {
   let camera: Camera
   var raster: Raster
 
-  /// An ink in this light at this distance.
-  func tone(_ ink: Ink, facing normal: Vector, metres: Float) -> Ink {
-    light.through(light.on(ink, facing: normal), metres: metres)
-  }
-
   /// A flat polygon of one ink, if it turns its front to the camera.
   mutating func face(
     _ corners: [Vector], _ ink: Ink, _ kind: StreetClass, facing normal: Vector
@@ -20,7 +15,7 @@ struct Painter {
     let metres = middle.z
     let view = Vector(camera.across(middle.x, metres), middle.y - camera.eye, metres)
     guard view.dot(normal) < 0 else { return }
-    let tone = tone(ink, facing: normal, metres: metres)
+    let tone = light.seen(ink, facing: normal, metres: metres)
     raster.fill(corners.map(camera.at), kind) { _, _ in tone }
   }
 
@@ -32,14 +27,25 @@ struct Painter {
     face(corners.map { place + Vector($0.x, $0.y, 0) }, ink, kind, facing: normal)
   }
 
+  /// A board with upright sides.
+  mutating func rectangle(
+    _ width: ClosedRange<Float>, _ height: ClosedRange<Float>, at place: Vector, _ ink: Ink,
+    _ kind: StreetClass
+  ) {
+    let (left, right) = (width.lowerBound, width.upperBound)
+    let (low, high) = (height.lowerBound, height.upperBound)
+    board(
+      [Point(left, low), Point(right, low), Point(right, high), Point(left, high)], at: place, ink,
+      kind)
+  }
+
   /// A round thing, brighter where it bulges towards the light.
   mutating func ball(_ centre: Vector, _ radii: Point, _ ink: Ink, _ kind: StreetClass) {
     let scale = camera.scale(at: centre.z)
     let light = light
     raster.disc(camera.at(centre), radii * scale, kind) { place, _ in
       let front = (1 - (place * place).sum()).squareRoot()
-      let lit = light.on(ink, facing: Vector(place.x, -place.y, -front))
-      return light.through(lit, metres: centre.z)
+      return light.seen(ink, facing: Vector(place.x, -place.y, -front), metres: centre.z)
     }
   }
 

@@ -70,9 +70,9 @@ struct Person: Thing {
       Point(-body * 1.1, 0.79), Point(-body * 0.8, 0.6),
     ].map { painter.camera.at(root + Vector($0.x, $0.y, 0) * h) }
     painter.raster.fill(outline, .person) { [coat, distance] sample, _ in
-      let across = ((sample.x - middle) / half).clamped(to: 0.9)
+      let across = min(max((sample.x - middle) / half, -0.9), 0.9)
       let normal = Vector(across, 0, -(1 - across * across).squareRoot())
-      return light.through(light.on(coat, facing: normal), metres: distance)
+      return light.seen(coat, facing: normal, metres: distance)
     }
     if let bag {
       let place = Point(-turn * body * (isFromSide ? 1.15 : 0.5), 0.68)
@@ -84,12 +84,5 @@ struct Person: Thing {
     painter.ball(head + Vector(0, 0.012 * h, 0), Point(0.063, 0.072) * h, hair, .person)
     let face = Vector(isFromSide ? turn * 0.018 : 0, -0.014, 0) * h
     painter.ball(head + face, Point(isFromSide ? 0.05 : 0.052, 0.058) * h, skin, .person)
-  }
-}
-
-extension Float {
-  /// Not beyond `limit` in either direction.
-  func clamped(to limit: Float) -> Float {
-    min(max(self, -limit), limit)
   }
 }

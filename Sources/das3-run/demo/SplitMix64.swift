@@ -49,9 +49,4 @@ struct SplitMix64 {
   mutating func pick<Choice>(_ choices: [Choice]) -> Choice {
     choices[index(below: choices.count)]
   }
-
-  /// For what has its own randomness but must not disturb that of others.
-  mutating func fork() -> SplitMix64 {
-    SplitMix64(seed: next())
-  }
 }

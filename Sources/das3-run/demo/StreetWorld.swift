@@ -42,6 +42,17 @@ enum StreetWorld: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
+extension AdapterHandle {
+  /// Copies frames to learn from, with their truth for a method that wants it.
+  func add(_ frames: [LabelledFrame], withTruth: Bool) throws(Failure) {
+    for labelled in frames {
+      guard try add(labelled.frame, truth: withTruth ? labelled.truth : nil) else {
+        throw Failure("the memory limit has no room for \(frames.count) frames")
+      }
+    }
+  }
+}
+
 extension Labeller {
   /// Compares what a model says of frames with their truth.
   func evaluate(

@@ -9,7 +9,8 @@ struct Leaves {
   init(_ look: Look, _ random: inout SplitMix64) {
     ink = random.pick(look.leaves) * random.within(0.85...1.12)
     noise = Noise(&random)
-    self.random = random.fork()
+    // Of its own, so that how often it draws disturbs nothing else.
+    self.random = SplitMix64(seed: random.next())
   }
 
   /// Paints `count` clumps in an upright ellipse.
@@ -36,8 +37,7 @@ struct Leaves {
         let normal = Vector(
           place.x + 0.6 * inner.x, place.y - 0.6 * inner.y + 0.2, -front - 0.3
         ).normalized
-        let lit = light.on(tone * (1 + 0.22 * grain), facing: normal)
-        return light.through(lit, metres: centre.z)
+        return light.seen(tone * (1 + 0.22 * grain), facing: normal, metres: centre.z)
       }
     }
   }

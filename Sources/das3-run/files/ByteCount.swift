@@ -3,14 +3,12 @@ import ArgumentParser
 
 struct ByteCount {
   let bytes: UInt64
+}
 
+extension ByteCount {
   private static let units: [(letter: String, factor: Double)] = [
     ("", 1), ("k", 0x1p10), ("m", 0x1p20), ("g", 0x1p30), ("t", 0x1p40),
   ]
-
-  init(bytes: UInt64) {
-    self.bytes = bytes
-  }
 
   /// Reads the value of a command line option: a number, maybe with K, M, G or T, with or without B
   /// or iB behind; all are powers of 1024.
@@ -30,7 +28,7 @@ struct ByteCount {
     guard let bytes = UInt64(exactly: (value * factor).rounded()) else {
       throw ValidationError("expected less than 16 billion gigabytes")
     }
-    self.bytes = bytes
+    self.init(bytes: bytes)
   }
 
   /// Such as "117.7 MiB".

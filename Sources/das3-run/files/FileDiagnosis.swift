@@ -62,7 +62,9 @@ enum FileDiagnosis {
     where ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"].contains(brand):
       return "it is HEIC, which this FFmpeg does not decode; save it as JPEG or PNG"
     case "ftyp", "mdat", "wide", "free", "skip":
-      guard brand != "avif", brand != "avis", !boxes(of: file).contains("moov") else { return nil }
+      guard brand != "avif", brand != "avis",
+        !file.boxes(in: 0..<file.count).contains(where: { $0.name == "moov" })
+      else { return nil }
       return "it has no index (moov), as a recording that was cut off; a copy that is whole, or a "
         + "tool that repairs videos, would do"
     default: break
@@ -95,23 +97,5 @@ enum FileDiagnosis {
     }
     let known = reason(path).flatMap { $0.contains("HTML") || $0.contains("LFS") ? $0 : nil }
     if let known { throw Failure("\(subject): \(known)") }
-  }
-
-  /// Names of the outermost parts of an MP4 or MOV file.
-  private static func boxes(of file: FileBytes) -> Set<String> {
-    var names: Set<String> = []
-    var offset = 0
-    while offset + 8 <= file.count, names.count < 1000 {
-      let head = file.bytes(at: offset, count: 16)
-      guard head.count >= 8 else { break }
-      names.insert(String(decoding: head[4..<8], as: UTF8.self))
-      var size = head[0..<4].reduce(0) { $0 << 8 | Int($1) }
-      if size == 1, head.count == 16 {
-        size = head[8..<15].reduce(0) { $0 << 8 | Int($1) } << 8 | Int(head[15])
-      }
-      guard size >= 8, size < file.count else { break }
-      offset += size
-    }
-    return names
   }
 }

@@ -24,10 +24,10 @@ enum Folder {
       try create(parent)
       if SystemFile.makeDirectory(path) { return }
     }
-    let code = errno
+    let reason = SystemFile.reason
     // Somebody else may have made it meanwhile.
     guard !exists(path) else { return }
-    throw Failure("cannot create the directory \(path): \(Failure.reason(code))")
+    throw Failure("cannot create the directory \(path): \(reason)")
   }
 
   /// Throws where a file could not be written, or is something other than a file.

@@ -102,21 +102,31 @@ enum SystemFile {
   }
 
   /// What errno means.
-  static var reason: String { Failure.reason(errno) }
+  static var reason: String { unsafe String(cString: strerror(errno)) }
 
-  /// The whole file; nil with errno.
-  static func read(_ path: String) -> [UInt8]? {
-    guard let file = FileBytes(path) else { return nil }
+  /// The whole file; `kind` says in messages what it is, such as "the class map ".
+  static func read(_ path: String, kind: String = "") throws(Failure) -> [UInt8] {
+    guard let file = FileBytes(path) else { throw Failure("cannot read \(kind)\(path): \(reason)") }
     return file.bytes(at: 0, count: file.count)
+  }
+
+  /// Writes to an open file; false with errno.
+  static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+    var rest = unsafe bytes[...]
+    while unsafe !rest.isEmpty {
+      let count = unsafe Glibc.write(
+        descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return false }
+      unsafe rest = rest.dropFirst(count)
+    }
+    return true
   }
 
   /// Writes a whole file: what was there stays until the new one is complete.
   ///
   /// What is no plain file, such as a link or a device, is written itself.
-  /// - Parameters:
-  ///   - bytes: all of it.
-  ///   - path: in a directory that is there.
-  /// - Throws: `Failure` with the system's reason; nothing half written is left.
+  /// Nothing half written is left.
   static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(Failure) {
     let isPlain = status(path, followsLinks: false).map { $0.st_mode & S_IFMT == S_IFREG } ?? true
     let trial =
@@ -125,20 +135,18 @@ enum SystemFile {
       unsafe open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     }
     guard descriptor >= 0 else { throw Failure("cannot write \(path): \(reason)") }
-    var reason: String?
-    var rest = unsafe bytes[...]
-    while unsafe !rest.isEmpty, reason == nil {
-      let count = unsafe Glibc.write(
-        descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-      if count < 0, errno == EINTR { continue }
-      if count < 0 { reason = Self.reason } else { unsafe rest = rest.dropFirst(count) }
-    }
+    var reason = unsafe write(bytes, to: descriptor) ? nil : Self.reason
     if close(descriptor) != 0, reason == nil { reason = Self.reason }
     if reason == nil, isPlain, !rename(trial, to: path) { reason = Self.reason }
     guard let reason else { return }
     if isPlain || kind(path) == .regular { remove(trial) }
     throw Failure("cannot write \(path): \(reason)")
   }
+}
+
+extension Sequence<UInt8> {
+  /// The number that they are, the highest byte first.
+  var bigEndianNumber: Int { reduce(0) { $0 << 8 | Int($1) } }
 }
 
 /// A file that is read in pieces.
@@ -176,5 +184,28 @@ final class FileBytes {
       filled += found
     }
     return bytes
+  }
+
+  /// The parts of an MP4 file, or of its like, that stand between two places: at most a thousand,
+  /// the last of which may be cut off.
+  func boxes(in range: Range<Int>) -> [(name: String, contents: Range<Int>)] {
+    var boxes: [(name: String, contents: Range<Int>)] = []
+    var offset = range.lowerBound
+    while range.upperBound - offset >= 8, boxes.count < 1000 {
+      let head = bytes(at: offset, count: 16)
+      guard head.count >= 8 else { break }
+      let isLong = head[0..<4].bigEndianNumber == 1 && head.count == 16
+      let size = isLong ? head[8..<16].bigEndianNumber : head[0..<4].bigEndianNumber
+      let room = range.upperBound - offset
+      let contents = (isLong ? 16 : 8)..<max(isLong ? 16 : 8, min(size, room))
+      boxes.append(
+        (
+          String(decoding: head[4..<8], as: UTF8.self),
+          offset + contents.lowerBound..<offset + contents.upperBound
+        ))
+      guard size >= contents.lowerBound, size <= room else { break }
+      offset += size
+    }
+    return boxes
   }
 }

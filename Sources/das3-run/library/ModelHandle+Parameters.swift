@@ -6,6 +6,8 @@ extension ModelHandle {
   struct Parameter {
     let name: String
     let isStatistic: Bool
+    /// Whether it belongs to the last layers, which stage (a) leaves as they are.
+    let isClassifier: Bool
     let sizes: [Int]
 
     var count: Int { sizes.reduce(1, *) }
@@ -13,11 +15,8 @@ extension ModelHandle {
 
   /// In the order of their values.
   func parameters() throws(Failure) -> [Parameter] {
-    var info = unsafe das3_model_info()
-    unsafe info.struct_size = UInt32(MemoryLayout<das3_model_info>.stride)
-    try Failure.check(unsafe das3_model_get_info(pointer, &info), path)
     var parameters: [Parameter] = []
-    for index in unsafe 0..<info.parameter_tensor_count {
+    for index in unsafe 0..<storedInfo.parameter_tensor_count {
       var entry = unsafe das3_parameter()
       unsafe entry.struct_size = UInt32(MemoryLayout<das3_parameter>.stride)
       try Failure.check(unsafe das3_model_get_parameter(pointer, index, &entry), path)
@@ -27,8 +26,9 @@ extension ModelHandle {
       ].prefix(Int(entry.rank))
       parameters.append(
         Parameter(
-          name: unsafe String(cString: entry.name), isStatistic: unsafe entry.is_statistic != 0,
-          sizes: sizes.map { Int($0) }))
+          name: unsafe Self.text(entry.name) ?? "parameter \(index)",
+          isStatistic: unsafe entry.is_statistic != 0,
+          isClassifier: unsafe entry.is_classifier != 0, sizes: sizes.map { Int($0) }))
     }
     return parameters
   }

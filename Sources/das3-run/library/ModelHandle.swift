@@ -14,14 +14,9 @@ final class ModelHandle {
   let pointer: OpaquePointer
   let path: String
   let classes: [ModelClass]
-  private let storedInfo: das3_model_info
+  let storedInfo: das3_model_info
 
-  /// Loads a file.
-  /// - Parameters:
-  ///   - path: of an ONNX file.
-  ///   - metadata: JSON whose keys come before its own.
-  ///   - classPreset: the name of a list of classes.
-  /// - Throws: `Failure` with the library's message.
+  /// Loads an ONNX file; keys of `metadata`, which is JSON, come before its own.
   convenience init(
     path: String, metadata: String? = nil, classPreset: String? = nil
   ) throws(Failure) {
@@ -79,6 +74,7 @@ final class ModelHandle {
   var parameterCount: Int { Int(unsafe storedInfo.parameter_count) }
   var nodeCount: Int { Int(unsafe storedInfo.node_count) }
   var wantsBGR: Bool { unsafe storedInfo.swaps_colours != 0 }
+  var colourOrder: String { channelCount == 1 ? "gray" : wantsBGR ? "bgr" : "rgb" }
   var scale: Float { unsafe storedInfo.scale }
   /// Width and height as the file fixes them; 0 where it leaves them open.
   var fixedWidth: Int { Int(unsafe storedInfo.width) }
@@ -100,31 +96,15 @@ final class ModelHandle {
   var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }
 
   /// One value per input channel.
-  var mean: [Float] {
-    let values = unsafe storedInfo.mean
-    return Array([values.0, values.1, values.2].prefix(channelCount))
-  }
-
+  var mean: [Float] { perChannel(unsafe storedInfo.mean) }
   /// One value per input channel.
-  var standardDeviation: [Float] {
-    let values = unsafe storedInfo.std
-    return Array([values.0, values.1, values.2].prefix(channelCount))
+  var standardDeviation: [Float] { perChannel(unsafe storedInfo.std) }
+
+  private func perChannel(_ values: (Float, Float, Float)) -> [Float] {
+    Array([values.0, values.1, values.2].prefix(channelCount))
   }
 
-  /// Names of the parameters of the last layers, which stage (a) leaves as they are.
-  func classifier() throws(Failure) -> [String] {
-    var names: [String] = []
-    for index in 0..<(unsafe storedInfo.parameter_tensor_count) {
-      var entry = unsafe das3_parameter()
-      unsafe entry.struct_size = UInt32(MemoryLayout<das3_parameter>.stride)
-      try Failure.check(unsafe das3_model_get_parameter(pointer, index, &entry), path)
-      guard unsafe entry.is_classifier != 0 else { continue }
-      names.append(unsafe Self.text(entry.name) ?? "parameter \(index)")
-    }
-    return names
-  }
-
-  private static func text(_ lent: UnsafePointer<CChar>?) -> String? {
+  static func text(_ lent: UnsafePointer<CChar>?) -> String? {
     guard let lent = unsafe lent else { return nil }
     let text = unsafe String(cString: lent)
     return text.isEmpty ? nil : text

@@ -15,11 +15,8 @@ struct Segmentation {
   private let classCount: Int
   private var size = PixelSize(width: 0, height: 0)
 
-  enum Output {
-    case labels
-    case confidence
-    case entropy
-    case probabilities
+  enum Output: String {
+    case labels, confidence, entropy, probabilities
   }
 
   init(_ wanted: Set<Output>, classCount: Int) {
@@ -31,11 +28,10 @@ struct Segmentation {
   mutating func resize(to newSize: PixelSize) {
     guard newSize != size else { return }
     size = newSize
-    let count = newSize.pixelCount
-    labels = [UInt8](repeating: 0, count: wanted.contains(.labels) ? count : 0)
-    confidence = [UInt8](repeating: 0, count: wanted.contains(.confidence) ? count : 0)
-    entropy = [Float](repeating: 0, count: wanted.contains(.entropy) ? count : 0)
-    let probabilityCount = wanted.contains(.probabilities) ? count * classCount : 0
-    probabilities = [Float](repeating: 0, count: probabilityCount)
+    func count(_ output: Output) -> Int { wanted.contains(output) ? newSize.pixelCount : 0 }
+    labels = [UInt8](repeating: 0, count: count(.labels))
+    confidence = [UInt8](repeating: 0, count: count(.confidence))
+    entropy = [Float](repeating: 0, count: count(.entropy))
+    probabilities = [Float](repeating: 0, count: count(.probabilities) * classCount)
   }
 }

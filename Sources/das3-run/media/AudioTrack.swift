@@ -4,61 +4,41 @@ import CFFmpeg
 /// Copies the sound of a file without decoding it.
 @safe
 final class AudioTrack {
-  private let path: String
-  private let streamIndex: Int32
+  private let demuxer: Demuxer
+  private let source: UnsafeMutablePointer<AVStream>
   /// When the first picture is shown, in seconds.
   private let origin: Double
-  private var format: UnsafeMutablePointer<AVFormatContext>?
-  private var packet: UnsafeMutablePointer<AVPacket>?
   /// In the other file.
   private var target: UnsafeMutablePointer<AVStream>?
-  /// Whether `packet` waits for its time.
+  /// Whether the packet that was read last waits for its time.
   private var isWaiting = false
 
   /// - Parameter path: of a video.
   /// - Throws: `Failure` where it has no sound, or one that an MP4 file cannot hold.
   init(path: String) throws(Failure) {
-    self.path = path
-    var format: UnsafeMutablePointer<AVFormatContext>?
-    try MediaError.check(
-      unsafe PictureDecoder.open(path, &format), "cannot read \(path)")
-    unsafe avformat_find_stream_info(format, nil)
-    streamIndex = unsafe av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, nil, 0)
-    let pictures = unsafe av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
-    guard streamIndex >= 0, pictures >= 0, let opened = unsafe format,
-      let stream = unsafe opened.pointee.streams[Int(streamIndex)],
-      let video = unsafe opened.pointee.streams[Int(pictures)]
-    else {
-      unsafe avformat_close_input(&format)
-      throw Failure("\(path) has no sound that '--audio' could copy")
-    }
-    let start = unsafe video.pointee.start_time
-    let base = unsafe video.pointee.time_base
-    origin =
-      start == cffmpeg_no_time() || base.den == 0
-      ? 0 : Double(start) * Double(base.num) / Double(base.den)
-    let codec = unsafe stream.pointee.codecpar.pointee.codec_id
+    demuxer = try Demuxer(path: path)
+    unsafe avformat_find_stream_info(demuxer.format, nil)
+    guard let source = unsafe demuxer.bestStream(AVMEDIA_TYPE_AUDIO),
+      let pictures = unsafe demuxer.bestStream(AVMEDIA_TYPE_VIDEO)
+    else { throw Failure("\(path) has no sound that '--audio' could copy") }
+    unsafe self.source = source
+    let start = unsafe pictures.pointee.start_time
+    let base = unsafe pictures.pointee.time_base
+    origin = start == cffmpeg_no_time() || base.den == 0 ? 0 : Double(start) * base.value
+    let codec = unsafe source.pointee.codecpar.pointee.codec_id
     let container = unsafe av_guess_format("mp4", nil, nil)
     guard unsafe avformat_query_codec(container, codec, FF_COMPLIANCE_NORMAL) == 1 else {
       let name = unsafe String(cString: avcodec_get_name(codec))
-      unsafe avformat_close_input(&format)
       throw Failure(
         "the sound of \(path) is \(name), which an MP4 file does not hold; leave out '--audio'")
     }
-    unsafe self.format = format
-    unsafe packet = av_packet_alloc()
-  }
-
-  deinit {
-    unsafe av_packet_free(&packet)
-    unsafe avformat_close_input(&format)
   }
 
   /// Makes room for it in a file whose header is not written yet.
   func add(to other: UnsafeMutablePointer<AVFormatContext>) throws(Failure) {
-    guard let source = unsafe format?.pointee.streams[Int(streamIndex)],
-      let stream = unsafe avformat_new_stream(other, nil)
-    else { throw Failure("memory ran out") }
+    guard let stream = unsafe avformat_new_stream(other, nil) else {
+      throw Failure("memory ran out")
+    }
     unsafe avcodec_parameters_copy(stream.pointee.codecpar, source.pointee.codecpar)
     unsafe stream.pointee.codecpar.pointee.codec_tag = 0
     unsafe stream.pointee.time_base = source.pointee.time_base
@@ -69,19 +49,14 @@ final class AudioTrack {
   func copy(
     until seconds: Double, into other: UnsafeMutablePointer<AVFormatContext>, path file: String
   ) throws(Failure) {
-    guard let packet = unsafe packet, let target = unsafe target,
-      let source = unsafe format?.pointee.streams[Int(streamIndex)]
-    else { return }
+    guard let target = unsafe target else { return }
+    let packet = unsafe demuxer.packet
     let base = unsafe source.pointee.time_base
     let unit = Double(base.num) / Double(max(1, base.den))
     let shift = Int64((origin / unit).rounded())
     while true {
       if !isWaiting {
-        guard unsafe av_read_frame(format, packet) >= 0 else { return }
-        guard unsafe packet.pointee.stream_index == streamIndex else {
-          unsafe av_packet_unref(packet)
-          continue
-        }
+        guard unsafe demuxer.next(of: source.pointee.index) >= 0 else { return }
         isWaiting = true
       }
       let time = unsafe packet.pointee.dts == cffmpeg_no_time() ? 0 : packet.pointee.dts - shift

@@ -25,15 +25,10 @@ struct ClassMap {
 
   private static let blockLength = 4096
 
-  /// - Parameters:
-  ///   - path: JSON with the keys classes, ignore, map, values, colours, each of which may be
-  ///     missing.
-  ///   - modelClasses: names that the keys of its map must be among.
-  /// - Throws: `Failure` for a file that is not such JSON, or names that are unknown.
+  /// Reads JSON with the keys classes, ignore, map, values, colours, each of which may be missing;
+  /// names of the model's classes that it does not have are an error.
   init(path: String, modelClasses: [String]) throws(Failure) {
-    guard let data = SystemFile.read(path) else {
-      throw Failure("cannot read the class map \(path): \(SystemFile.reason)")
-    }
+    let data = try SystemFile.read(path, kind: "the class map ")
     let file: File
     do {
       file = try JSONDecoder().decode(File.self, from: Data(data))

@@ -26,64 +26,50 @@ struct DecodedPicture {
   func copyNumbers(
     into values: inout [UInt32], bitCount: Int, areColours: Bool
   ) -> Contents {
-    guard let layout = unsafe av_pix_fmt_desc_get(format)?.pointee else { return .unknown }
-    let isPalette = unsafe layout.flags & UInt64(AV_PIX_FMT_FLAG_PAL) != 0
-    let isColour = unsafe layout.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0 && !isPalette
-    guard unsafe isPalette || isColour || layout.nb_components <= 2 else { return .unknown }
+    guard let layout = unsafe av_pix_fmt_desc_get(format) else { return .unknown }
+    let flags = unsafe Int32(truncatingIfNeeded: layout.pointee.flags)
+    let isPalette = flags & AV_PIX_FMT_FLAG_PAL != 0
+    let isColour = flags & AV_PIX_FMT_FLAG_RGB != 0 && !isPalette
+    guard unsafe isPalette || isColour || layout.pointee.nb_components <= 2 else { return .unknown }
     if values.count != size.pixelCount {
       values = [UInt32](repeating: 0, count: size.pixelCount)
     }
-    let channels = unsafe [layout.comp.0, layout.comp.1, layout.comp.2].prefix(isColour ? 3 : 1)
+    let depth = unsafe layout.pointee.comp.0.depth
     // What the decoder makes of less than 8 bits of gray.
-    let stretch: UInt32 = bitCount < 8 && !isPalette ? 255 / (1 << UInt32(bitCount) - 1) : 1
-    let isBits = unsafe layout.flags & UInt64(AV_PIX_FMT_FLAG_BITSTREAM) != 0
-    let isBig = unsafe layout.flags & UInt64(AV_PIX_FMT_FLAG_BE) != 0
+    let isStretched = bitCount < 8 && depth == 8 && !isPalette
+    let stretch: UInt32 = isStretched ? 255 / (1 << UInt32(bitCount) - 1) : 1
+    func byte(_ value: UInt32) -> UInt32 {
+      depth > 8 ? value >> 8 : depth == 1 ? value * 255 : value
+    }
+    let planes = unsafe pointer.pointee.data
+    let palette = unsafe UnsafeRawPointer(planes.1)?.assumingMemoryBound(to: UInt32.self)
+    var data: [UnsafePointer<UInt8>?] = unsafe [
+      UnsafePointer(planes.0), UnsafePointer(planes.1), nil, nil,
+    ]
+    let lengths = unsafe pointer.pointee.linesize
+    let strides = [lengths.0, lengths.1, lengths.2, lengths.3]
+    var lines = [[UInt32]](repeating: [UInt32](repeating: 0, count: size.width), count: 3)
     var areEqual = true
     for y in 0..<size.height {
-      guard let rows = unsafe rows(at: y) else { return .unknown }
+      for channel in lines.indices {
+        unsafe av_read_image_line2(
+          &lines[channel], &data, strides, layout, 0, Int32(y), isColour ? Int32(channel) : 0,
+          Int32(size.width), 0, Int32(MemoryLayout<UInt32>.size))
+      }
       for x in 0..<size.width {
-        let place = y * size.width + x
-        var (first, colour): (UInt32, UInt32) = (0, 0)
-        for (index, channel) in channels.enumerated() {
-          var value: UInt32
-          let row = unsafe rows.color
-          if isBits {
-            value = unsafe UInt32(row[x >> 3] >> (7 - UInt8(x & 7)) & 1)
+        let (red, green, blue) = (lines[0][x], lines[1][x], lines[2][x])
+        areEqual = areEqual && red == green && green == blue
+        let value =
+          if !areColours {
+            red / stretch
+          } else if isPalette {
+            unsafe (palette?[Int(red)] ?? 0) & 0xFF_FFFF
           } else {
-            let offset = x * Int(channel.step) + Int(channel.offset)
-            value = unsafe UInt32(row[offset])
-            if channel.depth > 8 {
-              let next = unsafe UInt32(row[offset + 1])
-              value = isBig ? value << 8 | next : next << 8 | value
-            }
+            byte(red) << 16 | byte(green) << 8 | byte(blue)
           }
-          if index == 0 { first = value }
-          areEqual = areEqual && value == first
-          colour = colour << 8 | (channel.depth > 8 ? value >> 8 : value)
-        }
-        if isPalette, areColours {
-          values[place] = unsafe rows.palette?[Int(first)] ?? 0
-          values[place] &= 0xFF_FFFF
-        } else if areColours, !isColour {
-          let gray = channels[0].depth > 8 ? first >> 8 : isBits ? first * 255 : first
-          values[place] = gray * 0x01_0101
-        } else {
-          values[place] = areColours ? colour : isBits ? first : first / stretch
-        }
+        values[y * size.width + x] = value
       }
     }
     return areColours || !areEqual ? .colours : .numbers
-  }
-
-  /// Row `y` of the only plane, and the palette as 0xAARRGGBB.
-  private func rows(
-    at y: Int
-  ) -> (color: UnsafePointer<UInt8>, palette: UnsafePointer<UInt32>?)? {
-    guard let data = unsafe pointer.pointee.data.0 else { return nil }
-    let row = unsafe UnsafePointer(data + y * Int(pointer.pointee.linesize.0))
-    let palette = unsafe pointer.pointee.data.1.map {
-      unsafe UnsafeRawPointer($0).assumingMemoryBound(to: UInt32.self)
-    }
-    return unsafe (row, palette)
   }
 }

@@ -33,7 +33,7 @@ enum Exif {
       if head[1] == application, head[4..<8].elementsEqual("Exif".utf8) {
         return tiff(file, at: offset + 10)
       }
-      let length = Int(head[2]) << 8 | Int(head[3])
+      let length = head[2..<4].bigEndianNumber
       guard length >= 2 else { return .upright }
       offset += 2 + length
     }
@@ -47,8 +47,7 @@ enum Exif {
     while true {
       let head = file.bytes(at: offset, count: 8)
       guard head.count == 8 else { return .upright }
-      let digits = isRiff ? head[4..<8].reversed() : Array(head[0..<4])
-      let length = digits.reduce(0) { $0 << 8 | Int($1) }
+      let length = isRiff ? head[4..<8].reversed().bigEndianNumber : head[0..<4].bigEndianNumber
       if (isRiff ? head[0..<4] : head[4..<8]).elementsEqual(name.utf8) {
         // Some writers keep what stands before it in a JPEG.
         let hasPrefix = file.bytes(at: offset + 8, count: 4).elementsEqual("Exif".utf8)
@@ -65,8 +64,7 @@ enum Exif {
     let isLittle = head[0..<2].elementsEqual("II".utf8)
     guard isLittle || head[0..<2].elementsEqual("MM".utf8) else { return .upright }
     func number(_ bytes: ArraySlice<UInt8>) -> Int {
-      let digits = isLittle ? bytes.reversed() : Array(bytes)
-      return digits.reduce(0) { $0 << 8 | Int($1) }
+      isLittle ? bytes.reversed().bigEndianNumber : bytes.bigEndianNumber
     }
     guard number(head[2..<4]) == 42 else { return .upright }
     let directory = start + number(head[4..<8])
@@ -89,20 +87,15 @@ enum Exif {
     var (turns, mirror): (Int, Int?) = (0, nil)
     /// Walks the boxes between two places, and those inside of the ones that hold properties.
     func walk(_ range: Range<Int>) {
-      var offset = range.lowerBound
-      while offset + 8 <= range.upperBound {
-        let head = file.bytes(at: offset, count: 13)
-        guard head.count >= 9 else { return }
-        let size = head[0..<4].reduce(0) { $0 << 8 | Int($1) }
-        guard size >= 8, offset + size <= range.upperBound else { return }
-        switch String(decoding: head[4..<8], as: UTF8.self) {
-        case "meta": walk(offset + 12..<offset + max(12, size))
-        case "iprp", "ipco": walk(offset + 8..<offset + size)
-        case "irot": turns = Int(head[8] & 3)
-        case "imir": mirror = Int(head[8] & 1)
+      for (name, contents) in file.boxes(in: range) {
+        let first = Int(file.bytes(at: contents.lowerBound, count: 1).first ?? 0)
+        switch name {
+        case "meta": walk(contents.dropFirst(4))
+        case "iprp", "ipco": walk(contents)
+        case "irot": turns = first & 3
+        case "imir": mirror = first & 1
         default: break
         }
-        offset += size
       }
     }
     walk(0..<file.count)

@@ -1,4 +1,5 @@
 // One picture on its way from a file to the network.
+import CFFmpeg
 
 /// A frame as red, green and blue bytes; the memory is kept from one frame to the next.
 struct Frame {
@@ -25,22 +26,37 @@ struct Frame {
     size = newSize
     pixels = [UInt8](repeating: 0, count: newSize.pixelCount * 3 + Self.spareBytes)
   }
-}
 
-/// A ratio of whole numbers, such as frames per second.
-struct Fraction: Equatable {
-  let numerator: Int32
-  let denominator: Int32
+  /// Turns what was stored the way it is to be seen.
+  mutating func turn(_ turn: Orientation) {
+    pixels = turn.turned(pixels, size: size, elementsPerPixel: 3)
+    size = turn.shownSize(of: size)
+  }
 
-  var value: Double { Double(numerator) / Double(denominator) }
+  /// The colour of pixel `index`, counted row by row.
+  subscript(index: Int) -> Colour {
+    get {
+      Colour(red: pixels[3 * index], green: pixels[3 * index + 1], blue: pixels[3 * index + 2])
+    }
+    set {
+      pixels[3 * index] = newValue.red
+      pixels[3 * index + 1] = newValue.green
+      pixels[3 * index + 2] = newValue.blue
+    }
+  }
 }
 
 /// When the frames of a video are shown, and how wide its pixels are.
 struct VideoTiming {
   /// Frames per second, on average.
-  var rate = Fraction(numerator: 25, denominator: 1)
+  var rate = AVRational(num: 25, den: 1)
   /// Seconds in one unit of time.
-  var base = Fraction(numerator: 1, denominator: 25)
+  var base = AVRational(num: 1, den: 25)
   /// Width of a pixel by its height.
-  var pixelAspect = Fraction(numerator: 1, denominator: 1)
+  var pixelAspect = AVRational(num: 1, den: 1)
+}
+
+extension AVRational {
+  var value: Double { av_q2d(self) }
+  var isPositive: Bool { num > 0 && den > 0 }
 }

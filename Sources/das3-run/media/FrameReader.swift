@@ -1,5 +1,6 @@
 // A path in, frames out: one image, a directory of images in the order of their names, or a video.
 import ArgumentParser
+import Foundation
 
 /// The frames behind `--input`.
 final class FrameReader {
@@ -26,10 +27,9 @@ final class FrameReader {
   private let choice: FrameChoice
   private let reading: ReadingOptions
   private let threadCount: Int
-  /// File names inside the directory.
+  /// Of the images; none of a video.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
-  private var spare = Frame()
   /// Pictures that the decoder of a video has given.
   private var decodedCount = 0
   private var nextIndex = 0
@@ -39,12 +39,7 @@ final class FrameReader {
     "tga", "gif",
   ]
 
-  /// - Parameters:
-  ///   - path: what `--input` says.
-  ///   - choice: which of the frames.
-  ///   - reading: how they are turned, and whether broken ones are left out.
-  ///   - threadCount: for decoding a video; 0 = one per core.
-  /// - Throws: `Failure` where there is nothing to read.
+  /// Opens what `--input` says; a video is decoded by `threadCount` threads, 0 = one per core.
   init(
     path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int
   ) throws(Failure) {
@@ -65,7 +60,7 @@ final class FrameReader {
       let decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
       self.decoder = decoder
       kind = decoder.isStill ? .image : .video
-      fileNames = []
+      fileNames = decoder.isStill ? [Path.name(of: path)] : []
       frameCount = decoder.isStill ? 1 : decoder.frameCount.map(choice.count(of:))
       timing = decoder.timing
     }
@@ -75,13 +70,7 @@ final class FrameReader {
   var stem: String { Path.stem(of: Path.name(of: path)) }
 
   /// Names of the frames without their endings, where they are known before they are read.
-  var stems: [String] {
-    switch kind {
-    case .image: [stem]
-    case .directory: fileNames.map(Path.stem(of:))
-    case .video: []
-    }
-  }
+  var stems: [String] { fileNames.map(Path.stem(of:)) }
 
   /// Whether all of the input could be used so far.
   var isWhole: Bool { leftOutCount == 0 && damage == nil }
@@ -91,8 +80,7 @@ final class FrameReader {
     guard let decoder, kind == .video else { return nil }
     var parts: [String] = []
     if decoder.damagedPartCount > 0 {
-      let count = decoder.damagedPartCount
-      parts.append("\(count) \(count == 1 ? "part" : "parts") of it could not be decoded")
+      parts.append("\(counted(decoder.damagedPartCount, "part")) of it could not be decoded")
     }
     if decoder.missingSeconds > 0 {
       parts.append("its last \(fixed(decoder.missingSeconds, 1)) s are missing")
@@ -141,20 +129,14 @@ final class FrameReader {
   func read(_ index: Int, into frame: inout Frame) throws(Failure) -> Bool {
     guard let place = choice.place(of: index) else { return false }
     var file = path
-    switch kind {
-    case .image:
-      guard place == 0 else { return false }
-      frame.name = Path.name(of: path)
-      decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
-    case .directory:
+    if kind == .video {
+      guard try skip(to: place) else { return false }
+      frame.name = String(format: "%06d", place)
+    } else {
       guard place < fileNames.count else { return false }
       frame.name = fileNames[place]
-      file = Path.join(path, frame.name)
+      if kind == .directory { file = Path.join(path, frame.name) }
       decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
-    case .video:
-      guard try skip(to: place) else { return false }
-      let digits = String(place)
-      frame.name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
     frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)
     let converted: Void? = try decoder?.withNextPicture { picture, turn throws(Failure) in
@@ -163,7 +145,7 @@ final class FrameReader {
       } catch {
         throw Failure("cannot read \(file): \(error.message)")
       }
-      turn.turn(&frame, spare: &spare)
+      frame.turn(turn)
     }
     decodedCount += 1
     frame.time = kind == .video ? decoder?.time ?? 0 : 0
@@ -188,13 +170,9 @@ final class FrameReader {
 extension FrameReader {
   /// Says what was left out or damaged, and ends with the exit code for that.
   func reportDamage() throws(ExitCode) {
-    if leftOutCount > 0 {
-      let images = leftOutCount == 1 ? "1 image" : "\(leftOutCount) images"
-      Terminal.note("\(path): \(images) left out")
-    }
+    if leftOutCount > 0 { Terminal.note("\(path): \(counted(leftOutCount, "image")) left out") }
     if let damage {
-      let frames = damagedFrameCount == 1 ? "1 frame" : "\(damagedFrameCount) frames"
-      Terminal.note("\(damage); \(frames) with something missing")
+      Terminal.note("\(damage); \(counted(damagedFrameCount, "frame")) with something missing")
     }
     if !isWhole { throw ExitCode.partial }
   }

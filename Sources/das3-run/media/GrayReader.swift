@@ -16,14 +16,11 @@ final class GrayReader {
   private let fileNames: [String: String]
   /// What file names have behind those of the frames, such as "_labelIds".
   private var suffix = ""
-  private var stored: [UInt32] = []
 
   /// What the names of frames may have behind those of their truth.
   private static let frameSuffixes = ["_leftImg8bit", "_rgb_anon", "_rgb"]
 
-  init(
-    directory: String, contents: String, reading: ReadingOptions = .standard
-  ) throws(Failure) {
+  init(directory: String, contents: String, reading: ReadingOptions) throws(Failure) {
     guard Folder.exists(directory) else {
       throw Failure("\(directory): no such directory of \(contents) PNGs")
     }
@@ -35,10 +32,8 @@ final class GrayReader {
   }
 
   /// Finds out how the files of frames are called: as the frames, or with one suffix for all.
-  /// - Parameters:
-  ///   - stems: of the frames.
-  ///   - wanted: the suffix; nil = the one that fits.
-  /// - Throws: `Failure` where several would fit.
+  ///
+  /// That is `wanted`, or else the one that fits; where several do, that is an error.
   func findSuffix(for stems: [String], wanted: String?) throws(Failure) {
     if let wanted {
       suffix = wanted
@@ -74,19 +69,14 @@ final class GrayReader {
     }
   }
 
-  /// Reads the file of a frame into `values`.
-  /// - Parameters:
-  ///   - stem: of the frame.
-  ///   - size: of the frame.
-  ///   - areColours: whether colours are meant, and not numbers.
-  /// - Throws: `Failure` where it is not what it should be.
+  /// Reads the file of a frame into `values`; it must be of the frame's size.
   func read(for stem: String, size: PixelSize, areColours: Bool = false) throws(Failure) {
     try check(for: stem)
     path = Path.join(directory, fileName(for: stem) ?? "")
     let bitCount = try bitCount(of: path)
     let decoder = try PictureDecoder(path: path, reading: reading, threadCount: 1)
     let found = try decoder.withNextPicture { picture, turn throws(Failure) in
-      let kind = picture.copyNumbers(into: &stored, bitCount: bitCount, areColours: areColours)
+      let kind = picture.copyNumbers(into: &values, bitCount: bitCount, areColours: areColours)
       guard kind != .unknown else {
         throw Failure("\(contents) \(path) was not decoded as numbers")
       }
@@ -95,12 +85,7 @@ final class GrayReader {
           "\(contents) \(path) holds colours, and not one number per pixel; a class map can say "
             + "under \"colours\" which class each is")
       }
-      if turn == .upright {
-        swap(&values, &stored)
-      } else {
-        values = stored
-        turn.turn(stored, size: picture.size, elementsPerPixel: 1, into: &values)
-      }
+      values = turn.turned(values, size: picture.size, elementsPerPixel: 1)
       return turn.shownSize(of: picture.size)
     }
     guard let found, found == size else {

@@ -17,16 +17,14 @@ struct NumpyArray {
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
   init(path: String) throws(Failure) {
-    guard let file = SystemFile.read(path).map({ Data($0) }) else {
-      throw Failure("cannot read \(path): \(SystemFile.reason)")
-    }
+    let file = Data(try SystemFile.read(path))
     // Version 1 has a header length of 2 bytes, later ones of 4.
     let lengthByteCount = file.count > 6 && file[6] > 1 ? 4 : 2
     let headerStart = 8 + lengthByteCount
     guard file.count >= headerStart, file.starts(with: Self.magic) else {
       throw Failure("\(path) is not a .npy file")
     }
-    let headerLength = file[8..<headerStart].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let headerLength = file[8..<headerStart].reversed().bigEndianNumber
     let header = String(decoding: file[headerStart...].prefix(headerLength), as: UTF8.self)
     guard let element = header.firstMatch(of: /'descr': *'([^']*)'/).map({ String($0.1) }),
       let order = header.firstMatch(of: /'fortran_order': *(True|False)/).map({ $0.1 }),

@@ -8,19 +8,15 @@ struct Orientation: Equatable {
   let flipsY: Bool
 
   static let upright = Orientation(isTransposed: false, flipsX: false, flipsY: false)
+}
 
-  init(isTransposed: Bool, flipsX: Bool, flipsY: Bool) {
-    self.isTransposed = isTransposed
-    self.flipsX = flipsX
-    self.flipsY = flipsY
-  }
-
+extension Orientation {
   /// From the number that EXIF has for it, 1 to 8; nil for another.
   init?(exif: Int) {
     guard (1...8).contains(exif) else { return nil }
-    isTransposed = exif > 4
-    flipsX = [2, 3, 6, 7].contains(exif)
-    flipsY = [3, 4, 7, 8].contains(exif)
+    self.init(
+      isTransposed: exif > 4, flipsX: [2, 3, 6, 7].contains(exif),
+      flipsY: [3, 4, 7, 8].contains(exif))
   }
 
   /// From a display matrix: x' = a x + c y, y' = b x + d y.
@@ -28,9 +24,10 @@ struct Orientation: Equatable {
   /// Angles between are rounded to the nearest quarter turn.
   init(a: Int32, b: Int32, c: Int32, d: Int32) {
     let straight = Int64(a).magnitude + Int64(d).magnitude
-    isTransposed = Int64(b).magnitude + Int64(c).magnitude > straight
-    flipsX = (isTransposed ? c : a) < 0
-    flipsY = (isTransposed ? b : d) < 0
+    let isTransposed = Int64(b).magnitude + Int64(c).magnitude > straight
+    self.init(
+      isTransposed: isTransposed, flipsX: (isTransposed ? c : a) < 0,
+      flipsY: (isTransposed ? b : d) < 0)
   }
 
   /// Of a picture that is stored in `size`.
@@ -38,22 +35,13 @@ struct Orientation: Equatable {
     isTransposed ? PixelSize(width: size.height, height: size.width) : size
   }
 
-  /// Turns `frame`, whose pixels are as they were stored; `spare` is room for it.
-  func turn(_ frame: inout Frame, spare: inout Frame) {
-    guard self != .upright else { return }
-    let size = frame.size
-    spare.resize(to: shownSize(of: size))
-    turn(frame.pixels, size: size, elementsPerPixel: 3, into: &spare.pixels)
-    (spare.name, spare.stem) = (frame.name, frame.stem)
-    (spare.time, spare.isDamaged) = (frame.time, frame.isDamaged)
-    swap(&frame, &spare)
-  }
-
-  /// Copies height × width pixels of `size` to where they are shown.
-  func turn<Element>(
-    _ stored: [Element], size: PixelSize, elementsPerPixel count: Int, into shown: inout [Element]
-  ) {
+  /// Height × width pixels of `size` where they are shown; what is behind them stays as it is.
+  func turned<Element>(_ stored: [Element], size: PixelSize, elementsPerPixel count: Int)
+    -> [Element]
+  {
+    guard self != .upright else { return stored }
     let target = shownSize(of: size)
+    var shown = stored
     for y in 0..<target.height {
       let across = flipsY ? target.height - 1 - y : y
       for x in 0..<target.width {
@@ -65,5 +53,6 @@ struct Orientation: Equatable {
         }
       }
     }
+    return shown
   }
 }

@@ -25,6 +25,8 @@ final class PictureDecoder {
   private(set) var endTime: Int64 = 0
 
   private let path: String
+  private let demuxer: Demuxer
+  private let codec: Codec
   private let streamIndex: Int32
   private let turn: Orientation
   /// In units of the time base; 0 where the file does not say.
@@ -32,10 +34,6 @@ final class PictureDecoder {
   private var firstStamp: Int64?
   private var isDraining = false
   private var decodedCount = 0
-  private var format: UnsafeMutablePointer<AVFormatContext>?
-  private var codec: UnsafeMutablePointer<AVCodecContext>?
-  private var packet: UnsafeMutablePointer<AVPacket>?
-  private var picture: UnsafeMutablePointer<AVFrame>?
 
   private static let largestPixelCount: Int64 = 1 << 28
   private static let mostDamagedParts = 1000
@@ -44,88 +42,61 @@ final class PictureDecoder {
   /// What a container may declare too much before something is missing.
   private static let slackSeconds = 1.0
 
-  /// - Parameters:
-  ///   - path: an image or video file; never a network address.
-  ///   - reading: how it is turned.
-  ///   - threadCount: for decoding a video; 0 = one per core.
-  /// - Throws: `Failure` for a file without a picture that can be decoded.
-  init(path: String, reading: ReadingOptions = .standard, threadCount: Int) throws(Failure) {
-    av_log_set_level(AV_LOG_QUIET)
+  /// Opens a file, never a network address; a video is decoded by `threadCount` threads, 0 = one
+  /// per core.
+  init(path: String, reading: ReadingOptions, threadCount: Int) throws(Failure) {
     self.path = path
     try FileDiagnosis.check(path)
-    var opened: UnsafeMutablePointer<AVFormatContext>?
-    let openStatus = unsafe Self.open(path, &opened)
-    unsafe self.format = opened
-    guard openStatus >= 0, let format = unsafe opened, let demuxer = unsafe format.pointee.iformat
-    else { throw Self.failure(path, openStatus, "FFmpeg knows no picture or video like it") }
-    let demuxerName = unsafe String(cString: demuxer.pointee.name)
+    demuxer = try Demuxer(path: path)
+    let format = unsafe demuxer.format
+    let demuxerName = unsafe String(cString: format.pointee.iformat.pointee.name)
     let isPicture = demuxerName.hasSuffix("_pipe") || demuxerName == "image2"
-
-    var decoder: UnsafePointer<AVCodec>?
-    do throws(Failure) {
-      if !isPicture {
-        let status = unsafe avformat_find_stream_info(format, nil)
-        guard status >= 0 else { throw Self.failure(path, status) }
-      }
-      streamIndex = unsafe av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0)
-      guard streamIndex >= 0, let decoder = unsafe decoder,
-        let stream = unsafe format.pointee.streams[Int(streamIndex)],
-        let context = unsafe avcodec_alloc_context3(decoder)
-      else { throw Self.failure(path, nil) }
-      // GIF and AVIF hold either.
-      isStill =
-        isPicture
-        || FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
-          && Self.holdsOnePacket(path, streamIndex: streamIndex)
-      unsafe codec = context
-      unsafe packet = av_packet_alloc()
-      unsafe picture = av_frame_alloc()
-      unsafe avcodec_parameters_to_context(context, stream.pointee.codecpar)
-      unsafe context.pointee.max_pixels = Self.largestPixelCount
-      unsafe context.pointee.thread_count = isStill ? 1 : Int32(threadCount)
-      unsafe context.pointee.pkt_timebase = stream.pointee.time_base
-      let kind = unsafe context.pointee.codec_id
-      // In a TIFF any tag that FFmpeg does not know would be damage, such as how it is turned.
-      if isStill && kind != AV_CODEC_ID_TIFF || kind == AV_CODEC_ID_MJPEG {
-        unsafe context.pointee.err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK
-      }
-      let status = unsafe avcodec_open2(context, decoder, nil)
-      guard status >= 0 else { throw Self.failure(path, status) }
-
-      let rate = unsafe av_guess_frame_rate(format, stream, nil)
-      let aspect = unsafe av_guess_sample_aspect_ratio(format, stream, nil)
-      var timing = VideoTiming()
-      if rate.num > 0, rate.den > 0 {
-        timing.rate = Fraction(numerator: rate.num, denominator: rate.den)
-      }
-      let base = unsafe stream.pointee.time_base
-      if base.num > 0, base.den > 0 {
-        timing.base = Fraction(numerator: base.num, denominator: base.den)
-      }
-      if !reading.autorotate {
-        turn = .upright
-      } else {
-        turn = unsafe isStill ? Exif.orientation(ofFile: path) : Self.turn(of: stream)
-      }
-      if aspect.num > 0, aspect.den > 0 {
-        timing.pixelAspect =
-          turn.isTransposed
-          ? Fraction(numerator: aspect.den, denominator: aspect.num)
-          : Fraction(numerator: aspect.num, denominator: aspect.den)
-      }
-      self.timing = timing
-      declaredDuration = unsafe stream.pointee.duration > 0 ? stream.pointee.duration : 0
-      frameCount = Self.frameCount(
-        declared: unsafe stream.pointee.nb_frames, microseconds: unsafe format.pointee.duration,
-        rate: rate)
-    } catch {
-      unsafe Self.release(&self.format, &codec, &packet, &picture)
-      throw error
+    if !isPicture {
+      let status = unsafe avformat_find_stream_info(format, nil)
+      guard status >= 0 else { throw Demuxer.failure(path, status) }
     }
-  }
+    var decoder: UnsafePointer<AVCodec>?
+    let best = unsafe demuxer.bestStream(AVMEDIA_TYPE_VIDEO, decoder: &decoder)
+    guard let stream = unsafe best, let decoder = unsafe decoder else {
+      throw Demuxer.failure(path, nil)
+    }
+    streamIndex = unsafe stream.pointee.index
+    // GIF and AVIF hold either.
+    isStill =
+      isPicture
+      || FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
+        && Self.holdsOnePacket(path, streamIndex: streamIndex)
+    codec = try unsafe Codec(decoder)
+    let context = unsafe codec.context
+    unsafe avcodec_parameters_to_context(context, stream.pointee.codecpar)
+    unsafe context.pointee.max_pixels = Self.largestPixelCount
+    unsafe context.pointee.thread_count = isStill ? 1 : Int32(threadCount)
+    unsafe context.pointee.pkt_timebase = stream.pointee.time_base
+    let kind = unsafe context.pointee.codec_id
+    // In a TIFF any tag that FFmpeg does not know would be damage, such as how it is turned.
+    if isStill && kind != AV_CODEC_ID_TIFF || kind == AV_CODEC_ID_MJPEG {
+      unsafe context.pointee.err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK
+    }
+    let status = unsafe avcodec_open2(context, decoder, nil)
+    guard status >= 0 else { throw Demuxer.failure(path, status) }
 
-  deinit {
-    unsafe Self.release(&format, &codec, &packet, &picture)
+    if !reading.autorotate {
+      turn = .upright
+    } else {
+      turn = unsafe isStill ? Exif.orientation(ofFile: path) : Self.turn(of: stream)
+    }
+    let rate = unsafe av_guess_frame_rate(format, stream, nil)
+    let aspect = unsafe av_guess_sample_aspect_ratio(format, stream, nil)
+    let base = unsafe stream.pointee.time_base
+    var timing = VideoTiming()
+    if rate.isPositive { timing.rate = rate }
+    if base.isPositive { timing.base = base }
+    if aspect.isPositive { timing.pixelAspect = turn.isTransposed ? av_inv_q(aspect) : aspect }
+    self.timing = timing
+    declaredDuration = unsafe max(0, stream.pointee.duration)
+    frameCount = Self.frameCount(
+      declared: unsafe stream.pointee.nb_frames, microseconds: unsafe format.pointee.duration,
+      rate: rate)
   }
 
   /// Calls `use` with the next picture and how it is turned.
@@ -134,9 +105,9 @@ final class PictureDecoder {
   func withNextPicture<Result>(
     _ use: (DecodedPicture, Orientation) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
-    guard let codec = unsafe codec, let picture = unsafe picture else { return nil }
+    let picture = unsafe codec.picture
     while true {
-      let status = unsafe avcodec_receive_frame(codec, picture)
+      let status = unsafe avcodec_receive_frame(codec.context, picture)
       if status == 0 {
         decodedCount += 1
         unsafe note(picture)
@@ -146,38 +117,33 @@ final class PictureDecoder {
       if status == cffmpeg_end_of_file() { break }
       if status != cffmpeg_try_again() { try noteDamage(status) }
       if damagedPartCount > Self.mostDamagedParts { break }
-      try unsafe feed(codec)
+      try feed()
     }
-    guard decodedCount > 0 else { throw Self.failure(path, nil) }
+    guard decodedCount > 0 else { throw Demuxer.failure(path, nil) }
     if !isAtEnd { noteEnd() }
     isAtEnd = true
     return nil
   }
 
   /// Hands the next packet of our stream, or the end, to the decoder.
-  private func feed(_ codec: UnsafeMutablePointer<AVCodecContext>) throws(Failure) {
+  private func feed() throws(Failure) {
     guard !isDraining else { return }
-    while true {
-      let status = unsafe av_read_frame(format, packet)
-      guard status >= 0, let packet = unsafe packet else {
-        if status != cffmpeg_end_of_file() { try noteDamage(status) }
-        isDraining = true
-        unsafe avcodec_send_packet(codec, nil)
-        return
-      }
-      defer { unsafe av_packet_unref(packet) }
-      guard unsafe packet.pointee.stream_index == streamIndex else { continue }
-      if unsafe packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 { try noteDamage(0) }
-      let sent = unsafe avcodec_send_packet(codec, packet)
-      if sent < 0, sent != cffmpeg_end_of_file() { try noteDamage(sent) }
+    let status = demuxer.next(of: streamIndex)
+    guard status >= 0 else {
+      if status != cffmpeg_end_of_file() { try noteDamage(status) }
+      isDraining = true
+      unsafe avcodec_send_packet(codec.context, nil)
       return
     }
+    if unsafe demuxer.packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 { try noteDamage(0) }
+    let sent = unsafe avcodec_send_packet(codec.context, demuxer.packet)
+    if sent < 0, sent != cffmpeg_end_of_file() { try noteDamage(sent) }
   }
 
   /// Notes when a picture is shown, and whether it is whole.
   private func note(_ picture: UnsafeMutablePointer<AVFrame>) {
     let stamp = unsafe picture.pointee.best_effort_timestamp
-    let one = Double(timing.base.denominator) / Double(timing.base.numerator) / timing.rate.value
+    let one = Double(timing.base.den) / Double(timing.base.num) / timing.rate.value
     duration = unsafe picture.pointee.pkt_duration
     if duration <= 0 { duration = max(1, Int64(min(one, 1e12))) }
     duration = min(duration, Self.longestTime)
@@ -215,48 +181,15 @@ final class PictureDecoder {
 
   /// A damaged image is an error; a video goes on behind the damage.
   private func noteDamage(_ status: Int32) throws(Failure) {
-    if isStill { throw Self.failure(path, status == 0 ? nil : status) }
+    if isStill { throw Demuxer.failure(path, status == 0 ? nil : status) }
     damagedPartCount += 1
     isDamaged = true
   }
 
-  /// Says what the file is, where that is known, or else what FFmpeg says.
-  private static func failure(
-    _ path: String, _ status: Int32?, _ guess: String = "it is damaged or cut off"
-  ) -> Failure {
-    let reason =
-      status.map { "\(guess) (\(MediaError.text($0)))" } ?? "no picture in it that can be decoded"
-    return Failure("cannot read \(path): \(FileDiagnosis.reason(path) ?? reason)")
-  }
-
-  /// Opens a file, and nothing else that it may name; returns FFmpeg's status.
-  static func open(
-    _ path: String, _ format: inout UnsafeMutablePointer<AVFormatContext>?
-  ) -> Int32 {
-    var options = unsafe OpaquePointer?.none
-    unsafe av_dict_set(&options, "protocol_whitelist", "file", 0)
-    unsafe av_dict_set(&options, "pattern_type", "none", 0)
-    defer { unsafe av_dict_free(&options) }
-    return unsafe SystemFile.withPath("file:" + path) { path in
-      unsafe avformat_open_input(&format, path, nil, &options)
-    }
-  }
-
   /// Whether a file has one picture although its kind may have many.
   private static func holdsOnePacket(_ path: String, streamIndex: Int32) -> Bool {
-    var format: UnsafeMutablePointer<AVFormatContext>?
-    guard unsafe open(path, &format) >= 0 else { return false }
-    var packet = unsafe av_packet_alloc()
-    defer {
-      unsafe av_packet_free(&packet)
-      unsafe avformat_close_input(&format)
-    }
-    var count = 0
-    while count < 2, unsafe av_read_frame(format, packet) >= 0, let packet = unsafe packet {
-      if unsafe packet.pointee.stream_index == streamIndex { count += 1 }
-      unsafe av_packet_unref(packet)
-    }
-    return count == 1
+    guard let demuxer = try? Demuxer(path: path) else { return false }
+    return demuxer.next(of: streamIndex) >= 0 && demuxer.next(of: streamIndex) < 0
   }
 
   /// From the display matrix of a stream.
@@ -272,20 +205,8 @@ final class PictureDecoder {
     declared: Int64, microseconds: Int64, rate: AVRational
   ) -> Int? {
     if declared > 0 { return Int(declared) }
-    guard microseconds > 0, rate.num > 0, rate.den > 0 else { return nil }
-    let frames = Double(microseconds) * 1e-6 * Double(rate.num) / Double(rate.den)
+    guard microseconds > 0, rate.isPositive else { return nil }
+    let frames = Double(microseconds) * 1e-6 * rate.value
     return frames < 1e9 ? Int(frames.rounded()) : nil
-  }
-
-  private static func release(
-    _ format: inout UnsafeMutablePointer<AVFormatContext>?,
-    _ codec: inout UnsafeMutablePointer<AVCodecContext>?,
-    _ packet: inout UnsafeMutablePointer<AVPacket>?,
-    _ picture: inout UnsafeMutablePointer<AVFrame>?
-  ) {
-    unsafe av_frame_free(&picture)
-    unsafe av_packet_free(&packet)
-    unsafe avcodec_free_context(&codec)
-    unsafe avformat_close_input(&format)
   }
 }

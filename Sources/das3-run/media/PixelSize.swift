@@ -9,12 +9,9 @@ struct PixelSize: Equatable, CustomStringConvertible {
 
   var pixelCount: Int { width * height }
   var description: String { "\(width)x\(height)" }
+}
 
-  init(width: Int, height: Int) {
-    self.width = width
-    self.height = height
-  }
-
+extension PixelSize {
   /// Reads the value of a command line option.
   init(argument: String) throws {
     let sides = argument.split(separator: "x", omittingEmptySubsequences: false)

@@ -1,4 +1,5 @@
 // Numbers or colours of truth pictures in, class numbers out; what nobody has explained is refused.
+import Foundation
 
 /// What the numbers of truth pictures mean.
 struct TruthCoding {
@@ -19,21 +20,11 @@ struct TruthCoding {
   /// Cityscapes' own numbers of all that is labelled there.
   private static let cityscapesNumbers: ClosedRange<UInt32> = 0...33
 
-  /// Values are class numbers; the ignored one, and 255, are not counted.
-  init(classes: [String], ignoreLabel: Int) {
-    self.init(
-      classes: classes, ignoreLabel: ignoreLabel, values: nil, others: nil, areColours: false)
-  }
-
-  /// - Parameters:
-  ///   - classes: by number.
-  ///   - ignoreLabel: the number that is not counted.
-  ///   - values: the class number of each value; nil = they are class numbers.
-  ///   - others: of values that are not listed; nil = they are refused.
-  ///   - areColours: whether values are 0xRRGGBB.
+  /// Values are class numbers unless `values` says more; the ignored number, and 255, are not
+  /// counted.
   init(
-    classes: [String], ignoreLabel: Int, values: [UInt32: UInt8]?, others: UInt8?,
-    areColours: Bool
+    classes: [String], ignoreLabel: Int, values: [UInt32: UInt8]? = nil, others: UInt8? = nil,
+    areColours: Bool = false
   ) {
     self.classes = classes
     self.ignoreLabel = UInt8(clamping: ignoreLabel)
@@ -107,8 +98,6 @@ struct TruthCoding {
   }
 
   private func name(of value: UInt32) -> String {
-    guard areColours else { return String(value) }
-    let digits = String(value, radix: 16)
-    return "#" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    areColours ? String(format: "#%06x", value) : String(value)
   }
 }

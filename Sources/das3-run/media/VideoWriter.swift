@@ -9,12 +9,11 @@ final class VideoWriter {
   private let timing: VideoTiming
   private let audio: AudioTrack?
   private let converter = PixelConverter()
-  private var format: UnsafeMutablePointer<AVFormatContext>?
-  private var codec: UnsafeMutablePointer<AVCodecContext>?
-  private var picture: UnsafeMutablePointer<AVFrame>?
-  private var packet: UnsafeMutablePointer<AVPacket>?
+  private let codec: Codec
+  private var packet = unsafe av_packet_alloc()
   /// The last packet, which waits for the next one to say how long it is shown.
-  private var held: UnsafeMutablePointer<AVPacket>?
+  private var held = unsafe av_packet_alloc()
+  private var format: UnsafeMutablePointer<AVFormatContext>?
   private var stream: UnsafeMutablePointer<AVStream>?
   /// Of the last frame, in units of the encoder.
   private var lastTime: Int64 = -1
@@ -25,33 +24,30 @@ final class VideoWriter {
   /// MPEG-4 counts time in no finer units than these.
   private static let finestBase: Int32 = 65_535
 
-  /// - Parameters:
-  ///   - path: the file; an existing one is replaced.
-  ///   - size: of the frames that will come.
-  ///   - timing: of the frames.
-  ///   - audio: what is copied beside them.
-  ///   - threadCount: for encoding; 0 = one per core.
-  /// - Throws: `Failure` where the file or its encoder cannot be opened.
+  /// Opens the file, or replaces it; it is encoded by `threadCount` threads, 0 = one per core.
   init(
     path: String, size: PixelSize, timing: VideoTiming, audio: AudioTrack?, threadCount: Int
   ) throws(Failure) {
     av_log_set_level(AV_LOG_QUIET)
+    let encoders = unsafe Self.encoderNames.compactMap { unsafe avcodec_find_encoder_by_name($0) }
+    guard let encoder = unsafe encoders.first else {
+      throw Failure("cannot write \(path): this FFmpeg has no H.264 or MPEG-4 encoder")
+    }
+    codec = try unsafe Codec(encoder)
     self.path = path
     self.size = size
     self.timing = timing
     self.audio = audio
-    do throws(Failure) {
-      try open(threadCount: threadCount)
-    } catch {
-      release()
-      throw error
-    }
+    try open(threadCount: threadCount)
   }
 
   /// After a failure elsewhere the file still becomes a video.
   deinit {
     try? finish(at: lastTime + 1)
-    release()
+    if let format = unsafe format { unsafe avio_closep(&format.pointee.pb) }
+    unsafe avformat_free_context(format)
+    unsafe av_packet_free(&packet)
+    unsafe av_packet_free(&held)
   }
 
   /// Adds a frame that is shown from its time on.
@@ -61,8 +57,8 @@ final class VideoWriter {
         "the size of the frames changes: \(frame.name) with its legend is \(frame.size), before it "
           + "was \(size), and a video has one size; without --overlay all of them are labelled")
     }
-    guard let picture = unsafe picture else { return }
-    try MediaError.check(unsafe av_frame_make_writable(picture), "cannot write \(path)")
+    let picture = unsafe codec.picture
+    try check(unsafe av_frame_make_writable(picture))
     try unsafe converter.convert(frame, into: picture)
     lastTime = max(inUnits(frame.time), lastTime + 1)
     unsafe picture.pointee.pts = lastTime
@@ -79,10 +75,8 @@ final class VideoWriter {
       try unsafe encode(nil)
       try writeHeld(until: max(inUnits(end), lastTime + 1))
       if let audio { try copy(audio, until: end) }
-      try MediaError.check(unsafe av_write_trailer(format), "cannot write \(path)")
-      if let format = unsafe format {
-        try MediaError.check(unsafe avio_closep(&format.pointee.pb), "cannot write \(path)")
-      }
+      try check(unsafe av_write_trailer(format))
+      if let format = unsafe format { try check(unsafe avio_closep(&format.pointee.pb)) }
     } catch {
       if SystemFile.kind(path) == .regular { SystemFile.remove(path) }
       throw error
@@ -91,77 +85,61 @@ final class VideoWriter {
 
   private func open(threadCount: Int) throws(Failure) {
     unsafe avformat_alloc_output_context2(&format, nil, "mp4", nil)
-    let encoders = unsafe Self.encoderNames.compactMap { unsafe avcodec_find_encoder_by_name($0) }
-    guard let format = unsafe format, let encoder = unsafe encoders.first else {
-      throw Failure("cannot write \(path): this FFmpeg has no MP4 or no H.264 or MPEG-4 encoder")
+    guard let format = unsafe format, let stream = unsafe avformat_new_stream(format, nil) else {
+      throw Failure("cannot write \(path): this FFmpeg has no MP4")
     }
-    guard let codec = unsafe avcodec_alloc_context3(encoder),
-      let stream = unsafe avformat_new_stream(format, nil), let picture = unsafe av_frame_alloc()
-    else { throw Failure("cannot write \(path): memory ran out") }
-    unsafe self.codec = codec
     unsafe self.stream = stream
-    unsafe self.picture = picture
-    unsafe packet = av_packet_alloc()
-    unsafe held = av_packet_alloc()
-
-    unsafe codec.pointee.width = Int32(size.width & ~1)
-    unsafe codec.pointee.height = Int32(size.height & ~1)
-    unsafe codec.pointee.pix_fmt = AV_PIX_FMT_YUV420P
-    unsafe codec.pointee.time_base = Self.base(timing)
-    unsafe codec.pointee.framerate = AVRational(
-      num: timing.rate.numerator, den: timing.rate.denominator)
-    unsafe codec.pointee.sample_aspect_ratio = AVRational(
-      num: timing.pixelAspect.numerator, den: timing.pixelAspect.denominator)
+    let context = unsafe codec.context
+    unsafe context.pointee.time_base = encoderBase
+    unsafe context.pointee.framerate = timing.rate
+    unsafe context.pointee.sample_aspect_ratio = timing.pixelAspect
     // Packets then come in the order of the frames, and their times are those of the frames.
-    unsafe codec.pointee.max_b_frames = 0
-    unsafe codec.pointee.colorspace = AVCOL_SPC_BT709
-    unsafe codec.pointee.color_primaries = AVCOL_PRI_BT709
-    unsafe codec.pointee.color_trc = AVCOL_TRC_BT709
-    unsafe codec.pointee.color_range = AVCOL_RANGE_MPEG
-    unsafe codec.pointee.thread_count = Int32(threadCount)
-    unsafe codec.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER
+    unsafe context.pointee.max_b_frames = 0
+    unsafe context.pointee.colorspace = AVCOL_SPC_BT709
+    unsafe context.pointee.color_primaries = AVCOL_PRI_BT709
+    unsafe context.pointee.color_trc = AVCOL_TRC_BT709
+    unsafe context.pointee.color_range = AVCOL_RANGE_MPEG
+    unsafe context.pointee.thread_count = Int32(threadCount)
+    unsafe context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER
     // Only one of the two is known to each encoder: constant quality, or a generous bit rate.
-    unsafe codec.pointee.bit_rate = Int64(size.pixelCount) * 5
-    unsafe av_opt_set(codec.pointee.priv_data, "preset", "veryfast", 0)
-    unsafe av_opt_set(codec.pointee.priv_data, "crf", "20", 0)
-    try MediaError.check(unsafe avcodec_open2(codec, encoder, nil), "cannot write \(path)")
-    unsafe avcodec_parameters_from_context(stream.pointee.codecpar, codec)
-    unsafe stream.pointee.time_base = codec.pointee.time_base
-    unsafe stream.pointee.avg_frame_rate = codec.pointee.framerate
-    unsafe stream.pointee.sample_aspect_ratio = codec.pointee.sample_aspect_ratio
-
-    unsafe picture.pointee.width = codec.pointee.width
-    unsafe picture.pointee.height = codec.pointee.height
-    unsafe picture.pointee.format = AV_PIX_FMT_YUV420P.rawValue
-    try MediaError.check(unsafe av_frame_get_buffer(picture, 0), "cannot write \(path)")
+    unsafe context.pointee.bit_rate = Int64(size.pixelCount) * 5
+    unsafe av_opt_set(context.pointee.priv_data, "preset", "veryfast", 0)
+    unsafe av_opt_set(context.pointee.priv_data, "crf", "20", 0)
+    try codec.openEncoder(
+      size: PixelSize(width: size.width & ~1, height: size.height & ~1),
+      pixels: AV_PIX_FMT_YUV420P, path: path)
+    unsafe avcodec_parameters_from_context(stream.pointee.codecpar, context)
+    unsafe stream.pointee.time_base = context.pointee.time_base
+    unsafe stream.pointee.avg_frame_rate = context.pointee.framerate
+    unsafe stream.pointee.sample_aspect_ratio = context.pointee.sample_aspect_ratio
     if let audio { try unsafe audio.add(to: format) }
     let status = unsafe SystemFile.withPath("file:" + path) { path in
       unsafe avio_open(&format.pointee.pb, path, AVIO_FLAG_WRITE)
     }
-    try MediaError.check(status, "cannot write \(path)")
-    try MediaError.check(unsafe avformat_write_header(format, nil), "cannot write \(path)")
+    try check(status)
+    try check(unsafe avformat_write_header(format, nil))
     isOpen = true
   }
 
-  private static func base(_ timing: VideoTiming) -> AVRational {
-    let base = timing.base
-    guard base.denominator > finestBase else {
-      return AVRational(num: base.numerator, den: base.denominator)
-    }
-    return AVRational(num: 1, den: 60_000)
+  /// Units of time in which frames are encoded.
+  private var encoderBase: AVRational {
+    timing.base.den > Self.finestBase ? AVRational(num: 1, den: 60_000) : timing.base
   }
 
   private func inUnits(_ time: Int64) -> Int64 {
-    let source = AVRational(num: timing.base.numerator, den: timing.base.denominator)
-    return av_rescale_q(time, source, Self.base(timing))
+    av_rescale_q(time, timing.base, encoderBase)
+  }
+
+  private func check(_ status: Int32) throws(Failure) {
+    try MediaError.check(status, "cannot write \(path)")
   }
 
   private func encode(_ picture: UnsafeMutablePointer<AVFrame>?) throws(Failure) {
-    try MediaError.check(unsafe avcodec_send_frame(codec, picture), "cannot write \(path)")
+    try check(unsafe avcodec_send_frame(codec.context, picture))
     while true {
-      let status = unsafe avcodec_receive_packet(codec, packet)
+      let status = unsafe avcodec_receive_packet(codec.context, packet)
       if status == cffmpeg_try_again() || status == cffmpeg_end_of_file() { return }
-      try MediaError.check(status, "cannot write \(path)")
+      try check(status)
       guard let packet = unsafe packet else { return }
       try writeHeld(until: unsafe packet.pointee.pts)
       unsafe av_packet_move_ref(held, packet)
@@ -170,18 +148,17 @@ final class VideoWriter {
 
   /// Writes the packet that was held back; it is shown until `time`, in units of the encoder.
   private func writeHeld(until time: Int64) throws(Failure) {
-    guard let codec = unsafe codec, let stream = unsafe stream, let held = unsafe held,
-      unsafe held.pointee.data != nil
+    guard let stream = unsafe stream, let held = unsafe held, unsafe held.pointee.data != nil
     else { return }
+    let base = unsafe codec.context.pointee.time_base
     if let audio {
-      let base = AVRational(num: timing.base.numerator, den: timing.base.denominator)
-      try copy(audio, until: unsafe av_rescale_q(held.pointee.pts, codec.pointee.time_base, base))
+      let start = unsafe held.pointee.pts
+      try copy(audio, until: av_rescale_q(start, base, timing.base))
     }
     unsafe held.pointee.duration = max(1, time - held.pointee.pts)
-    unsafe av_packet_rescale_ts(held, codec.pointee.time_base, stream.pointee.time_base)
+    unsafe av_packet_rescale_ts(held, base, stream.pointee.time_base)
     unsafe held.pointee.stream_index = stream.pointee.index
-    try MediaError.check(
-      unsafe av_interleaved_write_frame(format, held), "cannot write \(path)")
+    try check(unsafe av_interleaved_write_frame(format, held))
   }
 
   /// Copies what is heard before `time`, in units of the timing's base.
@@ -189,17 +166,5 @@ final class VideoWriter {
     guard let format = unsafe format else { return }
     let seconds = Double(time) * timing.base.value
     try unsafe audio.copy(until: seconds, into: format, path: path)
-  }
-
-  private func release() {
-    if let format = unsafe format, unsafe format.pointee.pb != nil {
-      unsafe avio_closep(&format.pointee.pb)
-    }
-    unsafe av_packet_free(&packet)
-    unsafe av_packet_free(&held)
-    unsafe av_frame_free(&picture)
-    unsafe avcodec_free_context(&codec)
-    unsafe avformat_free_context(format)
-    unsafe format = nil
   }
 }

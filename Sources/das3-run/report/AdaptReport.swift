@@ -21,11 +21,6 @@ final class AdaptReport {
   /// Whether nobody has been told yet where a checkpoint goes on.
   private var isResumed: Bool
 
-  /// - Parameters:
-  ///   - isJson: whether lines are JSON.
-  ///   - before: how good the model was.
-  ///   - isResumed: whether it goes on from a checkpoint.
-  /// - Throws: `Failure` where stdout cannot be written.
   init(isJson: Bool, before: EvaluatorHandle.Result?, isResumed: Bool) throws(Failure) {
     self.isJson = isJson
     self.isResumed = isResumed
@@ -65,9 +60,8 @@ final class AdaptReport {
   /// Says how far the statistics were moved, and by what that was chosen.
   private func printBlend(_ report: das3_adapter_report) throws(Failure) {
     guard !isJson else {
-      let event: [JsonValue.Member] = [(key: "event", value: .string("blend"))]
       guard case .object(let members) = report.blendJson else { return }
-      return try JsonValue.object(event + members).printLine()
+      return try JsonValue.printEvent("blend", members)
     }
     let head = "blend in \(fixed(report.blend_seconds, 1)) s"
     if let reason = AdapterHandle.meaning(ofBlendReason: report.blend_reason) {
@@ -125,14 +119,7 @@ final class AdaptReport {
     try printText("\n" + table.text)
   }
 
-  /// Prints the summary.
-  /// - Parameters:
-  ///   - facts: what the command knows.
-  ///   - schedule: what was to be done, one after the other.
-  ///   - frameCount: of those that were learned from.
-  ///   - workload: what was prepared.
-  ///   - output: where the model is.
-  /// - Throws: `Failure` where stdout cannot be written.
+  /// Prints the summary: what the command knows as `facts`, and how much of `schedule` is done.
   func finish(
     _ facts: [JsonValue.Member], schedule: [String], frameCount: Int, workload: Workload,
     output: String
@@ -142,13 +129,12 @@ final class AdaptReport {
     let seconds = (ContinuousClock.now - start).seconds
     let isDone = last.map { $0.done != 0 } ?? false
     guard isJson else {
-      let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
-      let steps = stepCount == 1 ? "1 step" : "\(stepCount) steps"
+      let steps = "\(counted(stepCount, "step")) on \(counted(frameCount, "frame"))"
       let done = stages.isEmpty ? "nothing" : stages.joined(separator: ", ")
       let pause = isDone ? "" : ", paused (done: \(done))"
       let memory = ByteCount(bytes: workload.peakBytes).text
       return try printText(
-        "\(output): \(steps) on \(frames) in \(fixed(seconds, 1)) s\(pause); "
+        "\(output): \(steps) in \(fixed(seconds, 1)) s\(pause); "
           + "network \(workload.size), \(memory)")
     }
     let own: [JsonValue.Member] = [
@@ -168,8 +154,7 @@ final class AdaptReport {
       (key: "miou_after", value: after.map { .rounded($0.miou * 100, 2) } ?? .null),
       (key: "output", value: .string(output)),
     ]
-    let event: [JsonValue.Member] = [(key: "event", value: .string("summary"))]
-    try JsonValue.object(event + facts + own).printLine()
+    try JsonValue.printEvent("summary", facts + own)
   }
 
   /// Those that have come to their end, before a checkpoint too.
@@ -206,10 +191,8 @@ final class AdaptReport {
           ? "the checkpoint is finished: nothing to do"
           : "goes on at step \(taken + 1) of \(report.total_step_count)")
     }
-    try JsonValue.object([
-      (key: "event", value: .string("resumed")), (key: "step", value: .integer(taken)),
-      (key: "done", value: .bool(isFinished)),
-    ]).printLine()
+    try JsonValue.printEvent(
+      "resumed", [(key: "step", value: .integer(taken)), (key: "done", value: .bool(isFinished))])
   }
 
   private func followLabels(_ report: das3_adapter_report) {
@@ -220,29 +203,28 @@ final class AdaptReport {
 
   /// Says, with the first step that uses them, that all labels are made.
   private func printLabels(_ report: das3_adapter_report) throws(Failure) {
-    try JsonValue.object([
-      (key: "event", value: .string("labels")), (key: "stage", value: .text(report.stageName)),
-      (key: "round", value: .integer(Int(report.round))),
-      (key: "label_coverage", value: .number(report.label_coverage)),
-    ]).printLine()
+    try JsonValue.printEvent(
+      "labels",
+      [
+        (key: "stage", value: .text(report.stageName)),
+        (key: "round", value: .integer(Int(report.round))),
+        (key: "label_coverage", value: .number(report.label_coverage)),
+      ])
   }
 
   private func printMeasurement(
     _ result: EvaluatorHandle.Result, step: Int, stage: String?
   ) throws(Failure) {
     guard isJson else { return try printText("step \(step): mIoU \(fixed(result.miou * 100, 2))") }
-    let place: [JsonValue.Member] = [
-      (key: "event", value: .string("evaluation")), (key: "step", value: .integer(step)),
-      (key: "stage", value: .text(stage)),
-    ]
-    try JsonValue.object(place + result.json).printLine()
+    try JsonValue.printEvent(
+      "evaluation",
+      [(key: "step", value: .integer(step)), (key: "stage", value: .text(stage))] + result.json)
   }
 
   /// Prints at once unless lines are JSON.
   private func printText(_ text: String) throws(Failure) {
     guard !isJson else { return }
     clearProgress()
-    Terminal.say(text)
-    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+    try Terminal.say(text)
   }
 }

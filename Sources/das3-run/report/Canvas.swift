@@ -4,10 +4,7 @@ extension Frame {
   mutating func fill(x: Int, y: Int, width: Int, height: Int, with colour: Colour) {
     for row in max(0, y)..<max(0, y, min(size.height, y + height)) {
       for column in max(0, x)..<max(0, x, min(size.width, x + width)) {
-        let offset = (row * size.width + column) * 3
-        pixels[offset] = colour.red
-        pixels[offset + 1] = colour.green
-        pixels[offset + 2] = colour.blue
+        self[row * size.width + column] = colour
       }
     }
   }

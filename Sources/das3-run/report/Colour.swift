@@ -1,4 +1,5 @@
 // Three bytes that are drawn as one pixel.
+import Foundation
 
 struct Colour: Equatable {
   var red: UInt8
@@ -12,13 +13,7 @@ struct Colour: Equatable {
   static let quiet = Colour(red: 146, green: 151, blue: 162)
   static let dim = Colour(red: 84, green: 88, blue: 97)
 
-  var hexadecimal: String {
-    "#"
-      + [red, green, blue].map { byte in
-        let digits = String(byte, radix: 16)
-        return digits.count == 1 ? "0" + digits : digits
-      }.joined()
-  }
+  var hexadecimal: String { String(format: "#%02x%02x%02x", red, green, blue) }
 
   /// The colour halfway to `other`.
   func mixed(with other: Colour) -> Colour {

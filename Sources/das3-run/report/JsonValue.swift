@@ -1,4 +1,5 @@
 // Values in, one line of JSON out, keys in the order they were given.
+import Foundation
 
 indirect enum JsonValue {
   case null
@@ -37,10 +38,13 @@ indirect enum JsonValue {
     }
   }
 
-  /// Prints the line at once, so that a reader behind a pipe can follow.
   func printLine() throws(Failure) {
-    Terminal.say(line)
-    guard Terminal.flushOutput() else { throw Failure("cannot write to stdout") }
+    try Terminal.say(line)
+  }
+
+  /// Prints one of several lines, and says first which.
+  static func printEvent(_ name: String, _ members: [Member]) throws(Failure) {
+    try JsonValue.object([(key: "event", value: .string(name))] + members).printLine()
   }
 
   private static func quoted(_ text: String) -> String {
@@ -57,8 +61,7 @@ indirect enum JsonValue {
         if let byte = Path.foreignByte(scalar) {
           result += "\\udc" + String(byte, radix: 16)
         } else if scalar.value < 0x20 || scalar.value == 0x7F {
-          let digits = String(scalar.value, radix: 16)
-          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+          result += String(format: "\\u%04x", scalar.value)
         } else {
           result.unicodeScalars.append(scalar)
         }

@@ -4,11 +4,7 @@
 ///
 /// The legend keeps its place from frame to frame: classes that a frame lacks are only dimmed.
 struct Overlay {
-  private let classes: [ModelClass]
-
-  init(classes: [ModelClass]) {
-    self.classes = classes
-  }
+  let classes: [ModelClass]
 
   /// Draws into `canvas`, higher than the frame by the legend, and wider where that must be.
   func draw(
@@ -35,15 +31,9 @@ struct Overlay {
     for row in 0..<frame.size.height {
       for column in 0..<frame.size.width {
         let index = row * frame.size.width + column
-        let (source, target) = (index * 3, row * canvas.strideBytes + column * 3)
-        var colour = Colour(
-          red: frame.pixels[source], green: frame.pixels[source + 1],
-          blue: frame.pixels[source + 2])
-        let label = Int(labels[index])
-        if label < classes.count { colour = colour.mixed(with: classes[label].colour) }
-        canvas.pixels[target] = colour.red
-        canvas.pixels[target + 1] = colour.green
-        canvas.pixels[target + 2] = colour.blue
+        let (colour, label) = (frame[index], Int(labels[index]))
+        canvas[row * canvas.size.width + column] =
+          label < classes.count ? colour.mixed(with: classes[label].colour) : colour
       }
     }
   }

@@ -13,7 +13,7 @@ struct PictureStrip {
     let picture: Picture
   }
 
-  private let classes: [ModelClass]
+  let classes: [ModelClass]
 
   /// Smaller pictures are drawn with several pixels for each of theirs.
   private static let smallestWidth = 320
@@ -21,10 +21,6 @@ struct PictureStrip {
   private static let wideRatio = 2.5
   private static let captionMargin = 4
   private static let gap = 4
-
-  init(classes: [ModelClass]) {
-    self.classes = classes
-  }
 
   /// Draws the panels row by row.
   /// - Parameters:
@@ -80,11 +76,7 @@ struct PictureStrip {
   private func colour(of picture: Picture, at index: Int) -> Colour {
     switch picture {
     case .frame(let frame):
-      let offset = index * 3
-      guard offset + 2 < frame.pixels.count else { return .background }
-      return Colour(
-        red: frame.pixels[offset], green: frame.pixels[offset + 1],
-        blue: frame.pixels[offset + 2])
+      return 3 * index + 2 < frame.pixels.count ? frame[index] : .background
     case .labels(let labels):
       guard index < labels.count, labels[index] < classes.count else { return .background }
       return classes[Int(labels[index])].colour

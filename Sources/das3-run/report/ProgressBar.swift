@@ -13,10 +13,7 @@ struct ProgressBar {
   private var first: (finished: Int, time: ContinuousClock.Instant)?
   private var lastDrawn: ContinuousClock.Instant?
 
-  /// - Parameters:
-  ///   - title: what is being done.
-  ///   - count: how many `unit` will come; nil where nobody knows.
-  ///   - unit: what is counted, in the plural.
+  /// Counts `unit`, in the plural, up to `count`; nil where nobody knows.
   init(title: String, count: Int?, unit: String = "frames") {
     self.title = title
     self.count = count
@@ -24,10 +21,7 @@ struct ProgressBar {
     isVisible = Terminal.errorIsTerminal
   }
 
-  /// Draws the line, with the rate since the first update.
-  /// - Parameters:
-  ///   - finished: how many there are by now.
-  ///   - detail: what else to say, at the end of the line.
+  /// Draws the line, with the rate since the first update, and `detail` at its end.
   mutating func update(finished: Int, detail: String = "") {
     guard isVisible else { return }
     let now = ContinuousClock.now
@@ -67,8 +61,7 @@ struct ProgressBar {
 
   private func clock(_ seconds: Double) -> String {
     let whole = Int(min(seconds, 359_999).rounded())
-    let twoDigits = whole % 60 < 10 ? "0\(whole % 60)" : "\(whole % 60)"
-    return "\(whole / 60):\(twoDigits)"
+    return String(format: "%d:%02d", whole / 60, whole % 60)
   }
 }
 

@@ -4,7 +4,7 @@
 final class ResultWriter {
   let directory: String
 
-  private let saved: [SavedOutput]
+  private let saved: [Segmentation.Output]
   private let overlay: Overlay?
   private let reader: FrameReader
   private let audio: AudioTrack?
@@ -21,7 +21,7 @@ final class ResultWriter {
   ///
   /// Refuses those that the frames are read from.
   init(
-    directory: String, saved: [SavedOutput], overlay: Overlay?, reader: FrameReader,
+    directory: String, saved: [Segmentation.Output], overlay: Overlay?, reader: FrameReader,
     audio: AudioTrack?, threadCount: Int
   ) throws(Failure) {
     self.directory = directory
@@ -30,13 +30,13 @@ final class ResultWriter {
     self.reader = reader
     self.audio = audio
     self.threadCount = threadCount
-    var folders = saved.map { Self.path(directory, $0.rawValue) }
+    var folders = saved.map { Path.join(directory, $0.rawValue) }
     if overlay != nil, reader.kind != .video {
-      folders.append(Self.path(directory, Self.overlayName))
+      folders.append(Path.join(directory, Self.overlayName))
     }
-    let inputFolder =
-      reader.kind == .directory ? reader.path : Path.parent(of: reader.path)
-    let places = reader.kind == .directory ? folders + [directory] : folders
+    let isDirectory = reader.kind == .directory
+    let inputFolder = isDirectory ? reader.path : Path.parent(of: reader.path)
+    let places = isDirectory ? folders + [directory] : folders
     for place in places where Folder.isSame(place, inputFolder.isEmpty ? "." : inputFolder) {
       throw Failure("\(place) is where the input is read from; choose another --output")
     }
@@ -49,24 +49,29 @@ final class ResultWriter {
 
   func write(_ frame: Frame, _ result: Segmentation, shares: [Double]) throws(Failure) {
     for output in saved {
-      let path = Self.path(Self.path(directory, output.rawValue), frame.stem + ".png")
+      let path = Path.join(Path.join(directory, output.rawValue), frame.stem + ".png")
       switch output {
       case .labels: try grayWriter.write(result.labels, size: frame.size, to: path)
       case .confidence: try grayWriter.write(result.confidence, size: frame.size, to: path)
       case .entropy:
         scaleToBytes(result.entropy)
         try grayWriter.write(grayLevels, size: frame.size, to: path)
+      case .probabilities: break
       }
     }
     guard let overlay else { return }
     overlay.draw(frame, labels: result.labels, shares: shares, into: &canvas)
     guard reader.kind == .video else {
-      let folder = Self.path(directory, Self.overlayName)
-      let path = Self.path(folder, frame.stem + ".png")
+      let folder = Path.join(directory, Self.overlayName)
+      let path = Path.join(folder, frame.stem + ".png")
       return try colourWriter.write(canvas.pixels, size: canvas.size, to: path)
     }
     canvas.time = frame.time
-    if videoWriter == nil { videoWriter = try makeVideoWriter() }
+    if videoWriter == nil {
+      videoWriter = try VideoWriter(
+        path: videoPath, size: canvas.size, timing: reader.timing, audio: audio,
+        threadCount: threadCount)
+    }
     try videoWriter?.write(canvas)
   }
 
@@ -75,19 +80,13 @@ final class ResultWriter {
     try videoWriter?.finish(at: reader.endTime(of: last))
   }
 
-  private var videoPath: String { Self.path(directory, reader.stem + "_overlay.mp4") }
+  private var videoPath: String { Path.join(directory, reader.stem + "_overlay.mp4") }
 
   private func checkVideo() throws(Failure) {
     guard !Folder.isSame(videoPath, reader.path) else {
       throw Failure("\(videoPath) is the input; choose another --output")
     }
     try Folder.checkCanReplace(videoPath)
-  }
-
-  private func makeVideoWriter() throws(Failure) -> VideoWriter {
-    try VideoWriter(
-      path: videoPath, size: canvas.size, timing: reader.timing, audio: audio,
-      threadCount: threadCount)
   }
 
   /// 0 to 1 → 0 to 255.
@@ -99,9 +98,5 @@ final class ResultWriter {
       let level = values[index] * 255
       grayLevels[index] = level > 0 ? UInt8(min(level, 255).rounded()) : 0
     }
-  }
-
-  private static func path(_ folder: String, _ name: String) -> String {
-    Path.join(folder, name)
   }
 }

@@ -28,7 +28,6 @@ struct SegmentReport {
     milliseconds.add(elapsed)
     if isJson {
       var members: [JsonValue.Member] = [
-        (key: "event", value: .string("frame")),
         (key: "frame", value: .string(frame.name)),
         (key: "milliseconds", value: .rounded(elapsed, 3)),
         (key: "shares", value: own.json),
@@ -38,46 +37,39 @@ struct SegmentReport {
         members.append((key: "seconds", value: .rounded(seconds, 6)))
         members.append((key: "damaged", value: .bool(frame.isDamaged)))
       }
-      try JsonValue.object(members).printLine()
+      try JsonValue.printEvent("frame", members)
     }
     return own.shares
   }
 
   /// Prints the table, if there are no files to look at, and the summary.
-  /// - Parameters:
-  ///   - networkSize: that the network worked on.
-  ///   - output: where the files are.
-  ///   - reader: where the frames came from.
-  ///   - isWhole: whether all frames are done.
-  /// - Throws: `Failure` where stdout cannot be written.
   func finish(
     networkSize: PixelSize, output: String?, reader: FrameReader, isWhole: Bool
   ) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
     let rate = seconds > 0 ? Double(frameCount) / seconds : 0
     if isJson {
-      let summary = JsonValue.object([
-        (key: "event", value: .string("summary")),
-        (key: "frames", value: .integer(frameCount)),
-        (key: "done", value: .bool(isWhole)),
-        (key: "seconds", value: .rounded(seconds, 3)),
-        (key: "frames_per_second", value: .rounded(rate, 2)),
-        (key: "median_ms", value: .rounded(milliseconds.median, 3)),
-        (key: "width", value: .integer(networkSize.width)),
-        (key: "height", value: .integer(networkSize.height)),
-        (key: "shares", value: total.json),
-        (key: "left_out", value: .integer(reader.leftOutCount)),
-        (key: "damaged", value: .integer(reader.damagedFrameCount)),
-        (key: "output", value: .text(output)),
-      ])
-      return try summary.printLine()
+      return try JsonValue.printEvent(
+        "summary",
+        [
+          (key: "frames", value: .integer(frameCount)),
+          (key: "done", value: .bool(isWhole)),
+          (key: "seconds", value: .rounded(seconds, 3)),
+          (key: "frames_per_second", value: .rounded(rate, 2)),
+          (key: "median_ms", value: .rounded(milliseconds.median, 3)),
+          (key: "width", value: .integer(networkSize.width)),
+          (key: "height", value: .integer(networkSize.height)),
+          (key: "shares", value: total.json),
+          (key: "left_out", value: .integer(reader.leftOutCount)),
+          (key: "damaged", value: .integer(reader.damagedFrameCount)),
+          (key: "output", value: .text(output)),
+        ])
     }
-    if output == nil { Terminal.say(table) }
-    let frames = frameCount == 1 ? "1 frame" : "\(frameCount) frames"
+    if output == nil { try Terminal.say(table) }
     let speed = "\(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s\(isWhole ? "" : ", stopped")"
     let place = output.map { ", results in \($0)" } ?? ""
-    Terminal.say(
-      "\(frames) in \(speed); network \(networkSize), "
+    try Terminal.say(
+      "\(counted(frameCount, "frame")) in \(speed); network \(networkSize), "
         + "\(fixed(milliseconds.median, 1)) ms a frame (median)\(place)")
   }
 

@@ -11,6 +11,11 @@ func brief(_ value: Double) -> String {
   String(format: "%.3g", locale: Locale(identifier: "en_US_POSIX"), value)
 }
 
+/// Such as "1 frame" or "3 frames".
+func counted(_ count: Int, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}
+
 struct Table {
   enum Alignment {
     case left

@@ -1,6 +1,5 @@
 // What the program needs to know about the terminal it may be talking to.
 import Foundation
-import Synchronization
 
 enum Terminal {
   /// Fills the places of descriptors that were closed, so that no file that is opened later gets
@@ -31,17 +30,11 @@ enum Terminal {
     if errorIsTerminal { writeError("\r\u{1B}[K") }
   }
 
-  private static let hasFailed = Atomic<Bool>(false)
-
-  /// Whether all that was said has gone to stdout.
-  static func flushOutput() -> Bool {
-    fflush(nil) == 0 && !hasFailed.load(ordering: .relaxed)
-  }
-
-  /// Writes a result to stdout.
-  static func say(_ text: String, terminator: String = "\n") {
-    fflush(nil)
-    if !write(text + terminator, to: STDOUT_FILENO) { hasFailed.store(true, ordering: .relaxed) }
+  /// Writes a result to stdout at once, so that a reader behind a pipe can follow.
+  static func say(_ text: String, terminator: String = "\n") throws(Failure) {
+    guard fflush(nil) == 0, write(text + terminator, to: STDOUT_FILENO) else {
+      throw Failure("cannot write to stdout")
+    }
   }
 
   /// Writes to stderr; where that fails there is nobody left to tell.
@@ -51,16 +44,9 @@ enum Terminal {
 
   /// Writes text, in which names are what they are in the file system.
   private static func write(_ text: String, to descriptor: Int32) -> Bool {
-    var rest = Path.bytes(of: text)[...]
-    while !rest.isEmpty {
-      let count = unsafe rest.withUnsafeBytes { bytes in
-        unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return false }
-      rest = rest.dropFirst(count)
+    unsafe Path.bytes(of: text).withUnsafeBytes { bytes in
+      unsafe SystemFile.write(bytes, to: descriptor)
     }
-    return true
   }
 
   /// Says something beside the results, in a line of its own.

@@ -1,0 +1,60 @@
+// A path in, the packets of its streams out, as they are stored.
+import CFFmpeg
+
+/// libavformat for one local file.
+@safe
+final class Demuxer {
+  let format: UnsafeMutablePointer<AVFormatContext>
+  /// What `next` has read.
+  let packet: UnsafeMutablePointer<AVPacket>
+
+  /// Opens a file, and nothing else that it may name.
+  init(path: String) throws(Failure) {
+    av_log_set_level(AV_LOG_QUIET)
+    var options = unsafe OpaquePointer?.none
+    unsafe av_dict_set(&options, "protocol_whitelist", "file", 0)
+    unsafe av_dict_set(&options, "pattern_type", "none", 0)
+    defer { unsafe av_dict_free(&options) }
+    var opened: UnsafeMutablePointer<AVFormatContext>?
+    let status = unsafe SystemFile.withPath("file:" + path) { path in
+      unsafe avformat_open_input(&opened, path, nil, &options)
+    }
+    guard let format = unsafe opened, let packet = unsafe av_packet_alloc() else {
+      throw Self.failure(path, status, "FFmpeg knows no picture or video like it")
+    }
+    unsafe self.format = format
+    unsafe self.packet = packet
+  }
+
+  deinit {
+    var (format, packet) = unsafe (Optional(format), Optional(packet))
+    unsafe avformat_close_input(&format)
+    unsafe av_packet_free(&packet)
+  }
+
+  /// The stream that people mean; where a decoder is asked for, among those that have one.
+  func bestStream(
+    _ kind: AVMediaType, decoder: UnsafeMutablePointer<UnsafePointer<AVCodec>?>? = nil
+  ) -> UnsafeMutablePointer<AVStream>? {
+    let index = unsafe av_find_best_stream(format, kind, -1, -1, decoder, 0)
+    return unsafe index >= 0 ? format.pointee.streams[Int(index)] : nil
+  }
+
+  /// Reads the next packet of a stream; returns FFmpeg's status.
+  func next(of streamIndex: Int32) -> Int32 {
+    while true {
+      unsafe av_packet_unref(packet)
+      let status = unsafe av_read_frame(format, packet)
+      guard status >= 0, unsafe packet.pointee.stream_index != streamIndex else { return status }
+    }
+  }
+
+  /// Says what the file is, where that is known, or else what FFmpeg says.
+  static func failure(
+    _ path: String, _ status: Int32?, _ guess: String = "it is damaged or cut off"
+  ) -> Failure {
+    let reason =
+      status.map { "\(guess) (\(MediaError.text($0)))" } ?? "no picture in it that can be decoded"
+    return Failure("cannot read \(path): \(FileDiagnosis.reason(path) ?? reason)")
+  }
+}

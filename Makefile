@@ -9,7 +9,7 @@
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 
-number  = $(shell awk '$$2 == "DAS3_$(1)" { print $$3 }' include/das3.h)
+number  = $(shell awk '$$1 == "#define" && $$2 == "DAS3_$(1)" { print $$3 }' include/das3.h)
 VERSION := $(call number,VERSION_MAJOR).$(call number,VERSION_MINOR).$(call number,VERSION_PATCH)
 SONAME  := libdas3.so.$(call number,ABI_VERSION)
 

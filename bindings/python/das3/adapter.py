@@ -18,7 +18,7 @@ from ._handle import Handle, enter
 from ._progress import progress_bar
 from ._records import described, file_path, sized, with_options
 from .errors import ArgumentError, ShapeError, check, guarded, interrupts_kept, kept
-from .frame import Format, Frame, frame_of, lent, values
+from .frame import Format, Frame, check_source, frame_of, lent, values
 from .model import Model, model_info
 from .segmenter import Precision
 
@@ -280,7 +280,7 @@ class Adapter(Handle):
         What reading a frame raises comes out of the call that wanted the frame. An iterator is
         read to its end before this returns, and its frames are then held as `add_frame` holds them.
         """
-        _check_source(source, format)
+        check_source(source, format)
         if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
             self._add_all(source, format)
             return
@@ -409,23 +409,6 @@ class Adapter(Handle):
         with self._use(nests=True) as pointer:
             check(library.das3_adapter_get_info(pointer, ctypes.byref(raw)))
             return described(AdapterInfo, raw)
-
-
-def _check_source(source: object, format: Format | str | None) -> None:
-    """Refuses what is no set of frames."""
-    if isinstance(source, (str, bytes, os.PathLike)):
-        raise TypeError(
-            f"source is the path {source!r}; expected frames, such as [PIL.Image.open(path) …]"
-        )
-    if not isinstance(source, Iterable) and not hasattr(source, "__getitem__"):
-        raise TypeError(f"source is a {type(source).__name__}; expected frames")
-    rank = getattr(source, "ndim", None)
-    # The rows of a frame would pass for gray frames.
-    if isinstance(rank, int) and (rank < 3 or (rank == 3 and format is None)):
-        raise ArgumentError(
-            f"source is one array {getattr(source, 'shape', '')}; expected (N, H, W, 3), "
-            "a list of frames, or the format of each of N"
-        )
 
 
 def _tell(raw: Any, prediction: Prediction, class_count: int) -> list[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol, Union
 
@@ -179,6 +181,23 @@ def values(
     array = _array_of(name, given)
     _check_fit(name, array, array.shape if shape is None else shape, dtype)
     return np.ascontiguousarray(array)
+
+
+def check_source(source: object, format: Format | str | None) -> None:
+    """Refuses what is no set of frames."""
+    if isinstance(source, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"source is the path {source!r}; expected frames, such as [PIL.Image.open(path) …]"
+        )
+    if not isinstance(source, Iterable) and not hasattr(source, "__getitem__"):
+        raise TypeError(f"source is a {type(source).__name__}; expected frames")
+    rank = getattr(source, "ndim", None)
+    # The rows of a frame would pass for gray frames.
+    if isinstance(rank, int) and (rank < 3 or (rank == 3 and format is None)):
+        raise ArgumentError(
+            f"source is one array {getattr(source, 'shape', '')}; expected (N, H, W, 3), "
+            "a list of frames, or the format of each of N"
+        )
 
 
 def _check_fit(

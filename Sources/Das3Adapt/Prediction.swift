@@ -42,7 +42,7 @@ package struct Prediction: Sendable, Equatable {
   ///   - scores: one pixel after the other.
   ///   - stride: floats from one pixel to the next.
   ///   - isProbability: they are probabilities already.
-  ///   - mirrored: what `soften` made of the mirror image; the mean of both is then read.
+  ///   - mirrored: what `softmax` made of the mirror image; the mean of both is then read.
   ///   - negativeThreshold: probability below which a class is marked.
   ///   - threads: of the one pool.
   package mutating func fill(
@@ -77,7 +77,7 @@ package struct Prediction: Sendable, Equatable {
   ///   - probabilities: receives them, densely.
   ///   - scratch: as much as the losses of as many pixels and classes take.
   ///   - threads: of the one pool.
-  static func soften(
+  static func softmax(
     scores: UnsafePointer<Float>, stride: Int, shape: Shape,
     into probabilities: UnsafeMutablePointer<Float>, scratch: Arena, threads: Int
   ) {

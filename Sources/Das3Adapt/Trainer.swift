@@ -362,7 +362,7 @@ extension Trainer {
   /// Probabilities of all classes, channels last, of the loaded frame; moves no statistics.
   package func predict(by weights: WeightSet? = nil, probabilities: Arena) {
     let scores = runAlone(weights)
-    unsafe Prediction.soften(
+    unsafe Prediction.softmax(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
       shape: scores.shape, into: probabilities.pointer(at: 0), scratch: scratch,
       threads: executor.options.threads)

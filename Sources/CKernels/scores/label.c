@@ -20,8 +20,8 @@ D3K_INLINE float unit(float p) {
 }
 
 /* Scores of 16 pixels -> probabilities in place (where asked), the best one, the entropy. */
-D3K_INLINE void soften(float *s, int64_t classes, int32_t is_probability, int32_t keeps,
-                       const float *best, float *confidence, float *entropy) {
+D3K_INLINE void softmax(float *s, int64_t classes, int32_t is_probability, int32_t keeps,
+                        const float *best, float *confidence, float *entropy) {
   float sum[16] = {0}, weighted[16] = {0};
   const float scale = classes > 1 ? 1.f / d3k_log((float)classes) : 0.f;
   for (int64_t c = 0; c < classes; c++) {
@@ -76,8 +76,8 @@ D3K_CLONES(static, void, label_row, (const job *j, const float *x, int64_t strid
     find_top(s, classes, (d3k_f16)(-INFINITY), best, label);
     for (int64_t i = 0; out->labels && i < count; i++) out->labels[at + i] = (uint8_t)label[i];
     if (!wants_softmax) continue;
-    soften(s, classes, j->scores->is_probability, out->probabilities != NULL, best, confidence,
-           entropy);
+    softmax(s, classes, j->scores->is_probability, out->probabilities != NULL, best, confidence,
+            entropy);
     for (int64_t i = 0; out->confidence && i < count; i++) {
       out->confidence[at + i] = (uint8_t)(255.f * unit(confidence[i]) + 0.5f);
     }

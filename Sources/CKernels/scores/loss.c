@@ -21,7 +21,7 @@ D3K_CLONED_BODY(run_bands) {
       float negative[16] = {0};
       const float *z = j->z.data + n * j->z.stride;
       d3k_gather16(z, j->z.stride, count, classes, b.d, 16);
-      soften(&b, classes, j->inverse_log);
+      softmax(&b, classes, j->inverse_log);
       D3K_VECTOR
       for (int64_t i = 0; i < 16; i++) {
         b.weight[i] = j->has_diversity && i < count ? d3k_exp(-j->lambda * b.h[i]) : 0.f;

@@ -93,7 +93,7 @@ D3K_INLINE void power16(const float *x, float exponent, float *y) {
 }
 
 /* Scores in b->d -> everything that p is made of, and the entropy h = H / log C. */
-D3K_INLINE void soften(block *b, int64_t classes, float inverse_log) {
+D3K_INLINE void softmax(block *b, int64_t classes, float inverse_log) {
   float rest[16] = {0}, weighted[16] = {0};
   find_top(b->d, classes, d3k_load16(b->d), b->largest, b->top);
   for (int64_t c = 0; c < classes; c++) {
@@ -123,7 +123,7 @@ D3K_INLINE void soften(block *b, int64_t classes, float inverse_log) {
   }
 }
 
-/* b->e of `soften` becomes the probabilities. */
+/* b->e of `softmax` becomes the probabilities. */
 D3K_INLINE void divide(block *b, int64_t classes) {
   for (int64_t c = 0; c < classes; c++) {
     D3K_VECTOR

@@ -8,14 +8,14 @@
 typedef struct prediction {
   const d3k_scores *z;
   const d3k_prediction *out;
-  int64_t pixels, width,
-      band; /* width: of rows that may not be passed; all where none is mirrored */
+  int64_t pixels, band;
+  int64_t width; /* of rows that may not be passed; all where none is mirrored */
   float inverse_log;
   double *sums; /* a band: of h, then of each class's p */
 } prediction;
 
 /* Probabilities in b->e as they are -> the largest, its first class, the entropy. */
-D3K_INLINE void weigh(block *b, int64_t classes, float inverse_log) {
+D3K_INLINE void find_entropy(block *b, int64_t classes, float inverse_log) {
   float h[16] = {0};
   find_top(b->e, classes, d3k_load16(b->e), b->largest, b->top);
   for (int64_t c = 0; c < classes; c++) {
@@ -80,14 +80,14 @@ D3K_CLONED_BODY(run_bands) {
         d3k_gather16(z, j->z->stride, count, classes, b.e, 16);
       } else {
         d3k_gather16(z, j->z->stride, count, classes, b.d, 16);
-        soften(&b, classes, j->inverse_log);
+        softmax(&b, classes, j->inverse_log);
         divide(&b, classes);
         memcpy(b.largest, b.inverse, sizeof b.largest); /* e of the top class is 1 */
       }
       if (o->mirrored) {
         blend(&b, o->mirrored + (n - x + j->width - 1 - x) * classes, count, classes);
       }
-      if (j->z->is_probability || o->mirrored) weigh(&b, classes, j->inverse_log);
+      if (j->z->is_probability || o->mirrored) find_entropy(&b, classes, j->inverse_log);
       for (int64_t i = 0; i < count; i++) {
         is_number[i] = b.h[i] >= 0.f;
         sums[i] += is_number[i] ? (double)b.h[i] : 1.;

@@ -54,7 +54,7 @@ D3K_CLONED_BODY(run_bands) {
       const int64_t x = n % j->width;
       count = d3k_min(d3k_min(16, last - n), j->width - x);
       d3k_gather16(j->z + n * j->z_stride, j->z_stride, count, classes, b.d, 16);
-      soften(&b, classes, 0.f);
+      softmax(&b, classes, 0.f);
       divide(&b, classes);
       const float *mirrored = j->mirrored + (n - x + j->width - 1 - x) * classes;
       d3k_gather16(mirrored, -classes, count, classes, b.d, 16);

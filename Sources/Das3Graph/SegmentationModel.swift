@@ -101,11 +101,12 @@ package final class SegmentationModel: Sendable {
 
   /// The graph for frames of one size, from the image to the class scores.
   package func graph(height: Int, width: Int) throws(Das3Error) -> Graph {
-    if let fixed = image.fixedHeight, fixed != height {
-      throw .shape("height is \(height); the network is fixed to \(fixed)")
-    }
-    if let fixed = image.fixedWidth, fixed != width {
-      throw .shape("width is \(width); the network is fixed to \(fixed)")
+    let wrong = [("height", height, image.fixedHeight), ("width", width, image.fixedWidth)]
+      .filter { $0.2 ?? $0.1 != $0.1 }
+    guard wrong.isEmpty else {
+      let given = wrong.map { "\($0.0) is \($0.1)" }.joined(separator: " and ")
+      let fixed = wrong.map { "\($0.0) \($0.2 ?? 0)" }.joined(separator: " and ")
+      throw .shape("\(given); the network is fixed to \(fixed)")
     }
     let graph = try GraphBuilder.build(
       onnx, image: image, size: (height: height, width: width), scores: scores)

@@ -26,9 +26,14 @@ struct SegmentationModelTests {
     let fixed = try model([1, 3, 32, 48])
     #expect(fixed.fixedHeight == 32 && fixed.fixedWidth == 48)
     #expect(throws: Never.self) { try fixed.graph(height: 32, width: 48) }
-    for (height, width) in [(31, 48), (32, 47)] {
+    for (height, width, message) in [
+      (31, 48, "height is 31; the network is fixed to height 32"),
+      (32, 47, "width is 47; the network is fixed to width 48"),
+      (31, 47, "height is 31 and width is 47; the network is fixed to height 32 and width 48"),
+    ] {
       let error = #expect(throws: Das3Error.self) { try fixed.graph(height: height, width: width) }
       #expect(error?.code == .shape)
+      #expect(error?.message == message)
     }
     let half = try model([1, 3, 32, "w"])
     #expect(half.fixedHeight == 32 && half.fixedWidth == nil)

@@ -40,7 +40,7 @@ struct NetworkSize {
       try Failure.check(status, model.path)
     } catch {
       let multiple = max(1, model.strideMultiple)
-      guard let size, status == DAS3_E_SHAPE,
+      guard let size, status == DAS3_E_SHAPE, model.fixedWidth == 0, model.fixedHeight == 0,
         size.width % multiple != 0 || size.height % multiple != 0
       else { throw error }
       func near(_ add: Int) -> PixelSize {

@@ -109,18 +109,24 @@ void d3k_softmax_backward(int32_t threads, int32_t is_log, const float *y, const
 
 size_t d3k_norm_backward_scratch_bytes(int32_t threads, int64_t rows, int64_t channels);
 
-/** dx, dscale and dshift (each may be NULL) of d3k_layer_norm; statistics are computed again.
- *  scratch: d3k_norm_backward_scratch_bytes(threads, rows, count). */
-void d3k_layer_norm_backward(int32_t threads, const float *x, const float *dy, float *dx,
-                             int64_t rows, int64_t count, float epsilon, const float *scale,
-                             float *dscale, float *dshift, int32_t accumulates, void *scratch);
+/** Dense rows of channels before and after a normalisation, its scale, and what is wanted: dx, dscale
+ *  and dshift may be NULL, dx may be dy (without `accumulates`, which is about dx alone). */
+typedef struct d3k_norm_gradient {
+  const float *x, *dy;
+  const float *scale; /* NULL = 1 */
+  float *dx, *dscale, *dshift;
+  float epsilon;
+  int32_t accumulates;
+  void *scratch; /* d3k_norm_backward_scratch_bytes of all rows */
+} d3k_norm_gradient;
 
-/** The same of d3k_group_norm. scratch: d3k_norm_backward_scratch_bytes(threads, batch * pixels,
- *  channels). */
-void d3k_group_norm_backward(int32_t threads, const float *x, const float *dy, float *dx,
-                             int64_t batch, int64_t pixels, int64_t channels, int64_t groups,
-                             float epsilon, const float *scale, float *dscale, float *dshift,
-                             int32_t accumulates, void *scratch);
+/** Of d3k_layer_norm over `count` channels; statistics are computed again. */
+void d3k_layer_norm_backward(int32_t threads, const d3k_norm_gradient *norm, int64_t rows,
+                             int64_t count);
+
+/** Of d3k_group_norm, with batch * pixels rows. */
+void d3k_group_norm_backward(int32_t threads, const d3k_norm_gradient *norm, int64_t batch,
+                             int64_t pixels, int64_t channels, int64_t groups);
 
 /** Mean and biased variance of each channel over `rows` pixels x_stride apart, two passes, bands as
  *  above. scratch: d3k_norm_backward_scratch_bytes. */
@@ -130,12 +136,9 @@ void d3k_channel_statistics(int32_t threads, const float *x, int64_t x_stride, i
 /** BatchNormalization with the batch's statistics, backward (Ioffe and Szegedy, 2015):
  *  xh = (x - mean) / sqrt(variance + epsilon); dscale += sum dy * xh; dshift += sum dy;
  *  dx = scale / sqrt(variance + epsilon) * (dy - mean(dy) - xh * mean(dy * xh)).
- *  dx may be dy (without `accumulates`). scratch: d3k_norm_backward_scratch_bytes. */
-void d3k_batch_norm_backward(int32_t threads, const float *x, int64_t x_stride, const float *dy,
-                             int64_t dy_stride, float *dx, int64_t dx_stride, int64_t rows,
-                             int64_t channels, const float *mean, const float *variance,
-                             float epsilon, const float *scale, float *dscale, float *dshift,
-                             int32_t accumulates, void *scratch);
+ *  mean and variance: those of the batch. */
+void d3k_batch_norm_backward(int32_t threads, const d3k_norm_gradient *norm, const float *mean,
+                             const float *variance, int64_t rows, int64_t channels);
 
 /* pool_gradient.c, resize_gradient.c ----------------------------------------------------------- */
 

@@ -7,11 +7,8 @@
 #include "d3k_gradient.h"
 
 typedef struct job {
-  const float *x, *dy, *scale;
-  float *dx, *dscale, *dshift;
+  const d3k_norm_gradient *norm;
   int64_t rows, count, bands, band_rows;
-  float epsilon;
-  int32_t accumulates;
   double *sums; /* bands x 2 x count: of scale, of shift */
 } job;
 
@@ -52,11 +49,11 @@ D3K_CLONES(static, void, backward_row,
            (const job *j, const float *x, const float *dy, float *dx, float *dscale, float *dshift),
            (j, x, dy, dx, dscale, dshift)) {
   const int64_t count = j->count;
-  const float *scale = j->scale;
+  const float *scale = j->norm->scale;
   const double n = (double)count;
   const float mean = (float)(sum_row(VALUES, x, NULL, NULL, 0.f, count).first / n);
   const double variance = sum_row(SQUARES, x, NULL, NULL, mean, count).first / n;
-  const double inverse = 1. / sqrt(variance + (double)j->epsilon);
+  const double inverse = 1. / sqrt(variance + (double)j->norm->epsilon);
   if (dscale) {
     const float factor = (float)inverse;
     D3K_VECTOR
@@ -70,7 +67,7 @@ D3K_CLONES(static, void, backward_row,
   const row_sums sums = sum_row(GRADIENTS, x, dy, scale, mean, count);
   const float gain = (float)inverse, drop = (float)(inverse * sums.first / n);
   const float pull = (float)(inverse * inverse * inverse * sums.second / n);
-  if (j->accumulates) {
+  if (j->norm->accumulates) {
     D3K_VECTOR
     for (int64_t i = 0; i < count; i++) {
       const float g = scale ? dy[i] * scale[i] : dy[i];
@@ -87,16 +84,18 @@ D3K_CLONES(static, void, backward_row,
 
 static void backward_band(const void *context, int64_t band, char *scratch) {
   const job *j = context;
+  const d3k_norm_gradient *norm = j->norm;
   const int64_t count = j->count, first = band * j->band_rows;
   const int64_t last = d3k_min(j->rows, first + j->band_rows);
-  float *dscale = j->dscale ? (float *)scratch : NULL;
-  float *dshift = j->dshift ? (float *)scratch + count : NULL;
+  float *dscale = norm->dscale ? (float *)scratch : NULL;
+  float *dshift = norm->dshift ? (float *)scratch + count : NULL;
   double *sums = j->sums + band * 2 * count;
   memset(scratch, 0, (size_t)(2 * count) * sizeof(float));
   memset(sums, 0, (size_t)(2 * count) * sizeof(double));
   for (int64_t r = first; r < last; r++) {
     const int64_t row = r * count;
-    backward_row(j, j->x + row, j->dy + row, j->dx ? j->dx + row : NULL, dscale, dshift);
+    backward_row(j, norm->x + row, norm->dy + row, norm->dx ? norm->dx + row : NULL, dscale,
+                 dshift);
     if (r + 1 < last && (r + 1 - first) % D3K_FLUSH != 0) continue;
     if (dscale) d3k_line_flush(dscale, 1, count, 0, sums);
     if (dshift) d3k_line_flush(dshift, 1, count, 0, sums + count);
@@ -111,28 +110,17 @@ static void finish(const job *j, const double *sums, float *out) {
   }
 }
 
-void d3k_layer_norm_backward(int32_t threads, const float *x, const float *dy, float *dx,
-                             int64_t rows, int64_t count, float epsilon, const float *scale,
-                             float *dscale, float *dshift, int32_t accumulates, void *scratch) {
+void d3k_layer_norm_backward(int32_t threads, const d3k_norm_gradient *norm, int64_t rows,
+                             int64_t count) {
   if (rows <= 0 || count <= 0) return;
-  job j = {.x = x,
-           .dy = dy,
-           .scale = scale,
-           .dx = dx,
-           .dscale = dscale,
-           .dshift = dshift,
-           .rows = rows,
-           .count = count,
-           .epsilon = epsilon,
-           .accumulates = accumulates,
-           .sums = scratch};
+  job j = {.norm = norm, .rows = rows, .count = count, .sums = norm->scratch};
   j.band_rows = d3k_ceil_div(rows, d3k_bands_most(rows, count));
   j.bands = d3k_ceil_div(rows, j.band_rows);
   /* Two rows of sums for each part of the work. */
   const size_t sums_bytes = d3k_round64((size_t)(j.bands * 2 * count) * sizeof(double));
   const size_t part_bytes = d3k_round64((size_t)(2 * count) * sizeof(float));
   d3k_tiles_run(d3k_threads_for(threads, rows * count * 4), j.bands, backward_band, &j,
-                (char *)scratch + sums_bytes, part_bytes);
-  finish(&j, j.sums, dscale);
-  finish(&j, j.sums + count, dshift);
+                (char *)norm->scratch + sums_bytes, part_bytes);
+  finish(&j, j.sums, norm->dscale);
+  finish(&j, j.sums + count, norm->dshift);
 }

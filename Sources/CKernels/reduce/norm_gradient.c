@@ -14,7 +14,7 @@ typedef enum term { VALUES, SQUARES, GRADIENTS } term;
 typedef struct job {
   const float *x, *dy;
   float *dx;
-  int64_t x_stride, dy_stride, dx_stride;
+  int64_t x_stride; /* dy and dx are dense */
   int32_t threads, accumulates;
   term term;
   d3k_bands bands;
@@ -110,7 +110,7 @@ static void sum_item(const void *context, int64_t item, char *scratch) {
   }
   for (int32_t more = 1; more;) {
     const float *x = d3k_line_load(j->x, j->x_stride, &at, x_buffer);
-    const float *dy = has_dy ? d3k_line_load(j->dy, j->dy_stride, &at, dy_buffer) : NULL;
+    const float *dy = has_dy ? d3k_line_load(j->dy, j->bands.channels, &at, dy_buffer) : NULL;
     add_line(j->term, x, dy, mean, first, second, at.rows * at.channels);
     more = d3k_bands_next(&j->bands, &at, end);
     if (more && ++pending % D3K_FLUSH != 0) continue;
@@ -160,13 +160,13 @@ static void gradient_item(const void *context, int64_t item, char *scratch) {
   }
   do {
     const float *x = d3k_line_load(j->x, j->x_stride, &at, line + 4 * D3K_LINE);
-    const float *dy = d3k_line_load(j->dy, j->dy_stride, &at, line + 5 * D3K_LINE);
-    float *direct = d3k_line_direct(j->dx, j->dx_stride, j->accumulates, &at);
+    const float *dy = d3k_line_load(j->dy, j->bands.channels, &at, line + 5 * D3K_LINE);
+    float *direct = d3k_line_direct(j->dx, j->bands.channels, j->accumulates, &at);
     float *dx = direct ? direct : line + 6 * D3K_LINE;
     gradient_line(x, dy, repeated, dx, at.rows * at.channels);
     if (direct) continue;
-    d3k_put_rows(dx, j->dx + at.row * j->dx_stride + at.channel, j->dx_stride, at.rows, at.channels,
-                 j->accumulates);
+    d3k_put_rows(dx, j->dx + at.row * j->bands.channels + at.channel, j->bands.channels, at.rows,
+                 at.channels, j->accumulates);
   } while (d3k_bands_next(&j->bands, &at, end));
 }
 
@@ -192,35 +192,33 @@ void d3k_channel_statistics(int32_t threads, const float *x, int64_t x_stride, i
   for (int64_t c = 0; c < channels; c++) variance[c] = (float)(s.first[c] / (double)rows);
 }
 
-void d3k_batch_norm_backward(int32_t threads, const float *x, int64_t x_stride, const float *dy,
-                             int64_t dy_stride, float *dx, int64_t dx_stride, int64_t rows,
-                             int64_t channels, const float *mean, const float *variance,
-                             float epsilon, const float *scale, float *dscale, float *dshift,
-                             int32_t accumulates, void *scratch) {
+static job job_of(int32_t threads, const d3k_norm_gradient *norm, int64_t channels) {
+  return (job){.x = norm->x,
+               .dy = norm->dy,
+               .dx = norm->dx,
+               .x_stride = channels,
+               .threads = threads,
+               .accumulates = norm->accumulates};
+}
+
+void d3k_batch_norm_backward(int32_t threads, const d3k_norm_gradient *norm, const float *mean,
+                             const float *variance, int64_t rows, int64_t channels) {
   if (rows <= 0 || channels <= 0) return;
-  job j = {.x = x,
-           .dy = dy,
-           .dx = dx,
-           .x_stride = x_stride,
-           .dy_stride = dy_stride,
-           .dx_stride = dx_stride,
-           .threads = threads,
-           .accumulates = accumulates};
-  const int32_t is_dense = x_stride == channels && dy_stride == channels;
-  j.bands = d3k_bands_cut(rows, channels, is_dense && (dx == NULL || dx_stride == channels));
-  const channel_scratch s = cut(&j, rows, channels, scratch);
+  job j = job_of(threads, norm, channels);
+  j.bands = d3k_bands_cut(rows, channels, 1);
+  const channel_scratch s = cut(&j, rows, channels, norm->scratch);
   sum_channels(&j, GRADIENTS, mean, s.first, s.second);
   for (int64_t c = 0; c < channels; c++) {
-    const double inverse = 1. / sqrt((double)variance[c] + (double)epsilon);
-    const double gain = inverse * (scale ? (double)scale[c] : 1.);
-    if (dscale) dscale[c] = (float)((double)dscale[c] + s.second[c] * inverse);
-    if (dshift) dshift[c] = (float)((double)dshift[c] + s.first[c]);
+    const double inverse = 1. / sqrt((double)variance[c] + (double)norm->epsilon);
+    const double gain = inverse * (norm->scale ? (double)norm->scale[c] : 1.);
+    if (norm->dscale) norm->dscale[c] = (float)((double)norm->dscale[c] + s.second[c] * inverse);
+    if (norm->dshift) norm->dshift[c] = (float)((double)norm->dshift[c] + s.first[c]);
     s.mean[c] = mean[c];
     s.gain[c] = (float)gain;
     s.pull[c] = (float)(gain * inverse * inverse * s.second[c] / (double)rows);
     s.drop[c] = (float)(gain * s.first[c] / (double)rows);
   }
-  if (dx) run_gradient(&j, &s);
+  if (norm->dx) run_gradient(&j, &s);
 }
 
 /* Mean and 1 / deviation of each group from sums per channel; the mean is repeated per channel. */
@@ -233,38 +231,33 @@ static void group_means(const double *sums, int64_t channels, int64_t group, dou
   }
 }
 
-void d3k_group_norm_backward(int32_t threads, const float *x, const float *dy, float *dx,
-                             int64_t batch, int64_t pixels, int64_t channels, int64_t groups,
-                             float epsilon, const float *scale, float *dscale, float *dshift,
-                             int32_t accumulates, void *scratch) {
+void d3k_group_norm_backward(int32_t threads, const d3k_norm_gradient *norm, int64_t batch,
+                             int64_t pixels, int64_t channels, int64_t groups) {
   if (batch <= 0 || pixels <= 0 || channels <= 0 || groups <= 0) return;
   const int64_t group = channels / groups;
   const double cells = (double)pixels * (double)group;
-  job j = {.x_stride = channels,
-           .dy_stride = channels,
-           .dx_stride = channels,
-           .threads = threads,
-           .accumulates = accumulates};
+  job j = job_of(threads, norm, channels);
   j.bands = d3k_bands_cut(pixels, channels, 1);
-  const channel_scratch s = cut(&j, batch * pixels, channels, scratch);
+  const channel_scratch s = cut(&j, batch * pixels, channels, norm->scratch);
   for (int64_t b = 0; b < batch; b++) {
     const int64_t image = b * pixels * channels;
-    j.x = x + image;
-    j.dy = dy + image;
+    j.x = norm->x + image;
+    j.dy = norm->dy + image;
     sum_channels(&j, VALUES, NULL, s.first, NULL);
     group_means(s.first, channels, group, cells, s.mean);
     sum_channels(&j, SQUARES, s.mean, s.first, NULL);
     group_means(s.first, channels, group, cells, s.gain); /* variances, for now */
     sum_channels(&j, GRADIENTS, s.mean, s.first, s.second);
     for (int64_t c = 0; c < channels; c += group) {
-      const double inverse = 1. / sqrt((double)s.gain[c] + (double)epsilon);
+      const double inverse = 1. / sqrt((double)s.gain[c] + (double)norm->epsilon);
       double by_mean = 0, by_deviation = 0;
       for (int64_t i = c; i < c + group; i++) {
-        const double w = scale ? (double)scale[i] : 1.;
+        const double w = norm->scale ? (double)norm->scale[i] : 1.;
         by_mean += w * s.first[i];
         by_deviation += w * s.second[i];
-        if (dscale) dscale[i] = (float)((double)dscale[i] + s.second[i] * inverse);
-        if (dshift) dshift[i] = (float)((double)dshift[i] + s.first[i]);
+        if (norm->dscale)
+          norm->dscale[i] = (float)((double)norm->dscale[i] + s.second[i] * inverse);
+        if (norm->dshift) norm->dshift[i] = (float)((double)norm->dshift[i] + s.first[i]);
         s.gain[i] = (float)(w * inverse);
       }
       for (int64_t i = c; i < c + group; i++) {
@@ -272,8 +265,8 @@ void d3k_group_norm_backward(int32_t threads, const float *x, const float *dy, f
         s.drop[i] = (float)(inverse * by_mean / cells);
       }
     }
-    if (dx == NULL) continue;
-    j.dx = dx + image;
+    if (norm->dx == NULL) continue;
+    j.dx = norm->dx + image;
     run_gradient(&j, &s);
   }
 }

@@ -103,6 +103,18 @@ extension Plan.Step {
   }
 }
 
+extension GradientKernel {
+  /// Of a normalisation with the inputs x, scale and shift.
+  fileprivate func normGradient(
+    _ memory: borrowing Memory, _ epsilon: Float
+  ) -> d3k_norm_gradient {
+    unsafe d3k_norm_gradient(
+      x: x(memory), dy: dy(memory), scale: x(memory, 1), dx: dx(memory), dscale: dx(memory, 1),
+      dshift: dx(memory, 2), epsilon: epsilon, accumulates: accumulates,
+      scratch: memory.scratchPointer)
+  }
+}
+
 /// BatchNormalization by the batch's own statistics, which depend on x too.
 @safe final class BatchNormGradientKernel: GradientKernel {
   private let epsilon: Float
@@ -121,11 +133,9 @@ extension Plan.Step {
   }
 
   override func run(_ memory: borrowing Memory) {
+    var norm = unsafe normGradient(memory, epsilon)
     unsafe d3k_batch_norm_backward(
-      threads, x(memory), channelCount, dy(memory), channelCount, dx(memory), channelCount,
-      rowCount,
-      channelCount, x(memory, 3), x(memory, 4), epsilon, x(memory, 1), dx(memory, 1), dx(memory, 2),
-      accumulates, memory.scratchPointer)
+      threads, &norm, x(memory, 3), x(memory, 4), rowCount, channelCount)
   }
 }
 
@@ -188,9 +198,8 @@ extension Plan.Step {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_layer_norm_backward(
-      threads, x(memory), dy(memory), dx(memory), rowCount, columnCount, epsilon, x(memory, 1),
-      dx(memory, 1), dx(memory, 2), accumulates, memory.scratchPointer)
+    var norm = unsafe normGradient(memory, epsilon)
+    unsafe d3k_layer_norm_backward(threads, &norm, rowCount, columnCount)
   }
 }
 
@@ -213,8 +222,7 @@ extension Plan.Step {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_group_norm_backward(
-      threads, x(memory), dy(memory), dx(memory), batch, pixels, channels, groupCount, epsilon,
-      x(memory, 1), dx(memory, 1), dx(memory, 2), accumulates, memory.scratchPointer)
+    var norm = unsafe normGradient(memory, epsilon)
+    unsafe d3k_group_norm_backward(threads, &norm, batch, pixels, channels, groupCount)
   }
 }

@@ -40,7 +40,8 @@ struct LayeringTests {
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
       "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",
       "SystemFile", "Terminal",
-      "DecodedPicture", "ImageWriter", "MediaError", "PictureDecoder", "PixelConverter",
+      "Codec", "DecodedPicture", "Demuxer", "ImageWriter", "MediaError", "PictureDecoder",
+      "PixelConverter",
       "VideoWriter", "Warnings",
     ],
   ]

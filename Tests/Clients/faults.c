@@ -25,6 +25,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "library_memory.h"
+
 /* What can fail; the n-th call of the kind that is set does. */
 typedef enum kind {
   NOTHING,
@@ -55,49 +57,11 @@ static int fails(kind asked) {
   return 1;
 }
 
-/* Where the library's code is. Other libraries' blocks do not fail: libgomp ends the process then.
- */
-static uintptr_t code_begin, code_end;
-
-static int find_code(struct dl_phdr_info *object, size_t size, void *data) {
-  (void)size, (void)data;
-  if (strstr(object->dlpi_name, "libdas3") == NULL) return 0;
-  for (int i = 0; i < object->dlpi_phnum; i++) {
-    if (!(object->dlpi_phdr[i].p_flags & PF_X)) continue;
-    code_begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
-    code_end = code_begin + object->dlpi_phdr[i].p_memsz;
-  }
-  return 1;
-}
-
-static int block_fails(const void *caller) {
+/* Other libraries' blocks do not fail: libgomp ends the process then. */
+static int block_fails(void) {
   if (failing != BLOCK && failing != EXHAUSTED) return 0;
-  if ((uintptr_t)caller - code_begin >= code_end - code_begin) return 0;
   if (failing == EXHAUSTED && has_failed) return 1;
   return fails(failing);
-}
-
-/* dlsym asks for blocks itself, so these are glibc's own. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-void *malloc(size_t size) {
-  return block_fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size) {
-  return block_fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *block, size_t size) {
-  return block_fails(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
-}
-
-int posix_memalign(void **block, size_t alignment, size_t size) {
-  *block = block_fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
-  return *block == NULL ? ENOMEM : 0;
 }
 
 #define REAL(name)               \

@@ -16,49 +16,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "library_memory.h"
 #include "networks.h"
 #include "returns_lists.h"
 
-/* Malloc and its like give the library no memory while is_exhausted is set. The linker takes the
- * functions below instead of those of libc, because a program's own come first. */
-static uintptr_t code_begin, code_end;
-
-static int find_code(struct dl_phdr_info *object, size_t size, void *data) {
-  (void)size, (void)data;
-  if (strstr(object->dlpi_name, "libdas3") == NULL) return 0;
-  for (int i = 0; i < object->dlpi_phnum; i++) {
-    if (!(object->dlpi_phdr[i].p_flags & PF_X)) continue;
-    code_begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
-    code_end = code_begin + object->dlpi_phdr[i].p_memsz;
-  }
-  return 1;
-}
-
-static int is_refused(const void *caller) {
-  return is_exhausted && (uintptr_t)caller - code_begin < code_end - code_begin;
-}
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-void *malloc(size_t size) {
-  return is_refused(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size) {
-  return is_refused(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *block, size_t size) {
-  return is_refused(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
-}
-
-int posix_memalign(void **block, size_t alignment, size_t size) {
-  *block = is_refused(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
-  return *block == NULL ? ENOMEM : 0;
-}
+static int block_fails(void) { return is_exhausted; }
 
 /* What the cases need --------------------------------------------------------------------- */
 

@@ -16,6 +16,23 @@ public func das3_adapter_options_init_sized(
 }
 
 @c @implementation
+public func das3_adapter_options_get(
+  _ index: Int32, _ option: UnsafeMutablePointer<das3_option>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    guard AdapterOption.all.indices.contains(Int(index)) else {
+      throw .argument("option \(index); there are \(AdapterOption.all.count), counted from 0")
+    }
+    let entry = AdapterOption.all[Int(index)]
+    let value = unsafe das3_option(
+      struct_size: 0, kind: Int32(entry.kind.rawValue), name: entry.name.start,
+      offset: UInt64(entry.offset), words: entry.words.start, range: entry.range.start,
+      meaning: entry.meaning.start)
+    try unsafe VersionedStruct.write(value, to: option, "option")
+  }
+}
+
+@c @implementation
 public func das3_adapter_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
   _ options: UnsafePointer<das3_adapter_options>?

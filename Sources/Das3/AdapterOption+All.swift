@@ -5,9 +5,10 @@ import Das3Runtime
 import Glibc
 
 extension AdapterOption {
-  /// All options of an adapter, in the order of their fields in the header. Defaults, reading,
-  /// checks, checkpoints, `das3_adapter_options_get`, `das3-run` and the Python package use this
-  /// list, and no other place repeats it.
+  /// All options of an adapter, in the order of their fields in the header.
+  ///
+  /// Defaults, reading, checks, checkpoints, `das3_adapter_options_get`, `das3-run` and the Python
+  /// package use this list, and no other place repeats it.
   static let all: [AdapterOption] = unsafe [
     .choice(
       "method", "how the adapter learns", \.method, \.method,
@@ -39,14 +40,11 @@ extension AdapterOption {
     .steps("steps_b", "most steps of (b); 0 = by epochs", \.steps_b, \.b.steps),
     .steps("steps_c", "most steps of (c); 0 = by epochs", \.steps_c, \.c.steps),
     .count(
-      "epochs_a", "passes of (a) over the frames; 0 = default", \.epochs_a, \.a.epochs, from: 0,
-      hasKey: false),
+      "epochs_a", "passes of (a) over the frames; 0 = default", \.epochs_a, \.a.epochs, from: 0),
     .count(
-      "epochs_b", "passes of (b) over the frames; 0 = default", \.epochs_b, \.b.epochs, from: 0,
-      hasKey: false),
+      "epochs_b", "passes of (b) over the frames; 0 = default", \.epochs_b, \.b.epochs, from: 0),
     .count(
-      "epochs_c", "passes of (c) over the frames; 0 = default", \.epochs_c, \.c.epochs, from: 0,
-      hasKey: false),
+      "epochs_c", "passes of (c) over the frames; 0 = default", \.epochs_c, \.c.epochs, from: 0),
     .count(
       "label_rounds", "most times that (b) makes its labels", \.label_rounds, \.labelRounds, from: 1
     ),
@@ -73,15 +71,9 @@ extension AdapterOption {
     .rate("rate_a", "learning rate of (a), other methods; 0 = default", \.rate_a, \.a.rate),
     .rate("rate_b", "learning rate of (b); 0 = default", \.rate_b, \.b.rate),
     .rate("rate_c", "learning rate of (c); 0 = default", \.rate_c, \.c.rate),
-    .part(
-      "drift_a", "share of labels that (a) changes; 0 = no target", \.drift_a, \.a.drift,
-      hasKey: false),
-    .part(
-      "drift_b", "share of labels that (b) changes; 0 = no target", \.drift_b, \.b.drift,
-      hasKey: false),
-    .part(
-      "drift_c", "share of labels that (c) changes; 0 = no target", \.drift_c, \.c.drift,
-      hasKey: false),
+    .part("drift_a", "share of labels that (a) changes; 0 = no target", \.drift_a, \.a.drift),
+    .part("drift_b", "share of labels that (b) changes; 0 = no target", \.drift_b, \.b.drift),
+    .part("drift_c", "share of labels that (c) changes; 0 = no target", \.drift_c, \.c.drift),
     .number(
       "classifier_rate", "factor of the last layers' learning rate", \.classifier_rate,
       \.classifierRate),
@@ -122,8 +114,9 @@ extension AdapterOption {
   /// The sizes that `networkSize` accepts.
   private static let sizeRange = "0 to \(Frame.maximumSize)"
 
-  /// What a checkpoint stores of the settings: all that decide which bits come out. The number of
-  /// threads and the use of memory are not among them.
+  /// What a checkpoint stores of the settings: all that decide which bits come out.
+  ///
+  /// The number of threads and the use of memory do not.
   static func identity(of settings: AdaptationSettings) -> [String: String] {
     var fields = [
       "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",

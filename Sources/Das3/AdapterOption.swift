@@ -20,8 +20,10 @@ struct AdapterOption: Sendable {
   /// Bytes from the start of the struct to the field.
   let offset: Int
 
-  /// The key under which checkpoints store the value, whatever name the header gives the field; nil
-  /// for a field that does not change which bits come out, or that shares a key with others.
+  /// The key under which checkpoints store the value, whatever name the header gives the field.
+  ///
+  /// It is nil for a field that does not change which bits come out, and for fields of a stage (names
+  /// that end in _a, _b or _c): checkpoints store a stage as a whole.
   let key: String?
   /// The value as a checkpoint and its messages show it.
   let shown: @Sendable (AdaptationSettings) -> String
@@ -49,13 +51,13 @@ struct AdapterOption: Sendable {
       default: DAS3_OPTION_STRING
       }
     offset = unsafe MemoryLayout<das3_adapter_options>.offset(of: field) ?? 0
-    self.key = key
+    self.key = name.dropLast().hasSuffix("_") ? nil : key
     self.shown = shown
     unsafe self.fill = fill
     unsafe self.read = read
   }
 
-  /// A field that `AdapterRequest` reads as segmenters read theirs. Its default is 0.
+  /// A field that `AdapterRequest` reads as segmenters read theirs, with the default 0.
   static func shared<Stored>(
     _ name: String, _ meaning: String, _ field: Field<Stored>, words: [String] = [], range: String
   ) -> Self {
@@ -94,11 +96,11 @@ struct AdapterOption: Sendable {
 
   static func count(
     _ name: String, _ meaning: String, _ field: Field<Int32>, _ place: Place<Int>,
-    from least: Int32, to most: Int32 = .max, hasKey: Bool = true
+    from least: Int32, to most: Int32 = .max
   ) -> Self {
     unsafe checked(
       name, meaning, field, place,
-      range: "\(least) \(most == .max ? "or more" : "to \(most)")", key: hasKey ? name : nil,
+      range: "\(least) \(most == .max ? "or more" : "to \(most)")", key: name,
       value: { (least...most).contains($0) ? Int($0) : nil }, stored: { Int32($0) })
   }
 
@@ -107,7 +109,7 @@ struct AdapterOption: Sendable {
     _ name: String, _ meaning: String, _ field: Field<Int32>, _ place: Place<Int?>
   ) -> Self {
     unsafe checked(
-      name, meaning, field, place, range: "0 or more", key: nil,
+      name, meaning, field, place, range: "0 or more", key: name,
       value: { $0 < 0 ? nil : .some($0 == 0 ? nil : Int($0)) }, stored: { Int32($0 ?? 0) })
   }
 
@@ -116,7 +118,7 @@ struct AdapterOption: Sendable {
     _ name: String, _ meaning: String, _ field: Field<Double>, _ place: Place<Float?>
   ) -> Self {
     unsafe checked(
-      name, meaning, field, place, range: "a number from 0", key: nil,
+      name, meaning, field, place, range: "a number from 0", key: name,
       value: { single($0).map { $0 == 0 ? nil : $0 } }, stored: { $0.map(decimal) ?? 0 })
   }
 
@@ -133,11 +135,10 @@ struct AdapterOption: Sendable {
 
   /// A number from 0 to 1.
   static func part<Value: BinaryFloatingPoint & Sendable>(
-    _ name: String, _ meaning: String, _ field: Field<Double>, _ place: Place<Value>,
-    hasKey: Bool = true
+    _ name: String, _ meaning: String, _ field: Field<Double>, _ place: Place<Value>
   ) -> Self {
     unsafe checked(
-      name, meaning, field, place, range: "0 to 1", key: hasKey ? name : nil,
+      name, meaning, field, place, range: "0 to 1", key: name,
       value: { (0...1).contains($0) ? Value($0) : nil }, stored: decimal)
   }
 
@@ -149,8 +150,9 @@ struct AdapterOption: Sendable {
       value: { (0...1).contains($0) ? $0 == 1 : nil }, stored: { $0 ? 1 : 0 })
   }
 
-  /// A value of the header's enumeration `das3_NAME`, whose numbers count from 0. Checkpoints store
-  /// its word.
+  /// A value of the header's enumeration `das3_NAME`, whose numbers count from 0.
+  ///
+  /// Checkpoints store its word.
   static func choice<Value: Equatable & Sendable>(
     _ name: String, _ meaning: String, _ field: Field<Int32>, _ place: Place<Value>,
     key: String? = nil, _ values: [(word: String, value: Value)]
@@ -164,7 +166,7 @@ struct AdapterOption: Sendable {
       stored: { Int32(index($0)) })
   }
 
-  /// A text. NULL, its default, leaves the setting as it is.
+  /// A text; NULL, the default, leaves the setting as it is.
   static func text(
     _ name: String, _ meaning: String, _ field: Field<Text>, hasKey: Bool = true,
     shown: @escaping @Sendable (AdaptationSettings) -> String = { _ in "" },

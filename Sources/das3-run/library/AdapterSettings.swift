@@ -33,7 +33,7 @@ struct AdapterSettings {
       return Option(index)
     })
 
-  /// The options that `--set` changes. The others have options of the command line.
+  /// The options that `--set` changes; the others have options of the command line.
   static let known = all.filter { !others.contains($0.name) }
   private static let others = [
     "method", "seed", "threads", "precision", "height", "width", "memory_limit", "start",

@@ -566,6 +566,27 @@ typedef struct das3_adapter_options {
                              collapsed (at night, in noise), and can ruin other networks      */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
+/** The C type of a field of das3_adapter_options. */
+typedef enum das3_option_kind {
+  DAS3_OPTION_INT32 = 0,
+  DAS3_OPTION_UINT32 = 1,
+  DAS3_OPTION_UINT64 = 2,
+  DAS3_OPTION_DOUBLE = 3,
+  DAS3_OPTION_STRING = 4  /* const char *                                                   */
+} das3_option_kind;
+
+/** Describes one field of das3_adapter_options. The strings are valid as long as the process. */
+typedef struct das3_option {
+  uint32_t struct_size;
+  int32_t kind;           /* das3_option_kind                                               */
+  const char *name;       /* of the field                                                   */
+  uint64_t offset;        /* of the field in the struct, in bytes                           */
+  const char *words;      /* of a choice: words for the values from 0 on, such as "source|blend";
+                             "" for all other options                                        */
+  const char *range;      /* the values that are accepted, such as "0 to 1"; "" = any         */
+  const char *meaning;    /* a few words for a list of options; the comments above say more   */
+} das3_option;
+
 /** One candidate of a blend: the source network with its statistics moved by `share` of the way to
  *  those of the frames. It is judged by frames that are not part of these statistics, each in two
  *  views: the frame and its mirror image. */
@@ -697,6 +718,12 @@ DAS3_API void das3_adapter_options_init(das3_adapter_options *options);
 DAS3_API void das3_adapter_options_init_sized(das3_adapter_options *options, uint32_t struct_size);
 #define das3_adapter_options_init(options) \
   das3_adapter_options_init_sized(options, (uint32_t)sizeof(das3_adapter_options))
+
+/** Describes option `index` of an adapter, so that a program can list all options of the loaded
+ *  library and set them by name. The order is that of the fields of das3_adapter_options; the
+ *  fields struct_size and reserved are not options. Set option->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also if there are no more than `index` options). Since 0.1 */
+DAS3_API das3_status das3_adapter_options_get(int32_t index, das3_option *option);
 
 /** Prepares a model for training. It derives the gradient of every operator between a trained
  *  parameter and the scores, makes one plan for both passes, and allocates the memory for them. If

@@ -312,6 +312,11 @@ class Segmenter {
 
 struct AdapterOptions : das3_adapter_options {
   AdapterOptions() noexcept { das3_adapter_options_init(this); }
+
+  /** Describes option `index`. After the last one it throws DAS3_E_ARGUMENT. */
+  static das3_option option_at(std::int32_t index) {
+    return detail::filled<das3_option>(das3_adapter_options_get, index);
+  }
 };
 
 /** Says in one sentence why a blend has left the statistics of the source as they are

@@ -4,12 +4,12 @@ import Das3Graph
 import Das3Runtime
 import Synchronization
 
-/// What `das3_adapter` points to: the frames as they come in, then the run over them.
+/// What `das3_adapter` points to: it collects frames, and then runs the adaptation over them.
 final class AdapterObject {
   let base: ModelObject
   let backendName: CString
   private(set) var settings: AdaptationSettings
-  /// The size is that of the first frame.
+  /// Whether the first frame decides the size of the network's input.
   private let followsFrame: Bool
   private var trainer: Trainer?
   private var stored: [StoredFrame] = []
@@ -18,9 +18,9 @@ final class AdapterObject {
   private var teacher: (any Teacher)?
   private var run: Adaptation?
   private let cancellation = Atomic<Bool>(false)
-  /// Bytes of the frames that were added, with their truth.
+  /// Bytes that the added frames and their truth take.
   private var frameByteCount = 0
-  /// What runs now, and with it the callbacks of the caller.
+  /// What a function of this adapter does at the moment; it decides what callbacks may call.
   private var activity = Activity.none
 
   init(_ base: ModelObject, _ request: AdapterRequest) throws(Das3Error) {
@@ -34,10 +34,17 @@ final class AdapterObject {
 
   // MARK: What callbacks may call
 
-  /// What the adapter does while the caller's code may run.
-  private enum Activity { case none, working, reporting }
+  private enum Activity {
+    case none
+    /// A function runs, and may call sources and teachers.
+    case working
+    /// The progress callback runs.
+    case reporting
+  }
 
-  /// Does what no callback of this adapter may ask for, unless progress is reported.
+  /// Runs `body` for a function that callbacks of this adapter must not call.
+  ///
+  /// With `alsoInReports` the progress callback may call it nevertheless.
   ///
   /// - Throws: `.argument` inside a callback that must not call `function`; what `body` throws.
   func perform<Result>(
@@ -46,7 +53,7 @@ final class AdapterObject {
     let before = activity
     guard before == .none || (alsoInReports && before == .reporting) else {
       throw .argument(
-        "\(function) inside a callback of the same adapter; expected das3_adapter_cancel or _get_info there, and where progress is reported _snapshot or _save"
+        "\(function.prefix { $0 != "(" }) inside a callback of the same adapter; expected das3_adapter_cancel or _get_info there, and where progress is reported _snapshot or _save"
       )
     }
     activity = .working
@@ -54,14 +61,14 @@ final class AdapterObject {
     return try body()
   }
 
-  /// Lets the caller know of progress.
+  /// Runs `body`, which calls the progress callback.
   func report(_ body: () -> Void) {
     activity = .reporting
     defer { activity = .working }
     body()
   }
 
-  // MARK: What is learned from
+  // MARK: Frames and teachers
 
   func add(_ frame: Frame, truth: FrameSet.Truth?) throws(Das3Error) {
     try checkNotStarted("frames are added")
@@ -104,7 +111,7 @@ final class AdapterObject {
     run = nil
   }
 
-  /// Makes the plan where there is none: mostly because the first frame decides the size.
+  /// Makes the plan if there is none yet, which is so if the first frame decides the size.
   private func plan(for frame: Frame) throws(Das3Error) {
     guard trainer == nil else { return }
     if followsFrame {
@@ -120,7 +127,7 @@ final class AdapterObject {
 
   // MARK: The run
 
-  /// The run, begun where it is not yet.
+  /// Returns the run, and begins it if necessary.
   func started() throws(Das3Error) -> Adaptation {
     try base.checkCopies(6)
     if let run { return run }
@@ -135,7 +142,7 @@ final class AdapterObject {
       let heldByteCount = frameByteCount + (teacher?.byteCount ?? 0)
       let reserved = heldByteCount + settings.byteCount(beside: planned)
       if UInt64(peakByteCount + reserved) > settings.memoryLimit {
-        // The old one goes first: there may not be memory for both.
+        // The old plan is released first: there may not be memory for both.
         trainer = nil
         trainer = try settings.trainer(of: base.model, beside: heldByteCount)
       } else if let trainer {
@@ -154,7 +161,7 @@ final class AdapterObject {
     -> Adaptation.Report
   {
     let run = try started()
-    // A cancellation ends one call, whether it came before or during it.
+    // A cancellation ends one call, whether it was requested before or during this call.
     let isCancelled: () -> Bool = { self.takeCancellation() }
     guard !isCancelled() else { throw Das3Error.adapterCancelled }
     return try run.step(isCancelled: isCancelled, follow: follow)
@@ -162,7 +169,7 @@ final class AdapterObject {
 
   func cancel() { cancellation.store(true, ordering: .relaxed) }
 
-  /// Whether there is a cancellation that no call has ended with yet; from now on there is none.
+  /// Returns whether a cancellation is pending, and clears it.
   func takeCancellation() -> Bool {
     cancellation.exchange(false, ordering: .relaxed)
   }
@@ -193,7 +200,7 @@ final class AdapterObject {
       provenance: provenance)
   }
 
-  // MARK: What it is
+  // MARK: Description
 
   var frameCount: Int { source?.count ?? stored.count }
   var size: (height: Int, width: Int) { trainer.map { ($0.height, $0.width) } ?? (0, 0) }

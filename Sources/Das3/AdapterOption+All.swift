@@ -1,78 +1,122 @@
 import CDas3
 import Das3Adapt
 import Das3Graph
+import Das3Runtime
 import Glibc
 
 extension AdapterOption {
-  /// The options, each once; their order is the header's.
+  /// All options of an adapter, in the order of their fields in the header.
   ///
-  /// Threads, precision and size are read with those of segmenters.
+  /// Defaults, reading, checks, checkpoints, `das3_adapter_options_get`, `das3-run` and the Python
+  /// package use this list, and no other place repeats it.
   static let all: [AdapterOption] = unsafe [
     .choice(
-      "method", \.method, \.method, key: "method", "das3_method",
+      "method", "how the adapter learns", \.method, \.method,
       AdaptationSettings.Method.allCases.map { ($0.rawValue, $0) }),
-    .text(\.stages, key: "stages", shown: { $0.stages.map { "\($0)" }.joined() }, take: takeStages),
-    .any("seed", \.seed, \.seed, key: "seed"),
-    .any("memory_limit", \.memory_limit, \.memoryLimit, key: nil),
-    .text(\.scratch_directory, key: nil, take: takeDirectory),
-    .patterns("trained", \.trained, \.trained),
-    .text(\.frozen, key: "frozen", shown: { $0.frozen.joined(separator: ", ") }) {
-      $1.frozen = words($0)
-    },
-    .patterns("classifier", \.classifier, \.classifier),
-    .steps("steps_a", \.steps_a, \.a.steps),
-    .steps("steps_b", \.steps_b, \.b.steps),
-    .steps("steps_c", \.steps_c, \.c.steps),
-    .count("epochs_a", \.epochs_a, \.a.epochs, from: 0, key: nil),
-    .count("epochs_b", \.epochs_b, \.b.epochs, from: 0, key: nil),
-    .count("epochs_c", \.epochs_c, \.c.epochs, from: 0, key: nil),
-    .count("label_rounds", \.label_rounds, \.labelRounds, from: 1, key: "label_rounds"),
-    .count("batch_size", \.batch_size, \.batchSize, from: 1, to: 1024, key: "batch_size"),
-    .flag("augment", \.augment, \.augments, key: "augments"),
-    .flag("flip", \.flip, \.mirrors, key: "mirrors"),
-    .flag("filter_mixed", \.filter_mixed, \.filtersMixed, key: "filters_mixed"),
-    .flag("balance_classes", \.balance_classes, \.balancesClasses, key: "balances_classes"),
+    .text(
+      "stages", "stages to run, in this order", \.stages,
+      shown: { $0.stages.map { "\($0)" }.joined() }, take: takeStages),
+    .any("seed", "seed of all random choices", \.seed, \.seed),
+    .shared("threads", "worker threads; 0 = one per core", \.threads, range: "0 to 1024"),
+    .shared(
+      "precision", "precision of convolutions and matrix products", \.precision,
+      words: ["f32", "bf16"],
+      range: "a das3_precision from 0 to 1"),
+    .shared("height", "input height; 0 = of the model or first frame", \.height, range: sizeRange),
+    .shared("width", "input width; 0 = of the model or first frame", \.width, range: sizeRange),
+    .any(
+      "memory_limit", "bytes for everything; 0 = no limit", \.memory_limit, \.memoryLimit,
+      hasKey: false),
+    .text(
+      "scratch_directory", "directory for labels beyond the memory limit", \.scratch_directory,
+      hasKey: false, take: takeDirectory),
+    .patterns("trained", "names of parameters to train; may have * ?", \.trained, \.trained),
+    .text(
+      "frozen", "names of parameters not to train", \.frozen,
+      shown: { $0.frozen.joined(separator: ", ") }, take: { $1.frozen = words($0) }),
+    .patterns(
+      "classifier", "names of parameters that (a) does not train", \.classifier, \.classifier),
+    .steps("steps_a", "most steps of (a), other methods; 0 = by epochs", \.steps_a, \.a.steps),
+    .steps("steps_b", "most steps of (b); 0 = by epochs", \.steps_b, \.b.steps),
+    .steps("steps_c", "most steps of (c); 0 = by epochs", \.steps_c, \.c.steps),
+    .count(
+      "epochs_a", "passes of (a) over the frames; 0 = default", \.epochs_a, \.a.epochs, from: 0),
+    .count(
+      "epochs_b", "passes of (b) over the frames; 0 = default", \.epochs_b, \.b.epochs, from: 0),
+    .count(
+      "epochs_c", "passes of (c) over the frames; 0 = default", \.epochs_c, \.c.epochs, from: 0),
+    .count(
+      "label_rounds", "most times that (b) makes its labels", \.label_rounds, \.labelRounds, from: 1
+    ),
+    .count(
+      "batch_size", "frames whose gradients make one step", \.batch_size, \.batchSize, from: 1,
+      to: 1024),
+    .flag("augment", "1 = colour jitter and blur in (c)", \.augment, \.augments, key: "augments"),
+    .flag("flip", "1 = train with mirrored frames, too", \.flip, \.mirrors, key: "mirrors"),
+    .flag(
+      "filter_mixed", "1 = (c) mixes only certain labels", \.filter_mixed, \.filtersMixed,
+      key: "filters_mixed"),
+    .flag(
+      "balance_classes", "1 = weight labels by expected class shares", \.balance_classes,
+      \.balancesClasses, key: "balances_classes"),
     .choice(
-      "optimizer", \.optimizer, \.rule, key: "rule", "das3_optimizer",
+      "optimizer", "how a gradient moves the weights", \.optimizer, \.rule, key: "rule",
       [
         ("default", nil), ("relative", .relative), ("sgd", .sgd), ("adamw", .adamW),
         ("lars", .lars),
       ]),
     .choice(
-      "batch_norm", \.batch_norm, \.batchNorm, key: "batch_norm", "das3_batch_norm",
+      "batch_norm", "what BatchNormalization does", \.batch_norm, \.batchNorm,
       [("default", nil), ("frozen", .frozen), ("batch", .batch), ("statistics", .statistics)]),
-    .rate("rate_a", \.rate_a, \.a.rate),
-    .rate("rate_b", \.rate_b, \.b.rate),
-    .rate("rate_c", \.rate_c, \.c.rate),
-    .part("drift_a", \.drift_a, \.a.drift, hasKey: false),
-    .part("drift_b", \.drift_b, \.b.drift, hasKey: false),
-    .part("drift_c", \.drift_c, \.c.drift, hasKey: false),
-    .number("classifier_rate", \.classifier_rate, \.classifierRate),
-    .number("power", \.power, \.power),
-    .number("momentum", \.momentum, \.momentum, below: 1),
-    .number("weight_decay", \.weight_decay, \.weightDecay),
-    .number("clip_norm", \.clip_norm, \.clipNorm),
-    .part("statistics_momentum", \.statistics_momentum, \.statisticsMomentum),
-    .part("teacher_momentum", \.teacher_momentum, \.teacherMomentum),
-    .number("alpha", \.alpha, \.alpha),
-    .number("beta", \.beta, \.beta),
-    .number("gamma", \.gamma, \.gamma),
-    .number("lambda", \.lambda, \.lambda),
-    .number("positive_weight", \.positive_weight, \.positiveWeight),
-    .number("negative_weight", \.negative_weight, \.negativeWeight),
-    .number("easy_weight", \.easy_weight, \.easyWeight),
-    .number("mixed_weight", \.mixed_weight, \.mixedWeight),
-    .part("positive_share", \.positive_share, \.positiveShare),
-    .part("negative_threshold", \.negative_threshold, \.negativeThreshold),
-    .part("easy_share", \.easy_share, \.easyShare),
+    .rate("rate_a", "learning rate of (a), other methods; 0 = default", \.rate_a, \.a.rate),
+    .rate("rate_b", "learning rate of (b); 0 = default", \.rate_b, \.b.rate),
+    .rate("rate_c", "learning rate of (c); 0 = default", \.rate_c, \.c.rate),
+    .part("drift_a", "share of labels that (a) changes; 0 = no target", \.drift_a, \.a.drift),
+    .part("drift_b", "share of labels that (b) changes; 0 = no target", \.drift_b, \.b.drift),
+    .part("drift_c", "share of labels that (c) changes; 0 = no target", \.drift_c, \.c.drift),
+    .number(
+      "classifier_rate", "factor of the last layers' learning rate", \.classifier_rate,
+      \.classifierRate),
+    .number("power", "exponent of the rates' decay; 0 = constant", \.power, \.power),
+    .number("momentum", "momentum of the gradient", \.momentum, \.momentum, below: 1),
+    .number(
+      "weight_decay", "L2 regularisation of what is trained", \.weight_decay, \.weightDecay),
+    .number("clip_norm", "largest norm of a gradient; 0 = any", \.clip_norm, \.clipNorm),
+    .part(
+      "statistics_momentum", "share of a new frame in the statistics", \.statistics_momentum,
+      \.statisticsMomentum),
+    .part(
+      "teacher_momentum", "share that the teacher of (c) keeps each step", \.teacher_momentum,
+      \.teacherMomentum),
+    .number("alpha", "weight of the focal entropy in (a)", \.alpha, \.alpha),
+    .number("beta", "weight of the diversity in (a)", \.beta, \.beta),
+    .number("gamma", "exponent of the focal entropy", \.gamma, \.gamma),
+    .number("lambda", "how little uncertain pixels count", \.lambda, \.lambda),
+    .number(
+      "positive_weight", "weight of positive labels in (b)", \.positive_weight, \.positiveWeight),
+    .number(
+      "negative_weight", "weight of negative labels in (b)", \.negative_weight, \.negativeWeight),
+    .number("easy_weight", "weight of easy frames in (c)", \.easy_weight, \.easyWeight),
+    .number("mixed_weight", "weight of mixed frames in (c)", \.mixed_weight, \.mixedWeight),
+    .part(
+      "positive_share", "share of a class's pixels with a label", \.positive_share,
+      \.positiveShare),
+    .part(
+      "negative_threshold", "a class less probable than this is ruled out", \.negative_threshold,
+      \.negativeThreshold),
+    .part("easy_share", "share of frames that are easy", \.easy_share, \.easyShare),
     .choice(
-      "start", \.start, \.start, key: "start", "das3_start",
+      "start", "where a method that trains starts", \.start, \.start,
       [("source", .source), ("blend", .blend)]),
-    .part("blend_limit", \.blend_limit, \.blendLimit),
+    .part("blend_limit", "largest share that a blend tries", \.blend_limit, \.blendLimit),
   ]
 
-  /// What a checkpoint says of the settings that decide which bits come out; not where memory lies or
-  /// how many threads work.
+  /// The sizes that `networkSize` accepts.
+  private static let sizeRange = "0 to \(Frame.maximumSize)"
+
+  /// What a checkpoint stores of the settings: all that decide which bits come out.
+  ///
+  /// The number of threads and the use of memory do not.
   static func identity(of settings: AdaptationSettings) -> [String: String] {
     var fields = [
       "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
@@ -101,7 +145,7 @@ extension AdapterOption {
   private static func takeDirectory(_ text: String, _ settings: inout AdaptationSettings)
     throws(Das3Error)
   {
-    // The dot is found in folders alone.
+    // Only a directory contains ".".
     guard !text.isEmpty, unsafe access("\(text)/.", W_OK | X_OK) == 0 else {
       throw .argument(
         "scratch_directory '\(text)' is no folder that can be written; expected one, or NULL")

@@ -3,16 +3,15 @@ import Das3Adapt
 import Das3Graph
 import Das3Runtime
 
-/// `das3_adapter_options`, checked.
+/// The checked content of `das3_adapter_options`.
 struct AdapterRequest {
   let settings: AdaptationSettings
-  /// Neither options nor model say the size.
+  /// Neither the options nor the model state the size of the input.
   let followsFrame: Bool
 
   static var defaults: das3_adapter_options {
     let settings = AdaptationSettings(execution: ExecutionOptions(threads: 1), height: 0, width: 0)
     var options = unsafe das3_adapter_options()
-    unsafe options.struct_size = UInt32(MemoryLayout<das3_adapter_options>.size)
     for option in AdapterOption.all { unsafe option.fill(settings, &options) }
     return unsafe options
   }

@@ -5,7 +5,7 @@ import Das3Runtime
 
 @c @implementation
 public func das3_adapter_options_init(_ options: UnsafeMutablePointer<das3_adapter_options>?) {
-  unsafe options?.pointee = AdapterRequest.defaults
+  unsafe VersionedStruct.fill(options, with: AdapterRequest.defaults)
 }
 
 @c @implementation
@@ -16,15 +16,30 @@ public func das3_adapter_options_init_sized(
 }
 
 @c @implementation
+public func das3_adapter_options_get(
+  _ index: Int32, _ option: UnsafeMutablePointer<das3_option>?
+) -> das3_status {
+  status { () throws(Das3Error) in
+    guard AdapterOption.all.indices.contains(Int(index)) else {
+      throw .argument("option \(index); there are \(AdapterOption.all.count), counted from 0")
+    }
+    let entry = AdapterOption.all[Int(index)]
+    let value = unsafe das3_option(
+      struct_size: 0, kind: Int32(entry.kind.rawValue), name: entry.name.start,
+      offset: UInt64(entry.offset), words: entry.words.start, range: entry.range.start,
+      meaning: entry.meaning.start)
+    try unsafe VersionedStruct.write(value, to: option, "option")
+  }
+}
+
+@c @implementation
 public func das3_adapter_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
   _ options: UnsafePointer<das3_adapter_options>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-      return try unsafe AdapterObject(object, AdapterRequest(options, object.model))
-    }
+  unsafe status(creating: out) { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    return try unsafe AdapterObject(object, AdapterRequest(options, object.model))
   }
 }
 
@@ -32,12 +47,8 @@ public func das3_adapter_create(
 public func das3_adapter_add_frame(_ adapter: OpaquePointer?, _ image: UnsafePointer<das3_image>?)
   -> das3_status
 {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
-    let frame = try unsafe Frame(image)
-    try object.perform("das3_adapter_add_frame") { () throws(Das3Error) in
-      try object.add(frame, truth: nil)
-    }
+  unsafe perform(adapter) { object throws(Das3Error) in
+    try unsafe object.add(Frame(image), truth: nil)
   }
 }
 
@@ -45,15 +56,12 @@ public func das3_adapter_add_frame(_ adapter: OpaquePointer?, _ image: UnsafePoi
 public func das3_adapter_add_labelled_frame(
   _ adapter: OpaquePointer?, _ image: UnsafePointer<das3_image>?, _ truth: UnsafePointer<UInt8>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
+  unsafe perform(adapter) { object throws(Das3Error) in
     let frame = try unsafe Frame(image)
     guard let truth = unsafe truth else { throw .argument("truth is NULL") }
     let labels = unsafe Array(UnsafeBufferPointer(start: truth, count: frame.height * frame.width))
-    try object.perform("das3_adapter_add_labelled_frame") { () throws(Das3Error) in
-      try object.add(
-        frame, truth: FrameSet.Truth(height: frame.height, width: frame.width, labels: labels))
-    }
+    try object.add(
+      frame, truth: FrameSet.Truth(height: frame.height, width: frame.width, labels: labels))
   }
 }
 
@@ -61,12 +69,9 @@ public func das3_adapter_add_labelled_frame(
 public func das3_adapter_set_source(
   _ adapter: OpaquePointer?, _ source: UnsafePointer<das3_frame_source>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
-    let frames = try unsafe FrameSet(source, channelCount: object.base.model.channelCount)
-    try object.perform("das3_adapter_set_source") { () throws(Das3Error) in
-      try object.setSource(frames)
-    }
+  unsafe perform(adapter) { object throws(Das3Error) in
+    try unsafe object.setSource(
+      FrameSet(source, channelCount: object.base.model.channelCount))
   }
 }
 
@@ -74,23 +79,19 @@ public func das3_adapter_set_source(
 public func das3_adapter_set_teacher(
   _ adapter: OpaquePointer?, _ teacher: UnsafePointer<das3_teacher>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
+  unsafe perform(adapter) { object throws(Das3Error) in
     guard unsafe teacher != nil else { throw .argument("teacher is NULL") }
     let request = try unsafe VersionedStruct.read(teacher, defaults: das3_teacher(), "teacher")
-    try object.perform("das3_adapter_set_teacher") { () throws(Das3Error) in
-      if unsafe request.model != nil {
-        let model = try unsafe Handle.lend(request.model, as: ModelObject.self, "teacher.model")
-        try object.setTeacher { settings throws(Das3Error) in
-          try ModelTeacher(
-            model.model, student: object.base.model, options: settings.execution,
-            memoryLimit: settings.memoryLimit)
-        }
-      } else {
-        let callback = try unsafe CallbackTeacher(
-          request, classCount: object.base.model.classCount)
-        try object.setTeacher { _ in callback }
+    if unsafe request.model != nil {
+      let model = try unsafe Handle.lend(request.model, as: ModelObject.self, "teacher.model")
+      try object.setTeacher { settings throws(Das3Error) in
+        try ModelTeacher(
+          model.model, student: object.base.model, options: settings.execution,
+          memoryLimit: settings.memoryLimit)
       }
+    } else {
+      let callback = try unsafe CallbackTeacher(request, classCount: object.base.model.classCount)
+      try object.setTeacher { _ in callback }
     }
   }
 }
@@ -99,13 +100,10 @@ public func das3_adapter_set_teacher(
 public func das3_adapter_step(
   _ adapter: OpaquePointer?, _ report: UnsafeMutablePointer<das3_adapter_report>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
-    // What cannot be reported is not done.
+  unsafe perform(adapter) { object throws(Das3Error) in
+    // A report that cannot be written is refused before the step is taken.
     _ = try unsafe VersionedStruct.read(report, defaults: das3_adapter_report(), "report")
-    let done = try object.perform("das3_adapter_step") { () throws(Das3Error) in
-      try object.step()
-    }
+    let done = try object.step()
     guard let report = unsafe report else { return }
     try unsafe VersionedStruct.write(das3_adapter_report(done), to: report, "report")
   }
@@ -115,8 +113,7 @@ public func das3_adapter_step(
 public func das3_adapter_run(
   _ adapter: OpaquePointer?, _ progress: das3_progress?, _ payload: UnsafeMutableRawPointer?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
+  unsafe perform(adapter) { object throws(Das3Error) in
     var isPaused = false
     func follow(_ report: Adaptation.Report) {
       var record = das3_adapter_report(report)
@@ -127,36 +124,32 @@ public func das3_adapter_run(
         }
       }
     }
-    try object.perform("das3_adapter_run") { () throws(Das3Error) in
-      while !isPaused {
-        // While labels are made the run can only be cancelled: what is half done would be lost.
-        let report = try object.step(follow)
-        if report.isDone, report.step == 0 { return }
-        follow(report)
-        // The end is not cut short by a cancellation that comes with the last report.
-        let isCancelled = (report.isDone || isPaused) && object.takeCancellation()
-        if report.isDone { return }
-        if isCancelled { throw Das3Error.adapterCancelled }
-      }
+    while !isPaused {
+      // A run that makes labels can only be cancelled: a pause would lose the unfinished labels.
+      let report = try object.step(follow)
+      if report.isDone, report.step == 0 { return }
+      follow(report)
+      // A cancellation from the last report of the schedule has no effect.
+      let isCancelled = (report.isDone || isPaused) && object.takeCancellation()
+      if report.isDone { return }
+      if isCancelled { throw Das3Error.adapterCancelled }
     }
   }
 }
 
 @c @implementation
 public func das3_adapter_cancel(_ adapter: OpaquePointer?) -> das3_status {
-  status { () throws(Das3Error) in try unsafe lendAdapter(adapter).cancel() }
+  unsafe status(of: adapter, "adapter") { (object: AdapterObject) in object.cancel() }
 }
 
 @c @implementation
 public func das3_adapter_snapshot(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ adapter: OpaquePointer?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      let object = try unsafe lendAdapter(adapter)
-      return try object.perform("das3_adapter_snapshot", alsoInReports: true) {
-        () throws(Das3Error) in try object.snapshot()
-      }
+  unsafe status(creating: out) { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
+    return try object.perform(#function, alsoInReports: true) {
+      () throws(Das3Error) in try object.snapshot()
     }
   }
 }
@@ -165,12 +158,8 @@ public func das3_adapter_snapshot(
 public func das3_adapter_save(_ adapter: OpaquePointer?, _ path: UnsafePointer<CChar>?)
   -> das3_status
 {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
-    let file = try unsafe filePath(path)
-    try object.perform("das3_adapter_save", alsoInReports: true) { () throws(Das3Error) in
-      try object.save(file)
-    }
+  unsafe perform(adapter, alsoInReports: true) { object throws(Das3Error) in
+    try unsafe object.save(filePath(path))
   }
 }
 
@@ -178,19 +167,14 @@ public func das3_adapter_save(_ adapter: OpaquePointer?, _ path: UnsafePointer<C
 public func das3_adapter_resume(_ adapter: OpaquePointer?, _ path: UnsafePointer<CChar>?)
   -> das3_status
 {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
-    let file = try unsafe filePath(path)
-    try object.perform("das3_adapter_resume") { () throws(Das3Error) in try object.resume(file) }
-  }
+  unsafe perform(adapter) { object throws(Das3Error) in try unsafe object.resume(filePath(path)) }
 }
 
 @c @implementation
 public func das3_adapter_get_info(
   _ adapter: OpaquePointer?, _ info: UnsafeMutablePointer<das3_adapter_info>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe lendAdapter(adapter)
+  unsafe status(of: adapter, "adapter") { (object: AdapterObject) throws(Das3Error) in
     let execution = object.settings.execution
     let value = unsafe das3_adapter_info(
       struct_size: 0, height: Int32(object.size.height), width: Int32(object.size.width),
@@ -211,8 +195,18 @@ public func das3_adapter_free(_ adapter: OpaquePointer?) {
   unsafe Handle.end(adapter, as: AdapterObject.self)
 }
 
-private func lendAdapter(_ adapter: OpaquePointer?) throws(Das3Error) -> AdapterObject {
-  try unsafe Handle.lend(adapter, as: AdapterObject.self, "adapter")
+/// The body of a function that callbacks of the same adapter must not call.
+///
+/// With `alsoInReports` the progress callback may call it nevertheless.
+private func perform(
+  _ adapter: OpaquePointer?, alsoInReports: Bool = false, function: String = #function,
+  _ body: (AdapterObject) throws(Das3Error) -> Void
+) -> das3_status {
+  unsafe status(of: adapter, "adapter") { (object: AdapterObject) throws(Das3Error) in
+    try object.perform(function, alsoInReports: alsoInReports) { () throws(Das3Error) in
+      try body(object)
+    }
+  }
 }
 
 extension das3_adapter_report {

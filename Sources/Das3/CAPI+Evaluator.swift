@@ -12,11 +12,9 @@ final class EvaluatorObject {
 public func das3_evaluator_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ class_count: Int32, _ ignore_label: Int32
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      EvaluatorObject(
-        try ConfusionMatrix(classCount: Int(class_count), ignoreLabel: Int(ignore_label)))
-    }
+  unsafe status(creating: out) { () throws(Das3Error) in
+    EvaluatorObject(
+      try ConfusionMatrix(classCount: Int(class_count), ignoreLabel: Int(ignore_label)))
   }
 }
 
@@ -25,8 +23,7 @@ public func das3_evaluator_add(
   _ evaluator: OpaquePointer?, _ labels: UnsafePointer<UInt8>?, _ truth: UnsafePointer<UInt8>?,
   _ count: Int
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(evaluator, as: EvaluatorObject.self, "evaluator")
+  unsafe status(of: evaluator, "evaluator") { (object: EvaluatorObject) throws(Das3Error) in
     guard count >= 0 else { throw .argument("count is above \(Int.max)") }
     guard let labels = unsafe labels else { throw .argument("labels is NULL") }
     guard let truth = unsafe truth else { throw .argument("truth is NULL") }
@@ -40,8 +37,8 @@ public func das3_evaluator_add(
 public func das3_evaluator_get_result(
   _ evaluator: OpaquePointer?, _ result: UnsafeMutablePointer<das3_evaluation>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let matrix = try unsafe Handle.lend(evaluator, as: EvaluatorObject.self, "evaluator").matrix
+  unsafe status(of: evaluator, "evaluator") { (object: EvaluatorObject) throws(Das3Error) in
+    let matrix = object.matrix
     guard let result = unsafe result else { throw .argument("result is NULL") }
     var value = try unsafe VersionedStruct.read(
       UnsafePointer(result), defaults: das3_evaluation(), "result")

@@ -3,7 +3,7 @@ import Das3Graph
 import Glibc
 import Synchronization
 
-/// The one receiver of messages; silent until a program names one.
+/// Sends messages to the one callback that a program can set; until then there are none.
 enum Log {
   @safe private struct Receiver: @unchecked Sendable {
     var callback: das3_log_callback?
@@ -12,10 +12,10 @@ enum Log {
   }
 
   private static let receiver = Mutex(Receiver())
-  /// The thread that is in the callback, 0 = none.
+  /// The thread that runs the callback; 0 if none does.
   private static let speaker = Atomic<UInt>(0)
 
-  /// Whether this thread is in the callback, and so holds the lock already.
+  /// Whether this thread runs the callback, and therefore holds the lock already.
   private static var isSpeaking: Bool { speaker.load(ordering: .relaxed) == pthread_self() }
 
   static func set(
@@ -27,7 +27,9 @@ enum Log {
     }
   }
 
-  /// The message is made only where somebody listens; what the callback causes is not told it.
+  /// Sends a message, which is composed only if the callback wants its level.
+  ///
+  /// Calls inside the callback produce no messages.
   static func write(_ level: das3_log_level, _ message: @autoclosure () -> String) {
     let level = Int32(level.rawValue)
     guard !isSpeaking else { return }

@@ -1,7 +1,7 @@
 import CDas3
 import Das3Graph
 
-/// What `das3_model` points to: the network and the C strings it lends.
+/// What `das3_model` points to: the network, and the C strings that its descriptions point to.
 final class ModelObject: Sendable {
   let model: SegmentationModel
   let strings: ModelStrings
@@ -11,7 +11,7 @@ final class ModelObject: Sendable {
     strings = ModelStrings(model)
   }
 
-  /// Makes sure that there is memory for so many copies of the weights.
+  /// Throws `.memory` unless there is memory for `count` copies of the weights.
   func checkCopies(_ count: Int) throws(Das3Error) {
     try AddressSpace.check(
       count * model.onnx.weights.count * MemoryLayout<Float>.stride + AddressSpace.margin)
@@ -30,7 +30,7 @@ final class ModelObject: Sendable {
   }
 }
 
-/// The C strings that a model lends, the same for every model made from it.
+/// The C strings of a model, which all models made from it share.
 @safe final class ModelStrings: Sendable {
   let classNames, parameterNames: [CString]
   let producer, inputName, outputName, outputKind, scoresPath: CString
@@ -46,7 +46,7 @@ final class ModelObject: Sendable {
   }
 }
 
-/// A NUL-terminated copy of a string, at one address for as long as it lives.
+/// A NUL-terminated copy of a string, whose address does not change.
 @safe final class CString: @unchecked Sendable {
   let start: UnsafePointer<CChar>
 
@@ -62,14 +62,14 @@ final class ModelObject: Sendable {
 
 @c @implementation
 public func das3_model_options_init(_ options: UnsafeMutablePointer<das3_model_options>?) {
-  unsafe options?.pointee = defaultModelOptions()
+  unsafe VersionedStruct.fill(options, with: das3_model_options())
 }
 
 @c @implementation
 public func das3_model_options_init_sized(
   _ options: UnsafeMutablePointer<das3_model_options>?, _ structSize: UInt32
 ) {
-  unsafe VersionedStruct.fill(options, with: defaultModelOptions(), structSize)
+  unsafe VersionedStruct.fill(options, with: das3_model_options(), structSize)
 }
 
 @c @implementation
@@ -77,14 +77,12 @@ public func das3_model_load(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ path: UnsafePointer<CChar>?,
   _ options: UnsafePointer<das3_model_options>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      let file = try unsafe filePath(path)
-      let request = try unsafe ModelRequest(options)
-      let onnx = try OnnxImport.load(
-        path: file, allowsExternalData: request.allowsExternalData, limits: request.limits)
-      return try request.model(onnx, sidecar: OnnxImport.sidecar(ofModel: file))
-    }
+  unsafe status(creating: out) { () throws(Das3Error) in
+    let file = try unsafe filePath(path)
+    let request = try unsafe ModelRequest(options)
+    let onnx = try OnnxImport.load(
+      path: file, allowsExternalData: request.allowsExternalData, limits: request.limits)
+    return try request.model(onnx, sidecar: OnnxImport.sidecar(ofModel: file))
   }
 }
 
@@ -93,19 +91,17 @@ public func das3_model_load_bytes(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ bytes: UnsafeRawPointer?, _ size: Int,
   _ options: UnsafePointer<das3_model_options>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      guard let bytes = unsafe bytes else { throw .argument("bytes is NULL") }
-      let request = try unsafe ModelRequest(options)
-      guard size >= 0, UInt64(size) <= request.limits.maximumBytes else {
-        throw .limit("\(UInt(bitPattern: size)) bytes; the limit is \(request.limits.maximumBytes)")
-      }
-      let onnx = try unsafe OnnxImport.load(
-        bytes: UnsafeRawBufferPointer(start: bytes, count: size),
-        directory: request.allowsExternalData ? request.externalDirectory : nil,
-        limits: request.limits)
-      return try request.model(onnx, sidecar: .none)
+  unsafe status(creating: out) { () throws(Das3Error) in
+    guard let bytes = unsafe bytes else { throw .argument("bytes is NULL") }
+    let request = try unsafe ModelRequest(options)
+    guard size >= 0, UInt64(size) <= request.limits.maximumBytes else {
+      throw .limit("\(UInt(bitPattern: size)) bytes; the limit is \(request.limits.maximumBytes)")
     }
+    let onnx = try unsafe OnnxImport.load(
+      bytes: UnsafeRawBufferPointer(start: bytes, count: size),
+      directory: request.allowsExternalData ? request.externalDirectory : nil,
+      limits: request.limits)
+    return try request.model(onnx, sidecar: .none)
   }
 }
 
@@ -113,8 +109,7 @@ public func das3_model_load_bytes(
 public func das3_model_get_info(
   _ model: OpaquePointer?, _ info: UnsafeMutablePointer<das3_model_info>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+  unsafe status(of: model, "model") { (object: ModelObject) throws(Das3Error) in
     let (model, strings) = (object.model, object.strings)
     let (mean, deviation) = (model.metadata.mean, model.metadata.deviation)
     let value = unsafe das3_model_info(
@@ -143,8 +138,7 @@ public func das3_model_get_info(
 public func das3_model_get_class(
   _ model: OpaquePointer?, _ index: Int32, _ entry: UnsafeMutablePointer<das3_class>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+  unsafe status(of: model, "model") { (object: ModelObject) throws(Das3Error) in
     let names = object.strings.classNames
     guard names.indices.contains(Int(index)) else {
       throw .argument("class \(index); expected 0 to \(names.count - 1)")
@@ -162,14 +156,7 @@ public func das3_model_free(_ model: OpaquePointer?) {
   unsafe Handle.end(model, as: ModelObject.self)
 }
 
-private func defaultModelOptions() -> das3_model_options {
-  unsafe das3_model_options(
-    struct_size: UInt32(MemoryLayout<das3_model_options>.size), external_data: 0,
-    metadata_json: nil, class_preset: nil, max_bytes: 0, max_nodes: 0, max_milliseconds: 0,
-    external_directory: nil)
-}
-
-/// `das3_model_options`, checked.
+/// The checked content of `das3_model_options`.
 private struct ModelRequest {
   let limits: OnnxImport.Limits
   let allowsExternalData: Bool
@@ -179,7 +166,7 @@ private struct ModelRequest {
 
   init(_ pointer: UnsafePointer<das3_model_options>?) throws(Das3Error) {
     let options = try unsafe VersionedStruct.read(
-      pointer, defaults: defaultModelOptions(), "options")
+      pointer, defaults: das3_model_options(), "options")
     var limits = OnnxImport.Limits()
     if unsafe options.max_bytes > 0 { limits.maximumBytes = unsafe options.max_bytes }
     if unsafe options.max_nodes > 0 { limits.maximumNodes = unsafe options.max_nodes }

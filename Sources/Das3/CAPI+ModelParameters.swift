@@ -7,8 +7,7 @@ import Das3Graph
 public func das3_model_get_parameter(
   _ model: OpaquePointer?, _ index: Int32, _ entry: UnsafeMutablePointer<das3_parameter>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+  unsafe status(of: model, "model") { (object: ModelObject) throws(Das3Error) in
     let parameters = object.model.onnx.parameters
     guard parameters.indices.contains(Int(index)) else {
       throw .argument("parameter \(index); the model has \(parameters.count), counted from 0")
@@ -35,8 +34,7 @@ public func das3_model_get_parameter(
 public func das3_model_get_parameters(
   _ model: OpaquePointer?, _ values: UnsafeMutablePointer<Float>?, _ count: Int64
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+  unsafe status(of: model, "model") { (object: ModelObject) throws(Das3Error) in
     let weights = object.model.onnx.weights
     try check(count, of: object)
     guard let values = unsafe values else { throw .argument("values is NULL") }
@@ -52,15 +50,13 @@ public func das3_model_with_parameters(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
   _ values: UnsafePointer<Float>?, _ count: Int64
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-      try check(count, of: object)
-      guard let values = unsafe values else { throw .argument("values is NULL") }
-      let weights = unsafe Array(UnsafeBufferPointer(start: values, count: Int(count)))
-      return try ModelObject(
-        object, weights: weights, provenance: Provenance(method: "parameters"))
-    }
+  unsafe status(creating: out) { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    try check(count, of: object)
+    guard let values = unsafe values else { throw .argument("values is NULL") }
+    let weights = unsafe Array(UnsafeBufferPointer(start: values, count: Int(count)))
+    return try ModelObject(
+      object, weights: weights, provenance: Provenance(method: "parameters"))
   }
 }
 
@@ -69,32 +65,29 @@ public func das3_model_merge(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ models: UnsafePointer<OpaquePointer?>?,
   _ weights: UnsafePointer<Double>?, _ count: Int32
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      guard let models = unsafe models else { throw .argument("models is NULL") }
-      guard count >= 1 else { throw .argument("\(count) models; expected at least one") }
-      var objects: [ModelObject] = []
-      for index in 0..<Int(count) {
-        objects.append(
-          try unsafe Handle.lend(models[index], as: ModelObject.self, "models[\(index)]"))
-      }
-      let shares =
-        unsafe weights.map { unsafe Array(UnsafeBufferPointer(start: $0, count: Int(count))) }
-        ?? [Double](repeating: 1, count: Int(count))
-      return ModelObject(objects[0], try OnnxModel.merge(objects.map(\.model.onnx), shares: shares))
+  unsafe status(creating: out) { () throws(Das3Error) in
+    guard let models = unsafe models else { throw .argument("models is NULL") }
+    guard count >= 1 else { throw .argument("\(count) models; expected at least one") }
+    var objects: [ModelObject] = []
+    for index in 0..<Int(count) {
+      objects.append(
+        try unsafe Handle.lend(models[index], as: ModelObject.self, "models[\(index)]"))
     }
+    let shares =
+      unsafe weights.map { unsafe Array(UnsafeBufferPointer(start: $0, count: Int(count))) }
+      ?? [Double](repeating: 1, count: Int(count))
+    return ModelObject(objects[0], try OnnxModel.merge(objects.map(\.model.onnx), shares: shares))
   }
 }
 
 @c @implementation
 public func das3_model_save(_ model: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+  unsafe status(of: model, "model") { (object: ModelObject) throws(Das3Error) in
     try object.model.save(
       to: try unsafe filePath(path),
       version: "\(DAS3_VERSION_MAJOR).\(DAS3_VERSION_MINOR).\(DAS3_VERSION_PATCH)")
     let lost = object.model.onnx.shareLostInSaving
-    // What rounds as often up as down moves the network nowhere.
+    // A small lost share is harmless: rounding errors in both directions cancel out.
     guard lost > 0.05 else { return }
     Log.write(
       DAS3_LOG_WARNING,

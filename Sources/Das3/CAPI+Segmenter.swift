@@ -6,7 +6,7 @@ import Glibc
 /// What `das3_segmenter` points to.
 final class SegmenterObject {
   let segmenter: Segmenter
-  /// The only format to accept, 0 = any.
+  /// The only format that is accepted; 0 = any.
   let format: Int32
   let backendName: CString
 
@@ -19,14 +19,14 @@ final class SegmenterObject {
 
 @c @implementation
 public func das3_segmenter_options_init(_ options: UnsafeMutablePointer<das3_segmenter_options>?) {
-  unsafe options?.pointee = defaultSegmenterOptions()
+  unsafe VersionedStruct.fill(options, with: das3_segmenter_options())
 }
 
 @c @implementation
 public func das3_segmenter_options_init_sized(
   _ options: UnsafeMutablePointer<das3_segmenter_options>?, _ structSize: UInt32
 ) {
-  unsafe VersionedStruct.fill(options, with: defaultSegmenterOptions(), structSize)
+  unsafe VersionedStruct.fill(options, with: das3_segmenter_options(), structSize)
 }
 
 @c @implementation
@@ -34,20 +34,18 @@ public func das3_segmenter_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?,
   _ options: UnsafePointer<das3_segmenter_options>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    try unsafe create(out) { () throws(Das3Error) in
-      let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-      let request = try unsafe VersionedStruct.read(
-        options, defaults: defaultSegmenterOptions(), "options")
-      guard (0...8).contains(request.format) else {
-        throw .argument("format is \(request.format); expected a das3_format or 0")
-      }
-      let segmenter = try Segmenter(
-        object.model, size: networkSize(height: request.height, width: request.width),
-        options: executionOptions(threads: request.threads, precision: request.precision),
-        memoryLimit: request.memory_limit)
-      return SegmenterObject(segmenter, format: request.format)
+  unsafe status(creating: out) { () throws(Das3Error) in
+    let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
+    let request = try unsafe VersionedStruct.read(
+      options, defaults: das3_segmenter_options(), "options")
+    guard (0...8).contains(request.format) else {
+      throw .argument("format is \(request.format); expected a das3_format or 0")
     }
+    let segmenter = try Segmenter(
+      object.model, size: networkSize(height: request.height, width: request.width),
+      options: executionOptions(threads: request.threads, precision: request.precision),
+      memoryLimit: request.memory_limit)
+    return SegmenterObject(segmenter, format: request.format)
   }
 }
 
@@ -56,8 +54,7 @@ public func das3_segmenter_run(
   _ segmenter: OpaquePointer?, _ image: UnsafePointer<das3_image>?,
   _ result: UnsafeMutablePointer<das3_segmentation>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+  unsafe status(of: segmenter, "segmenter") { (object: SegmenterObject) throws(Das3Error) in
     let frame = try unsafe Frame(image)
     guard let result = unsafe result else { throw .argument("result is NULL") }
     let wanted = try unsafe VersionedStruct.read(
@@ -78,8 +75,7 @@ public func das3_segmenter_run(
 public func das3_segmenter_prepare_model(_ segmenter: OpaquePointer?, _ model: OpaquePointer?)
   -> das3_status
 {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+  unsafe status(of: segmenter, "segmenter") { (object: SegmenterObject) throws(Das3Error) in
     let other = try unsafe Handle.lend(model, as: ModelObject.self, "model")
     try object.segmenter.prepare(other.model)
   }
@@ -89,8 +85,7 @@ public func das3_segmenter_prepare_model(_ segmenter: OpaquePointer?, _ model: O
 public func das3_segmenter_set_model(_ segmenter: OpaquePointer?, _ model: OpaquePointer?)
   -> das3_status
 {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+  unsafe status(of: segmenter, "segmenter") { (object: SegmenterObject) throws(Das3Error) in
     let other = try unsafe Handle.lend(model, as: ModelObject.self, "model")
     try object.segmenter.setModel(other.model)
   }
@@ -100,8 +95,7 @@ public func das3_segmenter_set_model(_ segmenter: OpaquePointer?, _ model: Opaqu
 public func das3_segmenter_get_info(
   _ segmenter: OpaquePointer?, _ info: UnsafeMutablePointer<das3_segmenter_info>?
 ) -> das3_status {
-  status { () throws(Das3Error) in
-    let object = try unsafe Handle.lend(segmenter, as: SegmenterObject.self, "segmenter")
+  unsafe status(of: segmenter, "segmenter") { (object: SegmenterObject) throws(Das3Error) in
     let segmenter = object.segmenter
     let value = unsafe das3_segmenter_info(
       struct_size: 0, height: Int32(segmenter.size?.height ?? 0),
@@ -116,10 +110,4 @@ public func das3_segmenter_get_info(
 @c @implementation
 public func das3_segmenter_free(_ segmenter: OpaquePointer?) {
   unsafe Handle.end(segmenter, as: SegmenterObject.self)
-}
-
-private func defaultSegmenterOptions() -> das3_segmenter_options {
-  das3_segmenter_options(
-    struct_size: UInt32(MemoryLayout<das3_segmenter_options>.size), threads: 0, height: 0,
-    width: 0, format: 0, precision: 0, memory_limit: 0)
 }

@@ -3,9 +3,9 @@ import Das3Adapt
 import Das3Graph
 import Das3Runtime
 
-/// Callbacks of the C header as frames and teachers.
+/// Makes frames and teachers of the callbacks of the C header.
 extension FrameSet {
-  /// Frames that the caller reads, one at a time.
+  /// Reads frames through the caller's callback, one at a time.
   init(_ source: UnsafePointer<das3_frame_source>?, channelCount: Int) throws(Das3Error) {
     guard unsafe source != nil else { throw .argument("source is NULL") }
     let source = try unsafe VersionedStruct.read(
@@ -31,7 +31,7 @@ extension FrameSet {
   }
 }
 
-/// A teacher that the caller asks.
+/// A teacher whose predictions come from a callback of the caller.
 @safe final class CallbackTeacher: Teacher {
   private let classCount: Int
   private let request: das3_teacher

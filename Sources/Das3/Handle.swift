@@ -1,14 +1,17 @@
+import CDas3
 import Das3Graph
 
-/// Swift objects as the opaque pointers of the C header, and structs across their versions.
+/// Turns Swift objects into the opaque pointers of the C header, and back.
 ///
-/// A handle owns one reference: `give` in `_create` and `_load`, `end` in `_free`.
+/// A handle owns one reference. `_create` and `_load` make it with `give`; `_free` ends it with `end`.
 enum Handle {
   static func give(_ object: AnyObject) -> OpaquePointer {
     unsafe OpaquePointer(Unmanaged.passRetained(object).toOpaque())
   }
 
-  /// Lends the object; throws where the pointer is NULL.
+  /// Returns the object of a handle.
+  ///
+  /// - Throws: `.argument` if the handle is NULL.
   static func lend<Object: AnyObject>(
     _ handle: OpaquePointer?, as type: Object.Type, _ name: String
   ) throws(Das3Error) -> Object {
@@ -22,18 +25,35 @@ enum Handle {
   }
 }
 
-/// Fills an out parameter with a new object: NULL first, so that a failure leaves NULL.
-func create(
-  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ body: () throws(Das3Error) -> AnyObject
-) throws(Das3Error) {
-  guard let out = unsafe out else { throw .argument("out is NULL") }
-  unsafe out.pointee = nil
-  unsafe out.pointee = Handle.give(try body())
+/// The body of a C function that uses the object behind a handle.
+func status<Object: AnyObject>(
+  of handle: OpaquePointer?, _ name: String, _ body: (Object) throws(Das3Error) -> Void
+) -> das3_status {
+  status { () throws(Das3Error) in
+    try unsafe body(Handle.lend(handle, as: Object.self, name))
+  }
 }
 
-/// Structs that start with `struct_size`: how much of them both sides know is copied.
+/// The body of a C function that makes an object.
+///
+/// `out` receives the handle, or NULL after a failure.
+func status(
+  creating out: UnsafeMutablePointer<OpaquePointer?>?,
+  _ body: () throws(Das3Error) -> AnyObject
+) -> das3_status {
+  unsafe out?.pointee = nil
+  return status { () throws(Das3Error) in
+    guard let out = unsafe out else { throw .argument("out is NULL") }
+    unsafe out.pointee = Handle.give(try body())
+  }
+}
+
+/// Reads and writes structs that start with `struct_size`.
+///
+/// The caller may know an older or a newer version of the struct. Only the fields that both sides
+/// know are copied.
 enum VersionedStruct {
-  /// The caller's struct over defaults; nil = all defaults.
+  /// Returns the caller's struct, with the defaults for all fields that it lacks; nil lacks all.
   static func read<Struct>(
     _ pointer: UnsafePointer<Struct>?, defaults: Struct, _ name: String
   ) throws(Das3Error) -> Struct {
@@ -47,10 +67,12 @@ enum VersionedStruct {
     return result
   }
 
-  /// Writes defaults into a struct that holds nothing yet, as much as fits; what this library does
-  /// not know of it becomes 0.
+  /// Writes the defaults that fit, and `structSize`, into a struct of the caller.
+  ///
+  /// The content of the struct is not read. Fields that this library does not know become 0.
   static func fill<Struct>(
-    _ pointer: UnsafeMutablePointer<Struct>?, with defaults: Struct, _ structSize: UInt32
+    _ pointer: UnsafeMutablePointer<Struct>?, with defaults: Struct,
+    _ structSize: UInt32 = UInt32(MemoryLayout<Struct>.size)
   ) {
     guard let pointer = unsafe pointer else { return }
     let target = unsafe UnsafeMutableRawBufferPointer(start: pointer, count: Int(structSize))
@@ -62,7 +84,7 @@ enum VersionedStruct {
     unsafe target.storeBytes(of: structSize, as: UInt32.self)
   }
 
-  /// Writes `value` into the caller's struct, as much as fits; its struct_size stays.
+  /// Writes the fields of `value` that fit into the caller's struct, whose struct_size stays.
   static func write<Struct>(
     _ value: Struct, to pointer: UnsafeMutablePointer<Struct>?, _ name: String
   ) throws(Das3Error) {

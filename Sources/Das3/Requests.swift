@@ -3,9 +3,9 @@ import Das3Graph
 import Das3Runtime
 import Glibc
 
-/// What several objects are asked with: images, sizes, threads and precision of the C header.
+/// Reads what several objects take: images, sizes, threads, precision and paths of the C header.
 extension Frame {
-  /// The caller's image, checked and lent for the call.
+  /// Checks the caller's image, whose pixels stay valid during the call.
   init(_ image: UnsafePointer<das3_image>?) throws(Das3Error) {
     guard let image = unsafe image?.pointee else { throw .argument("image is NULL") }
     guard let data = unsafe image.data else { throw .argument("image.data is NULL") }
@@ -15,7 +15,7 @@ extension Frame {
   }
 }
 
-/// The network's input size, nil = not said.
+/// Returns the size of the network's input; nil if the options leave it open.
 func networkSize(height: Int32, width: Int32) throws(Das3Error) -> (height: Int, width: Int)? {
   let (height, width) = (Int(height), Int(width))
   if height == 0, width == 0 { return nil }
@@ -59,7 +59,7 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
   return result
 }
 
-/// What a variable of the environment says; nil = it is not set, or empty.
+/// Returns the value of an environment variable; nil if it is not set, or empty.
 private func environmentVariable(_ name: String) -> String? {
   guard let value = unsafe getenv(name).map({ unsafe String(cString: $0) }), !value.isEmpty else {
     return nil
@@ -67,7 +67,7 @@ private func environmentVariable(_ name: String) -> String? {
   return value
 }
 
-/// A path to write to or read from.
+/// Returns the path of a file to read or write.
 func filePath(_ path: UnsafePointer<CChar>?) throws(Das3Error) -> String {
   guard let path = unsafe path else { throw .argument("path is NULL") }
   guard let file = unsafe String(validatingCString: path) else {

@@ -3,8 +3,8 @@ import Das3Adapt
 import Das3Graph
 import Glibc
 
-/// What the thread's last call had to say: one C string per thread, made on first use and freed
-/// with the thread.
+/// The message of the last call on this thread: one C string per thread, which is allocated at its
+/// first use and freed when the thread ends.
 enum LastError {
   private static let capacity = 1024
 
@@ -14,7 +14,7 @@ enum LastError {
     return key
   }()
 
-  /// The thread's buffer, or nil where memory ran out.
+  /// The buffer of this thread; nil if memory ran out.
   static var text: UnsafeMutablePointer<CChar>? {
     if let block = unsafe pthread_getspecific(key) {
       return unsafe block.assumingMemoryBound(to: CChar.self)
@@ -24,7 +24,9 @@ enum LastError {
     return unsafe block.assumingMemoryBound(to: CChar.self)
   }
 
-  /// Stores `message` as one line, cut between characters at the buffer's end; "" clears.
+  /// Stores `message` as one line; "" clears it.
+  ///
+  /// A message that is longer than the buffer is cut between two characters.
   static func set(_ message: String) {
     guard let text = unsafe text else { return }
     var length = 0
@@ -39,7 +41,7 @@ enum LastError {
     unsafe text[length] = 0
   }
 
-  /// Control characters and what Unicode calls a line or paragraph separator.
+  /// Whether a program may end a line here: control characters, line and paragraph separators.
   private static func endsLine(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .lineSeparator, .paragraphSeparator: true
@@ -48,10 +50,11 @@ enum LastError {
   }
 }
 
-/// The body of every C function: runs, and turns an error into its status and message; a success
-/// clears the message, also that of a call that a callback has made meanwhile.
+/// The body of every C function that returns a status.
 ///
-/// What the host program traps of floating point, as 0 / 0, is not trapped meanwhile.
+/// It turns an error into its status and message. A success clears the message, also one that a call
+/// inside a callback has left. Floating-point traps of the host program, such as for 0 / 0, are
+/// turned off while `body` runs.
 func status(_ body: () throws(Das3Error) -> Void) -> das3_status {
   var traps = fenv_t()
   unsafe feholdexcept(&traps)

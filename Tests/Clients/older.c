@@ -86,6 +86,10 @@ int main(int argc, char **argv) {
   intact(result.behind, "segmentation");
   printf("labels %08x\n", hash(labels, COUNT));
 
+  GUARDED(das3_option, option);
+  check(das3_adapter_options_get(0, SIZED(option)));
+  intact(option.behind, "option");
+  printf("option %s, at byte %d\n", option.value.name, (int)option.value.offset);
   DEFAULTS(das3_adapter_options, learning);
   learning.value.stages = "ab";
   learning.value.threads = 1;

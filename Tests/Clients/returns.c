@@ -407,6 +407,14 @@ static void evaluate(void) {
   CASE(DAS3_OK, das3_set_log_callback, NULL, 0, NULL);
 }
 
+static void describe_options(void) {
+  das3_option option = {.struct_size = sizeof option};
+  int32_t count = 0;
+  while (das3_adapter_options_get(count, &option) == DAS3_OK) count++;
+  CASE(DAS3_OK, das3_adapter_options_get, count - 1, &option);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_options_get, count, &option);
+}
+
 /* What every function answers once confusion matrices have taken all memory. */
 static void without_memory(void) {
   enum { MANY = 1000 };
@@ -440,6 +448,7 @@ static void without_memory(void) {
   CASE(DAS3_E_MEMORY, das3_segmenter_prepare_model, segmenter, plain);
   CASE(DAS3_E_MEMORY, das3_segmenter_set_model, segmenter, plain);
   CASE(DAS3_E_MEMORY, das3_segmenter_get_info, segmenter, NULL);
+  CASE(DAS3_E_MEMORY, das3_adapter_options_get, 0, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_create, &another, plain, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_add_frame, adapter, &frame);
   CASE(DAS3_E_MEMORY, das3_adapter_add_labelled_frame, adapter, &frame, labels);
@@ -486,6 +495,7 @@ int main(int count, char **arguments) {
   create_adapters();
   feed_adapters();
   run_adapters();
+  describe_options();
   evaluate();
   without_memory();
 

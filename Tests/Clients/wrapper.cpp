@@ -115,6 +115,8 @@ static void segmenters(const das3::Model &model) {
 
 static void adapters(const das3::Model &model, const std::string &folder) {
   das3::AdapterOptions options;
+  check("option", std::strcmp(options.option_at(0).name, "method") == 0);
+  check("no option", status([&] { options.option_at(999); }) == DAS3_E_ARGUMENT);
   options.threads = 1;
   options.stages = "ab";
   options.steps_a = options.steps_b = 3;

@@ -35,7 +35,7 @@ struct LayeringTests {
       "RecordStore", "Teacher", "TargetFrames", "Propagation", "MachineMemory",
     ],
     "das3-run": [
-      "AdapterHandle", "AdapterSetting", "AdapterSettings", "AudioTrack", "Das3Run",
+      "AdapterHandle", "AdapterSettings", "AudioTrack", "Das3Run",
       "EvaluatorHandle",
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
       "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",

@@ -54,7 +54,7 @@ def refusals(das3, check):
     bad(2, "'--resume' needs '--checkpoint FILE'", "--resume")
     bad(2, "is there already; '--resume' goes on from it", checkpoint=damaged)
     bad(2, "'--evaluate-every' needs", evaluate_every=3)
-    bad(2, '"omega" is not a setting; known are stages, steps_a', set="omega=1")
+    bad(2, '"omega" is not a setting; known are stages, scratch_directory', set="omega=1")
     bad(2, "expected name=value", set="alpha")
     bad(2, "alpha is \"x\"; expected a number", set="alpha=x")
     bad(2, "expected default, relative, sgd, adamw, lars", set="optimizer=newton")

@@ -109,8 +109,10 @@ struct Adapt: ParsableCommand {
   private static var settingsTable: String {
     let defaults = AdapterSettings()
     var table = Table([.left, .left, .left])
-    for setting in AdapterSetting.all {
-      table.add("  " + setting.name, defaults[setting.name], setting.meaning)
+    for setting in AdapterSettings.known {
+      let words = setting.words.dropLast().joined(separator: ", ")
+      let meaning = words.isEmpty ? setting.meaning : "\(words) or \(setting.words.last ?? "")"
+      table.add("  " + setting.name, defaults[setting.name], meaning)
     }
     return table.text
   }

@@ -24,8 +24,10 @@ from .adapter import (
     FrameSource,
     Method,
     Optimizer,
+    Option,
     Report,
     Start,
+    adapter_options,
 )
 from .errors import (
     ArgumentError,
@@ -84,6 +86,7 @@ __all__ = [
     "ModelInfo",
     "ModelOptions",
     "Optimizer",
+    "Option",
     "OutOfMemoryError",
     "Parameter",
     "Precision",
@@ -97,6 +100,7 @@ __all__ = [
     "Status",
     "UnsupportedError",
     "abi_version",
+    "adapter_options",
     "last_error",
     "set_log_callback",
     "status_name",

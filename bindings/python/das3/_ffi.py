@@ -18,6 +18,7 @@ from ctypes import (
     c_void_p,
 )
 from pathlib import Path
+from typing import Any
 
 ABI_VERSION = 0
 
@@ -138,62 +139,23 @@ class das3_segmenter_info(ctypes.Structure):
 
 
 class das3_adapter_options(ctypes.Structure):
+    """The library says which fields it has: see `_load`."""
+
+
+class das3_option(ctypes.Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("method", c_int32),
-        ("stages", c_char_p),
-        ("seed", c_uint64),
-        ("threads", c_uint32),
-        ("precision", c_int32),
-        ("height", c_int32),
-        ("width", c_int32),
-        ("memory_limit", c_uint64),
-        ("scratch_directory", c_char_p),
-        ("trained", c_char_p),
-        ("frozen", c_char_p),
-        ("classifier", c_char_p),
-        ("steps_a", c_int32),
-        ("steps_b", c_int32),
-        ("steps_c", c_int32),
-        ("epochs_a", c_int32),
-        ("epochs_b", c_int32),
-        ("epochs_c", c_int32),
-        ("label_rounds", c_int32),
-        ("batch_size", c_int32),
-        ("augment", c_int32),
-        ("flip", c_int32),
-        ("filter_mixed", c_int32),
-        ("balance_classes", c_int32),
-        ("optimizer", c_int32),
-        ("batch_norm", c_int32),
-        ("rate_a", c_double),
-        ("rate_b", c_double),
-        ("rate_c", c_double),
-        ("drift_a", c_double),
-        ("drift_b", c_double),
-        ("drift_c", c_double),
-        ("classifier_rate", c_double),
-        ("power", c_double),
-        ("momentum", c_double),
-        ("weight_decay", c_double),
-        ("clip_norm", c_double),
-        ("statistics_momentum", c_double),
-        ("teacher_momentum", c_double),
-        ("alpha", c_double),
-        ("beta", c_double),
-        ("gamma", c_double),
-        ("lambda", c_double),
-        ("positive_weight", c_double),
-        ("negative_weight", c_double),
-        ("easy_weight", c_double),
-        ("mixed_weight", c_double),
-        ("positive_share", c_double),
-        ("negative_threshold", c_double),
-        ("easy_share", c_double),
-        ("start", c_int32),
-        ("reserved", c_int32),
-        ("blend_limit", c_double),
+        ("kind", c_int32),
+        ("name", c_char_p),
+        ("offset", c_uint64),
+        ("words", c_char_p),
+        ("range", c_char_p),
+        ("meaning", c_char_p),
     ]
+
+
+# das3_option_kind
+OPTION_KINDS: list[Any] = [c_int32, c_uint32, c_uint64, c_double, c_char_p]
 
 
 class das3_blend_candidate(ctypes.Structure):
@@ -357,6 +319,7 @@ SIGNATURES = {
     "das3_segmenter_free": (None, [_HANDLE]),
     "das3_adapter_options_init": (None, [POINTER(das3_adapter_options)]),
     "das3_adapter_options_init_sized": (None, [POINTER(das3_adapter_options), c_uint32]),
+    "das3_adapter_options_get": (_STATUS, [c_int32, POINTER(das3_option)]),
     "das3_adapter_create": (_STATUS, [_OUT, _HANDLE, POINTER(das3_adapter_options)]),
     "das3_adapter_add_frame": (_STATUS, [_HANDLE, POINTER(das3_image)]),
     "das3_adapter_add_labelled_frame": (_STATUS, [_HANDLE, POINTER(das3_image), c_void_p]),
@@ -394,7 +357,24 @@ def _load() -> ctypes.CDLL:
     found = library.das3_abi_version()
     if found != ABI_VERSION:
         raise ImportError(f"{path} has ABI {found}; this das3 package expects {ABI_VERSION}")
+    options = adapter_options(library)
+    fields = [(option.name.decode(), OPTION_KINDS[option.kind]) for option in options]
+    das3_adapter_options._fields_ = [("struct_size", c_uint32), *fields]
+    for option, (name, _) in zip(options, fields):
+        offset = getattr(das3_adapter_options, name).offset
+        if offset != option.offset:
+            raise ImportError(f"{path} has {name} at byte {option.offset}; expected {offset}")
     return library
+
+
+def adapter_options(library: ctypes.CDLL) -> list[das3_option]:
+    """Describes the fields of das3_adapter_options, but for struct_size and reserved ones."""
+    options: list[das3_option] = []
+    while True:
+        option = das3_option(struct_size=ctypes.sizeof(das3_option))
+        if library.das3_adapter_options_get(len(options), ctypes.byref(option)) != 0:
+            return options
+        options.append(option)
 
 
 library = _load()

@@ -146,6 +146,20 @@ _ENUMERATIONS: dict[str, type[IntEnum]] = {
 }
 
 
+class Option(NamedTuple):
+    """What the loaded library says of an option of an Adapter."""
+
+    name: str
+    words: str  # of a choice, such as "source|blend"; "" for other options
+    range: str  # what is accepted, such as "0 to 1"; "" = any value
+    meaning: str
+
+
+def adapter_options() -> tuple[Option, ...]:
+    """The options of an Adapter, in the order of das3.h."""
+    return tuple(described(Option, raw) for raw in _ffi.adapter_options(library))
+
+
 class BlendCandidate(NamedTuple):
     """One network on the line from the source's statistics to the target's; das3.h has more."""
 

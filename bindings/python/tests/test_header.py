@@ -9,6 +9,7 @@ import das3
 import pytest
 from conftest import ROOT
 from das3 import _ffi
+from das3.adapter import _ENUMERATIONS
 
 HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "das3.h").read_text(), flags=re.DOTALL)
 SCALARS = {
@@ -69,6 +70,8 @@ def as_ctypes(kind):
 def test_struct_has_the_fields_of_the_header(name):
     expected = list(fields(STRUCTS[name]))
     found = getattr(_ffi, name)._fields_
+    if name == "das3_adapter_options":  # the library lists options alone
+        expected = [field for field in expected if field[0] != "reserved"]
     assert [field for field, _ in found] == [field for field, _ in expected]
     for (field, kind), (_, declared) in zip(found, expected):
         if declared == "callback":
@@ -140,6 +143,20 @@ def test_options_are_those_of_the_header(name):
             assert hint == "float", field
         else:
             assert hint in ("int", "bool") or issubclass(getattr(das3, hint), int), field
+
+
+def test_options_of_an_adapter_are_described():
+    options = das3.adapter_options()
+    assert [o.name for o in options] == [f.rstrip("_") for f in das3.AdapterOptions.__annotations__]
+    assert all(option.meaning for option in options)
+    words = {o.name: o.words.upper().split("|") for o in options if o.words}
+    assert words == {name: list(kind.__members__) for name, kind in _ENUMERATIONS.items()}
+
+
+@pytest.mark.parametrize("kind, number", re.findall(r"DAS3_OPTION_(\w+) = (\d+)", HEADER))
+def test_kind_of_an_option_is_a_type(kind, number):
+    declared = {"DOUBLE": "double", "STRING": "const char *"}.get(kind, f"{kind.lower()}_t")
+    assert _ffi.OPTION_KINDS[int(number)] is SCALARS[declared]
 
 
 @pytest.mark.parametrize("name", OPTIONS)

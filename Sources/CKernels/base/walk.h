@@ -6,12 +6,6 @@
 
 #include "base/internal.h"
 
-typedef struct d3k_walk {
-  int32_t rank;
-  int64_t dims[D3K_MAX_RANK];
-  int64_t strides[3][D3K_MAX_RANK]; /* per array */
-} d3k_walk;
-
 static inline int64_t d3k_walk_size(const d3k_walk *walk) {
   int64_t size = 1;
   for (int32_t k = 0; k < walk->rank; k++) size *= walk->dims[k];
@@ -90,16 +84,9 @@ static inline void d3k_walk_sort(d3k_walk *walk) {
   }
 }
 
-/** The walk from array 0 to array 1 in as few dimensions as can be, sorted; 0 = nothing is there.
+/** Sorts and merges a walk from array 0 to array 1. Returns its elements, 0 where there are none.
  */
-static inline int64_t d3k_walk_pair(d3k_walk *walk, int32_t rank, const int64_t *dims,
-                                    const int64_t *strides0, const int64_t *strides1) {
-  walk->rank = rank;
-  for (int32_t k = 0; k < rank; k++) {
-    walk->dims[k] = dims[k];
-    walk->strides[0][k] = strides0[k];
-    walk->strides[1][k] = strides1[k];
-  }
+static inline int64_t d3k_walk_sort_and_merge(d3k_walk *walk) {
   const int64_t size = d3k_walk_size(walk);
   if (size <= 0) return 0;
   d3k_walk_merge(walk, 2);

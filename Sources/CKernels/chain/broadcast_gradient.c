@@ -8,10 +8,11 @@
 /* Elements gathered at a time. */
 #define TILE 512
 
-/* Arrays: 0 = the operand or condition, 1 = the other operand, 2 = dy. */
+/* Arrays: 0 and 1 = the operands, or 0 = the condition; 2 = dy. */
 typedef struct job {
   d3k_operands in;
-  int32_t kind, is_first;
+  int32_t kind;    /* with the operand that is derived by first; 0 = a choice */
+  int32_t operand; /* the one that is derived by; of a choice 0 = where the condition holds */
   float *dx;
 } job;
 
@@ -46,37 +47,28 @@ static void run(void *context, int64_t begin, int64_t end) {
     }
     float *dx = j->dx + position;
     if (j->kind == 0) {
-      select_line(in[0], in[2], j->is_first, dx, count);
+      select_line(in[0], in[2], j->operand == 0, dx, count);
     } else {
-      d3k_line_binary_gradient(j->kind, in[0], in[1], is_scalar[1], in[2], dx, count);
+      const int32_t own = j->operand, other = 1 - own;
+      d3k_line_binary_gradient(j->kind, in[own], in[other], is_scalar[other], in[2], dx, count);
     }
     position += count;
   }
 }
 
-static void start(job *j, int32_t threads) {
-  if (!d3k_operands_merge(&j->in)) return;
+static void start(job *j, int32_t threads, const d3k_walk *walk, const float *const data[3]) {
+  if (!d3k_operands_of(&j->in, walk, data)) return;
   d3k_parallel(d3k_threads_for(threads, j->in.size * 2), d3k_ceil_div(j->in.size, TILE), run, j);
 }
 
-void d3k_broadcast_backward(int32_t threads, int32_t kind, int32_t operand, int32_t rank,
-                            const int64_t *dims, const float *a, const int64_t *a_strides,
-                            const float *b, const int64_t *b_strides, const float *dy,
-                            const int64_t *dy_strides, float *dx) {
-  job j = {.in = d3k_operands_of(rank, dims),
-           .kind = operand == 0 ? kind : d3k_reversed_kind(kind),
-           .dx = dx};
-  d3k_operands_set(&j.in, operand == 0 ? 0 : 1, a, a_strides);
-  d3k_operands_set(&j.in, operand == 0 ? 1 : 0, b, b_strides);
-  d3k_operands_set(&j.in, 2, dy, dy_strides);
-  start(&j, threads);
+void d3k_broadcast_backward(int32_t threads, int32_t kind, int32_t operand, const d3k_walk *walk,
+                            const float *a, const float *b, const float *dy, float *dx) {
+  job j = {.kind = operand == 0 ? kind : d3k_reversed_kind(kind), .operand = operand, .dx = dx};
+  start(&j, threads, walk, (const float *const[3]){a, b, dy});
 }
 
-void d3k_where_backward(int32_t threads, int32_t is_first, int32_t rank, const int64_t *dims,
-                        const float *condition, const int64_t *condition_strides, const float *dy,
-                        const int64_t *dy_strides, float *dx) {
-  job j = {.in = d3k_operands_of(rank, dims), .is_first = is_first, .dx = dx};
-  d3k_operands_set(&j.in, 0, condition, condition_strides);
-  d3k_operands_set(&j.in, 2, dy, dy_strides);
-  start(&j, threads);
+void d3k_where_backward(int32_t threads, int32_t is_first, const d3k_walk *walk,
+                        const float *condition, const float *dy, float *dx) {
+  job j = {.operand = !is_first, .dx = dx};
+  start(&j, threads, walk, (const float *const[3]){condition, NULL, dy});
 }

@@ -52,8 +52,16 @@ static void run_product(const void *context, int64_t tile, char *scratch) {
       gather(call, g, tap / w->kernel_width, tap % w->kernel_width, first, count, (float *)scratch);
       rows = (const float *)scratch;
     }
-    d3k_sgemm(1, 0, out, in, count, 1, call->dy + first * w->y_stride + g * out, w->y_stride, rows,
-              in_place ? w->x_stride : in, first > begin ? 1 : 0, sums, in);
+    d3k_product product = {.rows = out,
+                           .columns = in,
+                           .inner = count,
+                           .a = {call->dy + first * w->y_stride + g * out, w->y_stride, 1},
+                           .b = {rows, in_place ? w->x_stride : in, 0},
+                           .alpha = 1,
+                           .beta = first > begin ? 1 : 0,
+                           .c = sums,
+                           .c_leading = in};
+    d3k_sgemm(&product);
   }
 }
 

@@ -68,8 +68,16 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
   for (int64_t g = 0; g < w->groups; g++) {
     const float *a =
         in_place ? call->x + first * w->x_stride + g * in : (float *)scratch + g * count * inner;
-    d3k_sgemm(0, 0, count, out, inner, 1, a, in_place ? w->x_stride : inner,
-              call->weights + g * inner * out, out, call->bias ? 1 : 0, y + g * out, w->y_stride);
+    d3k_product product = {.rows = count,
+                           .columns = out,
+                           .inner = inner,
+                           .a = {a, in_place ? w->x_stride : inner, 0},
+                           .b = {call->weights + g * inner * out, out, 0},
+                           .alpha = 1,
+                           .beta = call->bias ? 1 : 0,
+                           .c = y + g * out,
+                           .c_leading = w->y_stride};
+    d3k_sgemm(&product);
   }
   d3k_chain_apply(call->chain, y, w->y_stride, first, count, w->out_channels);
 }

@@ -24,22 +24,26 @@ static int64_t tile_lines_of(const d3k_window *w) {
   return (tile_pixels + columns - 1) / columns;
 }
 
-/* Copies the pixels that `taps` of one phase meet, for outputs oy0 + j * stride_y and
- * px + i * stride_x. */
-static void gather(const transposed_call *call, int64_t n, int64_t oy0, int64_t lines, int64_t px,
-                   int64_t columns, int64_t g, const int32_t *taps, int64_t tap_count,
-                   float *rows) {
+/* Outputs oy0 + j * stride_y and px + i * stride_x of image n, and the taps that reach them. */
+typedef struct phase {
+  int64_t n, oy0, px, lines, columns;
+  int32_t *taps;
+  int64_t tap_count;
+} phase;
+
+/* Copies the pixels that the taps of one phase meet. */
+static void gather(const transposed_call *call, const phase *f, int64_t g, float *rows) {
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups;
-  for (int64_t j = 0; j < lines; j++)
-    for (int64_t i = 0; i < columns; i++)
-      for (int64_t t = 0; t < tap_count; t++, rows += in) {
-        int64_t ky = taps[t] / w->kernel_width, kx = taps[t] % w->kernel_width;
-        int64_t iy = oy0 + j * w->stride_y + w->pad_top - ky * w->dilation_y;
-        int64_t ix = px + i * w->stride_x + w->pad_left - kx * w->dilation_x;
+  for (int64_t j = 0; j < f->lines; j++)
+    for (int64_t i = 0; i < f->columns; i++)
+      for (int64_t t = 0; t < f->tap_count; t++, rows += in) {
+        int64_t ky = f->taps[t] / w->kernel_width, kx = f->taps[t] % w->kernel_width;
+        int64_t iy = f->oy0 + j * w->stride_y + w->pad_top - ky * w->dilation_y;
+        int64_t ix = f->px + i * w->stride_x + w->pad_left - kx * w->dilation_x;
         iy = iy < 0 ? -1 : iy / w->stride_y; /* divisible: the taps are this phase's */
         ix = ix < 0 ? -1 : ix / w->stride_x;
-        d3k_input_pixel(w, call->x, n, iy, ix, g, rows);
+        d3k_input_pixel(w, call->x, f->n, iy, ix, g, rows);
       }
 }
 
@@ -89,9 +93,18 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
         memset(sums + p * w->out_channels, 0, sizeof(float) * (size_t)w->out_channels);
     }
     for (int64_t g = 0; g < w->groups && inner; g++) {
-      gather(call, n, oy0, lines, px, columns, g, taps, tap_count, rows);
-      d3k_sgemm(0, 0, lines * columns, out, inner, 1, rows, inner, weights + g * inner * out, out,
-                1, sums + g * out, w->out_channels);
+      const phase f = {n, oy0, px, lines, columns, taps, tap_count};
+      d3k_product product = {.rows = lines * columns,
+                             .columns = out,
+                             .inner = inner,
+                             .a = {rows, inner, 0},
+                             .b = {weights + g * inner * out, out, 0},
+                             .alpha = 1,
+                             .beta = 1,
+                             .c = sums + g * out,
+                             .c_leading = w->out_channels};
+      gather(call, &f, g, rows);
+      d3k_sgemm(&product);
     }
     for (int64_t j = 0; j < lines; j++)
       for (int64_t i = 0; i < columns; i++)

@@ -106,61 +106,73 @@ void d3k_chain_run(int32_t threads, const d3k_chain *chain, const float *x, int6
 
 /* broadcast.c ------------------------------------------------------------------------------ */
 
-/** y = f(a, b) (binary kinds of d3k_stage_kind) over `rank` dims; y dense; strides in floats, 0
- *  where an operand repeats. */
-void d3k_broadcast(int32_t threads, int32_t kind, int32_t rank, const int64_t *dims,
-                   const float *a, const int64_t *a_strides, const float *b,
-                   const int64_t *b_strides, float *y);
+/** The dimensions of a result, the last one fastest, and the strides of up to three arrays over them
+ *  in floats: 0 where an array repeats, negative where it runs backwards. */
+typedef struct d3k_walk {
+  int32_t rank;
+  int64_t dims[D3K_MAX_RANK];
+  int64_t strides[3][D3K_MAX_RANK];
+} d3k_walk;
 
-/** y = condition != 0 ? a : b, with strides as above. */
-void d3k_where(int32_t threads, int32_t rank, const int64_t *dims, const float *condition,
-               const int64_t *condition_strides, const float *a, const int64_t *a_strides,
-               const float *b, const int64_t *b_strides, float *y);
+/** y = f(a, b) for the binary kinds of d3k_stage_kind; y is dense. Strides: a, b. */
+void d3k_broadcast(int32_t threads, int32_t kind, const d3k_walk *walk, const float *a,
+                   const float *b, float *y);
+
+/** y = condition != 0 ? a : b; y is dense. Strides: condition, a, b. */
+void d3k_where(int32_t threads, const d3k_walk *walk, const float *condition, const float *a,
+               const float *b, float *y);
 
 /* copy.c ------------------------------------------------------------------------------------ */
 
-/** y[i] = x[i] over `rank` dims with any strides (floats; 0 repeats, negative reverses):
- *  transposition, slices, concatenation, expansion, tiling. */
-void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-              const int64_t *x_strides, float *y, const int64_t *y_strides);
+/** y[i] = x[i]: transposition, slices, concatenation, expansion, tiling. Strides: x, y. */
+void d3k_copy(int32_t threads, const d3k_walk *walk, const float *x, float *y);
 
-/** y[i0, i1, …] = x[t0[i0], t1[i1], …], or `fill` where any table says -1; y dense. tables[k]
- *  NULL = identity. Padding of any mode, gathering, nearest resizing. */
-void d3k_index(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-               const int64_t *x_strides, const int32_t *const *tables, float fill, float *y);
+/** y[i0, i1, …] = x[t0[i0], t1[i1], …], or `fill` where any table says -1; y is dense. A table that
+ *  is NULL is the identity. Padding of any mode, gathering, nearest resizing. Strides: x. */
+void d3k_index(int32_t threads, const d3k_walk *walk, const int32_t *const *tables, float fill,
+               const float *x, float *y);
 
-/* reduce.c, softmax.c: x is outer x count x inner; the middle axis is reduced ----------------- */
+/* reduce.c, softmax.c, arg_max.c ------------------------------------------------------------- */
+
+/** Lines of `count` values along one axis: an array is outer x count x inner, dense. */
+typedef struct d3k_lines {
+  int64_t outer, count, inner;
+} d3k_lines;
 
 typedef enum d3k_reduction {
   D3K_REDUCE_SUM, D3K_REDUCE_MEAN, D3K_REDUCE_MAX, D3K_REDUCE_MIN, D3K_REDUCE_L1, D3K_REDUCE_L2,
   D3K_REDUCE_PROD, D3K_REDUCE_SUM_SQUARE, D3K_REDUCE_LOG_SUM, D3K_REDUCE_LOG_SUM_EXP
 } d3k_reduction;
 
-/** y (outer x inner) = the reduction. Sums are pairwise or compensated so that 1e6 values keep
- *  6 digits; the order of summation does not depend on `threads`. */
-void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, int64_t outer,
-                int64_t count, int64_t inner);
+/** y (outer x inner) = the reduction of each line. Sums are pairwise or compensated so that 1e6
+ *  values keep 6 digits; the order of summation does not depend on `threads`. */
+void d3k_reduce(int32_t threads, int32_t reduction, const d3k_lines *lines, const float *x,
+                float *y);
 
-/** y = softmax(x) or log-softmax(x) along the middle axis. y may be x. */
-void d3k_softmax(int32_t threads, int32_t is_log, const float *x, float *y, int64_t outer,
-                 int64_t count, int64_t inner);
+/** y = softmax(x) or log-softmax(x) of each line. y may be x. */
+void d3k_softmax(int32_t threads, int32_t is_log, const d3k_lines *lines, const float *x, float *y);
 
-/** y (outer x inner) = index of the largest value, as float; `select_last` decides ties. */
-void d3k_arg_max(int32_t threads, int32_t select_last, const float *x, float *y, int64_t outer,
-                 int64_t count, int64_t inner);
+/** y (outer x inner) = index of each line's largest value, as float; `select_last` decides ties. */
+void d3k_arg_max(int32_t threads, int32_t select_last, const d3k_lines *lines, const float *x,
+                 float *y);
 
 /* norm.c ------------------------------------------------------------------------------------ */
 
-/** Each row of `count` values to mean 0 and variance 1, then * scale[i] + shift[i] (each may be
- *  NULL). */
-void d3k_layer_norm(int32_t threads, const float *x, float *y, int64_t rows, int64_t count,
-                    float epsilon, const float *scale, const float *shift);
+/** What a normalisation reads and writes. */
+typedef struct d3k_norm {
+  const float *x;
+  const float *scale, *shift; /* NULL = 1 and 0 */
+  float *y;
+  float epsilon;
+} d3k_norm;
 
-/** x: batch x pixels x channels; statistics per image and group of channels; scale and shift per
- *  channel (each may be NULL). Instance normalisation: groups == channels. */
-void d3k_group_norm(int32_t threads, const float *x, float *y, int64_t batch, int64_t pixels,
-                    int64_t channels, int64_t groups, float epsilon, const float *scale,
-                    const float *shift);
+/** Each row of `count` values to mean 0 and variance 1, then * scale[i] + shift[i]. */
+void d3k_layer_norm(int32_t threads, const d3k_norm *norm, int64_t rows, int64_t count);
+
+/** x: batch x pixels x channels; statistics per image and group of channels, scale and shift per
+ *  channel. Instance normalisation: groups == channels. */
+void d3k_group_norm(int32_t threads, const d3k_norm *norm, int64_t batch, int64_t pixels,
+                    int64_t channels, int64_t groups);
 
 /* pool.c, conv*.c ---------------------------------------------------------------------------- */
 
@@ -172,15 +184,18 @@ typedef struct d3k_window {
   int64_t x_stride, y_stride;         /* floats from one pixel to the next, >= channels         */
 } d3k_window;
 
-/** Largest value under the window (padding never wins), then the chain. */
-void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain,
-                  const float *x, float *y);
+/** A pooling takes the largest value under each window (padding never wins), or the mean. */
+typedef struct d3k_pool {
+  d3k_window window;
+  int32_t is_mean;
+  int32_t counts_pads; /* the mean's divisor counts the window's cells inside the image extended by
+                          `pads`, not just those inside the image */
+  int32_t pads[4];     /* top, left, bottom, right */
+} d3k_pool;
 
-/** Mean under the window, then the chain. The divisor counts the window's cells inside the image,
- *  or with `count_include_pad` inside the image extended by the pads
- *  (top, left, bottom, right). */
-void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
-                      const int32_t pads[4], const d3k_chain *chain, const float *x, float *y);
+/** y = chain(pool(x)). */
+void d3k_pool_run(int32_t threads, const d3k_pool *pool, const d3k_chain *chain, const float *x,
+                  float *y);
 
 typedef enum d3k_backend {
   D3K_BACKEND_ONEDNN = 1, D3K_BACKEND_OPENBLAS = 2,
@@ -262,12 +277,18 @@ typedef struct d3k_axis {
   const float *weight;
 } d3k_axis;
 
-/** x: batch x in_height x in_width x channels -> y: batch x rows.size x columns.size x channels,
- *  then the chain. scratch: threads * 2 * columns.size * channels floats. */
-void d3k_resize_linear(int32_t threads, const float *x, int64_t x_stride, int64_t batch,
-                       int64_t in_height, int64_t in_width, int64_t channels, const d3k_axis *rows,
-                       const d3k_axis *columns, float fill, const d3k_chain *chain, float *y,
-                       int64_t y_stride, float *scratch);
+/** A linear resize of batch x in_height x in_width x channels to batch x rows->size x columns->size x
+ *  channels. */
+typedef struct d3k_resize {
+  const d3k_axis *rows, *columns;
+  int64_t batch, in_height, in_width, channels;
+  int64_t x_stride, y_stride; /* floats from one pixel to the next, >= channels                   */
+  float fill;
+} d3k_resize;
+
+/** y = chain(resize(x)). scratch: threads * 2 * columns->size * channels floats. */
+void d3k_resize_linear(int32_t threads, const d3k_resize *resize, const d3k_chain *chain,
+                       const float *x, float *y, float *scratch);
 
 /* resample.c ------------------------------------------------------------------------------------ */
 
@@ -280,10 +301,10 @@ typedef struct d3k_terms {
   const float *weights;
 } d3k_terms;
 
-/** x: outer x count x inner -> y: outer x terms->size x inner; added to y with `accumulates`. The
+/** Each line of x -> a line of terms->size values in y, or with `accumulates` added to y. The
  *  gradient by x is the same with the transposed table. */
-void d3k_resample(int32_t threads, const float *x, int64_t outer, int64_t count, int64_t inner,
-                  const d3k_terms *terms, float fill, float *y, int32_t accumulates);
+void d3k_resample(int32_t threads, const d3k_lines *lines, const d3k_terms *terms, float fill,
+                  const float *x, float *y, int32_t accumulates);
 
 /* grid_sample.c --------------------------------------------------------------------------------- */
 

@@ -79,11 +79,10 @@ typedef struct d3k_view_sums {
 /** Bytes of scratch for d3k_compare_views. */
 size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes);
 
-/** Compares the scores of an image, z_stride floats a pixel, with the probabilities of its mirror
- *  image, dense, both in rows of `width` pixels. masses: the sum of each class's p over the image.
- *  At most 256 classes (with more all sums are 0). scratch: d3k_compare_views_scratch_bytes. */
-void d3k_compare_views(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                       int64_t width, int64_t classes, const float *mirrored,
+/** Compares the scores of an image, which are no probabilities, with the probabilities of its mirror
+ *  image, dense. masses: the sum of each class's p over the image. At most 256 classes (with more all
+ *  sums are 0). scratch: d3k_compare_views_scratch_bytes. */
+void d3k_compare_views(int32_t threads, const d3k_scores *scores, const float *mirrored,
                        d3k_view_sums *result, double *masses, void *scratch);
 
 #ifdef __cplusplus

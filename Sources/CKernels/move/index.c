@@ -21,17 +21,15 @@ typedef struct job {
 } job;
 
 /* Dimensions after the last table that are one run in x become the block. */
-static job job_of(int32_t rank, const int64_t *dims, const int64_t *in_dims,
-                  const int64_t *x_strides, const int32_t *const *tables) {
-  job j = {.block = 1};
+static job job_of(const d3k_walk *walk, const int64_t *in_dims, const int32_t *const *tables) {
+  job j = {.walk = *walk, .block = 1};
+  int32_t rank = walk->rank;
   while (rank > 0 && tables[rank - 1] == NULL &&
-         (dims[rank - 1] == 1 || x_strides[rank - 1] == j.block)) {
-    j.block *= dims[--rank];
+         (walk->dims[rank - 1] == 1 || walk->strides[0][rank - 1] == j.block)) {
+    j.block *= walk->dims[--rank];
   }
   j.walk.rank = rank;
   for (int32_t k = 0; k < rank; k++) {
-    j.walk.dims[k] = dims[k];
-    j.walk.strides[0][k] = x_strides[k];
     j.in_dims[k] = in_dims[k];
     j.tables[k] = tables[k];
   }
@@ -110,12 +108,11 @@ static void take_lines(void *context, int64_t begin, int64_t end) {
   }
 }
 
-void d3k_index(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-               const int64_t *x_strides, const int32_t *const *tables, float fill, float *y) {
-  int64_t size = 1;
-  for (int32_t k = 0; k < rank; k++) size *= dims[k];
+void d3k_index(int32_t threads, const d3k_walk *walk, const int32_t *const *tables, float fill,
+               const float *x, float *y) {
+  const int64_t size = d3k_walk_size(walk);
   if (size <= 0) return;
-  job j = job_of(rank, dims, dims, x_strides, tables);
+  job j = job_of(walk, walk->dims, tables);
   j.x = x;
   j.y = y;
   j.fill = fill;
@@ -187,16 +184,13 @@ static void add_lines(void *context, int64_t begin, int64_t end) {
   }
 }
 
-void d3k_index_backward(int32_t threads, int32_t rank, const int64_t *dims, const float *dy,
-                        const int32_t *const *tables, const int64_t *in_dims,
-                        const int64_t *x_strides, float *dx, int32_t accumulates) {
-  int64_t size = 1, in_size = 1;
-  for (int32_t k = 0; k < rank; k++) {
-    size *= dims[k];
-    in_size *= in_dims[k];
-  }
+void d3k_index_backward(int32_t threads, const d3k_walk *walk, const int32_t *const *tables,
+                        const int64_t *in_dims, const float *dy, float *dx, int32_t accumulates) {
+  const int64_t size = d3k_walk_size(walk);
+  int64_t in_size = 1;
+  for (int32_t k = 0; k < walk->rank; k++) in_size *= in_dims[k];
   if (in_size <= 0) return;
-  job j = job_of(rank, dims, in_dims, x_strides, tables);
+  job j = job_of(walk, in_dims, tables);
   j.x = dy;
   j.y = dx;
   j.accumulates = accumulates;

@@ -22,7 +22,7 @@ typedef enum form {
 typedef struct job {
   const float *x, *y, *dy;
   float *dx;
-  int64_t outer, count, inner;
+  const d3k_lines *of;
   int64_t tiles, pieces, piece; /* of inner, WIDE each; of count, `piece` each */
   int32_t reduction, accumulates;
   form form;
@@ -91,11 +91,11 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
     of->y[i] = y ? y[i] : 0.f;
     switch (j->reduction) {
       case D3K_REDUCE_MEAN:
-        of->c[i] = g / (float)j->count;
+        of->c[i] = g / (float)j->of->count;
         break;
       case D3K_REDUCE_MAX:
       case D3K_REDUCE_MIN:
-        of->c[i] = (float)((double)g / ties(x + i, j->inner, j->count, y[i]));
+        of->c[i] = (float)((double)g / ties(x + i, j->of->inner, j->of->count, y[i]));
         break;
       case D3K_REDUCE_L2:
         of->c[i] = y[i] == 0.f ? 0.f : g / y[i];
@@ -107,7 +107,7 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
         of->c[i] = g / expf(y[i]);
         break;
       case D3K_REDUCE_PROD:
-        product(x + i, j->inner, j->count, g, of, i);
+        product(x + i, j->of->inner, j->of->count, g, of, i);
         break;
       default:
         of->c[i] = g;
@@ -119,7 +119,7 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
 D3K_CLONES(static, void, run_row,
            (const job *j, const float *x, const results *of, float *dx, int64_t count),
            (j, x, of, dx, count)) {
-  const int32_t accumulates = j->accumulates, is_scalar = j->inner == 1;
+  const int32_t accumulates = j->accumulates, is_scalar = j->of->inner == 1;
 #define CASE(form)                            \
   case form:                                  \
     if (is_scalar && accumulates) {           \
@@ -147,22 +147,22 @@ static void run(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   for (int64_t item = begin; item < end; item++) {
     const int64_t first = item % j->pieces * j->piece;
-    const int64_t last = d3k_min(j->count, first + j->piece);
+    const int64_t last = d3k_min(j->of->count, first + j->piece);
     const int64_t column = item / j->pieces % j->tiles * WIDE;
     const int64_t outer = item / j->pieces / j->tiles;
-    const int64_t width = d3k_min(WIDE, j->inner - column);
-    const int64_t result = outer * j->inner + column;
-    const int64_t line = outer * j->count * j->inner + column;
+    const int64_t width = d3k_min(WIDE, j->of->inner - column);
+    const int64_t result = outer * j->of->inner + column;
+    const int64_t line = outer * j->of->count * j->of->inner + column;
     const float *x = j->x ? j->x + line : NULL;
     float *dx = j->dx + line;
     results of;
     find(j, x, j->y ? j->y + result : NULL, j->dy + result, width, &of);
-    if (j->inner == 1) {
+    if (j->of->inner == 1) {
       run_row(j, x ? x + first : NULL, &of, dx + first, last - first);
       continue;
     }
     for (int64_t r = first; r < last; r++) {
-      run_row(j, x ? x + r * j->inner : NULL, &of, dx + r * j->inner, width);
+      run_row(j, x ? x + r * j->of->inner : NULL, &of, dx + r * j->of->inner, width);
     }
   }
 }
@@ -175,18 +175,16 @@ static const form forms[] = {
     [D3K_REDUCE_LOG_SUM] = CONSTANT, [D3K_REDUCE_LOG_SUM_EXP] = EXPONENTIAL,
 };
 
-void d3k_reduce_backward(int32_t threads, int32_t reduction, const float *x, const float *y,
-                         const float *dy, float *dx, int64_t outer, int64_t count, int64_t inner,
-                         int32_t accumulates) {
+void d3k_reduce_backward(int32_t threads, int32_t reduction, const d3k_lines *lines, const float *x,
+                         const float *y, const float *dy, float *dx, int32_t accumulates) {
+  const int64_t outer = lines->outer, count = lines->count, inner = lines->inner;
   const int64_t size = outer * count * inner;
   if (size <= 0) return;
   job j = {.x = x,
            .y = y,
            .dy = dy,
            .dx = dx,
-           .outer = outer,
-           .count = count,
-           .inner = inner,
+           .of = lines,
            .reduction = reduction,
            .accumulates = accumulates,
            .form = forms[reduction]};

@@ -83,6 +83,7 @@ void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scal
 
 void d3k_conv_run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
                   const d3k_chain *chain, float *y, void *scratch) {
-  conv->implementation->run(conv, x, packed, conv->options.has_bias ? bias : NULL, chain, y,
-                            scratch);
+  const d3k_conv_call call = {conv,  x, packed, conv->options.has_bias ? bias : NULL,
+                              chain, y, scratch};
+  conv->implementation->run(&call);
 }

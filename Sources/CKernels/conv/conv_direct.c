@@ -22,13 +22,11 @@ typedef struct shape {
 } shape;
 
 typedef struct direct_call {
-  const d3k_conv *conv;
+  const d3k_conv_call *of;
   shape shape;
-  const float *x, *weights;
   const float *zeros; /* an input pixel outside the image                         */
   d3k_epilogue epilogue;
   d3k_chain rest; /* of the chain, after the epilogue                          */
-  float *y;
 } direct_call;
 
 /* The taps of one phase on one line, those outside the image left out. */
@@ -101,7 +99,7 @@ D3K_INLINE void block(const direct_call *call, const line *l, inputs from_image,
 /* All pixels of one phase on one line, for block `at` of outputs, counted through all groups. */
 D3K_INLINE void run_block(const direct_call *call, const line *l, int64_t at, int32_t pixels,
                           int32_t vectors, output o) {
-  const d3k_window *w = &call->conv->options.window;
+  const d3k_window *w = &call->of->conv->options.window;
   const shape *s = &call->shape;
   int64_t g = at / s->blocks, lanes = vectors * 16, first = at % s->blocks * lanes;
   int64_t left = d3k_min(s->out - first, lanes), step = l->in_step * w->x_stride;
@@ -147,9 +145,9 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, int64_t at, in
 
 /* The taps for output line oy, columns px, px + stride..., of which there are l->columns. */
 D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, line *l) {
-  const d3k_window *w = &call->conv->options.window;
+  const d3k_window *w = &call->of->conv->options.window;
   const shape *s = &call->shape;
-  int32_t transposed = call->conv->options.transposed;
+  int32_t transposed = call->of->conv->options.transposed;
   int64_t in_step = transposed ? 1 : w->stride_x;
   l->in_step = in_step;
   l->taps = 0;
@@ -173,7 +171,7 @@ D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, line 
       int32_t t = l->taps++;
       l->column[t] = dx;
       l->offset[t] = (iy * w->in_width + dx) * w->x_stride;
-      l->weights[t] = call->weights + (ky * w->kernel_width + kx) * s->in * s->vectors * 16;
+      l->weights[t] = call->of->weights + (ky * w->kernel_width + kx) * s->in * s->vectors * 16;
       int64_t last = w->in_width - 1 - dx; /* i * in_step <= last */
       if (dx < 0) l->begin = d3k_max(l->begin, (-dx + in_step - 1) / in_step);
       l->end = d3k_min(l->end, last < 0 ? 0 : last / in_step + 1);
@@ -185,15 +183,15 @@ D3K_CLONES(static, void, run_row, (const void *context, int64_t row, char *scrat
            (context, row, scratch)) {
   (void)scratch;
   const direct_call *call = context;
-  const d3k_window *w = &call->conv->options.window;
+  const d3k_window *w = &call->of->conv->options.window;
   const shape *s = &call->shape;
   int64_t n = row / w->out_height, oy = row % w->out_height;
-  int64_t phases = call->conv->options.transposed ? w->stride_x : 1;
-  float *y = call->y + row * w->out_width * w->y_stride;
+  int64_t phases = call->of->conv->options.transposed ? w->stride_x : 1;
+  float *y = call->of->y + row * w->out_width * w->y_stride;
   const d3k_epilogue *e = &call->epilogue;
   for (int64_t px = 0; px < phases && px < w->out_width; px++) {
     line l;
-    l.image = call->x + n * w->in_height * w->in_width * w->x_stride;
+    l.image = call->of->x + n * w->in_height * w->in_width * w->x_stride;
     l.columns = (w->out_width - px + phases - 1) / phases;
     find_taps(call, oy, px, &l);
     output o = {y + px * w->y_stride, NULL, phases * w->y_stride, phases * e->residual_stride};
@@ -239,18 +237,18 @@ static shape shape_of(const d3k_window *w) {
 
 static int64_t padded_outputs(const shape *s) { return s->groups * s->blocks * s->vectors * 16; }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *given) {
+  const d3k_conv *conv = given->conv;
   const d3k_window *w = &conv->options.window;
-  direct_call call = {.conv = conv, .shape = shape_of(w), .x = x, .weights = packed, .y = y};
+  direct_call call = {.of = given, .shape = shape_of(w)};
   const shape *s = &call.shape;
   int64_t padded = padded_outputs(s);
-  float *values = scratch; /* bias, scale, shift, slope, then the pixel of zeros */
+  float *values = given->scratch; /* bias, scale, shift, slope, then the pixel of zeros */
   memset(values, 0, conv->scratch_bytes);
-  d3k_epilogue_find(chain, &call.epilogue);
-  call.rest = d3k_chain_after(chain, call.epilogue.stages);
+  d3k_epilogue_find(given->chain, &call.epilogue);
+  call.rest = d3k_chain_after(given->chain, call.epilogue.stages);
   for (int64_t c = 0; c < w->out_channels; c++)
-    d3k_epilogue_write(&call.epilogue, bias, c,
+    d3k_epilogue_write(&call.epilogue, given->bias, c,
                        values + c / s->out * s->blocks * s->vectors * 16 + c % s->out, padded);
   d3k_epilogue_point(&call.epilogue, values, padded);
   call.zeros = values + 4 * padded;

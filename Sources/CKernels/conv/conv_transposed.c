@@ -10,18 +10,16 @@
 
 enum { tile_pixels = 256 };
 
-typedef struct transposed_call {
-  const d3k_conv *conv;
-  const float *x, *weights, *bias;
-  const d3k_chain *chain;
-  float *y;
-  int64_t tile_lines, line_tiles; /* lines of one phase per tile, tiles per image and phase */
-} transposed_call;
-
 /* Lines of a phase which make about tile_pixels output pixels. */
 static int64_t tile_lines_of(const d3k_window *w) {
   int64_t columns = (w->out_width + w->stride_x - 1) / w->stride_x;
   return (tile_pixels + columns - 1) / columns;
+}
+
+/* Tiles per image and phase. */
+static int64_t line_tiles_of(const d3k_window *w) {
+  int64_t lines = (w->out_height + w->stride_y - 1) / w->stride_y;
+  return d3k_ceil_div(lines, tile_lines_of(w));
 }
 
 /* Outputs oy0 + j * stride_y and px + i * stride_x of image n, and the taps that reach them. */
@@ -32,7 +30,7 @@ typedef struct phase {
 } phase;
 
 /* Copies the pixels that the taps of one phase meet. */
-static void gather(const transposed_call *call, const phase *f, int64_t g, float *rows) {
+static void gather(const d3k_conv_call *call, const phase *f, int64_t g, float *rows) {
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups;
   for (int64_t j = 0; j < f->lines; j++)
@@ -68,17 +66,18 @@ static int64_t phase_offset(const d3k_window *w, int64_t py, int64_t px, int32_t
 }
 
 static void run_tile(const void *context, int64_t tile, char *scratch) {
-  const transposed_call *call = context;
+  const d3k_conv_call *call = context;
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups;
-  int64_t n = tile / (call->line_tiles * w->stride_y), py = tile / call->line_tiles % w->stride_y;
-  int64_t oy0 = py + tile % call->line_tiles * call->tile_lines * w->stride_y;
+  int64_t line_tiles = line_tiles_of(w), tile_lines = tile_lines_of(w);
+  int64_t n = tile / (line_tiles * w->stride_y), py = tile / line_tiles % w->stride_y;
+  int64_t oy0 = py + tile % line_tiles * tile_lines * w->stride_y;
   if (oy0 >= w->out_height) return;
-  int64_t lines = d3k_min(call->tile_lines, (w->out_height - oy0 + w->stride_y - 1) / w->stride_y);
+  int64_t lines = d3k_min(tile_lines, (w->out_height - oy0 + w->stride_y - 1) / w->stride_y);
   int32_t *taps = (int32_t *)scratch;
   int64_t all_taps = (int64_t)w->kernel_height * w->kernel_width;
   float *rows = (float *)(scratch + d3k_round64(sizeof(int32_t) * (size_t)all_taps));
-  int64_t most = call->tile_lines * ((w->out_width + w->stride_x - 1) / w->stride_x);
+  int64_t most = tile_lines * ((w->out_width + w->stride_x - 1) / w->stride_x);
   float *sums = rows + most * all_taps * in;
   float *y = call->y + (n * w->out_height + oy0) * w->out_width * w->y_stride;
   int64_t line_floats = w->stride_y * w->out_width * w->y_stride;
@@ -117,14 +116,11 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
                     w->out_channels);
 }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *call) {
+  const d3k_conv *conv = call->conv;
   const d3k_window *w = &conv->options.window;
-  transposed_call call = {conv, x, packed, bias, chain, y, tile_lines_of(w), 0};
-  int64_t lines = (w->out_height + w->stride_y - 1) / w->stride_y;
-  call.line_tiles = (lines + call.tile_lines - 1) / call.tile_lines;
-  d3k_tiles_run(conv->options.threads, w->batch * w->stride_y * call.line_tiles, run_tile, &call,
-                scratch, conv->scratch_bytes / (size_t)d3k_parts(conv->options.threads));
+  d3k_tiles_run(conv->options.threads, w->batch * w->stride_y * line_tiles_of(w), run_tile, call,
+                call->scratch, conv->scratch_bytes / (size_t)d3k_parts(conv->options.threads));
 }
 
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {

@@ -43,19 +43,11 @@ D3K_INLINE float arg_max_line(const float *x, int64_t count, int32_t select_last
     }
     if (select_last ? largest < best : largest <= best) continue;
     best = largest;
-    if (select_last) {
-      for (int64_t c = end - 1; c >= block; c--) {
-        if (x[c] == best) {
-          index = c;
-          break;
-        }
-      }
-    } else {
-      for (int64_t c = block; c < end; c++) {
-        if (x[c] == best) {
-          index = c;
-          break;
-        }
+    for (int64_t i = 0; i < end - block; i++) {
+      const int64_t c = select_last ? end - 1 - i : block + i;
+      if (x[c] == best) {
+        index = c;
+        break;
       }
     }
   }

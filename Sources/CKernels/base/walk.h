@@ -12,8 +12,8 @@ static inline int64_t d3k_walk_size(const d3k_walk *walk) {
   return size;
 }
 
-/** Drops dimensions of one element and joins neighbours that are one run in every array.
- *  Afterwards the rank is at least 1. */
+/** Drops dimensions of one element, and joins neighbouring dimensions that are contiguous in every
+ *  array. Afterwards the rank is at least 1. */
 static inline void d3k_walk_merge(d3k_walk *walk, int32_t arrays) {
   int32_t rank = 0;
   for (int32_t k = 0; k < walk->rank; k++) {
@@ -54,7 +54,7 @@ static inline void d3k_walk_locate(const d3k_walk *walk, int32_t rank, int64_t i
   }
 }
 
-/** One step in the first `rank` dims; offsets[a] follow. */
+/** Moves to the next element of the first `rank` dims and updates offsets[a]. */
 static inline void d3k_walk_step(const d3k_walk *walk, int32_t rank, int32_t arrays,
                                  int64_t *coordinates, int64_t *offsets) {
   for (int32_t k = rank - 1; k >= 0; k--) {
@@ -72,7 +72,8 @@ static inline int64_t d3k_walk_offset(const d3k_walk *walk, int32_t rank, int32_
   return offset;
 }
 
-/** Larger strides of array 1 first, then of array 0: what array 1 repeats comes last. */
+/** Sorts dimensions by the stride of array 1, largest first, then by that of array 0. Dimensions in
+ *  which array 1 repeats come last. */
 static inline void d3k_walk_sort(d3k_walk *walk) {
   for (int32_t i = 1; i < walk->rank; i++) {
     for (int32_t k = i; k > 0; k--) {

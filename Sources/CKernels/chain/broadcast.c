@@ -121,7 +121,7 @@ static void run(void *context, int64_t begin, int64_t end) {
 
 static void start(job *j, int32_t threads, const d3k_walk *given, const float *const data[3]) {
   if (!d3k_operands_of(&j->in, given, data)) return;
-  /* One value per channel against a whole image: the chain does that best. */
+  /* One value per channel combined with a whole image is fastest as a chain. */
   const d3k_walk *walk = &j->in.walk;
   const int64_t *dims = walk->dims;
   for (int32_t a = 0; a < 2 && j->arrays == 2 && walk->rank == 2; a++) {

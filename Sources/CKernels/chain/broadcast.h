@@ -11,12 +11,13 @@ typedef struct d3k_operands {
   int64_t size;         /* of the result */
 } d3k_operands;
 
-/** Over as few dimensions as can be; arrays that are NULL are not read. 0 where the result is
- * empty. */
+/** Merges dimensions where possible; arrays that are NULL are not read. Returns 0 where the result
+ * is empty. */
 int32_t d3k_operands_of(d3k_operands *operands, const d3k_walk *walk, const float *const data[3]);
 
-/** `count` elements of array `a` for the result's elements from `position` on: where they are, or
- *  gathered in `buffer`; NULL of an array that is not read. *is_scalar: one stands for all. */
+/** The `count` elements of array `a` that belong to the result's elements from `position` on.
+ * Returns a pointer into the array where they are contiguous, else gathers them in `buffer`; NULL
+ * for an array that is not read. *is_scalar: all are equal and only the first is there. */
 const float *d3k_operands_fetch(const d3k_operands *operands, int32_t a, int64_t position,
                                 int64_t count, float *buffer, int32_t *is_scalar);
 

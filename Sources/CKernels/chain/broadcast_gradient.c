@@ -1,5 +1,5 @@
-/* Gradients of element-wise functions of arrays whose shapes repeat -> of one operand, one value
- * per element of the result. */
+/* Gradients of element-wise functions with broadcasting -> the gradient of one operand, before it
+ * is summed over the dimensions in which the operand repeats. */
 #include "chain/broadcast.h"
 #include "chain/line.h"
 #include "chain/line_gradient.h"
@@ -11,8 +11,9 @@
 /* Arrays: 0 and 1 = the operands, or 0 = the condition; 2 = dy. */
 typedef struct job {
   d3k_operands in;
-  int32_t kind;    /* with the operand that is derived by first; 0 = a choice */
-  int32_t operand; /* the one that is derived by; of a choice 0 = where the condition holds */
+  int32_t kind;    /* with `operand` as its first argument; 0 = d3k_where */
+  int32_t operand; /* whose gradient is wanted; of d3k_where 0 = the one chosen where the condition
+                      holds */
   float *dx;
 } job;
 
@@ -35,7 +36,7 @@ static void run(void *context, int64_t begin, int64_t end) {
   const int64_t stop = d3k_min(end * TILE, j->in.size);
   for (int64_t position = begin * TILE; position < stop;) {
     int64_t count = d3k_min(TILE, stop - position);
-    /* Within long rows nothing needs to be gathered. */
+    /* Pieces of long rows are contiguous: nothing is gathered. */
     if (length >= TILE / 4) count = d3k_min(count, length - position % length);
     const float *in[3];
     int32_t is_scalar[3];

@@ -1,5 +1,5 @@
-/* Gradients after a chain -> before it, and those of its operands: what is needed, how the work is
- * cut, and the sums over bands. */
+/* The gradient after a chain -> the gradient before it, and those of its operands. This file finds
+ * what is needed, divides the work, and adds the sums of bands. */
 #include "chain/chain_gradient.h"
 
 #include "base/tiles.h"

@@ -1,7 +1,7 @@
 /* One line of floats through a chain backwards.
  *
- * The inputs of the stages are computed again, then the stages are gone through from last to first.
- * Sums over pixels are kept per position of the line. */
+ * The inputs of the stages are computed again, then the gradient passes the stages from last to
+ * first. Each position of the line has its own sum over pixels. */
 #include "base/tiles.h"
 #include "chain/chain_gradient.h"
 #include "chain/line.h"
@@ -21,7 +21,8 @@ size_t d3k_chain_part_bytes(const d3k_chain *chain) {
   return (size_t)(6 + 6 * chain->count) * D3K_LINE * sizeof(float);
 }
 
-/* Whether operand k of stage s is read at all: what was only added may be gone by now. */
+/* Whether operand k of stage s is read. The memory of operands that are only added may have been
+ * reused since the forward pass. */
 static int32_t reads_operand(const d3k_chain_job *j, int32_t s, int32_t k) {
   const int32_t kind = j->pass.chain->stages[s].kind;
   if (k >= d3k_arity(&j->pass.chain->stages[s])) return 0;

@@ -1,8 +1,8 @@
 /* Images and positions in them -> the images at these positions, and the gradients of both.
  *
  * Cost: a few dozen operations per output pixel, then one multiply-add per channel and neighbour.
- * The gradient by the image: each thread owns rows of it and goes through the output in order, so
- * sums do not depend on the number of threads. */
+ * For the gradient of the image each thread owns rows of it and reads dy in order, so that sums do
+ * not depend on the number of threads. */
 #include "base/internal.h"
 #include "d3k_gradient.h"
 

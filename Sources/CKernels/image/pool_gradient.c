@@ -1,7 +1,7 @@
 /* Gradients after a pooling -> before it.
  *
- * Each thread owns rows of dx and goes through the windows that touch them, in order; windows on
- * the seam of two threads are looked at by both. */
+ * Each thread owns rows of dx and visits the windows that cover them, in order. Windows that cover
+ * rows of two threads are visited by both. */
 #include "base/bands.h"
 #include "base/lanes.h"
 #include "d3k_gradient.h"

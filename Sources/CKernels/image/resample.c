@@ -1,5 +1,5 @@
-/* Lines along one axis -> lines of weighted sums of them, and their gradients: the same with the
- * table turned round.
+/* Lines along one axis -> lines of weighted sums of their values. The gradient is the same function
+ * with the transposed table.
  *
  * Cost: one multiply-add per term and element; terms are added in the order of the table, whatever
  * the number of threads. */

@@ -1,8 +1,8 @@
-/* Gradients of resized images -> of the images: the transposed interpolation.
+/* Gradients of resized images -> gradients of the images, by the transposed interpolation.
  *
- * Each row of dy is first narrowed to dx's width, then added to the one or two rows of dx it came
- * from. Each part of the work owns rows of dx and goes through dy in order; rows of dy between two
- * parts are narrowed by both. */
+ * Each row of dy is first reduced to dx's width, then added to the one or two rows of dx that it
+ * was computed from. Each part of the work owns rows of dx and reads dy in order. Rows of dy that
+ * belong to rows of two parts are reduced by both. */
 #include "base/bands.h"
 #include "base/lanes.h"
 #include "base/tiles.h"

@@ -1,7 +1,7 @@
-/* An array with any strides -> added to another one, or summed into it where that one repeats.
+/* An array with any strides -> added to another one, or summed where that one has stride 0.
  *
- * Sums: floats over at most BLOCK rows, doubles beyond; parts of the rows depend on the sizes
- * alone. */
+ * Sums are float32 over at most BLOCK rows and double beyond. How rows are divided depends on the
+ * sizes alone. */
 #include "base/lanes.h"
 #include "base/walk.h"
 #include "d3k_gradient.h"

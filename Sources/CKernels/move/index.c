@@ -1,8 +1,8 @@
-/* An array and a table of positions per dimension -> the elements at those positions; and gradients
- * of such elements -> added up where they came from.
+/* An array and a table of positions per dimension -> the elements at those positions; and their
+ * gradients -> the gradient of the array.
  *
- * Of gradients each thread owns positions along one dimension of dx and leaves out what is not for
- * them; those of one element are added in the order of dy, in float32. */
+ * Backwards, each thread owns positions along one dimension of dx and skips the elements of dy that
+ * belong elsewhere. Gradients of one element are added in the order of dy, in float32. */
 #include "base/lanes.h"
 #include "base/walk.h"
 #include "d3k_gradient.h"
@@ -46,8 +46,8 @@ static void next_line(const job *j, int64_t *at) {
   for (int32_t k = j->walk.rank - 2; k >= 0 && ++at[k] == j->walk.dims[k]; k--) at[k] = 0;
 }
 
-/* How many positions from i on follow each other: padding and cropping make most of a line one
- * run. Positions from `end` on are left out. */
+/* The number of consecutive positions from i on, below `end`. With padding and cropping most of a
+ * line is one run. */
 D3K_INLINE int64_t run_of(const int32_t *table, int64_t i, int64_t length, int64_t end) {
   int64_t run = 1;
   const int64_t first = table[i];

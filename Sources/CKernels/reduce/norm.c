@@ -1,7 +1,7 @@
 /* Values -> the same with mean 0 and variance 1, per row or per image and group of channels.
  *
- * Mean first, then squares of distances to it (two reads of x, a third to write): no digits are
- * lost where the mean is large. Sums are floats within a block, doubles beyond. */
+ * The mean is computed first, then the squared distances to it, so that no digits are lost where
+ * the mean is large. x is read three times. Sums are float32 within a block and double beyond. */
 #include "base/internal.h"
 
 #define BLOCK 256

@@ -1,8 +1,8 @@
 /* outer x count x inner -> outer x inner: one number from each line along the middle axis.
  *
- * Sums: floats within BLOCK rows, doubles beyond, so the error does not grow with the count. The
- * blocks depend on the sizes alone, so threads change nothing. Cost: one read of x (two for
- * log-sum-exp), one exponential each. */
+ * Sums are float32 within BLOCK rows and double beyond, so the error does not grow with the count.
+ * The blocks depend on the sizes alone, so the number of threads does not change the result. Cost:
+ * x is read once; log-sum-exp reads it twice and computes one exponential a value. */
 #include "base/lanes.h"
 #include "base/vector_math.h"
 
@@ -216,7 +216,7 @@ static void fold_tile(const job *j, int64_t tile, const double *largest, double 
   }
 }
 
-/* A line of infinities has no distance to its largest value. */
+/* infinity - infinity is NaN: the exponentials of such a line are taken relative to 0. */
 static void make_finite(double *largest, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     if (largest[i] == -INFINITY || largest[i] == INFINITY) largest[i] = 0;

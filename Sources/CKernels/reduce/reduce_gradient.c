@@ -1,7 +1,7 @@
 /* Gradients of outer x inner reduced values -> of outer x count x inner.
  *
- * Each result has a coefficient or two, found from its y and dy (for shares of a maximum and for
- * products: from its line); then every element is one small expression. */
+ * Each result has one or two coefficients, found from its y and dy, and for maxima, minima and
+ * products also from its line. The gradient of an element is a short expression of them. */
 #include "base/vector_math.h"
 #include "d3k_gradient.h"
 
@@ -69,7 +69,8 @@ static double ties(const float *x, int64_t stride, int64_t count, float y) {
   return (double)d3k_max(1, found);
 }
 
-/* A factor's slope is the product of all others: with one zero only that one has any. */
+/* The derivative by a factor is the product of all others: with exactly one zero among the factors
+ * only that one has a derivative that is not 0. */
 static void product(const float *x, int64_t stride, int64_t count, float dy, results *of,
                     int64_t k) {
   double others = (double)dy;
@@ -188,7 +189,7 @@ void d3k_reduce_backward(int32_t threads, int32_t reduction, const d3k_lines *li
            .reduction = reduction,
            .accumulates = accumulates,
            .form = forms[reduction]};
-  /* Coefficients that look at the whole line are found once a line. */
+  /* Coefficients that need the whole line are found once per line. */
   const int32_t is_whole = j.form == EQUAL || j.form == QUOTIENT;
   j.tiles = d3k_ceil_div(inner, WIDE);
   j.piece = is_whole ? count : d3k_min(count, d3k_ceil_div(PIECE, d3k_min(inner, WIDE)));

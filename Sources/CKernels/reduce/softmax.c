@@ -1,6 +1,6 @@
 /* outer x count x inner scores -> probabilities (or their logarithms) along the middle axis.
  *
- * Cost: one exponential a value; reads x twice where it does not fit on the stack. */
+ * Cost: one exponential a value. Lines that do not fit on the stack are read twice. */
 #include "base/vector_math.h"
 #include "reduce/lines.h"
 

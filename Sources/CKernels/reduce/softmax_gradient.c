@@ -88,7 +88,7 @@ D3K_INLINE void run_rows(const job *j, int64_t begin, int64_t end, int32_t is_lo
       d3k_scatter16(dy, 16, dx, count, rows, count);
       continue;
     }
-    /* Turned back into y's place, which is free. */
+    /* The memory of y is free now and takes the rows that are turned back. */
     d3k_scatter16(dy, 16, y, count, rows, count);
     D3K_VECTOR
     for (int64_t i = 0; i < rows * count; i++) dx[i] += y[i];

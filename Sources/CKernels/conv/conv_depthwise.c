@@ -45,8 +45,9 @@ static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
   for (; channel < channels; advance(&t, &channel, 1)) lanes_1(e, e->biases + channel, &t, columns);
 }
 
-/* `columns` columns which meet the same taps: in segments whose inputs stay in the L1 cache while
- * the channels pass; in each segment every t.apart-th column, then those next to them, … */
+/* `columns` columns with the same taps inside the image. They are computed in segments whose inputs
+ * stay in the L1 cache for all channels: in each segment first every t.apart-th column, then the
+ * columns next to those, and so on. */
 static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
   while (columns > 0) {
     int64_t apart = columns >= 4 * t.apart ? t.apart : 1;
@@ -66,7 +67,7 @@ static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
   }
 }
 
-/* The same where pixels follow each other, as a run of floats; returns how many columns it did. */
+/* The same for contiguous pixels, as one run of floats. Returns the number of columns computed. */
 static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
   const d3k_epilogue *e = &call->epilogue;
   int64_t channels = call->of->conv->options.window.out_channels;

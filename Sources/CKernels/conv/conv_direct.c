@@ -29,7 +29,7 @@ typedef struct direct_call {
   d3k_chain rest; /* of the chain, after the epilogue                          */
 } direct_call;
 
-/* The taps of one phase on one line, those outside the image left out. */
+/* The taps of one phase on one line that are inside the image. */
 typedef struct line {
   const float *image;
   int64_t columns, begin, end; /* of the phase; begin..<end have all their taps inside the image  */
@@ -114,7 +114,7 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, int64_t at, in
                    o.added_step};
     float whole[most_pixels * 64], added[most_pixels * 64];
     int32_t is_whole = left == lanes && count == pixels;
-    if (!is_whole) { /* partly filled vectors and blocks go through arrays of whole ones */
+    if (!is_whole) { /* partly filled vectors and blocks are computed in arrays of whole ones */
       if (o.added) {
         memset(added, 0, sizeof(float) * (size_t)(pixels * lanes));
         for (int64_t p = 0; p < count; p++)
@@ -223,7 +223,7 @@ static shape shape_of(const d3k_window *w) {
              .in = w->in_channels / w->groups,
              .out = w->out_channels / w->groups,
              .taps = (int64_t)w->kernel_height * w->kernel_width};
-  /* Neighbouring groups share a vector: its other lanes would be idle anyway. */
+  /* Neighbouring groups share a vector, whose other lanes would be unused. */
   while (s.groups % 2 == 0 && s.out * 2 <= 16) s.groups /= 2, s.in *= 2, s.out *= 2;
   int64_t needed = d3k_ceil_div(s.out, 16), best = 0;
   const int32_t most_vectors = d3k_has_many_registers() ? 4 : 1;
@@ -280,7 +280,7 @@ static int64_t packed_floats(const d3k_window *w) {
   return padded_outputs(&s) * s.taps * s.in;
 }
 
-/* Whether oneDNN would need a pass of its own over the image, for lack of strides or of a stage. */
+/* Whether oneDNN would need another pass over the image, for its strides or for a stage. */
 static int32_t needs_a_pass(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   if (w->x_stride != w->in_channels || w->y_stride != w->out_channels) return 1;
@@ -290,9 +290,9 @@ static int32_t needs_a_pass(const d3k_conv_options *options) {
   return 0;
 }
 
-/* Measured against oneDNN 2.6 on AVX-512: as fast on whole vectors, 10-25 % slower with fewer than
- * 16 outputs or 8 inputs, without the 0.3-1 ms it takes to make a primitive; five times as fast on
- * transposed convolutions with few channels. */
+/* Measured against oneDNN 2.6 on AVX-512: this is as fast on whole vectors, 10-25 % slower with
+ * fewer than 16 outputs or 8 inputs, and five times as fast on transposed convolutions with few
+ * channels. It also saves the 0.3-1 ms that oneDNN takes to make a primitive. */
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   int64_t floats = packed_floats(w);

@@ -14,8 +14,8 @@ typedef struct dnnl_state {
 
 enum { arg_src, arg_weights, arg_dst, arg_scratchpad, arg_bias };
 
-/* The far padding for this output size: any value in [least, least + stride) gives it, so leftover
- * input is not called padding. Negative: the image is cropped, which oneDNN does not do. */
+/* The far padding for this output size. Any value in [least, least + stride) gives the same size.
+ * The result is negative where the image is cropped, which oneDNN cannot do. */
 static int64_t far_pad(int64_t small, int64_t large, int64_t kernel, int64_t stride,
                        int64_t dilation, int64_t pad) {
   int64_t least = (small - 1) * stride + (kernel - 1) * dilation + 1 - large - pad;

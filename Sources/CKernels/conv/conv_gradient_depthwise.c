@@ -125,7 +125,7 @@ static void run_columns(const depthwise_call *call, const workspace *own, int64_
   }
 }
 
-/* The first column after ox where the taps that are met change. */
+/* The first column after ox with other taps inside the image. */
 static int64_t next_change(const d3k_window *w, int64_t ox) {
   int64_t next = w->out_width;
   for (int64_t kx = 0; kx < w->kernel_width; kx++) {

@@ -1,5 +1,5 @@
-/* Gradient of the weights by oneDNN, where it has a compiled kernel for it; its sum over pixels is
- * split among threads, so another number of them may round differently. */
+/* Gradient of the weights by oneDNN, where it has a compiled kernel for it. oneDNN splits the sum
+ * over pixels among threads, so another number of threads may round differently. */
 #include "conv/conv_dnnl.h"
 #include "conv/conv_gradient_internal.h"
 

@@ -1,6 +1,6 @@
-/* One matrix product per tap: (outputs x pixels) · (pixels x inputs). The pixels that a tap meets
- * are copied to rows (zeros outside the image), a tile at a time; where they follow each other
- * with nothing between, the image itself is multiplied. */
+/* One matrix product per tap: (outputs x pixels) · (pixels x inputs). The input pixels of a tap are
+ * copied to rows (zeros outside the image), a tile at a time. For 1x1 convolutions the image itself
+ * is multiplied. */
 #include "backend/openblas.h"
 #include "conv/conv_gradient_internal.h"
 

@@ -16,7 +16,7 @@ typedef struct d3k_conv_call {
 } d3k_conv_call;
 
 typedef struct d3k_conv_implementation {
-  /** 1 where _create would take these options (it may still decline); costs nothing. */
+  /** 1 where _create may succeed with these options. It does no work. */
   int32_t (*fits)(const d3k_conv_options *options);
   /** 1 where y_stride > out_channels costs nothing extra. */
   int32_t (*writes_strided)(const d3k_conv_options *options);
@@ -27,8 +27,9 @@ typedef struct d3k_conv_implementation {
   void (*run)(const d3k_conv_call *call);
 } d3k_conv_implementation;
 
-/** Where an implementation finds a weight in the array given to _pack: `first`, plus each position
- *  times its step. Transposed convolutions of stride 1 are plain ones over turned kernels. */
+/** The place of a weight in the array given to _pack: `first`, plus each index times its step.
+ * Steps are negative for transposed convolutions of stride 1, which are computed with a turned
+ * kernel. */
 typedef struct d3k_conv_weights {
   int64_t first, group, out, in, down, right;
 } d3k_conv_weights;

@@ -1,5 +1,6 @@
-/* Tiles of output pixels: the window of each is copied to a row (im2col), rows x weights (sgemm),
- * then the chain while the tile is in the cache. 1x1 convolutions multiply the image itself. */
+/* Convolution in tiles of output pixels. The window of each pixel is copied to a row (im2col), the
+ * rows are multiplied by the weights (sgemm), and the chain runs while the tile is in the cache.
+ * 1x1 convolutions multiply the image itself. */
 #include <string.h>
 
 #include "backend/openblas.h"

@@ -14,7 +14,7 @@ typedef struct job {
   int32_t accumulates;
 } job;
 
-/* The cells of one window inside the image; those of rows own..<own_end are ours. */
+/* The cells of one window inside the image; this thread owns rows own..<own_end. */
 typedef struct cells {
   const float *x;
   float *dx;

@@ -10,7 +10,7 @@ typedef struct d3k_span {
   int32_t start, first, last, counted;
 } d3k_span;
 
-/* What a window does along one axis, and the image's size there. */
+/* A window and the image's size along one axis. */
 typedef struct d3k_span_axis {
   int32_t stride, pad, kernel, dilation, size, pad_before, pad_after;
 } d3k_span_axis;

@@ -1,4 +1,4 @@
-/* A matrix product's options -> the best implementation for them -> its calls. */
+/* Chooses the best implementation for a matrix product's options, and calls it. */
 #include <stdlib.h>
 
 #include "product/matmul_internal.h"

@@ -1,10 +1,10 @@
 /* numbers -> numbers. Pure functions on float32 arrays; images are channels last (NHWC).
  *
- * Sizes were checked when the plan was made: nothing here reports errors except _create, and
- * d3k_take_failure what oneDNN reports.
- * `threads` is how many threads of the one libgomp pool share the work; it never changes a bit
- * unless a function says so. No function allocates after _create. Arrays must not overlap
- * unless a function says they may be the same.
+ * Sizes were checked when the plan was made. Errors are reported only by _create, and by
+ * d3k_take_failure where oneDNN fails.
+ * `threads` is the number of threads of the one libgomp pool that share the work. It does not change
+ * the bits of a result unless a function says so. No function allocates after _create. Arrays must
+ * not overlap unless a function says that they may be the same.
  */
 #ifndef D3K_H
 #define D3K_H
@@ -26,32 +26,33 @@ typedef void (*d3k_body)(void *context, int64_t begin, int64_t end);
 /** Splits 0..<count into at most `threads` contiguous parts and runs `body` on each. */
 void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context);
 
-/** Makes waiting threads give way to other programs within microseconds, from now on; the first
- *  call counts. Costs a quiet machine up to a third of the speed of light networks. */
+/** From the first call on, waiting threads give way to other programs within microseconds. On a quiet
+ *  machine this costs up to a third of the speed of light networks. */
 void d3k_share_processors(void);
 
 /** Processors this process may run on. */
 int32_t d3k_processor_count(void);
 
-/** Whether the calling thread can have so many in its pool: libgomp ends the process where it cannot
- *  make one. Tries it once for each number that is larger than all before. */
+/** Whether the calling thread can have a pool of so many threads. libgomp ends the process where it
+ *  cannot make one, so this makes and ends them first, once for each new largest number. */
 int32_t d3k_can_make_threads(int32_t threads);
 
 /* failure.c ---------------------------------------------------------------------------- */
 
-/** What a kernel that this thread called could not do: memory ran out, or oneDNN failed. */
+/** Why a kernel that this thread called has failed: memory ran out, or oneDNN failed. */
 typedef enum d3k_failure { D3K_FAILED_MEMORY = 1, D3K_FAILED_BACKEND = 2 } d3k_failure;
 
-/** The first d3k_failure since the last call on this thread, 0 = none. Its results are undefined. */
+/** The first d3k_failure of this thread since the last call, 0 = none. After a failure the results of
+ *  kernels are undefined. */
 int32_t d3k_take_failure(void);
 
 /* isa.c -------------------------------------------------------------------------------- */
 
-/** Which instructions the kernels of this library use; oneDNN and OpenBLAS have settings of their
- *  own. Bits of results may differ between them. */
+/** The instructions that the kernels of this library use. Results may differ in their last bits
+ *  between levels. oneDNN and OpenBLAS have settings of their own. */
 typedef enum d3k_isa_level { D3K_ISA_BASE = 1, D3K_ISA_AVX2 = 2, D3K_ISA_AVX512 = 3 } d3k_isa_level;
 
-/** The level that the variable DAS3_ISA names: avx512, avx2 or base; 0 where it names nothing else. */
+/** The level of a name that DAS3_ISA may have: avx512, avx2 or base; 0 for any other name. */
 int32_t d3k_isa_named(const char *name);
 
 /* chain.c: element-wise stages, applied in place ------------------------------------------ */
@@ -224,16 +225,17 @@ typedef struct d3k_conv_options {
   d3k_chain chain;        /* kinds, extents and parameters; operand pointers come with _run   */
 } d3k_conv_options;
 
-/** Chooses the best implementation. NULL when memory runs out. One thread at a time uses it. */
+/** Chooses the best implementation. Returns NULL when memory runs out. Only one thread at a time may
+ *  use the result. */
 d3k_conv *d3k_conv_create(const d3k_conv_options *options);
 void d3k_conv_free(d3k_conv *conv);
-/** 1 where y_stride > out_channels costs nothing extra. */
+/** 1 where y_stride > out_channels costs no extra time. */
 int32_t d3k_conv_writes_strided(const d3k_conv_options *options);
 /** Bytes for packed weights, and for scratch during _run (both 64-byte aligned). */
 size_t d3k_conv_packed_bytes(const d3k_conv *conv);
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv);
-/** Brings ONNX-ordered weights into the kernel's layout, each output channel times scale[o]
- *  (NULL = 1): normalisation is folded here. */
+/** Converts ONNX-ordered weights to the kernel's layout, and multiplies each output channel by
+ *  scale[o] (NULL = 1), which folds a normalisation. */
 void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
 /** bias: out_channels floats, or NULL without has_bias. chain: as given at _create, now with
  *  operand pointers. */

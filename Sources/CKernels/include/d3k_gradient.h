@@ -1,10 +1,11 @@
 /* Backward passes of the kernels in d3k.h.
  *
- * x, y: the forward pass's input and output; dx, dy: the loss's derivatives by them, laid out like
- * them. dx is overwritten, or with `accumulates` added to. Gradients of parameters (scales, slopes,
- * weights) are always added to. `threads` never changes a bit unless a function says so: sums over
- * pixels are cut into bands that depend on the sizes alone and are added in one order, each of at
- * most some hundred values in float32, the bands in double.
+ * x and y are the forward pass's input and output; dx and dy are the derivatives of the loss by
+ * them, in the same layout. dx is overwritten, or with `accumulates` added to. Gradients of
+ * parameters (scales, slopes, weights) are always added to. `threads` does not change the bits of a
+ * result unless a function says so: sums over pixels are cut into bands that depend on the sizes
+ * alone. A band adds some hundred values at a time in float32, and the rest in double, in a fixed
+ * order.
  * scratch: 64-byte aligned; its size is what the function's _scratch_bytes says. Nothing allocates
  * after _create.
  */
@@ -35,11 +36,13 @@ typedef struct d3k_chain_gradient {
   d3k_stage_gradient stages[D3K_MAX_STAGES];
 } d3k_chain_gradient;
 
-/** 0 where d3k_chain_backward can do without x: all stages are linear with operands that want no
- *  gradient of their own but sums of dy (add, sub, rsub, neg; mul, div, affine by operands without
- *  gradients) or have no derivative (floor, comparisons, ...); the last may instead be one whose
- *  derivative follows from its result (relu, leaky relu with a > 0, sigmoid, tanh, clip, exp, sqrt,
- *  elu with a > 0). So [add, relu] at the end of a residual block needs y alone. */
+/** 0 where d3k_chain_backward does not need x. Then every stage is one of:
+ *  - add, sub, rsub, neg;
+ *  - mul, div, affine, whose factor wants no gradient;
+ *  - a function without derivative (floor, comparisons, ...);
+ *  - the last stage, where its derivative follows from its result (relu, leaky relu with a > 0,
+ *    sigmoid, tanh, clip, exp, sqrt, elu with a > 0).
+ *  For example [add, relu] at the end of a residual block needs y alone. */
 int32_t d3k_chain_needs_x(const d3k_chain *chain, const d3k_chain_gradient *gradients);
 
 size_t d3k_chain_backward_scratch_bytes(int32_t threads, const d3k_chain *chain, int64_t rows,
@@ -58,11 +61,10 @@ typedef struct d3k_chain_pass {
   void *scratch;                       /* d3k_chain_backward_scratch_bytes                        */
 } d3k_chain_pass;
 
-/** y = chain(x) was computed; the stages between are computed again, block by block in the cache.
- *  x may be NULL where d3k_chain_needs_x is 0, y where it is 1; operands that were
- *  only added (add, sub, rsub, affine's addend) are not read, and may be NULL, where it is 0. dx may
- *  be dy (with equal strides
- *  and without `accumulates`), or NULL where only operands want gradients. No dx and no full
+/** The gradients of y = chain(x). The stages between are computed again, block by block in the cache.
+ *  x may be NULL where d3k_chain_needs_x is 0, y where it is 1. Where it is 0, operands that were only
+ *  added (add, sub, rsub, affine's addend) are not read and may be NULL. dx may be dy (with equal
+ *  strides and without `accumulates`), or NULL where only operands want gradients. No dx and no full
  *  gradient may overlap x, y or an operand.
  *  At a kink: relu'(0) = 0, clip'(bound) = 0 (as relu6 in PyTorch; from y the bound cannot be told
  *  from what is beyond), abs'(0) = 0, leaky relu'(0) = prelu'(0) = slope; a tie of minimum and
@@ -112,8 +114,8 @@ void d3k_softmax_backward(int32_t threads, int32_t is_log, const d3k_lines *line
 
 size_t d3k_norm_backward_scratch_bytes(int32_t threads, int64_t rows, int64_t channels);
 
-/** Dense rows of channels before and after a normalisation, its scale, and what is wanted: dx, dscale
- *  and dshift may be NULL, dx may be dy (without `accumulates`, which is about dx alone). */
+/** The backward pass of a normalisation of dense rows of channels. dx, dscale and dshift may be NULL
+ *  where they are not wanted. `accumulates` concerns dx alone; without it dx may be dy. */
 typedef struct d3k_norm_gradient {
   const float *x, *dy;
   const float *scale; /* NULL = 1 */

@@ -374,13 +374,16 @@ extension Trainer {
   /// - Returns: sums over the frame's pixels.
   package func compareViews(mirrored: Arena) -> ViewSignals {
     let scores = runAlone(nil)
-    let (pixelCount, classCount) = (Int64(scores.shape[2] * scores.shape[3]), scores.shape[1])
+    let classCount = scores.shape[1]
     // The losses take more of it: a sum more a band.
     var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classCount))
+    var image = unsafe d3k_scores(
+      data: executor.output(0), stride: Int64(scores.pixelStride ?? classCount),
+      height: Int64(scores.shape[2]), width: Int64(scores.shape[3]), classes: Int64(classCount),
+      is_probability: 0)
     unsafe d3k_compare_views(
-      Int32(executor.options.threads), executor.output(0),
-      Int64(scores.pixelStride ?? classCount), pixelCount, Int64(scores.shape[3]),
-      Int64(classCount), mirrored.pointer(at: 0), &sums, &signals.masses, scratch.pointer(at: 0))
+      Int32(executor.options.threads), &image, mirrored.pointer(at: 0), &sums, &signals.masses,
+      scratch.pointer(at: 0))
     (signals.entropySum, signals.divergenceSum) = (sums.entropy, sums.divergence)
     (signals.sameCount, signals.pixelCount) = (sums.same, sums.count)
     return signals

@@ -19,12 +19,12 @@ package struct ChannelsLast {
     self.width = width
     self.threads = threads
     values = [Float](repeating: 0, count: planes.count)
-    let dims = [height, width, channelCount].map(Int64.init)
-    let (from, to) = ([width, 1, height * width], [width * channelCount, channelCount, 1])
+    var walk = d3k_walk(
+      Shape([height, width, channelCount]), order: [0, 1, 2],
+      strides: [[width, 1, height * width], [width * channelCount, channelCount, 1]])
     unsafe values.withUnsafeMutableBufferPointer { target in
       guard let start = target.baseAddress else { return }
-      unsafe d3k_copy(
-        Int32(threads), 3, dims, planes, from.map(Int64.init), start, to.map(Int64.init))
+      unsafe d3k_copy(Int32(threads), &walk, planes, start)
     }
   }
 
@@ -47,10 +47,12 @@ package struct ChannelsLast {
       unsafe scratch.withUnsafeMutableBufferPointer { scratch in
         unsafe rows.withAxis { rows in
           unsafe columns.withAxis { columns in
+            var resize = unsafe d3k_resize(
+              rows: rows, columns: columns, batch: 1, in_height: Int64(source.height),
+              in_width: Int64(source.width), channels: channelCount, x_stride: channelCount,
+              y_stride: channelCount, fill: 0)
             unsafe d3k_resize_linear(
-              threads, source.values, channelCount, 1, Int64(source.height), Int64(source.width),
-              channelCount, rows, columns, 0, &chain, target.baseAddress, channelCount,
-              scratch.baseAddress)
+              threads, &resize, &chain, source.values, target.baseAddress, scratch.baseAddress)
           }
         }
       }

@@ -237,9 +237,8 @@ package final class Executor {
     _ shape: Shape, _ x: UnsafePointer<Float>, _ xStrides: [Int], _ y: UnsafeMutablePointer<Float>,
     _ yStrides: [Int]
   ) {
-    unsafe d3k_copy(
-      Int32(options.threads), Int32(shape.rank), shape.dims.map(Int64.init), x,
-      xStrides.map(Int64.init), y, yStrides.map(Int64.init))
+    var walk = d3k_walk(shape, order: Array(shape.dims.indices), strides: [xStrides, yStrides])
+    unsafe d3k_copy(Int32(options.threads), &walk, x, y)
   }
 }
 

@@ -53,17 +53,18 @@ import Das3Graph
 @safe class StridedGradientKernel: GradientKernel {
   /// The input whose derivative it is.
   let operand: Int
-  let dims: [Int64]
-  let strides: [[Int64]]
-  let outputStrides: [Int64]
+  /// With the strides of the first input, of the second where there are two, and of dy.
+  final var walk: d3k_walk
 
   override init(_ gradient: Plan.Gradient, _ options: ExecutionOptions) {
-    let order = Self.order(gradient)
-    let shape = gradient.step.output.shape
+    let inputs = gradient.step.inputs
     operand = gradient.inputs.firstIndex { $0 != nil } ?? 0
-    dims = order.map { Int64(shape[$0]) }
-    strides = gradient.step.inputs.map { view in order.map { Int64(view.strides[$0]) } }
-    outputStrides = order.map { Int64(gradient.outputGradient.strides[$0]) }
+    walk = d3k_walk(
+      gradient.step.output.shape, order: Self.order(gradient),
+      strides: [
+        inputs[0].strides, inputs.count == 2 ? inputs[1].strides : [],
+        gradient.outputGradient.strides,
+      ])
     super.init(gradient, options)
   }
 

@@ -20,9 +20,12 @@ struct ViewSignalsTests {
     var scratch = [UInt8](
       repeating: 0, count: d3k_compare_views_scratch_bytes(Int64(pixels), Int64(classes)))
     var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classes))
-    d3k_compare_views(
-      threads, padded, Int64(classes + padding), Int64(pixels), Int64(width), Int64(classes),
-      mirrored, &sums, &signals.masses, &scratch)
+    padded.withUnsafeBufferPointer { padded in
+      var image = d3k_scores(
+        data: padded.baseAddress, stride: Int64(classes + padding), height: Int64(pixels / width),
+        width: Int64(width), classes: Int64(classes), is_probability: 0)
+      d3k_compare_views(threads, &image, mirrored, &sums, &signals.masses, &scratch)
+    }
     (signals.entropySum, signals.divergenceSum) = (sums.entropy, sums.divergence)
     (signals.sameCount, signals.pixelCount) = (sums.same, sums.count)
     return signals

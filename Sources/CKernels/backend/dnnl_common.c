@@ -4,7 +4,7 @@
 #ifdef D3K_ONEDNN
 #include <pthread.h>
 
-/* Of libgomp; omp.h is gcc's own and not always there for clang. */
+/* Both belong to libgomp. omp.h comes with gcc, and clang does not always have it. */
 extern void omp_set_num_threads(int threads);
 extern int omp_get_max_threads(void);
 
@@ -26,7 +26,7 @@ int32_t d3k_dnnl_threads(int32_t threads) {
   return before;
 }
 
-/* What oneDNN could not do is told where its caller looks for it. */
+/* Records a failure of oneDNN for d3k_take_failure. */
 static void note(dnnl_status_t status) {
   if (status == dnnl_success) return;
   d3k_fail(status == dnnl_out_of_memory ? D3K_FAILED_MEMORY : D3K_FAILED_BACKEND);
@@ -75,17 +75,17 @@ int32_t d3k_dnnl_call_add(d3k_dnnl_call *call, int32_t argument, const dnnl_memo
 }
 
 void d3k_dnnl_call_set(const d3k_dnnl_call *call, int32_t index, const void *data) {
-  /* Setting a handle makes oneDNN 2 write zeros into padding (that of packed weights, which we did
-   * once already), even when the handle stays the same. */
+  /* Setting a handle makes oneDNN 2 write zeros into the padding of packed weights, even when the
+   * handle stays the same. d3k_dnnl_pack has written them already. */
   void *before = NULL;
   dnnl_memory_get_data_handle(call->args[index].memory, &before);
   if (before == data) return;
-  /* Not const in oneDNN; inputs are only read. */
+  /* oneDNN takes no const pointer here, but it only reads inputs. */
   note(dnnl_memory_set_data_handle(call->args[index].memory, (void *)(uintptr_t)data));
 }
 
 void d3k_dnnl_call_run(const d3k_dnnl_call *call, int32_t threads) {
-  /* Arguments may be missing; the caller finds out that nothing is right from here on. */
+  /* Arguments may be missing after a failure, which d3k_take_failure tells the caller. */
   if (d3k_has_failed()) return;
   int32_t before = d3k_dnnl_threads(threads);
   note(dnnl_primitive_execute(call->primitive, call->stream, call->arg_count, call->args));

@@ -1,7 +1,7 @@
 /* What the users of oneDNN share: engine, threads, primitives, packing weights.
  *
- * It computes convolutions and products alone. What follows them is our own chain: the post-ops of
- * oneDNN 2.6 make numbers of what is not a number, and save some 2 % of the time. */
+ * oneDNN computes convolutions and products alone. Our own chain computes what follows them: the
+ * post-ops of oneDNN 2.6 would save some 2 % of the time, but they turn NaN into numbers. */
 #ifndef D3K_DNNL_COMMON_H
 #define D3K_DNNL_COMMON_H
 
@@ -10,14 +10,16 @@
 #ifdef D3K_ONEDNN
 #include <oneapi/dnnl/dnnl.h>
 
-/** The processor, as oneDNN sees it; NULL when it cannot be had. Never freed. */
+/** oneDNN's engine for the processor, which is never freed; NULL where oneDNN cannot make it. */
 dnnl_engine_t d3k_dnnl_engine(void);
 
-/** oneDNN splits work by a setting of the calling thread: sets it, returns what it was. */
+/** Sets the number of threads that oneDNN uses when the calling thread calls it. Returns the number
+ * before. */
 int32_t d3k_dnnl_threads(int32_t threads);
 
-/** Kernels worth having: "ref" and "gemm" are slower than ours. The older "jit" ones come second,
- *  and not at all in bfloat16, where they are slow. */
+/** Whether a kernel of this name is worth using. Those named "ref" and "gemm" are slower than ours.
+ *  The "brg" kernels are best; the older "jit" kernels come second, and are too slow in bfloat16.
+ */
 int32_t d3k_dnnl_is_best(const char *name);
 int32_t d3k_dnnl_is_compiled(const char *name);
 

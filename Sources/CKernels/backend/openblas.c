@@ -11,10 +11,9 @@ void d3k_openblas_prepare(void) {
   pthread_once(&once, keep_to_one_thread);
 }
 
-void d3k_sgemm(int32_t transpose_a, int32_t transpose_b, int64_t rows, int64_t columns,
-               int64_t inner, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
-               float beta, float *c, int64_t ldc) {
-  cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-              transpose_b ? CblasTrans : CblasNoTrans, (int)rows, (int)columns, (int)inner, alpha,
-              a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+void d3k_sgemm(const d3k_product *p) {
+  cblas_sgemm(CblasRowMajor, p->a.transposed ? CblasTrans : CblasNoTrans,
+              p->b.transposed ? CblasTrans : CblasNoTrans, (int)p->rows, (int)p->columns,
+              (int)p->inner, p->alpha, p->a.data, (int)p->a.leading, p->b.data, (int)p->b.leading,
+              p->beta, p->c, (int)p->c_leading);
 }

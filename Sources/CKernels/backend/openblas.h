@@ -8,10 +8,22 @@
  *  Call it before the first product. */
 void d3k_openblas_prepare(void);
 
-/** c = alpha * a·b + beta * c; a is rows x inner, or with transpose_a stored inner x rows (b
- * alike); lda, ldb, ldc: floats from one stored row to the next. */
-void d3k_sgemm(int32_t transpose_a, int32_t transpose_b, int64_t rows, int64_t columns,
-               int64_t inner, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
-               float beta, float *c, int64_t ldc);
+/** A matrix as BLAS reads it, or its transpose. */
+typedef struct d3k_matrix {
+  const float *data;
+  int64_t leading; /* floats from one stored row to the next */
+  int32_t transposed;
+} d3k_matrix;
+
+/** c = alpha * a·b + beta * c; a is rows x inner, b is inner x columns. */
+typedef struct d3k_product {
+  int64_t rows, columns, inner;
+  d3k_matrix a, b;
+  float alpha, beta;
+  float *c;
+  int64_t c_leading;
+} d3k_product;
+
+void d3k_sgemm(const d3k_product *product);
 
 #endif /* D3K_OPENBLAS_H */

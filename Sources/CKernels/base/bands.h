@@ -1,8 +1,8 @@
 /* Rows of channels -> lines of a few hundred floats, and bands of lines with sums of their own.
  *
- * A line is a run of whole narrow rows, or a part of one wide row; what belongs to channels is
- * repeated along it, so that every loop is long. Bands depend on the sizes alone: whichever thread
- * works on one, its sums come out the same, and they are added in one order. */
+ * A line is a run of whole narrow rows, or a part of one wide row. Values per channel are repeated
+ * along it, so that every loop is long. How rows are cut into bands depends on the sizes alone, and
+ * the sums of bands are added in a fixed order: results do not depend on the number of threads. */
 #ifndef D3K_BANDS_H
 #define D3K_BANDS_H
 
@@ -25,13 +25,13 @@ typedef struct d3k_band_line {
   int64_t row, rows, channel, channels;
 } d3k_band_line;
 
-/** Most bands that an array of this size is cut into: enough for many threads, and so few that
- *  their sums are small beside the array. */
+/** The largest number of bands for an array of this size: enough for many threads, but so few that
+ *  the memory for their sums is small compared with the array. */
 D3K_INLINE int64_t d3k_bands_most(int64_t rows, int64_t channels) {
   return d3k_max(1, d3k_min(64, d3k_min(rows * channels / 16384, rows / 64)));
 }
 
-/** is_dense: no gaps between rows in any array. */
+/** Cuts rows of channels into bands. is_dense: no array has gaps between rows. */
 static inline d3k_bands d3k_bands_cut(int64_t rows, int64_t channels, int32_t is_dense) {
   d3k_bands b = {.rows = rows, .channels = channels, .line_rows = 1};
   const int64_t even = d3k_ceil_div(channels, d3k_ceil_div(channels, D3K_LINE));
@@ -49,7 +49,7 @@ static inline d3k_bands d3k_bands_cut(int64_t rows, int64_t channels, int32_t is
   return b;
 }
 
-/** Items of work: each band times each block of channels. */
+/** Number of work items: one for each band and block of channels. */
 D3K_INLINE int64_t d3k_bands_items(const d3k_bands *b) { return b->count * b->blocks; }
 
 /** First line of an item; *end: the row after its last one. */
@@ -82,18 +82,18 @@ void d3k_add_rows(const float *x, int64_t x_stride, float *y, int64_t y_stride, 
 void d3k_put_rows(const float *x, float *y, int64_t y_stride, int64_t rows, int64_t channels,
                   int32_t accumulates);
 
-/** Writes `channels` values over and over until `count` are there, a multiple. */
+/** Repeats `channels` values until `count` are written, a multiple of `channels`. */
 void d3k_repeat(const float *values, int64_t channels, float *out, int64_t count);
 
 /** out = `values` of the line's channels, repeated for each of its rows (or one value). */
 void d3k_line_repeat(const float *values, int32_t is_scalar, const d3k_band_line *line, float *out);
 
-/** The line where it is, or gathered in `buffer`. */
+/** Returns a pointer to the line: in the array where it has no gaps, else copied to `buffer`. */
 const float *d3k_line_load(const float *x, int64_t stride, const d3k_band_line *line,
                            float *buffer);
 
-/** Where a line of an array can be written at once, without gaps; NULL = not there, or not wanted.
- */
+/** The place of a line in `out` where it can be written directly; NULL where it has gaps, is added
+ *  to, or is not wanted. */
 D3K_INLINE float *d3k_line_direct(float *out, int64_t stride, int32_t accumulates,
                                   const d3k_band_line *line) {
   const int32_t is_direct = out && !accumulates && (line->rows == 1 || stride == line->channels);

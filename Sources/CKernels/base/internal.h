@@ -19,9 +19,9 @@
 
 /* D3K_CLONES(static, void, add, (float *y, float x), (y, x)) { *y += x; }
  *
- * defines the function `add` (`extern` where other files call it): one body, compiled for AVX-512,
- * AVX2 and the baseline, of which d3k_isa() picks at every call. What the body calls must be
- * D3K_INLINE, else it is compiled for the baseline only. */
+ * defines the function `add` (`extern` where other files call it). Its body is compiled for
+ * AVX-512, AVX2 and the baseline, and d3k_isa() selects one at every call. Functions that the body
+ * calls must be D3K_INLINE, else they are compiled for the baseline only. */
 #if defined(__x86_64__)
 #define D3K_CLONES(linkage, result, name, parameters, arguments)                                   \
   D3K_INLINE result name##_body parameters;                                                        \
@@ -54,8 +54,8 @@
 /* Before a loop whose iterations are independent even when input and output are the same array. */
 #define D3K_VECTOR _Pragma("clang loop vectorize(assume_safety) interleave_count(2)")
 
-/* Work (in floats moved, or a few operations) below which a parallel region costs more than it
- * saves: it takes about 2 to 5 microseconds to enter and leave one. */
+/* Entering and leaving a parallel region takes about 2 to 5 microseconds: with less work than this
+ * (floats moved, or a few operations each) it costs more time than it saves. */
 #define D3K_GRAIN 16384
 
 D3K_INLINE int64_t d3k_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -64,19 +64,19 @@ D3K_INLINE int64_t d3k_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; 
 
 /* failure.c ----------------------------------------------------------------------------------- */
 
-/** Notes for d3k_take_failure that a kernel of this thread has not done its work. */
+/** Records that a kernel called by this thread has failed. d3k_take_failure reports it. */
 void d3k_fail(int32_t failure);
-/** Whether one was noted that nobody has taken. */
+/** Whether a failure is recorded that d3k_take_failure has not yet returned. */
 int32_t d3k_has_failed(void);
 
 /* isa.c: the instructions that functions of several compilations use. ----------------------- */
 
-/** What d3k_find_isa found; 0 = it was not asked yet. Only d3k_isa reads it. */
+/** The result of d3k_find_isa; 0 = not called yet. Only d3k_isa reads it. */
 extern _Atomic(int32_t) d3k_known_isa __attribute__((visibility("hidden")));
-/** Finds it: what the processor has, but no more than the variable DAS3_ISA allows now. */
+/** Finds the highest level that the processor has and the variable DAS3_ISA allows. */
 int32_t d3k_find_isa(void);
 
-/** A d3k_isa_level, the same from the first call to the end of the process. */
+/** The d3k_isa_level in use. It does not change after the first call. */
 D3K_INLINE int32_t d3k_isa(void) {
   const int32_t known = atomic_load_explicit(&d3k_known_isa, memory_order_relaxed);
   return known ? known : d3k_find_isa();
@@ -87,11 +87,11 @@ D3K_INLINE int32_t d3k_threads_for(int32_t threads, int64_t work) {
   return (int32_t)d3k_max(1, d3k_min(threads, work / (D3K_GRAIN / 2)));
 }
 
-/* Sums over pixels: most bands they are cut into. */
+/* The largest number of bands that a sum over pixels is cut into. */
 #define D3K_MOST_BANDS 256
 
-/** Pixels of a band, a multiple of 16. It depends on their number alone: whichever thread works on
- *  a band, its sum comes out the same. */
+/** Pixels of a band, a multiple of 16. It depends on the number of pixels alone, so sums do not
+ *  depend on the number of threads. */
 D3K_INLINE int64_t d3k_pixel_band(int64_t pixels) {
   return d3k_max(1024, d3k_ceil_div(d3k_ceil_div(pixels, D3K_MOST_BANDS), 16) * 16);
 }

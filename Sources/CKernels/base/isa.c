@@ -21,11 +21,11 @@ static int32_t isa_of_processor(void) {
 }
 
 int32_t d3k_find_isa(void) {
-  /* A name that is not known caps nothing here: objects that run kernels refuse it when made. */
+  /* An unknown name sets no limit here: the library refuses it before any kernel runs. */
   const char *name = getenv("DAS3_ISA");
   const int32_t cap = name ? d3k_isa_named(name) : 0, most = isa_of_processor();
   int32_t found = cap && cap < most ? cap : most, before = 0;
-  /* Of several threads that come here at first, all go on with what the fastest found. */
+  /* When several threads arrive here first, all use the result of the fastest. */
   if (!atomic_compare_exchange_strong(&d3k_known_isa, &before, found)) found = before;
   return found;
 }

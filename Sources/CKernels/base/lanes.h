@@ -8,7 +8,8 @@
 /* All functions below are inlined: there is no call whose convention could differ. */
 #pragma clang diagnostic ignored "-Wpsabi"
 
-/* At any alignment: a pointer to floats may be read as a pointer to these. */
+/* They need no alignment beyond a float's: a pointer to floats may be read as a pointer to these.
+ */
 typedef float d3k_f4 __attribute__((ext_vector_type(4), aligned(4)));
 typedef float d3k_f8 __attribute__((ext_vector_type(8), aligned(4)));
 typedef float d3k_f16 __attribute__((ext_vector_type(16), aligned(4)));
@@ -28,7 +29,8 @@ D3K_INLINE void d3k_add_line(float *y, const float *x, int64_t count) {
   for (int64_t i = 0; i < count; i++) y[i] += x[i];
 }
 
-/** A few floats, without a call: pieces of fixed size, the last one overlapping. */
+/** y = x. Short lines are copied without a call, in pieces of fixed size that overlap at the end.
+ */
 D3K_INLINE void d3k_copy_line(float *y, const float *x, int64_t count) {
   if (count >= 256) {
     memcpy(y, x, (size_t)count * sizeof(float));

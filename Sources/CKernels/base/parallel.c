@@ -23,10 +23,10 @@ typedef struct region {
 
 static void run_part(void *data) {
   const region *r = data;
-  /* A thread that the host program has made may trap what is 0 / 0. */
+  /* The host program may have set its threads to trap on 0 / 0. */
   fenv_t before;
   feholdexcept(&before);
-  /* The pool may give fewer threads than asked for: split by what is there. */
+  /* The pool may give fewer threads than asked for, so the work is split by the real number. */
   const int64_t parts = omp_get_num_threads(), part = omp_get_thread_num();
   const int64_t size = r->count / parts, rest = r->count % parts;
   const int64_t begin = part * size + d3k_min(part, rest);
@@ -53,7 +53,7 @@ static void *wait_for(void *data) {
   return NULL;
 }
 
-/* Whether so many threads can be there beside those that are. */
+/* Whether the process can start this many threads more. */
 static int32_t try_threads(int32_t count) {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_t threads[1024];
@@ -84,10 +84,10 @@ static void *hold_idle_team(void *data) {
   return NULL;
 }
 
-/* libgomp lets waiting threads spin for milliseconds, holding the very processor that the thread
- * they wait for may need: beside another busy program a frame then takes a hundred times as long.
- * It spins for microseconds only where it manages more threads than there are processors, which
- * an idle team brings about. */
+/* Waiting threads of libgomp spin for milliseconds. They then hold a processor that the thread they
+ * wait for may need: beside another busy program a frame takes a hundred times as long. libgomp
+ * spins for microseconds only where it manages more threads than there are processors, so a team
+ * that never works is started. */
 static void start_idle_team(void) {
   sigset_t all, before;
   pthread_t thread;
@@ -95,7 +95,7 @@ static void start_idle_team(void) {
   if (!try_threads(2)) return;
   if (pthread_attr_init(&attributes) != 0) return;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* The host program's signals are not for this thread. */
+  /* This thread must not receive the host program's signals. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_create(&thread, &attributes, hold_idle_team, NULL);

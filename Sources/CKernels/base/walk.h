@@ -6,20 +6,14 @@
 
 #include "base/internal.h"
 
-typedef struct d3k_walk {
-  int32_t rank;
-  int64_t dims[D3K_MAX_RANK];
-  int64_t strides[3][D3K_MAX_RANK]; /* per array */
-} d3k_walk;
-
 static inline int64_t d3k_walk_size(const d3k_walk *walk) {
   int64_t size = 1;
   for (int32_t k = 0; k < walk->rank; k++) size *= walk->dims[k];
   return size;
 }
 
-/** Drops dimensions of one element and joins neighbours that are one run in every array.
- *  Afterwards the rank is at least 1. */
+/** Drops dimensions of one element, and joins neighbouring dimensions that are contiguous in every
+ *  array. Afterwards the rank is at least 1. */
 static inline void d3k_walk_merge(d3k_walk *walk, int32_t arrays) {
   int32_t rank = 0;
   for (int32_t k = 0; k < walk->rank; k++) {
@@ -60,7 +54,7 @@ static inline void d3k_walk_locate(const d3k_walk *walk, int32_t rank, int64_t i
   }
 }
 
-/** One step in the first `rank` dims; offsets[a] follow. */
+/** Moves to the next element of the first `rank` dims and updates offsets[a]. */
 static inline void d3k_walk_step(const d3k_walk *walk, int32_t rank, int32_t arrays,
                                  int64_t *coordinates, int64_t *offsets) {
   for (int32_t k = rank - 1; k >= 0; k--) {
@@ -78,7 +72,8 @@ static inline int64_t d3k_walk_offset(const d3k_walk *walk, int32_t rank, int32_
   return offset;
 }
 
-/** Larger strides of array 1 first, then of array 0: what array 1 repeats comes last. */
+/** Sorts dimensions by the stride of array 1, largest first, then by that of array 0. Dimensions in
+ *  which array 1 repeats come last. */
 static inline void d3k_walk_sort(d3k_walk *walk) {
   for (int32_t i = 1; i < walk->rank; i++) {
     for (int32_t k = i; k > 0; k--) {
@@ -90,16 +85,9 @@ static inline void d3k_walk_sort(d3k_walk *walk) {
   }
 }
 
-/** The walk from array 0 to array 1 in as few dimensions as can be, sorted; 0 = nothing is there.
+/** Sorts and merges a walk from array 0 to array 1. Returns its elements, 0 where there are none.
  */
-static inline int64_t d3k_walk_pair(d3k_walk *walk, int32_t rank, const int64_t *dims,
-                                    const int64_t *strides0, const int64_t *strides1) {
-  walk->rank = rank;
-  for (int32_t k = 0; k < rank; k++) {
-    walk->dims[k] = dims[k];
-    walk->strides[0][k] = strides0[k];
-    walk->strides[1][k] = strides1[k];
-  }
+static inline int64_t d3k_walk_sort_and_merge(d3k_walk *walk) {
   const int64_t size = d3k_walk_size(walk);
   if (size <= 0) return 0;
   d3k_walk_merge(walk, 2);

@@ -4,10 +4,10 @@
 #include "chain/line_gradient.h"
 
 /* The constants are spelled out so that each combination gets a loop of its own. */
-D3K_INLINE void affine(const float *x, const float *scale, const float *center, const float *dy,
-                       float *scale_sum, float *shift_sum, float *dx, int64_t count,
-                       int32_t has_center, int32_t has_scale_sum, int32_t has_shift_sum,
-                       int32_t has_dx) {
+D3K_INLINE void affine(const d3k_affine_line *l, int64_t count, int32_t has_center,
+                       int32_t has_scale_sum, int32_t has_shift_sum, int32_t has_dx) {
+  const float *x = l->x, *scale = l->scale, *center = l->center, *dy = l->dy;
+  float *scale_sum = l->scale_sum, *shift_sum = l->shift_sum, *dx = l->dx;
   D3K_VECTOR
   for (int64_t i = 0; i < count; i++) {
     const float g = dy[i];
@@ -17,17 +17,15 @@ D3K_INLINE void affine(const float *x, const float *scale, const float *center, 
   }
 }
 
-D3K_CLONES(extern, void, d3k_line_affine_gradient,
-           (const float *x, const float *scale, const float *center, const float *dy,
-            float *scale_sum, float *shift_sum, float *dx, int64_t count),
-           (x, scale, center, dy, scale_sum, shift_sum, dx, count)) {
-#define CASE(bits)                                                                              \
-  case bits:                                                                                    \
-    affine(x, scale, center, dy, scale_sum, shift_sum, dx, count, bits & 8, bits & 4, bits & 2, \
-           bits & 1);                                                                           \
+D3K_CLONES(extern, void, d3k_line_affine_gradient, (const d3k_affine_line *line, int64_t count),
+           (line, count)) {
+#define CASE(bits)                                               \
+  case bits:                                                     \
+    affine(line, count, bits & 8, bits & 4, bits & 2, bits & 1); \
     break
-  const int32_t has_center = scale_sum && center;
-  switch ((has_center ? 8 : 0) + (scale_sum ? 4 : 0) + (shift_sum ? 2 : 0) + (dx ? 1 : 0)) {
+  const int32_t has_center = line->scale_sum && line->center;
+  switch ((has_center ? 8 : 0) + (line->scale_sum ? 4 : 0) + (line->shift_sum ? 2 : 0) +
+          (line->dx ? 1 : 0)) {
     CASE(1);
     CASE(2);
     CASE(3);

@@ -8,18 +8,9 @@
 #define LONG_ROW 256
 #define TILE 1024
 
-d3k_operands d3k_operands_of(int32_t rank, const int64_t *dims) {
-  d3k_operands o = {.walk.rank = rank};
-  for (int32_t k = 0; k < rank; k++) o.walk.dims[k] = dims[k];
-  return o;
-}
-
-void d3k_operands_set(d3k_operands *o, int32_t a, const float *data, const int64_t *strides) {
-  o->data[a] = data;
-  for (int32_t k = 0; k < o->walk.rank; k++) o->walk.strides[a][k] = strides[k];
-}
-
-int32_t d3k_operands_merge(d3k_operands *o) {
+int32_t d3k_operands_of(d3k_operands *o, const d3k_walk *walk, const float *const data[3]) {
+  o->walk = *walk;
+  memcpy(o->data, data, sizeof o->data);
   o->size = d3k_walk_size(&o->walk);
   if (o->size <= 0) return 0;
   d3k_walk_merge(&o->walk, 3);
@@ -128,9 +119,9 @@ static void run(void *context, int64_t begin, int64_t end) {
   }
 }
 
-static void start(job *j, int32_t threads) {
-  if (!d3k_operands_merge(&j->in)) return;
-  /* One value per channel against a whole image: the chain does that best. */
+static void start(job *j, int32_t threads, const d3k_walk *given, const float *const data[3]) {
+  if (!d3k_operands_of(&j->in, given, data)) return;
+  /* One value per channel combined with a whole image is fastest as a chain. */
   const d3k_walk *walk = &j->in.walk;
   const int64_t *dims = walk->dims;
   for (int32_t a = 0; a < 2 && j->arrays == 2 && walk->rank == 2; a++) {
@@ -145,20 +136,14 @@ static void start(job *j, int32_t threads) {
   d3k_parallel(d3k_threads_for(threads, j->in.size * 2), d3k_ceil_div(j->in.size, TILE), run, j);
 }
 
-void d3k_broadcast(int32_t threads, int32_t kind, int32_t rank, const int64_t *dims, const float *a,
-                   const int64_t *a_strides, const float *b, const int64_t *b_strides, float *y) {
-  job j = {.in = d3k_operands_of(rank, dims), .arrays = 2, .kind = kind, .y = y};
-  d3k_operands_set(&j.in, 0, a, a_strides);
-  d3k_operands_set(&j.in, 1, b, b_strides);
-  start(&j, threads);
+void d3k_broadcast(int32_t threads, int32_t kind, const d3k_walk *walk, const float *a,
+                   const float *b, float *y) {
+  job j = {.arrays = 2, .kind = kind, .y = y};
+  start(&j, threads, walk, (const float *const[3]){a, b});
 }
 
-void d3k_where(int32_t threads, int32_t rank, const int64_t *dims, const float *condition,
-               const int64_t *condition_strides, const float *a, const int64_t *a_strides,
-               const float *b, const int64_t *b_strides, float *y) {
-  job j = {.in = d3k_operands_of(rank, dims), .arrays = 3, .y = y};
-  d3k_operands_set(&j.in, 0, condition, condition_strides);
-  d3k_operands_set(&j.in, 1, a, a_strides);
-  d3k_operands_set(&j.in, 2, b, b_strides);
-  start(&j, threads);
+void d3k_where(int32_t threads, const d3k_walk *walk, const float *condition, const float *a,
+               const float *b, float *y) {
+  job j = {.arrays = 3, .y = y};
+  start(&j, threads, walk, (const float *const[3]){condition, a, b});
 }

@@ -11,17 +11,13 @@ typedef struct d3k_operands {
   int64_t size;         /* of the result */
 } d3k_operands;
 
-/** No arrays yet, over `rank` dims. */
-d3k_operands d3k_operands_of(int32_t rank, const int64_t *dims);
+/** Merges dimensions where possible; arrays that are NULL are not read. Returns 0 where the result
+ * is empty. */
+int32_t d3k_operands_of(d3k_operands *operands, const d3k_walk *walk, const float *const data[3]);
 
-/** Array number `a`, with strides in floats, 0 where it repeats. */
-void d3k_operands_set(d3k_operands *operands, int32_t a, const float *data, const int64_t *strides);
-
-/** Call it once all are set: as few dims as can be. 0 where the result is empty. */
-int32_t d3k_operands_merge(d3k_operands *operands);
-
-/** `count` elements of array `a` for the result's elements from `position` on: where they are, or
- *  gathered in `buffer`; NULL of an array that is not read. *is_scalar: one stands for all. */
+/** The `count` elements of array `a` that belong to the result's elements from `position` on.
+ * Returns a pointer into the array where they are contiguous, else gathers them in `buffer`; NULL
+ * for an array that is not read. *is_scalar: all are equal and only the first is there. */
 const float *d3k_operands_fetch(const d3k_operands *operands, int32_t a, int64_t position,
                                 int64_t count, float *buffer, int32_t *is_scalar);
 

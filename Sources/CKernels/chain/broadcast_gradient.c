@@ -1,5 +1,5 @@
-/* Gradients of element-wise functions of arrays whose shapes repeat -> of one operand, one value
- * per element of the result. */
+/* Gradients of element-wise functions with broadcasting -> the gradient of one operand, before it
+ * is summed over the dimensions in which the operand repeats. */
 #include "chain/broadcast.h"
 #include "chain/line.h"
 #include "chain/line_gradient.h"
@@ -8,10 +8,12 @@
 /* Elements gathered at a time. */
 #define TILE 512
 
-/* Arrays: 0 = the operand or condition, 1 = the other operand, 2 = dy. */
+/* Arrays: 0 and 1 = the operands, or 0 = the condition; 2 = dy. */
 typedef struct job {
   d3k_operands in;
-  int32_t kind, is_first;
+  int32_t kind;    /* with `operand` as its first argument; 0 = d3k_where */
+  int32_t operand; /* whose gradient is wanted; of d3k_where 0 = the one chosen where the condition
+                      holds */
   float *dx;
 } job;
 
@@ -34,7 +36,7 @@ static void run(void *context, int64_t begin, int64_t end) {
   const int64_t stop = d3k_min(end * TILE, j->in.size);
   for (int64_t position = begin * TILE; position < stop;) {
     int64_t count = d3k_min(TILE, stop - position);
-    /* Within long rows nothing needs to be gathered. */
+    /* Pieces of long rows are contiguous: nothing is gathered. */
     if (length >= TILE / 4) count = d3k_min(count, length - position % length);
     const float *in[3];
     int32_t is_scalar[3];
@@ -46,37 +48,28 @@ static void run(void *context, int64_t begin, int64_t end) {
     }
     float *dx = j->dx + position;
     if (j->kind == 0) {
-      select_line(in[0], in[2], j->is_first, dx, count);
+      select_line(in[0], in[2], j->operand == 0, dx, count);
     } else {
-      d3k_line_binary_gradient(j->kind, in[0], in[1], is_scalar[1], in[2], dx, count);
+      const int32_t own = j->operand, other = 1 - own;
+      d3k_line_binary_gradient(j->kind, in[own], in[other], is_scalar[other], in[2], dx, count);
     }
     position += count;
   }
 }
 
-static void start(job *j, int32_t threads) {
-  if (!d3k_operands_merge(&j->in)) return;
+static void start(job *j, int32_t threads, const d3k_walk *walk, const float *const data[3]) {
+  if (!d3k_operands_of(&j->in, walk, data)) return;
   d3k_parallel(d3k_threads_for(threads, j->in.size * 2), d3k_ceil_div(j->in.size, TILE), run, j);
 }
 
-void d3k_broadcast_backward(int32_t threads, int32_t kind, int32_t operand, int32_t rank,
-                            const int64_t *dims, const float *a, const int64_t *a_strides,
-                            const float *b, const int64_t *b_strides, const float *dy,
-                            const int64_t *dy_strides, float *dx) {
-  job j = {.in = d3k_operands_of(rank, dims),
-           .kind = operand == 0 ? kind : d3k_reversed_kind(kind),
-           .dx = dx};
-  d3k_operands_set(&j.in, operand == 0 ? 0 : 1, a, a_strides);
-  d3k_operands_set(&j.in, operand == 0 ? 1 : 0, b, b_strides);
-  d3k_operands_set(&j.in, 2, dy, dy_strides);
-  start(&j, threads);
+void d3k_broadcast_backward(int32_t threads, int32_t kind, int32_t operand, const d3k_walk *walk,
+                            const float *a, const float *b, const float *dy, float *dx) {
+  job j = {.kind = operand == 0 ? kind : d3k_reversed_kind(kind), .operand = operand, .dx = dx};
+  start(&j, threads, walk, (const float *const[3]){a, b, dy});
 }
 
-void d3k_where_backward(int32_t threads, int32_t is_first, int32_t rank, const int64_t *dims,
-                        const float *condition, const int64_t *condition_strides, const float *dy,
-                        const int64_t *dy_strides, float *dx) {
-  job j = {.in = d3k_operands_of(rank, dims), .is_first = is_first, .dx = dx};
-  d3k_operands_set(&j.in, 0, condition, condition_strides);
-  d3k_operands_set(&j.in, 2, dy, dy_strides);
-  start(&j, threads);
+void d3k_where_backward(int32_t threads, int32_t is_first, const d3k_walk *walk,
+                        const float *condition, const float *dy, float *dx) {
+  job j = {.operand = !is_first, .dx = dx};
+  start(&j, threads, walk, (const float *const[3]){condition, NULL, dy});
 }

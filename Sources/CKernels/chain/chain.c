@@ -4,7 +4,7 @@
 
 /* Floats in a tile: 16 KiB, so that a tile and one operand fit in 32 KiB of L1. */
 #define TILE 4096
-/* Rows narrower than this are not worth a loop of their own. */
+/* Rows narrower than this are processed several at a time. */
 #define NARROW 48
 /* Floats of a repeated channel operand: at least PERIOD, at most PERIOD + 16 * NARROW. */
 #define PERIOD 512
@@ -14,7 +14,7 @@ typedef struct tile {
   int64_t row, rows, channel, channels;
 } tile;
 
-/* Many narrow rows in a row: the operand is repeated so that lines are long. */
+/* Rows that are narrow and contiguous: the operand is repeated so that lines are long. */
 static void narrow_channels(const d3k_stage *stage, const tile *t, const float *x, float *y) {
   float first[PERIOD + 16 * NARROW], second[PERIOD + 16 * NARROW];
   /* A whole number of rows and of 16-float vectors. */

@@ -1,5 +1,5 @@
-/* Gradients after a chain -> before it, and those of its operands: what is needed, how the work is
- * cut, and the sums over bands. */
+/* The gradient after a chain -> the gradient before it, and those of its operands. This file finds
+ * what is needed, divides the work, and adds the sums of bands. */
 #include "chain/chain_gradient.h"
 
 #include "base/tiles.h"
@@ -93,10 +93,11 @@ size_t d3k_chain_backward_scratch_bytes(int32_t threads, const d3k_chain *chain,
 static void finish(const d3k_chain_job *j, int32_t s, int32_t second) {
   const d3k_stage_gradient *gradient = &j->gradients[s];
   const double *sums = j->sums[s][second];
-  const int32_t is_scalar = j->chain->stages[s].extent == D3K_SCALAR;
+  const int32_t is_scalar = j->pass.chain->stages[s].extent == D3K_SCALAR;
   const int64_t channels = is_scalar ? 1 : j->bands.channels;
-  const int64_t bands = sum_count(&j->bands, j->chain->stages[s].extent) / channels;
-  const float *factor = j->chain->stages[s].kind == D3K_AFFINE && !second ? gradient->factor : NULL;
+  const int64_t bands = sum_count(&j->bands, j->pass.chain->stages[s].extent) / channels;
+  const float *factor =
+      j->pass.chain->stages[s].kind == D3K_AFFINE && !second ? gradient->factor : NULL;
   float *out = second ? gradient->operand2 : gradient->operand;
   for (int64_t c = 0; c < channels; c++) {
     double sum = 0;
@@ -105,36 +106,25 @@ static void finish(const d3k_chain_job *j, int32_t s, int32_t second) {
   }
 }
 
-void d3k_chain_backward(int32_t threads, const d3k_chain *chain,
-                        const d3k_chain_gradient *gradients, const float *x, int64_t x_stride,
-                        const float *y, int64_t y_stride, const float *dy, int64_t dy_stride,
-                        float *dx, int64_t dx_stride, int32_t accumulates, int64_t rows,
-                        int64_t channels, void *scratch) {
+void d3k_chain_backward(int32_t threads, const d3k_chain_pass *pass) {
+  const d3k_chain *chain = pass->chain;
+  const int64_t rows = pass->rows, channels = pass->channels;
   if (rows <= 0 || channels <= 0) return;
-  d3k_chain_job j = {.chain = chain,
-                     .gradients = gradients_or_none(gradients),
-                     .x = x,
-                     .y = y,
-                     .dy = dy,
-                     .dx = dx,
-                     .x_stride = x_stride,
-                     .y_stride = y_stride,
-                     .dy_stride = dy_stride,
-                     .dx_stride = dx_stride,
-                     .accumulates = accumulates};
+  d3k_chain_job j = {.pass = *pass, .gradients = gradients_or_none(pass->gradients)};
   const int32_t count = chain->count;
   j.uses_result = count > 0 && d3k_follows_from_result(&chain->stages[count - 1]) &&
-                  !d3k_chain_needs_x(chain, gradients);
-  int32_t is_dense = dy_stride == channels && (dx == NULL || dx_stride == channels);
-  if (dx == NULL) {
+                  !d3k_chain_needs_x(chain, pass->gradients);
+  int32_t is_dense = pass->dy_stride == channels;
+  is_dense &= pass->dx == NULL || pass->dx_stride == channels;
+  if (pass->dx == NULL) {
     while (j.first < count && !wants(&chain->stages[j.first], &j.gradients[j.first])) j.first++;
     if (j.first == count) return;
   }
   for (int32_t s = j.first; s < count - j.uses_result; s++) {
     if (needs_input(&chain->stages[s], &j.gradients[s])) j.inputs = s + 1;
   }
-  is_dense &= j.inputs == 0 || x_stride == channels;
-  is_dense &= !j.uses_result || y_stride == channels;
+  is_dense &= j.inputs == 0 || pass->x_stride == channels;
+  is_dense &= !j.uses_result || pass->y_stride == channels;
   for (int32_t s = 0; s < count; s++) {
     const d3k_stage *stage = &chain->stages[s];
     if (!d3k_has_operand(stage) || stage->extent != D3K_FULL) continue;
@@ -144,12 +134,12 @@ void d3k_chain_backward(int32_t threads, const d3k_chain *chain,
   int64_t line_rows = rows, line_channels = channels;
   j.is_flat = is_dense && d3k_chain_is_flat(chain, channels);
   if (j.is_flat) {
-    j.x_stride = j.y_stride = j.dy_stride = j.dx_stride = 1;
+    j.pass.x_stride = j.pass.y_stride = j.pass.dy_stride = j.pass.dx_stride = 1;
     line_rows = rows * channels;
     line_channels = 1;
   }
   j.bands = d3k_bands_cut(line_rows, line_channels, is_dense);
-  char *at = scratch;
+  char *at = pass->scratch;
   for (int32_t s = 0; s < count; s++) {
     for (int32_t k = 0; k < 2 && sums_operand(&chain->stages[s]); k++) {
       if (!(k == 0 ? j.gradients[s].operand : j.gradients[s].operand2)) continue;
@@ -158,7 +148,7 @@ void d3k_chain_backward(int32_t threads, const d3k_chain *chain,
       at += (size_t)sum_count(&j.bands, chain->stages[s].extent) * sizeof(double);
     }
   }
-  at = (char *)scratch + d3k_round64((size_t)(at - (char *)scratch));
+  at = (char *)pass->scratch + d3k_round64((size_t)(at - (char *)pass->scratch));
   const int64_t work = rows * channels * (2 + 2 * count);
   d3k_tiles_run(d3k_threads_for(threads, work), d3k_bands_items(&j.bands), d3k_chain_backward_item,
                 &j, at, d3k_chain_part_bytes(chain));

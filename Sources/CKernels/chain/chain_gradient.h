@@ -7,16 +7,12 @@
 #include "d3k_gradient.h"
 
 typedef struct d3k_chain_job {
-  const d3k_chain *chain;
+  d3k_chain_pass pass;                 /* where is_flat holds, its strides are 1 */
   const d3k_stage_gradient *gradients; /* of the chain's stages */
-  const float *x, *y, *dy;
-  float *dx;
-  int64_t x_stride, y_stride, dy_stride, dx_stride;
-  int32_t accumulates;
-  int32_t is_flat;     /* rows and channels are one long line: every stride is 1 */
-  int32_t first;       /* nothing is wanted from the stages before it */
-  int32_t inputs;      /* stages whose input is computed: 0..<inputs */
-  int32_t uses_result; /* the last stage's derivative is taken from y */
+  int32_t is_flat;                     /* rows and channels are one long line: every stride is 1 */
+  int32_t first;                       /* nothing is wanted from the stages before it */
+  int32_t inputs;                      /* stages whose input is computed: 0..<inputs */
+  int32_t uses_result;                 /* the last stage's derivative is taken from y */
   d3k_bands bands;
   double *sums[D3K_MAX_STAGES][2]; /* bands x channels (or x blocks); NULL = not wanted */
 } d3k_chain_job;

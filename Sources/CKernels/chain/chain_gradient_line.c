@@ -1,7 +1,7 @@
 /* One line of floats through a chain backwards.
  *
- * The inputs of the stages are computed again, then the stages are gone through from last to first.
- * Sums over pixels are kept per position of the line. */
+ * The inputs of the stages are computed again, then the gradient passes the stages from last to
+ * first. Each position of the line has its own sum over pixels. */
 #include "base/tiles.h"
 #include "chain/chain_gradient.h"
 #include "chain/line.h"
@@ -21,18 +21,19 @@ size_t d3k_chain_part_bytes(const d3k_chain *chain) {
   return (size_t)(6 + 6 * chain->count) * D3K_LINE * sizeof(float);
 }
 
-/* Whether operand k of stage s is read at all: what was only added may be gone by now. */
+/* Whether operand k of stage s is read. The memory of operands that are only added may have been
+ * reused since the forward pass. */
 static int32_t reads_operand(const d3k_chain_job *j, int32_t s, int32_t k) {
-  const int32_t kind = j->chain->stages[s].kind;
-  if (k >= d3k_arity(&j->chain->stages[s])) return 0;
+  const int32_t kind = j->pass.chain->stages[s].kind;
+  if (k >= d3k_arity(&j->pass.chain->stages[s])) return 0;
   if (s + 1 < j->inputs) return 1;
   return s >= j->first && k == 0 && kind != D3K_ADD && kind != D3K_SUB && kind != D3K_RSUB;
 }
 
 /* Scale and shift, perhaps an addition, then a kind of relu: what follows most convolutions. */
 static int32_t is_block(const d3k_chain_job *j) {
-  const d3k_stage *first = j->chain->stages;
-  const int32_t count = j->chain->count;
+  const d3k_stage *first = j->pass.chain->stages;
+  const int32_t count = j->pass.chain->count;
   if (count < 2 || count > 3 || j->first > 0 || j->inputs < count) return 0;
   const d3k_stage *last = &first[count - 1];
   if (first->kind != D3K_AFFINE || !(j->sums[0][0] || j->sums[0][1])) return 0;
@@ -43,8 +44,8 @@ static int32_t is_block(const d3k_chain_job *j) {
 
 /* spare: three lines. */
 static void prepare_block(const d3k_chain_job *j, float *spare, lines *l) {
-  const int32_t last = j->chain->count - 1;
-  const d3k_stage *stage = &j->chain->stages[last];
+  const int32_t last = j->pass.chain->count - 1;
+  const d3k_stage *stage = &j->pass.chain->stages[last];
   float *zero = spare, *unread = spare + D3K_LINE, *slope = spare + 2 * D3K_LINE;
   memset(zero, 0, 2 * D3K_LINE * sizeof(float));
   for (int64_t i = 0; i < D3K_LINE; i++) slope[i] = stage->a;
@@ -65,8 +66,8 @@ static void prepare(const d3k_chain_job *j, const d3k_band_line *at, float *scra
   l->gradient = TAKE();
   l->part = TAKE();
   l->result = TAKE();
-  for (int32_t s = 0; s < j->chain->count; s++) {
-    const d3k_stage *stage = &j->chain->stages[s];
+  for (int32_t s = 0; s < j->pass.chain->count; s++) {
+    const d3k_stage *stage = &j->pass.chain->stages[s];
     const d3k_stage_gradient *gradient = &j->gradients[s];
     const int32_t is_scalar = stage->extent == D3K_SCALAR;
     l->input_buffer[s] = TAKE();
@@ -99,8 +100,8 @@ static void prepare(const d3k_chain_job *j, const d3k_band_line *at, float *scra
 /* Full operands of one line, and the inputs of the stages. */
 static void recompute(const d3k_chain_job *j, const d3k_band_line *at, lines *l) {
   const int64_t count = at->rows * at->channels;
-  for (int32_t s = 0; s < j->chain->count; s++) {
-    const d3k_stage *stage = &j->chain->stages[s];
+  for (int32_t s = 0; s < j->pass.chain->count; s++) {
+    const d3k_stage *stage = &j->pass.chain->stages[s];
     if (d3k_has_operand(stage) && stage->extent == D3K_FULL) {
       for (int32_t k = 0; k < 2; k++) {
         if (!reads_operand(j, s, k)) continue;
@@ -111,7 +112,7 @@ static void recompute(const d3k_chain_job *j, const d3k_band_line *at, lines *l)
     }
     if (s >= j->inputs) continue;
     if (s == 0) {
-      l->input[0] = d3k_line_load(j->x, j->x_stride, at, l->input_buffer[0]);
+      l->input[0] = d3k_line_load(j->pass.x, j->pass.x_stride, at, l->input_buffer[0]);
       continue;
     }
     d3k_line_stage(stage - 1, l->input[s - 1], l->operand[s - 1][0], l->operand[s - 1][1],
@@ -135,13 +136,14 @@ static void put_full(const d3k_chain_job *j, int32_t s, int32_t second, const d3
  * gradients are now: `out`, or g where they did not change. */
 static const float *binary_backward(const d3k_chain_job *j, const lines *l, int32_t s,
                                     const d3k_band_line *at, const float *g, float *out) {
-  const d3k_stage *stage = &j->chain->stages[s];
+  const d3k_stage *stage = &j->pass.chain->stages[s];
   const d3k_stage_gradient *gradient = &j->gradients[s];
   const float *x = l->input[s], *operand = l->operand[s][0];
   const int32_t kind = stage->kind, is_full = stage->extent == D3K_FULL;
   const int64_t count = at->rows * at->channels;
   if (kind == D3K_AFFINE && !is_full) {
-    d3k_line_affine_gradient(x, operand, l->center[s], g, l->sums[s][0], l->sums[s][1], out, count);
+    const d3k_affine_line line = {x, operand, l->center[s], g, l->sums[s][0], l->sums[s][1], out};
+    d3k_line_affine_gradient(&line, count);
     return out;
   }
   if (kind == D3K_PRELU && l->sums[s][0] && out) {
@@ -176,10 +178,10 @@ static const float *backward_block(const d3k_chain_job *j, const d3k_band_line *
                                    float *out) {
   d3k_block_line block = l->block;
   float *add_out = NULL;
-  block.x = d3k_line_load(j->x, j->x_stride, at, l->input_buffer[0]);
-  block.dy = d3k_line_load(j->dy, j->dy_stride, at, l->gradient);
-  if (j->chain->count == 3) {
-    const d3k_stage *stage = &j->chain->stages[1];
+  block.x = d3k_line_load(j->pass.x, j->pass.x_stride, at, l->input_buffer[0]);
+  block.dy = d3k_line_load(j->pass.dy, j->pass.dy_stride, at, l->gradient);
+  if (j->pass.chain->count == 3) {
+    const d3k_stage *stage = &j->pass.chain->stages[1];
     const d3k_stage_gradient *add = &j->gradients[1];
     add_out = d3k_line_direct(add->operand, j->is_flat ? 1 : add->stride, add->accumulates, at);
     block.add = d3k_line_load(stage->operand, j->is_flat ? 1 : stage->operand_stride, at,
@@ -195,18 +197,18 @@ static const float *backward_block(const d3k_chain_job *j, const d3k_band_line *
 /* One stage after the other. Returns where the line's dx is, if it is wanted. */
 static const float *backward_stages(const d3k_chain_job *j, const d3k_band_line *at, lines *l,
                                     float *direct_out) {
-  const int32_t last = j->chain->count - 1;
+  const int32_t last = j->pass.chain->count - 1;
   const int64_t count = at->rows * at->channels;
-  float *const first_out = direct_out ? direct_out : j->dx ? l->gradient : NULL;
+  float *const first_out = direct_out ? direct_out : j->pass.dx ? l->gradient : NULL;
   recompute(j, at, l);
-  const float *g = d3k_line_load(j->dy, j->dy_stride, at, l->gradient);
+  const float *g = d3k_line_load(j->pass.dy, j->pass.dy_stride, at, l->gradient);
   for (int32_t s = last; s >= j->first; s--) {
-    const d3k_stage *stage = &j->chain->stages[s];
+    const d3k_stage *stage = &j->pass.chain->stages[s];
     float *out = s > j->first ? l->gradient : first_out;
     if (d3k_has_operand(stage)) {
       g = binary_backward(j, l, s, at, g, out);
     } else if (s == last && j->uses_result) {
-      const float *y = d3k_line_load(j->y, j->y_stride, at, l->result);
+      const float *y = d3k_line_load(j->pass.y, j->pass.y_stride, at, l->result);
       d3k_line_result_gradient(stage->kind, stage->a, stage->b, y, g, out, count);
       g = out;
     } else {
@@ -218,24 +220,24 @@ static const float *backward_stages(const d3k_chain_job *j, const d3k_band_line 
 }
 
 static void backward_line(const d3k_chain_job *j, const d3k_band_line *at, lines *l) {
-  float *out = d3k_line_direct(j->dx, j->dx_stride, j->accumulates, at);
+  float *out = d3k_line_direct(j->pass.dx, j->pass.dx_stride, j->pass.accumulates, at);
   const float *g = l->is_block ? backward_block(j, at, l, out) : backward_stages(j, at, l, out);
-  if (j->dx == NULL || g == out) return;
-  float *dx = j->dx + at->row * j->dx_stride + at->channel;
-  d3k_put_rows(g, dx, j->dx_stride, at->rows, at->channels, j->accumulates);
+  if (j->pass.dx == NULL || g == out) return;
+  float *dx = j->pass.dx + at->row * j->pass.dx_stride + at->channel;
+  d3k_put_rows(g, dx, j->pass.dx_stride, at->rows, at->channels, j->pass.accumulates);
 }
 
 /* Where the sums of an item for operand k of stage s are. */
 static double *sums_of(const d3k_chain_job *j, const d3k_band_line *at, int64_t item, int32_t s,
                        int32_t k) {
-  if (j->chain->stages[s].extent == D3K_SCALAR) return j->sums[s][k] + item;
+  if (j->pass.chain->stages[s].extent == D3K_SCALAR) return j->sums[s][k] + item;
   return j->sums[s][k] + item / j->bands.blocks * j->bands.channels + at->channel;
 }
 
 static void flush(const d3k_chain_job *j, const d3k_band_line *at, int64_t item, int64_t rows,
                   const lines *l) {
-  for (int32_t s = 0; s < j->chain->count; s++) {
-    const int32_t is_scalar = j->chain->stages[s].extent == D3K_SCALAR;
+  for (int32_t s = 0; s < j->pass.chain->count; s++) {
+    const int32_t is_scalar = j->pass.chain->stages[s].extent == D3K_SCALAR;
     for (int32_t k = 0; k < 2; k++) {
       if (l->sums[s][k] == NULL) continue;
       d3k_line_flush(l->sums[s][k], rows, at->channels, is_scalar, sums_of(j, at, item, s, k));
@@ -250,8 +252,8 @@ void d3k_chain_backward_item(const void *context, int64_t item, char *scratch) {
   const int64_t rows = at.rows; /* of the longest line */
   lines l;
   prepare(j, &at, (float *)scratch, &l);
-  for (int32_t s = 0; s < j->chain->count; s++) {
-    const int64_t count = j->chain->stages[s].extent == D3K_SCALAR ? 1 : at.channels;
+  for (int32_t s = 0; s < j->pass.chain->count; s++) {
+    const int64_t count = j->pass.chain->stages[s].extent == D3K_SCALAR ? 1 : at.channels;
     for (int32_t k = 0; k < 2; k++) {
       if (l.sums[s][k]) memset(sums_of(j, &at, item, s, k), 0, (size_t)count * sizeof(double));
     }

@@ -1,5 +1,5 @@
-/* The head of a chain, applied to sums while they are in registers: nothing is written to be read
- * again. What it takes, in this order, each may be missing:
+/* The first stages of a chain, applied to the sums of a convolution while they are in registers.
+ * They are, in this order, of which each may be missing:
  *
  *     y = y + residual;   y = y * scale + shift;   y = y <= 0 ? y * slope : y */
 #ifndef D3K_EPILOGUE_H
@@ -67,7 +67,7 @@ static inline d3k_chain d3k_chain_after(const d3k_chain *chain, int32_t stages) 
   return rest;
 }
 
-/* y <= 0 ? y * slope : y, for each width of vector: what is not a number stays. */
+/* y <= 0 ? y * slope : y, for each width of vector; NaN stays NaN. */
 #define D3K_DEFINE_ACTIVATE(vector, name)                             \
   D3K_INLINE vector name(vector y, vector slope, int32_t is_relu) {   \
     const vector low = is_relu ? (vector)(0.f) : (vector)(y * slope); \

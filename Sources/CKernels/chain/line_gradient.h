@@ -22,9 +22,12 @@ void d3k_line_binary_gradient(int32_t kind, const float *x, const float *operand
 
 /** dx = dy * scale; scale_sum += dy * (x - center); shift_sum += dy. center, scale_sum (then x),
  *  shift_sum and dx may be NULL. */
-void d3k_line_affine_gradient(const float *x, const float *scale, const float *center,
-                              const float *dy, float *scale_sum, float *shift_sum, float *dx,
-                              int64_t count);
+typedef struct d3k_affine_line {
+  const float *x, *scale, *center, *dy;
+  float *scale_sum, *shift_sum, *dx;
+} d3k_affine_line;
+
+void d3k_line_affine_gradient(const d3k_affine_line *line, int64_t count);
 
 /** dx = dy * (x > 0 ? 1 : slope); slope_sum += x > 0 ? 0 : dy * x. */
 void d3k_line_prelu_gradient(const float *x, const float *slope, const float *dy, float *slope_sum,

@@ -150,7 +150,8 @@ D3K_CLONES(extern, void, d3k_line_result_gradient,
       EACH(g * v);
     case D3K_SQRT:
       EACH(0.5f * g / v);
-    default: /* relu, leaky relu and clip: the result tells as much as the input */
+    default: /* relu, leaky relu and clip have the same derivative from the result as from the input
+              */
       d3k_line_unary_gradient(kind, a, b, y, dy, dx, count);
       break;
   }

@@ -1,4 +1,4 @@
-/* A convolution's options -> the best implementation for them -> its calls. */
+/* Chooses the best implementation for a convolution's options, and calls it. */
 #include <stdlib.h>
 
 #include "conv/conv_internal.h"
@@ -14,8 +14,8 @@ static const d3k_conv_implementation *const implementations[] = {
 
 enum { implementation_count = sizeof(implementations) / sizeof(implementations[0]) };
 
-/* With stride 1, spreading an image over a kernel is gathering it with the kernel turned by 180
- * degrees: the plain kernels, which are faster, do both. */
+/* A transposed convolution of stride 1 is a plain convolution with the kernel turned by 180
+ * degrees. The plain implementations are faster. */
 static int32_t is_plain(const d3k_conv_options *options) {
   return !options->transposed || (options->window.stride_y == 1 && options->window.stride_x == 1 &&
                                   options->backend != D3K_BACKEND_REFERENCE);
@@ -83,6 +83,7 @@ void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scal
 
 void d3k_conv_run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
                   const d3k_chain *chain, float *y, void *scratch) {
-  conv->implementation->run(conv, x, packed, conv->options.has_bias ? bias : NULL, chain, y,
-                            scratch);
+  const d3k_conv_call call = {conv,  x, packed, conv->options.has_bias ? bias : NULL,
+                              chain, y, scratch};
+  conv->implementation->run(&call);
 }

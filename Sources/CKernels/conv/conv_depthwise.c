@@ -14,9 +14,7 @@
 enum { segment_columns = 32, flat_floats = 1024 };
 
 typedef struct depthwise_call {
-  const d3k_conv *conv;
-  const float *x, *weights; /* weights: period floats per tap                            */
-  float *y;
+  const d3k_conv_call *of; /* weights: period floats per tap                                    */
   int64_t period;
   const d3k_taps *right; /* of the first column of each phase                               */
   d3k_epilogue epilogue;
@@ -34,7 +32,7 @@ static void advance(taps *t, int64_t *channel, int64_t lanes) {
 /* `columns` columns of all channels. */
 static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
   const d3k_epilogue *e = &call->epilogue;
-  int64_t channel = 0, channels = call->conv->options.window.out_channels;
+  int64_t channel = 0, channels = call->of->conv->options.window.out_channels;
   if (d3k_has_many_registers())
     for (; channel + 16 <= channels; advance(&t, &channel, 16))
       lanes_16(e, e->biases + channel, &t, columns);
@@ -47,8 +45,9 @@ static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
   for (; channel < channels; advance(&t, &channel, 1)) lanes_1(e, e->biases + channel, &t, columns);
 }
 
-/* `columns` columns which meet the same taps: in segments whose inputs stay in the L1 cache while
- * the channels pass; in each segment every t.apart-th column, then those next to them, … */
+/* `columns` columns with the same taps inside the image. They are computed in segments whose inputs
+ * stay in the L1 cache for all channels: in each segment first every t.apart-th column, then the
+ * columns next to those, and so on. */
 static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
   while (columns > 0) {
     int64_t apart = columns >= 4 * t.apart ? t.apart : 1;
@@ -68,10 +67,10 @@ static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
   }
 }
 
-/* The same where pixels follow each other, as a run of floats; returns how many columns it did. */
+/* The same for contiguous pixels, as one run of floats. Returns the number of columns computed. */
 static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
   const d3k_epilogue *e = &call->epilogue;
-  int64_t channels = call->conv->options.window.out_channels;
+  int64_t channels = call->of->conv->options.window.out_channels;
   int64_t period = call->period, pixels = period / channels;
   int64_t done = 0, periods;
   int32_t has_many = d3k_has_many_registers();
@@ -112,14 +111,14 @@ static int64_t phases_of(const d3k_conv_options *o) {
  * convolution, or all. Of the taps `down`, first_y..<last_y are inside the image. */
 static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *down,
                       int64_t first_y, int64_t last_y, int64_t px, int64_t apart) {
-  const d3k_conv_options *o = &call->conv->options;
+  const d3k_conv_options *o = &call->of->conv->options;
   const d3k_window *w = &o->window;
   const d3k_epilogue *e = &call->epilogue;
   int64_t line_floats = w->in_width * w->x_stride, n = row / w->out_height;
   int64_t columns = (w->out_width - px + apart - 1) / apart,
           in_step = o->transposed ? 1 : w->stride_x;
   const d3k_taps right = call->right[px];
-  const float *line = call->x + n * w->in_height * line_floats;
+  const float *line = call->of->x + n * w->in_height * line_floats;
   if (last_y > first_y) line += (down->input + first_y * down->input_step) * line_floats;
   int64_t pixel = row * w->out_width + px;
   int32_t can_be_flat = apart == 1 && w->stride_x == 1 && w->x_stride == w->in_channels &&
@@ -140,8 +139,8 @@ static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *d
     }
     int32_t is_empty = last == first || last_y == first_y;
     int64_t left = right.input + i * in_step + first * right.input_step;
-    taps t = {.x = is_empty ? call->x : line + left * w->x_stride,
-              .weights = call->weights,
+    taps t = {.x = is_empty ? call->of->x : line + left * w->x_stride,
+              .weights = call->of->weights,
               .height = last_y - first_y,
               .width = last - first,
               .x_down = down->input_step * line_floats,
@@ -151,7 +150,7 @@ static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *d
               .x_step = in_step * w->x_stride,
               .y_step = apart * w->y_stride,
               .added_step = apart * e->residual_stride,
-              .y = call->y + (pixel + i * apart) * w->y_stride,
+              .y = call->of->y + (pixel + i * apart) * w->y_stride,
               .apart = right.input_step % in_step ? 1 : right.input_step / in_step};
     if (is_empty)
       t.height = t.width = t.x_step = 0;
@@ -173,7 +172,7 @@ static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *d
 static void run_row(const void *context, int64_t row, char *scratch) {
   (void)scratch;
   const depthwise_call *call = context;
-  const d3k_conv_options *o = &call->conv->options;
+  const d3k_conv_options *o = &call->of->conv->options;
   const d3k_window *w = &o->window;
   int64_t oy = row % w->out_height, first_y, last_y;
   const d3k_taps down =
@@ -183,7 +182,7 @@ static void run_row(const void *context, int64_t row, char *scratch) {
   for (int64_t px = 0; px < phases && px < w->out_width; px++)
     run_phase(call, row, &down, first_y, last_y, px, phases);
   if (call->rest.count)
-    d3k_chain_apply(&call->rest, call->y + row * w->out_width * w->y_stride, w->y_stride,
+    d3k_chain_apply(&call->rest, call->of->y + row * w->out_width * w->y_stride, w->y_stride,
                     row * w->out_width, w->out_width, w->out_channels);
 }
 
@@ -194,15 +193,15 @@ static int64_t period_of(const d3k_window *w) {
   return period;
 }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *given) {
+  const d3k_conv *conv = given->conv;
   const d3k_window *w = &conv->options.window;
-  depthwise_call call = {.conv = conv, .x = x, .weights = packed, .y = y, .period = period_of(w)};
-  d3k_epilogue_find(chain, &call.epilogue);
-  call.rest = d3k_chain_after(chain, call.epilogue.stages);
-  float *repeated = scratch;
+  depthwise_call call = {.of = given, .period = period_of(w)};
+  d3k_epilogue_find(given->chain, &call.epilogue);
+  call.rest = d3k_chain_after(given->chain, call.epilogue.stages);
+  float *repeated = given->scratch;
   for (int64_t f = 0; f < call.period; f++)
-    d3k_epilogue_write(&call.epilogue, bias, f % w->out_channels, repeated + f, call.period);
+    d3k_epilogue_write(&call.epilogue, given->bias, f % w->out_channels, repeated + f, call.period);
   d3k_epilogue_point(&call.epilogue, repeated, call.period);
   d3k_taps *right = (d3k_taps *)(repeated + 4 * call.period);
   for (int64_t px = 0; px < phases_of(&conv->options); px++)

@@ -22,17 +22,18 @@ typedef struct shape {
 } shape;
 
 typedef struct direct_call {
-  const d3k_conv *conv;
+  const d3k_conv_call *of;
   shape shape;
-  const float *x, *weights;
   const float *zeros; /* an input pixel outside the image                         */
   d3k_epilogue epilogue;
   d3k_chain rest; /* of the chain, after the epilogue                          */
-  float *y;
 } direct_call;
 
-/* The taps of one phase on one line, those outside the image left out. */
+/* The taps of one phase on one line that are inside the image. */
 typedef struct line {
+  const float *image;
+  int64_t columns, begin, end; /* of the phase; begin..<end have all their taps inside the image  */
+  int64_t in_step;             /* input columns from one output column to the next                */
   int32_t taps;
   int32_t joined;                  /* taps side by side that are one run of floats                */
   int64_t offset[most_taps];       /* floats from the image to the tap's input at column 0        */
@@ -47,16 +48,24 @@ typedef struct output {
   int64_t y_step, added_step; /* floats from pixel to pixel                                  */
 } output;
 
-/* y[p][v] = epilogue(bias + added[p][v] + Σ taps, inputs: x[p] · weights), all vectors whole.
- * rows: one pointer per tap and pixel, or NULL: then pixel p is p * step after the first, and
- * `joined` taps in a row follow each other in memory, inputs and weights, as one tap would. */
-D3K_INLINE void block(const direct_call *call, const line *l, const float *const *rows,
-                      const float *x, int64_t step, int64_t at, int32_t pixels, int32_t vectors,
-                      output o) {
+/* Where the inputs of a block are: rows has one pointer per tap and pixel, or is NULL. Then pixel p
+ * is p * step after x, and `joined` taps in a row follow each other in memory, inputs and weights,
+ * as one tap would. */
+typedef struct inputs {
+  const float *const *rows;
+  const float *x;
+  int64_t step;
+} inputs;
+
+/* y[p][v] = epilogue(bias + added[p][v] + Σ taps, inputs: x[p] · weights), all vectors whole. */
+D3K_INLINE void block(const direct_call *call, const line *l, inputs from_image, int64_t at,
+                      int32_t pixels, int32_t vectors, output o) {
 #define EACH_PIXEL _Pragma("clang loop unroll(full)") for (int32_t p = 0; p < pixels; p++)
 #define EACH_VECTOR _Pragma("clang loop unroll(full)") for (int32_t v = 0; v < vectors; v++)
   const shape *s = &call->shape;
   const d3k_epilogue *e = &call->epilogue;
+  const float *const *rows = from_image.rows;
+  const float *x = from_image.x;
   int64_t channel = at * vectors * 16, joined = rows ? 1 : l->joined, in = s->in * joined;
   d3k_f16 sum[most_pixels][4];
   EACH_PIXEL EACH_VECTOR sum[p][v] = *(const d3k_f16 *)(e->biases + channel + v * 16);
@@ -65,7 +74,7 @@ D3K_INLINE void block(const direct_call *call, const line *l, const float *const
   for (int32_t t = 0; t < l->taps; t += joined) {
     const float *w = l->weights[t] + channel * s->taps * s->in;
     const float *from[most_pixels];
-    EACH_PIXEL from[p] = rows ? rows[t * pixels + p] : x + l->offset[t] + p * step;
+    EACH_PIXEL from[p] = rows ? rows[t * pixels + p] : x + l->offset[t] + p * from_image.step;
     for (int64_t k = 0; k < in; k++, w += vectors * 16) {
       d3k_f16 weight[4];
       EACH_VECTOR weight[v] = *(const d3k_f16 *)(w + v * 16);
@@ -87,27 +96,25 @@ D3K_INLINE void block(const direct_call *call, const line *l, const float *const
   EACH_PIXEL EACH_VECTOR *(d3k_f16 *)(o.y + p * o.y_step + v * 16) = sum[p][v];
 }
 
-/* All pixels of one phase on one line, one group and block of outputs. Columns begin..<end have
- * all their taps inside the image. */
-D3K_INLINE void run_block(const direct_call *call, const line *l, const float *image, int64_t g,
-                          int64_t b, int64_t columns, int64_t in_step, int64_t begin, int64_t end,
-                          int32_t pixels, int32_t vectors, output o) {
-  const d3k_window *w = &call->conv->options.window;
+/* All pixels of one phase on one line, for block `at` of outputs, counted through all groups. */
+D3K_INLINE void run_block(const direct_call *call, const line *l, int64_t at, int32_t pixels,
+                          int32_t vectors, output o) {
+  const d3k_window *w = &call->of->conv->options.window;
   const shape *s = &call->shape;
-  int64_t at = g * s->blocks + b, first = b * vectors * 16, lanes = vectors * 16;
-  int64_t left = d3k_min(s->out - first, lanes), step = in_step * w->x_stride;
-  const float *x = image + g * s->in;
+  int64_t g = at / s->blocks, lanes = vectors * 16, first = at % s->blocks * lanes;
+  int64_t left = d3k_min(s->out - first, lanes), step = l->in_step * w->x_stride;
+  const float *x = l->image + g * s->in;
   o.y += g * s->out + first;
   if (o.added) o.added += g * s->out + first;
-  for (int64_t i = 0; i < columns;) {
-    int32_t is_inside = i >= begin && i + pixels <= end;
-    int64_t count = d3k_min(pixels, columns - i);
-    if (i < begin) count = d3k_min(count, begin - i);
+  for (int64_t i = 0; i < l->columns;) {
+    int32_t is_inside = i >= l->begin && i + pixels <= l->end;
+    int64_t count = d3k_min(pixels, l->columns - i);
+    if (i < l->begin) count = d3k_min(count, l->begin - i);
     output here = {o.y + i * o.y_step, o.added ? o.added + i * o.added_step : NULL, o.y_step,
                    o.added_step};
     float whole[most_pixels * 64], added[most_pixels * 64];
     int32_t is_whole = left == lanes && count == pixels;
-    if (!is_whole) { /* partly filled vectors and blocks go through arrays of whole ones */
+    if (!is_whole) { /* partly filled vectors and blocks are computed in arrays of whole ones */
       if (o.added) {
         memset(added, 0, sizeof(float) * (size_t)(pixels * lanes));
         for (int64_t p = 0; p < count; p++)
@@ -118,17 +125,17 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, const float *i
       here.y_step = here.added_step = lanes;
     }
     if (is_inside) {
-      block(call, l, NULL, x + i * step, step, at, pixels, vectors, here);
+      block(call, l, (inputs){NULL, x + i * step, step}, at, pixels, vectors, here);
     } else {
       const float *rows[most_taps * most_pixels];
       for (int32_t t = 0; t < l->taps; t++)
         for (int32_t p = 0; p < pixels; p++) {
-          int64_t ix = (i + p) * in_step + l->column[t];
+          int64_t ix = (i + p) * l->in_step + l->column[t];
           rows[t * pixels + p] = p < count && ix >= 0 && ix < w->in_width
                                      ? x + l->offset[t] + (i + p) * step
                                      : call->zeros;
         }
-      block(call, l, rows, NULL, 0, at, pixels, vectors, here);
+      block(call, l, (inputs){rows, NULL, 0}, at, pixels, vectors, here);
     }
     for (int64_t p = 0; p < count && !is_whole; p++)
       d3k_copy_line(o.y + (i + p) * o.y_step, whole + p * lanes, left);
@@ -136,17 +143,17 @@ D3K_INLINE void run_block(const direct_call *call, const line *l, const float *i
   }
 }
 
-/* The taps for output line oy, columns px, px + stride...; returns the columns' common range. */
-D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64_t columns, line *l,
-                          int64_t *begin, int64_t *end) {
-  const d3k_window *w = &call->conv->options.window;
+/* The taps for output line oy, columns px, px + stride..., of which there are l->columns. */
+D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, line *l) {
+  const d3k_window *w = &call->of->conv->options.window;
   const shape *s = &call->shape;
-  int32_t transposed = call->conv->options.transposed;
+  int32_t transposed = call->of->conv->options.transposed;
   int64_t in_step = transposed ? 1 : w->stride_x;
+  l->in_step = in_step;
   l->taps = 0;
   l->joined = !transposed && w->dilation_x == 1 && w->x_stride == s->in ? w->kernel_width : 1;
-  *begin = 0;
-  *end = columns;
+  l->begin = 0;
+  l->end = l->columns;
   for (int64_t ky = 0; ky < w->kernel_height; ky++) {
     int64_t iy = transposed ? oy + w->pad_top - ky * w->dilation_y
                             : oy * w->stride_y - w->pad_top + ky * w->dilation_y;
@@ -164,10 +171,10 @@ D3K_INLINE void find_taps(const direct_call *call, int64_t oy, int64_t px, int64
       int32_t t = l->taps++;
       l->column[t] = dx;
       l->offset[t] = (iy * w->in_width + dx) * w->x_stride;
-      l->weights[t] = call->weights + (ky * w->kernel_width + kx) * s->in * s->vectors * 16;
+      l->weights[t] = call->of->weights + (ky * w->kernel_width + kx) * s->in * s->vectors * 16;
       int64_t last = w->in_width - 1 - dx; /* i * in_step <= last */
-      if (dx < 0) *begin = d3k_max(*begin, (-dx + in_step - 1) / in_step);
-      *end = d3k_min(*end, last < 0 ? 0 : last / in_step + 1);
+      if (dx < 0) l->begin = d3k_max(l->begin, (-dx + in_step - 1) / in_step);
+      l->end = d3k_min(l->end, last < 0 ? 0 : last / in_step + 1);
     }
   }
 }
@@ -176,41 +183,36 @@ D3K_CLONES(static, void, run_row, (const void *context, int64_t row, char *scrat
            (context, row, scratch)) {
   (void)scratch;
   const direct_call *call = context;
-  const d3k_window *w = &call->conv->options.window;
+  const d3k_window *w = &call->of->conv->options.window;
   const shape *s = &call->shape;
-  int32_t transposed = call->conv->options.transposed;
   int64_t n = row / w->out_height, oy = row % w->out_height;
-  int64_t phases = transposed ? w->stride_x : 1, in_step = transposed ? 1 : w->stride_x;
-  const float *image = call->x + n * w->in_height * w->in_width * w->x_stride;
-  float *y = call->y + row * w->out_width * w->y_stride;
+  int64_t phases = call->of->conv->options.transposed ? w->stride_x : 1;
+  float *y = call->of->y + row * w->out_width * w->y_stride;
   const d3k_epilogue *e = &call->epilogue;
   for (int64_t px = 0; px < phases && px < w->out_width; px++) {
     line l;
-    int64_t columns = (w->out_width - px + phases - 1) / phases, begin, end;
-    find_taps(call, oy, px, columns, &l, &begin, &end);
+    l.image = call->of->x + n * w->in_height * w->in_width * w->x_stride;
+    l.columns = (w->out_width - px + phases - 1) / phases;
+    find_taps(call, oy, px, &l);
     output o = {y + px * w->y_stride, NULL, phases * w->y_stride, phases * e->residual_stride};
     if (e->residual) o.added = e->residual + (row * w->out_width + px) * e->residual_stride;
-    for (int64_t g = 0; g < s->groups; g++)
-      for (int64_t b = 0; b < s->blocks; b++)
-#define RUN(pixels, vectors) \
-  run_block(call, &l, image, g, b, columns, in_step, begin, end, pixels, vectors, o)
-        switch (s->vectors) {
-          case 1:
-            if (d3k_has_many_registers())
-              RUN(8, 1);
-            else
-              RUN(6, 1);
-            break;
-          case 2:
-            RUN(8, 2);
-            break;
-          case 3:
-            RUN(8, 3);
-            break;
-          default:
-            RUN(6, 4);
-            break;
-        }
+    for (int64_t at = 0; at < s->groups * s->blocks; at++) switch (s->vectors) {
+        case 1:
+          if (d3k_has_many_registers())
+            run_block(call, &l, at, 8, 1, o);
+          else
+            run_block(call, &l, at, 6, 1, o);
+          break;
+        case 2:
+          run_block(call, &l, at, 8, 2, o);
+          break;
+        case 3:
+          run_block(call, &l, at, 8, 3, o);
+          break;
+        default:
+          run_block(call, &l, at, 6, 4, o);
+          break;
+      }
   }
   if (call->rest.count)
     d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width, w->out_channels);
@@ -221,7 +223,7 @@ static shape shape_of(const d3k_window *w) {
              .in = w->in_channels / w->groups,
              .out = w->out_channels / w->groups,
              .taps = (int64_t)w->kernel_height * w->kernel_width};
-  /* Neighbouring groups share a vector: its other lanes would be idle anyway. */
+  /* Neighbouring groups share a vector, whose other lanes would be unused. */
   while (s.groups % 2 == 0 && s.out * 2 <= 16) s.groups /= 2, s.in *= 2, s.out *= 2;
   int64_t needed = d3k_ceil_div(s.out, 16), best = 0;
   const int32_t most_vectors = d3k_has_many_registers() ? 4 : 1;
@@ -235,18 +237,18 @@ static shape shape_of(const d3k_window *w) {
 
 static int64_t padded_outputs(const shape *s) { return s->groups * s->blocks * s->vectors * 16; }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *given) {
+  const d3k_conv *conv = given->conv;
   const d3k_window *w = &conv->options.window;
-  direct_call call = {.conv = conv, .shape = shape_of(w), .x = x, .weights = packed, .y = y};
+  direct_call call = {.of = given, .shape = shape_of(w)};
   const shape *s = &call.shape;
   int64_t padded = padded_outputs(s);
-  float *values = scratch; /* bias, scale, shift, slope, then the pixel of zeros */
+  float *values = given->scratch; /* bias, scale, shift, slope, then the pixel of zeros */
   memset(values, 0, conv->scratch_bytes);
-  d3k_epilogue_find(chain, &call.epilogue);
-  call.rest = d3k_chain_after(chain, call.epilogue.stages);
+  d3k_epilogue_find(given->chain, &call.epilogue);
+  call.rest = d3k_chain_after(given->chain, call.epilogue.stages);
   for (int64_t c = 0; c < w->out_channels; c++)
-    d3k_epilogue_write(&call.epilogue, bias, c,
+    d3k_epilogue_write(&call.epilogue, given->bias, c,
                        values + c / s->out * s->blocks * s->vectors * 16 + c % s->out, padded);
   d3k_epilogue_point(&call.epilogue, values, padded);
   call.zeros = values + 4 * padded;
@@ -278,7 +280,7 @@ static int64_t packed_floats(const d3k_window *w) {
   return padded_outputs(&s) * s.taps * s.in;
 }
 
-/* Whether oneDNN would need a pass of its own over the image, for lack of strides or of a stage. */
+/* Whether oneDNN would need another pass over the image, for its strides or for a stage. */
 static int32_t needs_a_pass(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   if (w->x_stride != w->in_channels || w->y_stride != w->out_channels) return 1;
@@ -288,9 +290,9 @@ static int32_t needs_a_pass(const d3k_conv_options *options) {
   return 0;
 }
 
-/* Measured against oneDNN 2.6 on AVX-512: as fast on whole vectors, 10-25 % slower with fewer than
- * 16 outputs or 8 inputs, without the 0.3-1 ms it takes to make a primitive; five times as fast on
- * transposed convolutions with few channels. */
+/* Measured against oneDNN 2.6 on AVX-512: this is as fast on whole vectors, 10-25 % slower with
+ * fewer than 16 outputs or 8 inputs, and five times as fast on transposed convolutions with few
+ * channels. It also saves the 0.3-1 ms that oneDNN takes to make a primitive. */
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   int64_t floats = packed_floats(w);

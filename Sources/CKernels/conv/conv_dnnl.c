@@ -14,8 +14,8 @@ typedef struct dnnl_state {
 
 enum { arg_src, arg_weights, arg_dst, arg_scratchpad, arg_bias };
 
-/* The far padding for this output size: any value in [least, least + stride) gives it, so leftover
- * input is not called padding. Negative: the image is cropped, which oneDNN does not do. */
+/* The far padding for this output size. Any value in [least, least + stride) gives the same size.
+ * The result is negative where the image is cropped, which oneDNN cannot do. */
 static int64_t far_pad(int64_t small, int64_t large, int64_t kernel, int64_t stride,
                        int64_t dilation, int64_t pad) {
   int64_t least = (small - 1) * stride + (kernel - 1) * dilation + 1 - large - pad;
@@ -40,6 +40,17 @@ int32_t d3k_dnnl_window_of(const d3k_window *w, int32_t transposed, dnnl_data_ty
   dnnl_dims_t grouped = {g, o, in, w->kernel_height, w->kernel_width};
   return dnnl_memory_desc_init_by_tag(&out->weights, g > 1 ? 5 : 4, g > 1 ? grouped : grouped + 1,
                                       type, dnnl_format_tag_any) == dnnl_success;
+}
+
+const void *d3k_dnnl_dense(int32_t threads, const float *image, int64_t stride, int64_t pixels,
+                           int64_t channels, int32_t is_bf16, void *copy) {
+  const d3k_chain none = {0};
+  if (!is_bf16 && stride == channels) return image;
+  if (is_bf16)
+    d3k_to_bf16(threads, image, stride, pixels, channels, copy);
+  else
+    d3k_chain_run(threads, &none, image, stride, copy, channels, pixels, channels);
+  return copy;
 }
 
 int32_t d3k_dnnl_fits(const d3k_window *w) {
@@ -166,29 +177,26 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
   d3k_dnnl_pack(conv->options.threads, &packing);
 }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *given) {
+  const d3k_conv *conv = given->conv;
   const d3k_window *w = &conv->options.window;
   const dnnl_state *state = conv->state;
   const d3k_dnnl_call *call = &state->call;
   int32_t threads = conv->options.threads;
   int64_t in_rows = (int64_t)w->batch * w->in_height * w->in_width, rows = d3k_conv_pixels(w);
-  char *own_x = scratch, *own_y = own_x + state->x_bytes;
-  float *result = state->copies_y ? (float *)own_y : y;
-  const d3k_chain none = {0};
-  if (state->is_bf16)
-    d3k_to_bf16(threads, x, w->x_stride, in_rows, w->in_channels, (uint16_t *)own_x);
-  else if (state->copies_x)
-    d3k_chain_run(threads, &none, x, w->x_stride, (float *)own_x, w->in_channels, in_rows,
-                  w->in_channels);
-  d3k_dnnl_call_set(call, arg_src, state->copies_x ? own_x : (const void *)x);
-  d3k_dnnl_call_set(call, arg_weights, packed);
+  char *own_x = given->scratch, *own_y = own_x + state->x_bytes;
+  float *result = state->copies_y ? (float *)own_y : given->y;
+  const void *x = d3k_dnnl_dense(threads, given->x, w->x_stride, in_rows, w->in_channels,
+                                 state->is_bf16, own_x);
+  d3k_dnnl_call_set(call, arg_src, x);
+  d3k_dnnl_call_set(call, arg_weights, given->weights);
   d3k_dnnl_call_set(call, arg_dst, result);
   d3k_dnnl_call_set(call, arg_scratchpad, own_y + state->y_bytes);
-  if (bias) d3k_dnnl_call_set(call, arg_bias, bias);
+  if (given->bias) d3k_dnnl_call_set(call, arg_bias, given->bias);
   d3k_dnnl_call_run(call, threads);
-  if (state->copies_y || chain->count)
-    d3k_chain_run(threads, chain, result, w->out_channels, y, w->y_stride, rows, w->out_channels);
+  if (state->copies_y || given->chain->count)
+    d3k_chain_run(threads, given->chain, result, w->out_channels, given->y, w->y_stride, rows,
+                  w->out_channels);
 }
 
 static int32_t fits(const d3k_conv_options *options) {

@@ -15,6 +15,11 @@ typedef struct d3k_dnnl_window {
 int32_t d3k_dnnl_window_of(const d3k_window *window, int32_t transposed, dnnl_data_type_t type,
                            d3k_dnnl_window *out);
 
+/** Returns the image if it is dense and float32 is wanted; else writes a dense copy to `copy`, with
+ *  is_bf16 as bfloat16, and returns that. */
+const void *d3k_dnnl_dense(int32_t threads, const float *image, int64_t stride, int64_t pixels,
+                           int64_t channels, int32_t is_bf16, void *copy);
+
 /** 1 where the near pads are such as oneDNN's kernels expect. */
 int32_t d3k_dnnl_fits(const d3k_window *window);
 

@@ -1,4 +1,4 @@
-/* A convolution's options -> the best way to its weights' gradient -> its calls. */
+/* Chooses the best implementation for the gradient of a convolution's weights, and calls it. */
 #include <stdlib.h>
 
 #include "conv/conv_gradient_internal.h"
@@ -14,8 +14,8 @@ static const d3k_conv_gradient_implementation *const implementations[] = {
 
 enum { implementation_count = sizeof(implementations) / sizeof(implementations[0]) };
 
-/* A transposed convolution spreads x over y as the plain one of the same weights gathers y into
- * x: the sum over pixels is the same with the images exchanged. */
+/* The gradient of a transposed convolution's weights is that of the plain convolution from y to x
+ * with the same weights: x and dy exchange their places. */
 static d3k_window plain_window(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   d3k_window plain = *w;

@@ -1,9 +1,10 @@
-/* How pixels are cut into bands that are summed apart, and bands -> one sum, in a fixed order: the
- * same bits for any number of threads. Long sums stay short enough for float32. */
+/* Cuts pixels into bands, each with sums of its own, and adds the bands in a fixed order: the bits
+ * do not depend on the number of threads, and each float32 sum is short enough to be precise. */
 #include "conv/conv_gradient_internal.h"
 
 enum {
-  flat_pixels = 96,  /* of a run where lines do not matter: two images of it fit the L2 */
+  flat_pixels =
+      96, /* of a run that need not be a line: its pixels of both images fit the L2 cache */
   band_pixels = 128, /* fewer would make merging show                                   */
   most_bands = 16,   /* enough for as many threads                                      */
   most_floats = 4 * 1024 * 1024, /* of all bands together                                       */

@@ -83,7 +83,10 @@ typedef struct source {
 
 /* What one band works with besides its sums. */
 typedef struct workspace {
-  source *x;         /* one per row of the kernel                                               */
+  source dy;
+  source *x;               /* one per row of the kernel                                         */
+  int64_t first_y, last_y; /* the rows of the kernel that are inside the image                  */
+  int32_t overreads;
   int32_t *channels; /* of the lanes, to spread                                                 */
   float *spread;
 } workspace;
@@ -96,17 +99,17 @@ static source source_of(const depthwise_call *call, const workspace *own, const 
 }
 
 /* Columns ox..<ox + columns, which meet the same taps. */
-static void run_columns(const depthwise_call *call, const source *dy, const source *x,
-                        int64_t first_y, int64_t last_y, int64_t ox, int64_t columns,
-                        int32_t overreads, float *sums) {
+static void run_columns(const depthwise_call *call, const workspace *own, int64_t ox,
+                        int64_t columns, float *sums) {
   const d3k_window *w = call->window;
+  const source *dy = &own->dy, *x = own->x;
   for (int64_t plane = 0; plane < call->planes; plane++) {
     segment s = {.dy = dy->at + plane * dy->plane_step + ox * dy->step,
                  .dy_step = dy->step,
-                 .x_step = w->stride_x * x[first_y].step,
+                 .x_step = w->stride_x * x[own->first_y].step,
                  .columns = columns,
-                 .overreads = overreads};
-    for (int64_t ky = first_y; ky < last_y; ky++)
+                 .overreads = own->overreads};
+    for (int64_t ky = own->first_y; ky < own->last_y; ky++)
       for (int64_t kx = 0; kx < w->kernel_width; kx++) {
         int64_t begin, end, ix = ox * w->stride_x - w->pad_left + kx * w->dilation_x;
         d3k_tap_columns(w, kx, &begin, &end);
@@ -122,7 +125,7 @@ static void run_columns(const depthwise_call *call, const source *dy, const sour
   }
 }
 
-/* The first column after ox where the taps that are met change. */
+/* The first column after ox with other taps inside the image. */
 static int64_t next_change(const d3k_window *w, int64_t ox) {
   int64_t next = w->out_width;
   for (int64_t kx = 0; kx < w->kernel_width; kx++) {
@@ -134,7 +137,7 @@ static int64_t next_change(const d3k_window *w, int64_t ox) {
   return next;
 }
 
-static void run_line(const depthwise_call *call, int64_t line, float *sums, const workspace *own) {
+static void run_line(const depthwise_call *call, int64_t line, float *sums, workspace *own) {
   const d3k_window *w = call->window;
   int64_t n = line / w->out_height, top = line % w->out_height * w->stride_y - w->pad_top;
   const d3k_taps down = {0, 1, w->kernel_height, top, w->dilation_y};
@@ -143,22 +146,24 @@ static void run_line(const depthwise_call *call, int64_t line, float *sums, cons
   if (last_y == first_y) return;
   int64_t lines = (int64_t)w->batch * w->in_height;
   int64_t last_line = n * w->in_height + top + (last_y - 1) * w->dilation_y;
-  int32_t overreads =
+  own->overreads =
       (call->spreads_x || d3k_can_overread((last_line + 1) * w->in_width - 1, lines * w->in_width,
                                            w->x_stride, call->lanes, 0)) &&
       (call->spreads_dy || d3k_can_overread((line + 1) * w->out_width - 1, call->bands.pixels,
                                             w->y_stride, call->lanes, 0));
-  source *x = own->x, dy = source_of(call, own, call->dy + line * w->out_width * w->y_stride,
-                                     w->y_stride, w->out_width, call->spreads_dy, own->spread);
+  own->first_y = first_y;
+  own->last_y = last_y;
+  own->dy = source_of(call, own, call->dy + line * w->out_width * w->y_stride, w->y_stride,
+                      w->out_width, call->spreads_dy, own->spread);
   for (int64_t ky = first_y; ky < last_y; ky++)
-    x[ky] = source_of(
+    own->x[ky] = source_of(
         call, own,
         call->x + (n * w->in_height + top + ky * w->dilation_y) * w->in_width * w->x_stride,
         w->x_stride, w->in_width, call->spreads_x,
         own->spread + (ky - first_y) * call->planes * w->in_width * call->pitch);
   for (int64_t ox = 0, end; ox < w->out_width; ox = end) {
     end = next_change(w, ox);
-    run_columns(call, &dy, x, first_y, last_y, ox, end - ox, overreads, sums);
+    run_columns(call, own, ox, end - ox, sums);
   }
 }
 

@@ -25,8 +25,8 @@ typedef struct streams {
   int64_t pitch;
 } streams;
 
-/* sums[j][v] += Σ pixels single[j] · wide[v]; `sets` of pixels apart, because one product has to
- * wait for the one before it in the same sum. */
+/* sums[j][v] += Σ pixels single[j] · wide[v]. There are `sets` of sums, for pixels taken in turn,
+ * because each addition to a sum waits for the one before it. */
 #define DEFINE_KERNEL(vector, name)                                                              \
   D3K_INLINE void name##_block(const streams *s, int64_t first, int64_t lane, int32_t singles,   \
                                int32_t vectors, int32_t sets) {                                  \
@@ -99,7 +99,7 @@ static void run_groups(const direct_call *call, int64_t from, int64_t step, int6
   for (int64_t g = 0; g < w->groups; g++) {
     const float *x = call->x + from * w->x_stride + g * in;
     const float *dy = call->dy + first * w->y_stride + g * out;
-    /* What is read past one group's channels are the next one's. */
+    /* Reading past the channels of one group reads those of the next. */
     int64_t after = (w->groups - 1 - g) * call->lanes;
     int32_t overreads =
         call->x_is_wide
@@ -191,8 +191,9 @@ static void run(const d3k_conv_gradient *gradient, const float *x, const float *
   d3k_conv_merge(gradient->options.threads, &merge);
 }
 
-/* Measured on AVX2 against oneDNN and OpenBLAS: as fast as the better one up to 128 x 128 channels,
- * up to twice as fast with few on one side. With AVX-512 oneDNN has better kernels. */
+/* Measured on AVX2 against oneDNN and OpenBLAS: this is as fast as the better of them up to 128 x
+ * 128 channels, and up to twice as fast with few channels on one side. With AVX-512 oneDNN has
+ * better kernels. */
 static int32_t create(d3k_conv_gradient *gradient) {
   if (gradient->options.backend == D3K_BACKEND_REFERENCE) return 0;
   direct_call call = call_of(gradient);

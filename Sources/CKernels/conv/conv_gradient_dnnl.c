@@ -1,5 +1,5 @@
-/* Gradient of the weights by oneDNN, where it has a compiled kernel for it; its sum over pixels is
- * split among threads, so another number of them may round differently. */
+/* Gradient of the weights by oneDNN, where it has a compiled kernel for it. oneDNN splits the sum
+ * over pixels among threads, so another number of threads may round differently. */
 #include "conv/conv_dnnl.h"
 #include "conv/conv_gradient_internal.h"
 
@@ -100,35 +100,23 @@ static int32_t create(d3k_conv_gradient *gradient) {
   return fine;
 }
 
-/* The image as oneDNN reads it: itself, or a dense copy of the wanted type in `copy`. */
-static const void *dense(const d3k_conv_gradient *gradient, const float *image, int64_t stride,
-                         int64_t pixels, int64_t channels, void *copy) {
-  const dnnl_state *state = gradient->state;
-  int32_t threads = gradient->options.threads;
-  d3k_chain none = {0};
-  if (state->is_bf16)
-    d3k_to_bf16(threads, image, stride, pixels, channels, copy);
-  else if (stride != channels)
-    d3k_chain_run(threads, &none, image, stride, copy, channels, pixels, channels);
-  else
-    return image;
-  return copy;
-}
-
 static void run(const d3k_conv_gradient *gradient, const float *x, const float *dy, float *dweights,
                 void *scratch) {
   const d3k_window *w = &gradient->window;
   const dnnl_state *state = gradient->state;
   const d3k_dnnl_call *call = &state->call;
+  int32_t threads = gradient->options.threads;
   char *own_x = scratch, *own_dy = own_x + state->x_bytes, *sums = own_dy + state->dy_bytes;
-  d3k_dnnl_call_set(call, arg_src,
-                    dense(gradient, x, w->x_stride, in_pixels(w), w->in_channels, own_x));
+  d3k_dnnl_call_set(
+      call, arg_src,
+      d3k_dnnl_dense(threads, x, w->x_stride, in_pixels(w), w->in_channels, state->is_bf16, own_x));
   d3k_dnnl_call_set(call, arg_diff_dst,
-                    dense(gradient, dy, w->y_stride, d3k_conv_pixels(w), w->out_channels, own_dy));
+                    d3k_dnnl_dense(threads, dy, w->y_stride, d3k_conv_pixels(w), w->out_channels,
+                                   state->is_bf16, own_dy));
   d3k_dnnl_call_set(call, arg_diff_weights, sums);
   d3k_dnnl_call_set(call, arg_scratchpad, sums + state->weights_bytes);
-  d3k_dnnl_call_run(call, gradient->options.threads);
-  d3k_dnnl_unpack_add(gradient->options.threads, &state->weights, (const float *)sums, dweights);
+  d3k_dnnl_call_run(call, threads);
+  d3k_dnnl_unpack_add(threads, &state->weights, (const float *)sums, dweights);
 }
 
 const d3k_conv_gradient_implementation d3k_conv_gradient_onednn = {create, destroy, run};

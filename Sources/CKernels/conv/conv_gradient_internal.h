@@ -32,8 +32,9 @@ extern const d3k_conv_gradient_implementation d3k_conv_gradient_reference;
 
 /* conv_gradient_bands.c ------------------------------------------------------------------- */
 
-/** Output pixels in runs, each a line of the image, or of one length where nothing tells the lines
- *  apart; runs in bands, which are summed apart. Both follow from sizes alone. */
+/** Output pixels are divided into runs: lines of the image, or runs of one length where lines do
+ * not matter. Runs are divided into bands, each with sums of its own. Both depend on the sizes
+ * alone. */
 typedef struct d3k_pixel_bands {
   int64_t runs, run_pixels; /* the last run may be shorter where they are not lines            */
   int64_t pixels;
@@ -66,9 +67,9 @@ void d3k_conv_bias_gradient(int32_t threads, const float *dy, int64_t dy_stride,
                             int64_t channels, float *dbias, double *scratch);
 size_t d3k_conv_bias_bytes(int64_t rows, int64_t channels);
 
-/** 1 where reading `channels` of pixel `last`, rounded up to whole vectors, stays inside an image
- * of `pixels` pixels, of which the last one has `after` more channels: what is read past the
- * channels is not used, but must be there. */
+/** Whether reading the channels of pixel `last` in whole vectors stays inside an image of `pixels`
+ *  pixels, of which the last one has `after` more channels. The values past the channels are not
+ *  used, but reading them must be allowed. */
 D3K_INLINE int32_t d3k_can_overread(int64_t last, int64_t pixels, int64_t stride, int64_t channels,
                                     int64_t after) {
   return channels % 16 == 0 || last * stride + d3k_ceil_div(channels, 16) * 16 <=

@@ -1,6 +1,6 @@
-/* One matrix product per tap: (outputs x pixels) · (pixels x inputs). The pixels that a tap meets
- * are copied to rows (zeros outside the image), a tile at a time; where they follow each other
- * with nothing between, the image itself is multiplied. */
+/* One matrix product per tap: (outputs x pixels) · (pixels x inputs). The input pixels of a tap are
+ * copied to rows (zeros outside the image), a tile at a time. For 1x1 convolutions the image itself
+ * is multiplied. */
 #include "backend/openblas.h"
 #include "conv/conv_gradient_internal.h"
 
@@ -52,8 +52,16 @@ static void run_product(const void *context, int64_t tile, char *scratch) {
       gather(call, g, tap / w->kernel_width, tap % w->kernel_width, first, count, (float *)scratch);
       rows = (const float *)scratch;
     }
-    d3k_sgemm(1, 0, out, in, count, 1, call->dy + first * w->y_stride + g * out, w->y_stride, rows,
-              in_place ? w->x_stride : in, first > begin ? 1 : 0, sums, in);
+    d3k_product product = {.rows = out,
+                           .columns = in,
+                           .inner = count,
+                           .a = {call->dy + first * w->y_stride + g * out, w->y_stride, 1},
+                           .b = {rows, in_place ? w->x_stride : in, 0},
+                           .alpha = 1,
+                           .beta = first > begin ? 1 : 0,
+                           .c = sums,
+                           .c_leading = in};
+    d3k_sgemm(&product);
   }
 }
 

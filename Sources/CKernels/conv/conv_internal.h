@@ -4,8 +4,19 @@
 
 #include "base/tiles.h"
 
+/** One call of d3k_conv_run. */
+typedef struct d3k_conv_call {
+  const d3k_conv *conv;
+  const float *x;
+  const float *weights; /* as the implementation has packed them */
+  const float *bias;    /* or NULL */
+  const d3k_chain *chain;
+  float *y;
+  void *scratch;
+} d3k_conv_call;
+
 typedef struct d3k_conv_implementation {
-  /** 1 where _create would take these options (it may still decline); costs nothing. */
+  /** 1 where _create may succeed with these options. It does no work. */
   int32_t (*fits)(const d3k_conv_options *options);
   /** 1 where y_stride > out_channels costs nothing extra. */
   int32_t (*writes_strided)(const d3k_conv_options *options);
@@ -13,12 +24,12 @@ typedef struct d3k_conv_implementation {
   int32_t (*create)(d3k_conv *conv);
   void (*destroy)(d3k_conv *conv);
   void (*pack)(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
-  void (*run)(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-              const d3k_chain *chain, float *y, void *scratch);
+  void (*run)(const d3k_conv_call *call);
 } d3k_conv_implementation;
 
-/** Where an implementation finds a weight in the array given to _pack: `first`, plus each position
- *  times its step. Transposed convolutions of stride 1 are plain ones over turned kernels. */
+/** The place of a weight in the array given to _pack: `first`, plus each index times its step.
+ * Steps are negative for transposed convolutions of stride 1, which are computed with a turned
+ * kernel. */
 typedef struct d3k_conv_weights {
   int64_t first, group, out, in, down, right;
 } d3k_conv_weights;

@@ -1,5 +1,6 @@
-/* Tiles of output pixels: the window of each is copied to a row (im2col), rows x weights (sgemm),
- * then the chain while the tile is in the cache. 1x1 convolutions multiply the image itself. */
+/* Convolution in tiles of output pixels. The window of each pixel is copied to a row (im2col), the
+ * rows are multiplied by the weights (sgemm), and the chain runs while the tile is in the cache.
+ * 1x1 convolutions multiply the image itself. */
 #include <string.h>
 
 #include "backend/openblas.h"
@@ -7,14 +8,6 @@
 
 /* Floats of im2col per tile: with the weights and the output they stay in a 1 MB cache. */
 enum { tile_floats = 128 * 1024, tile_most = 512, tile_least = 32 };
-
-typedef struct tile_call {
-  const d3k_conv *conv;
-  const float *x, *weights, *bias;
-  const d3k_chain *chain;
-  float *y;
-  int64_t tile_pixels;
-} tile_call;
 
 static int64_t inner_of(const d3k_window *w) {
   return (int64_t)w->kernel_height * w->kernel_width * (w->in_channels / w->groups);
@@ -26,7 +19,7 @@ static int64_t tile_pixels_of(const d3k_window *w) {
 }
 
 /* One row of im2col per pixel, [group][pixel][tap][channel of the group]. */
-static void gather(const tile_call *call, int64_t first, int64_t count, float *rows) {
+static void gather(const d3k_conv_call *call, int64_t first, int64_t count, float *rows) {
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups, inner = inner_of(w);
   for (int64_t p = 0; p < count; p++) {
@@ -54,11 +47,11 @@ static void gather(const tile_call *call, int64_t first, int64_t count, float *r
 }
 
 static void run_tile(const void *context, int64_t tile, char *scratch) {
-  const tile_call *call = context;
+  const d3k_conv_call *call = context;
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups, inner = inner_of(w);
-  int64_t first = tile * call->tile_pixels;
-  int64_t count = d3k_min(call->tile_pixels, d3k_conv_pixels(w) - first);
+  int64_t first = tile * tile_pixels_of(w);
+  int64_t count = d3k_min(tile_pixels_of(w), d3k_conv_pixels(w) - first);
   int32_t in_place = d3k_is_pointwise(w);
   float *y = call->y + first * w->y_stride;
   if (!in_place) gather(call, first, count, (float *)scratch);
@@ -68,18 +61,25 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
   for (int64_t g = 0; g < w->groups; g++) {
     const float *a =
         in_place ? call->x + first * w->x_stride + g * in : (float *)scratch + g * count * inner;
-    d3k_sgemm(0, 0, count, out, inner, 1, a, in_place ? w->x_stride : inner,
-              call->weights + g * inner * out, out, call->bias ? 1 : 0, y + g * out, w->y_stride);
+    d3k_product product = {.rows = count,
+                           .columns = out,
+                           .inner = inner,
+                           .a = {a, in_place ? w->x_stride : inner, 0},
+                           .b = {call->weights + g * inner * out, out, 0},
+                           .alpha = 1,
+                           .beta = call->bias ? 1 : 0,
+                           .c = y + g * out,
+                           .c_leading = w->y_stride};
+    d3k_sgemm(&product);
   }
   d3k_chain_apply(call->chain, y, w->y_stride, first, count, w->out_channels);
 }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *call) {
+  const d3k_conv *conv = call->conv;
   const d3k_window *w = &conv->options.window;
-  tile_call call = {conv, x, packed, bias, chain, y, tile_pixels_of(w)};
-  int64_t tiles = (d3k_conv_pixels(w) + call.tile_pixels - 1) / call.tile_pixels;
-  d3k_tiles_run(conv->options.threads, tiles, run_tile, &call, scratch,
+  d3k_tiles_run(conv->options.threads, d3k_ceil_div(d3k_conv_pixels(w), tile_pixels_of(w)),
+                run_tile, call, call->scratch,
                 conv->scratch_bytes / (size_t)d3k_parts(conv->options.threads));
 }
 

@@ -5,13 +5,6 @@
  */
 #include "conv/conv_internal.h"
 
-typedef struct reference_call {
-  const d3k_conv *conv;
-  const float *x, *weights, *bias;
-  const d3k_chain *chain;
-  float *y;
-} reference_call;
-
 /* The input position which tap k brings to output position o, or -1. */
 static int32_t source(int32_t transposed, int32_t o, int32_t k, int32_t stride, int32_t dilation,
                       int32_t pad, int32_t size) {
@@ -23,7 +16,7 @@ static int32_t source(int32_t transposed, int32_t o, int32_t k, int32_t stride, 
   return i >= 0 && i < size ? i : -1;
 }
 
-static float sum(const reference_call *call, int32_t n, int32_t oy, int32_t ox, int32_t o) {
+static float sum(const d3k_conv_call *call, int32_t n, int32_t oy, int32_t ox, int32_t o) {
   const d3k_window *w = &call->conv->options.window;
   int32_t transposed = call->conv->options.transposed;
   int32_t in = w->in_channels / w->groups, out = w->out_channels / w->groups;
@@ -48,7 +41,7 @@ static float sum(const reference_call *call, int32_t n, int32_t oy, int32_t ox, 
 
 static void run_row(const void *context, int64_t row, char *scratch) {
   (void)scratch;
-  const reference_call *call = context;
+  const d3k_conv_call *call = context;
   const d3k_window *w = &call->conv->options.window;
   float *y = call->y + row * w->out_width * w->y_stride;
   for (int32_t ox = 0; ox < w->out_width; ox++)
@@ -58,12 +51,10 @@ static void run_row(const void *context, int64_t row, char *scratch) {
   d3k_chain_apply(call->chain, y, w->y_stride, row * w->out_width, w->out_width, w->out_channels);
 }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
-  (void)scratch;
-  const d3k_window *w = &conv->options.window;
-  reference_call call = {conv, x, packed, bias, chain, y};
-  d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, NULL, 0);
+static void run(const d3k_conv_call *call) {
+  const d3k_conv_options *o = &call->conv->options;
+  d3k_tiles_run(o->threads, (int64_t)o->window.batch * o->window.out_height, run_row, call, NULL,
+                0);
 }
 
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {

@@ -1,4 +1,5 @@
-/* Which taps of a kernel an output position meets along one axis, and where their inputs are. */
+/* The taps of a kernel that an output position uses along one axis, and the places of their inputs.
+ */
 #ifndef D3K_CONV_TAPS_H
 #define D3K_CONV_TAPS_H
 

@@ -10,36 +10,38 @@
 
 enum { tile_pixels = 256 };
 
-typedef struct transposed_call {
-  const d3k_conv *conv;
-  const float *x, *weights, *bias;
-  const d3k_chain *chain;
-  float *y;
-  int64_t tile_lines, line_tiles; /* lines of one phase per tile, tiles per image and phase */
-} transposed_call;
-
 /* Lines of a phase which make about tile_pixels output pixels. */
 static int64_t tile_lines_of(const d3k_window *w) {
   int64_t columns = (w->out_width + w->stride_x - 1) / w->stride_x;
   return (tile_pixels + columns - 1) / columns;
 }
 
-/* Copies the pixels that `taps` of one phase meet, for outputs oy0 + j * stride_y and
- * px + i * stride_x. */
-static void gather(const transposed_call *call, int64_t n, int64_t oy0, int64_t lines, int64_t px,
-                   int64_t columns, int64_t g, const int32_t *taps, int64_t tap_count,
-                   float *rows) {
+/* Tiles per image and phase. */
+static int64_t line_tiles_of(const d3k_window *w) {
+  int64_t lines = (w->out_height + w->stride_y - 1) / w->stride_y;
+  return d3k_ceil_div(lines, tile_lines_of(w));
+}
+
+/* Outputs oy0 + j * stride_y and px + i * stride_x of image n, and the taps that reach them. */
+typedef struct phase {
+  int64_t n, oy0, px, lines, columns;
+  int32_t *taps;
+  int64_t tap_count;
+} phase;
+
+/* Copies the pixels that the taps of one phase meet. */
+static void gather(const d3k_conv_call *call, const phase *f, int64_t g, float *rows) {
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups;
-  for (int64_t j = 0; j < lines; j++)
-    for (int64_t i = 0; i < columns; i++)
-      for (int64_t t = 0; t < tap_count; t++, rows += in) {
-        int64_t ky = taps[t] / w->kernel_width, kx = taps[t] % w->kernel_width;
-        int64_t iy = oy0 + j * w->stride_y + w->pad_top - ky * w->dilation_y;
-        int64_t ix = px + i * w->stride_x + w->pad_left - kx * w->dilation_x;
+  for (int64_t j = 0; j < f->lines; j++)
+    for (int64_t i = 0; i < f->columns; i++)
+      for (int64_t t = 0; t < f->tap_count; t++, rows += in) {
+        int64_t ky = f->taps[t] / w->kernel_width, kx = f->taps[t] % w->kernel_width;
+        int64_t iy = f->oy0 + j * w->stride_y + w->pad_top - ky * w->dilation_y;
+        int64_t ix = f->px + i * w->stride_x + w->pad_left - kx * w->dilation_x;
         iy = iy < 0 ? -1 : iy / w->stride_y; /* divisible: the taps are this phase's */
         ix = ix < 0 ? -1 : ix / w->stride_x;
-        d3k_input_pixel(w, call->x, n, iy, ix, g, rows);
+        d3k_input_pixel(w, call->x, f->n, iy, ix, g, rows);
       }
 }
 
@@ -64,17 +66,18 @@ static int64_t phase_offset(const d3k_window *w, int64_t py, int64_t px, int32_t
 }
 
 static void run_tile(const void *context, int64_t tile, char *scratch) {
-  const transposed_call *call = context;
+  const d3k_conv_call *call = context;
   const d3k_window *w = &call->conv->options.window;
   int64_t in = w->in_channels / w->groups, out = w->out_channels / w->groups;
-  int64_t n = tile / (call->line_tiles * w->stride_y), py = tile / call->line_tiles % w->stride_y;
-  int64_t oy0 = py + tile % call->line_tiles * call->tile_lines * w->stride_y;
+  int64_t line_tiles = line_tiles_of(w), tile_lines = tile_lines_of(w);
+  int64_t n = tile / (line_tiles * w->stride_y), py = tile / line_tiles % w->stride_y;
+  int64_t oy0 = py + tile % line_tiles * tile_lines * w->stride_y;
   if (oy0 >= w->out_height) return;
-  int64_t lines = d3k_min(call->tile_lines, (w->out_height - oy0 + w->stride_y - 1) / w->stride_y);
+  int64_t lines = d3k_min(tile_lines, (w->out_height - oy0 + w->stride_y - 1) / w->stride_y);
   int32_t *taps = (int32_t *)scratch;
   int64_t all_taps = (int64_t)w->kernel_height * w->kernel_width;
   float *rows = (float *)(scratch + d3k_round64(sizeof(int32_t) * (size_t)all_taps));
-  int64_t most = call->tile_lines * ((w->out_width + w->stride_x - 1) / w->stride_x);
+  int64_t most = tile_lines * ((w->out_width + w->stride_x - 1) / w->stride_x);
   float *sums = rows + most * all_taps * in;
   float *y = call->y + (n * w->out_height + oy0) * w->out_width * w->y_stride;
   int64_t line_floats = w->stride_y * w->out_width * w->y_stride;
@@ -89,9 +92,18 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
         memset(sums + p * w->out_channels, 0, sizeof(float) * (size_t)w->out_channels);
     }
     for (int64_t g = 0; g < w->groups && inner; g++) {
-      gather(call, n, oy0, lines, px, columns, g, taps, tap_count, rows);
-      d3k_sgemm(0, 0, lines * columns, out, inner, 1, rows, inner, weights + g * inner * out, out,
-                1, sums + g * out, w->out_channels);
+      const phase f = {n, oy0, px, lines, columns, taps, tap_count};
+      d3k_product product = {.rows = lines * columns,
+                             .columns = out,
+                             .inner = inner,
+                             .a = {rows, inner, 0},
+                             .b = {weights + g * inner * out, out, 0},
+                             .alpha = 1,
+                             .beta = 1,
+                             .c = sums + g * out,
+                             .c_leading = w->out_channels};
+      gather(call, &f, g, rows);
+      d3k_sgemm(&product);
     }
     for (int64_t j = 0; j < lines; j++)
       for (int64_t i = 0; i < columns; i++)
@@ -104,14 +116,11 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
                     w->out_channels);
 }
 
-static void run(const d3k_conv *conv, const float *x, const void *packed, const float *bias,
-                const d3k_chain *chain, float *y, void *scratch) {
+static void run(const d3k_conv_call *call) {
+  const d3k_conv *conv = call->conv;
   const d3k_window *w = &conv->options.window;
-  transposed_call call = {conv, x, packed, bias, chain, y, tile_lines_of(w), 0};
-  int64_t lines = (w->out_height + w->stride_y - 1) / w->stride_y;
-  call.line_tiles = (lines + call.tile_lines - 1) / call.tile_lines;
-  d3k_tiles_run(conv->options.threads, w->batch * w->stride_y * call.line_tiles, run_tile, &call,
-                scratch, conv->scratch_bytes / (size_t)d3k_parts(conv->options.threads));
+  d3k_tiles_run(conv->options.threads, w->batch * w->stride_y * line_tiles_of(w), run_tile, call,
+                call->scratch, conv->scratch_bytes / (size_t)d3k_parts(conv->options.threads));
 }
 
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {

@@ -136,14 +136,23 @@ D3K_INLINE d3k_f4 load_pixel(const float *x, int64_t index, int32_t floats, int3
   return is_reversed ? __builtin_shufflevector(v, v, 2, 1, 0, 3) : v;
 }
 
-/* A piece of one output row of 3 channels; a and b hold the two source rows from pixel `first`. */
-D3K_INLINE void write_three(const job *j, const float *a, const float *b, float weight,
-                            int64_t first, int64_t begin, int64_t end, float *y, int32_t floats,
-                            int32_t is_reversed) {
+/* Columns begin..<end of one output row; a and b hold the two source rows from pixel `first`. */
+typedef struct piece {
+  const float *a, *b;
+  float weight; /* of b */
+  int64_t first, begin, end;
+  float *y; /* of the whole row */
+} piece;
+
+/* A piece of 3 channels. */
+D3K_INLINE void write_three(const job *j, const piece *from, int32_t floats, int32_t is_reversed) {
+  const float *a = from->a, *b = from->b, weight = from->weight;
+  const int64_t first = from->first;
+  float *y = from->y;
   const scale s = scale_of(j->frame);
   const int64_t width = j->columns->size;
   const int32_t *low = j->columns->low, *high = j->columns->high;
-  for (int64_t i = begin; i < end; i++) {
+  for (int64_t i = from->begin; i < from->end; i++) {
     d3k_f4 v;
     if (j->is_same_width && weight == 0.f) {
       v = load_pixel(a, i - first, floats, is_reversed);
@@ -160,8 +169,10 @@ D3K_INLINE void write_three(const job *j, const float *a, const float *b, float 
   }
 }
 
-D3K_INLINE void write_one(const job *j, const float *a, const float *b, float weight, int64_t first,
-                          int64_t begin, int64_t end, float *y) {
+D3K_INLINE void write_one(const job *j, const piece *from) {
+  const float *a = from->a, *b = from->b, weight = from->weight;
+  const int64_t first = from->first, begin = from->begin, end = from->end;
+  float *y = from->y;
   const scale s = scale_of(j->frame);
   const float factor = s.factor.x, offset = s.offset.x;
   const int32_t *low = j->columns->low, *high = j->columns->high;
@@ -177,22 +188,19 @@ D3K_INLINE void write_one(const job *j, const float *a, const float *b, float we
   }
 }
 
-D3K_CLONES(static, void, write_piece,
-           (const job *j, const float *a, const float *b, float weight, int64_t first,
-            int64_t begin, int64_t end, float *y),
-           (j, a, b, weight, first, begin, end, y)) {
+D3K_CLONES(static, void, write_piece, (const job *j, const piece *from), (j, from)) {
   if (j->frame->channels == 1) {
-    write_one(j, a, b, weight, first, begin, end, y);
+    write_one(j, from);
   } else if (j->floats == 1) {
-    write_three(j, a, b, weight, first, begin, end, y, 1, 0);
+    write_three(j, from, 1, 0);
   } else if (j->floats == 3 && !j->is_reversed) {
-    write_three(j, a, b, weight, first, begin, end, y, 3, 0);
+    write_three(j, from, 3, 0);
   } else if (j->floats == 3) {
-    write_three(j, a, b, weight, first, begin, end, y, 3, 1);
+    write_three(j, from, 3, 1);
   } else if (!j->is_reversed) {
-    write_three(j, a, b, weight, first, begin, end, y, 4, 0);
+    write_three(j, from, 4, 0);
   } else {
-    write_three(j, a, b, weight, first, begin, end, y, 4, 1);
+    write_three(j, from, 4, 1);
   }
 }
 
@@ -232,8 +240,14 @@ static void run_rows(void *context, int64_t begin, int64_t end) {
         convert(j, wanted[k], first, last - first, rows[s]);
         numbers[s] = wanted[k];
       }
-      write_piece(j, rows[slot], rows[low == high ? slot : 1 - slot], low == high ? 0.f : weight,
-                  first, column, stop, j->y + row * line);
+      const piece from = {.a = rows[slot],
+                          .b = rows[low == high ? slot : 1 - slot],
+                          .weight = low == high ? 0.f : weight,
+                          .first = first,
+                          .begin = column,
+                          .end = stop,
+                          .y = j->y + row * line};
+      write_piece(j, &from);
     }
     column = stop;
   }

@@ -1,8 +1,8 @@
 /* Images and positions in them -> the images at these positions, and the gradients of both.
  *
  * Cost: a few dozen operations per output pixel, then one multiply-add per channel and neighbour.
- * The gradient by the image: each thread owns rows of it and goes through the output in order, so
- * sums do not depend on the number of threads. */
+ * For the gradient of the image each thread owns rows of it and reads dy in order, so that sums do
+ * not depend on the number of threads. */
 #include "base/internal.h"
 #include "d3k_gradient.h"
 
@@ -24,7 +24,8 @@ typedef struct job {
   int32_t accumulates;
 } job;
 
-/* Folds a position back between low and high; `sign` follows the direction. */
+/* Reflects a position into low...high. `sign` changes with every reflection: it is the derivative.
+ */
 static float reflect(float p, float low, float high, float *sign) {
   const float range = high - low;
   if (!(range > 0.f)) {
@@ -76,7 +77,7 @@ static void find_taps(const d3k_grid_sample *s, float value, int64_t size, taps 
       p = reflect(p, low, high, &scale);
     }
   }
-  /* Far outside and not-a-number must not become an integer; the weights keep the latter. */
+  /* Positions far outside and NaN do not fit an integer and are replaced. The weights stay NaN. */
   float whole = __builtin_floorf(p);
   const float part = p - whole;
   if (!(whole > -1e9f)) whole = p != p ? 0.f : -1e9f;

@@ -26,7 +26,7 @@ typedef struct job {
 D3K_INLINE d3k_f16 least(d3k_f16 a, d3k_f16 b) { return b < a ? b : a; }
 D3K_INLINE d3k_f16 largest(d3k_f16 a, d3k_f16 b) { return b > a ? b : a; }
 
-/* a * ratio + b * (1 - ratio), clamped; not-a-number stays. */
+/* a * ratio + b * (1 - ratio), clamped to 0...1; NaN stays NaN. */
 D3K_INLINE d3k_f16 mix(d3k_f16 a, d3k_f16 b, float ratio) {
   return largest(least(a * ratio + b * (1.f - ratio), (d3k_f16)(1.f)), (d3k_f16)(0.f));
 }

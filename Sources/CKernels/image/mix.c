@@ -1,7 +1,7 @@
-/* Pixels of any size -> two images cut together, or one mirrored: frames, labels, marks.
+/* Frames, labels or marks, with pixels of any size -> a mixture of two of them, or a mirror image.
  *
- * Cost: every byte read and written once. Sizes of a pixel that frames and labels have are
- * constants where the loops are inlined. */
+ * Cost: every byte read and written once. The usual sizes of a pixel are constants in
+ * loops of their own. */
 #include "base/internal.h"
 #include "d3k_augment.h"
 

@@ -5,12 +5,10 @@
 #include "image/pool_span.h"
 
 typedef struct job {
-  d3k_window w;
+  const d3k_pool *pool;
   const d3k_chain *chain;
   const float *x;
   float *y;
-  int32_t is_mean, counts_pads;
-  int32_t pads[4];
 } job;
 
 /* The window's cells that are inside the image, from the first one. */
@@ -57,18 +55,14 @@ D3K_INLINE void pool_pixel(const cells *c, int32_t is_mean, int64_t channels, fl
 }
 
 D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_mean) {
-  const d3k_window *w = &j->w;
+  const d3k_window *w = &j->pool->window;
   const int64_t channels = w->out_channels;
   for (int64_t row = begin; row < end; row++) {
     const int64_t image = row / w->out_height;
-    const d3k_span v =
-        d3k_span_of((int32_t)(row % w->out_height), w->stride_y, w->pad_top, w->kernel_height,
-                    w->dilation_y, w->in_height, j->pads[0], j->pads[2], j->counts_pads);
+    const d3k_span v = d3k_span_down(j->pool, (int32_t)(row % w->out_height));
     float *y = j->y + row * w->out_width * w->y_stride;
     for (int32_t column = 0; column < w->out_width; column++) {
-      const d3k_span h =
-          d3k_span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x, w->in_width,
-                      j->pads[1], j->pads[3], j->counts_pads);
+      const d3k_span h = d3k_span_across(j->pool, column);
       cells c = {.rows = v.last - v.first,
                  .columns = h.last - h.first,
                  .row_step = w->x_stride * w->in_width * w->dilation_y,
@@ -93,25 +87,13 @@ D3K_CLONED_BODY(max_rows) { pool_rows(context, begin, end, 0); }
 
 D3K_CLONED_BODY(mean_rows) { pool_rows(context, begin, end, 1); }
 
-static void run(int32_t threads, job *j) {
-  const d3k_window *w = &j->w;
+void d3k_pool_run(int32_t threads, const d3k_pool *pool, const d3k_chain *chain, const float *x,
+                  float *y) {
+  const d3k_window *w = &pool->window;
   const int64_t rows = (int64_t)w->batch * w->out_height;
   if (rows <= 0 || w->out_width <= 0 || w->out_channels <= 0) return;
   const int64_t cells = (int64_t)w->kernel_height * w->kernel_width;
   const int64_t work = rows * w->out_width * w->out_channels * (1 + cells / 2);
-  d3k_parallel(d3k_threads_for(threads, work), rows, j->is_mean ? mean_rows : max_rows, j);
-}
-
-void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain, const float *x,
-                  float *y) {
-  job j = {.w = *window, .chain = chain, .x = x, .y = y};
-  run(threads, &j);
-}
-
-void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
-                      const int32_t pads[4], const d3k_chain *chain, const float *x, float *y) {
-  job j = {
-      .w = *window, .chain = chain, .x = x, .y = y, .is_mean = 1, .counts_pads = count_include_pad};
-  if (count_include_pad) memcpy(j.pads, pads, sizeof j.pads);
-  run(threads, &j);
+  job j = {pool, chain, x, y};
+  d3k_parallel(d3k_threads_for(threads, work), rows, pool->is_mean ? mean_rows : max_rows, &j);
 }

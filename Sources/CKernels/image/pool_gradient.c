@@ -1,21 +1,20 @@
 /* Gradients after a pooling -> before it.
  *
- * Each thread owns rows of dx and goes through the windows that touch them, in order; windows on
- * the seam of two threads are looked at by both. */
+ * Each thread owns rows of dx and visits the windows that cover them, in order. Windows that cover
+ * rows of two threads are visited by both. */
 #include "base/bands.h"
 #include "base/lanes.h"
 #include "d3k_gradient.h"
 #include "image/pool_span.h"
 
 typedef struct job {
-  d3k_window w;
+  const d3k_pool *pool;
   const float *x, *dy;
   float *dx;
-  int32_t is_mean, counts_pads, accumulates;
-  int32_t pads[4];
+  int32_t accumulates;
 } job;
 
-/* The cells of one window inside the image; those of rows own..<own_end are ours. */
+/* The cells of one window inside the image; this thread owns rows own..<own_end. */
 typedef struct cells {
   const float *x;
   float *dx;
@@ -81,9 +80,8 @@ D3K_INLINE void pool_pixel(const cells *c, int32_t is_mean, int64_t channels, co
 /* Windows of output row `row` (of the image), for rows begin..<end of the image's dx. */
 D3K_INLINE void pool_row(const job *j, int64_t image, int32_t row, int64_t begin, int64_t end,
                          int32_t is_mean) {
-  const d3k_window *w = &j->w;
-  const d3k_span v = d3k_span_of(row, w->stride_y, w->pad_top, w->kernel_height, w->dilation_y,
-                                 w->in_height, j->pads[0], j->pads[2], j->counts_pads);
+  const d3k_window *w = &j->pool->window;
+  const d3k_span v = d3k_span_down(j->pool, row);
   /* Rows of the window that are ours; none: nothing to do. */
   const int64_t top = v.start + (int64_t)v.first * w->dilation_y, d = w->dilation_y;
   cells c = {.rows = v.last - v.first,
@@ -94,8 +92,7 @@ D3K_INLINE void pool_row(const job *j, int64_t image, int32_t row, int64_t begin
   if (c.own >= c.own_end) return;
   const float *dy = j->dy + (image * w->out_height + row) * w->out_width * w->y_stride;
   for (int32_t column = 0; column < w->out_width; column++, dy += w->y_stride) {
-    const d3k_span h = d3k_span_of(column, w->stride_x, w->pad_left, w->kernel_width, w->dilation_x,
-                                   w->in_width, j->pads[1], j->pads[3], j->counts_pads);
+    const d3k_span h = d3k_span_across(j->pool, column);
     c.columns = h.last - h.first;
     if (c.columns <= 0) continue;
     const int64_t left = h.start + (int64_t)h.first * w->dilation_x;
@@ -108,7 +105,7 @@ D3K_INLINE void pool_row(const job *j, int64_t image, int32_t row, int64_t begin
 }
 
 D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_mean) {
-  const d3k_window *w = &j->w;
+  const d3k_window *w = &j->pool->window;
   const int64_t reach = (int64_t)(w->kernel_height - 1) * w->dilation_y;
   for (int64_t at = begin; at < end;) { /* one image after the other */
     const int64_t image = at / w->in_height, first = at % w->in_height;
@@ -132,29 +129,12 @@ D3K_CLONED_BODY(max_rows) { pool_rows(context, begin, end, 0); }
 
 D3K_CLONED_BODY(mean_rows) { pool_rows(context, begin, end, 1); }
 
-static void run(int32_t threads, job *j) {
-  const d3k_window *w = &j->w;
+void d3k_pool_backward(int32_t threads, const d3k_pool *pool, const float *x, const float *dy,
+                       float *dx, int32_t accumulates) {
+  const d3k_window *w = &pool->window;
   const int64_t rows = (int64_t)w->batch * w->in_height;
   const int64_t work = rows * w->in_width * w->out_channels;
   if (work <= 0) return;
-  d3k_parallel(d3k_threads_for(threads, work * 2), rows, j->is_mean ? mean_rows : max_rows, j);
-}
-
-void d3k_max_pool_backward(int32_t threads, const d3k_window *window, const float *x,
-                           const float *dy, float *dx, int32_t accumulates) {
-  job j = {.w = *window, .x = x, .dy = dy, .dx = dx, .accumulates = accumulates};
-  run(threads, &j);
-}
-
-void d3k_average_pool_backward(int32_t threads, const d3k_window *window, int32_t count_include_pad,
-                               const int32_t pads[4], const float *dy, float *dx,
-                               int32_t accumulates) {
-  job j = {.w = *window,
-           .dy = dy,
-           .dx = dx,
-           .is_mean = 1,
-           .counts_pads = count_include_pad,
-           .accumulates = accumulates};
-  if (count_include_pad) memcpy(j.pads, pads, sizeof j.pads);
-  run(threads, &j);
+  job j = {pool, x, dy, dx, accumulates};
+  d3k_parallel(d3k_threads_for(threads, work * 2), rows, pool->is_mean ? mean_rows : max_rows, &j);
 }

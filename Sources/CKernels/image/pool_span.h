@@ -10,25 +10,43 @@ typedef struct d3k_span {
   int32_t start, first, last, counted;
 } d3k_span;
 
-/** `counts_pads`: cells in the pads count for the mean too. */
-D3K_INLINE d3k_span d3k_span_of(int32_t out, int32_t stride, int32_t pad, int32_t kernel,
-                                int32_t dilation, int32_t size, int32_t pad_before,
-                                int32_t pad_after, int32_t counts_pads) {
-  d3k_span s = {.start = out * stride - pad};
-  s.first = s.start < 0 ? (-s.start + dilation - 1) / dilation : 0;
-  s.first = s.first < kernel ? s.first : kernel;
-  s.last = s.start >= size ? 0 : (size - s.start + dilation - 1) / dilation;
-  s.last = s.last < kernel ? s.last : kernel;
+/* A window and the image's size along one axis. */
+typedef struct d3k_span_axis {
+  int32_t stride, pad, kernel, dilation, size, pad_before, pad_after;
+} d3k_span_axis;
+
+D3K_INLINE d3k_span d3k_span_of(const d3k_span_axis *a, int32_t out, int32_t counts_pads) {
+  d3k_span s = {.start = out * a->stride - a->pad};
+  s.first = s.start < 0 ? (-s.start + a->dilation - 1) / a->dilation : 0;
+  s.first = s.first < a->kernel ? s.first : a->kernel;
+  s.last = s.start >= a->size ? 0 : (a->size - s.start + a->dilation - 1) / a->dilation;
+  s.last = s.last < a->kernel ? s.last : a->kernel;
   s.last = s.last > s.first ? s.last : s.first;
   s.counted = s.last - s.first;
   if (counts_pads) {
     s.counted = 0;
-    for (int32_t k = 0; k < kernel; k++) {
-      const int32_t at = s.start + k * dilation;
-      s.counted += at >= -pad_before && at < size + pad_after;
+    for (int32_t k = 0; k < a->kernel; k++) {
+      const int32_t at = s.start + k * a->dilation;
+      s.counted += at >= -a->pad_before && at < a->size + a->pad_after;
     }
   }
   return s;
+}
+
+/** Of output row `row`. */
+D3K_INLINE d3k_span d3k_span_down(const d3k_pool *pool, int32_t row) {
+  const d3k_window *w = &pool->window;
+  const d3k_span_axis axis = {w->stride_y,  w->pad_top,    w->kernel_height, w->dilation_y,
+                              w->in_height, pool->pads[0], pool->pads[2]};
+  return d3k_span_of(&axis, row, pool->counts_pads);
+}
+
+/** Of output column `column`. */
+D3K_INLINE d3k_span d3k_span_across(const d3k_pool *pool, int32_t column) {
+  const d3k_window *w = &pool->window;
+  const d3k_span_axis axis = {w->stride_x, w->pad_left,   w->kernel_width, w->dilation_x,
+                              w->in_width, pool->pads[1], pool->pads[3]};
+  return d3k_span_of(&axis, column, pool->counts_pads);
 }
 
 #endif /* D3K_POOL_SPAN_H */

@@ -1,5 +1,4 @@
-/* Rows of pixels -> rows of more or fewer pixels, and blends of two rows: what resizing, frames'
- * labels and their tests share. */
+/* Rows of pixels -> rows of more or fewer pixels, and blends of two rows. */
 #include "image/rows.h"
 
 #include "base/lanes.h"

@@ -11,8 +11,8 @@ void d3k_resize_columns(const float *x, int64_t x_stride, int64_t channels, cons
 /** y = a + (b - a) * weight over `count` floats. */
 void d3k_blend(const float *a, const float *b, float weight, float *y, int64_t count);
 
-/** Resized rows of one image, the last two of which are kept: neighbouring output rows mostly
- *  need the same ones. */
+/** Resized rows of one image. The last two are kept, because neighbouring output rows mostly need
+ *  the same ones. */
 typedef struct d3k_row_pair {
   const float *x;
   int64_t x_stride, in_width, channels;

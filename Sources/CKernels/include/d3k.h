@@ -1,10 +1,10 @@
 /* numbers -> numbers. Pure functions on float32 arrays; images are channels last (NHWC).
  *
- * Sizes were checked when the plan was made: nothing here reports errors except _create, and
- * d3k_take_failure what oneDNN reports.
- * `threads` is how many threads of the one libgomp pool share the work; it never changes a bit
- * unless a function says so. No function allocates after _create. Arrays must not overlap
- * unless a function says they may be the same.
+ * Sizes were checked when the plan was made. Errors are reported only by _create, and by
+ * d3k_take_failure where oneDNN fails.
+ * `threads` is the number of threads of the one libgomp pool that share the work. It does not change
+ * the bits of a result unless a function says so. No function allocates after _create. Arrays must
+ * not overlap unless a function says that they may be the same.
  */
 #ifndef D3K_H
 #define D3K_H
@@ -26,32 +26,33 @@ typedef void (*d3k_body)(void *context, int64_t begin, int64_t end);
 /** Splits 0..<count into at most `threads` contiguous parts and runs `body` on each. */
 void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context);
 
-/** Makes waiting threads give way to other programs within microseconds, from now on; the first
- *  call counts. Costs a quiet machine up to a third of the speed of light networks. */
+/** From the first call on, waiting threads give way to other programs within microseconds. On a quiet
+ *  machine this costs up to a third of the speed of light networks. */
 void d3k_share_processors(void);
 
 /** Processors this process may run on. */
 int32_t d3k_processor_count(void);
 
-/** Whether the calling thread can have so many in its pool: libgomp ends the process where it cannot
- *  make one. Tries it once for each number that is larger than all before. */
+/** Whether the calling thread can have a pool of so many threads. libgomp ends the process where it
+ *  cannot make one, so this makes and ends them first, once for each new largest number. */
 int32_t d3k_can_make_threads(int32_t threads);
 
 /* failure.c ---------------------------------------------------------------------------- */
 
-/** What a kernel that this thread called could not do: memory ran out, or oneDNN failed. */
+/** Why a kernel that this thread called has failed: memory ran out, or oneDNN failed. */
 typedef enum d3k_failure { D3K_FAILED_MEMORY = 1, D3K_FAILED_BACKEND = 2 } d3k_failure;
 
-/** The first d3k_failure since the last call on this thread, 0 = none. Its results are undefined. */
+/** The first d3k_failure of this thread since the last call, 0 = none. After a failure the results of
+ *  kernels are undefined. */
 int32_t d3k_take_failure(void);
 
 /* isa.c -------------------------------------------------------------------------------- */
 
-/** Which instructions the kernels of this library use; oneDNN and OpenBLAS have settings of their
- *  own. Bits of results may differ between them. */
+/** The instructions that the kernels of this library use. Results may differ in their last bits
+ *  between levels. oneDNN and OpenBLAS have settings of their own. */
 typedef enum d3k_isa_level { D3K_ISA_BASE = 1, D3K_ISA_AVX2 = 2, D3K_ISA_AVX512 = 3 } d3k_isa_level;
 
-/** The level that the variable DAS3_ISA names: avx512, avx2 or base; 0 where it names nothing else. */
+/** The level of a name that DAS3_ISA may have: avx512, avx2 or base; 0 for any other name. */
 int32_t d3k_isa_named(const char *name);
 
 /* chain.c: element-wise stages, applied in place ------------------------------------------ */
@@ -106,61 +107,73 @@ void d3k_chain_run(int32_t threads, const d3k_chain *chain, const float *x, int6
 
 /* broadcast.c ------------------------------------------------------------------------------ */
 
-/** y = f(a, b) (binary kinds of d3k_stage_kind) over `rank` dims; y dense; strides in floats, 0
- *  where an operand repeats. */
-void d3k_broadcast(int32_t threads, int32_t kind, int32_t rank, const int64_t *dims,
-                   const float *a, const int64_t *a_strides, const float *b,
-                   const int64_t *b_strides, float *y);
+/** The dimensions of a result, the last one fastest, and the strides of up to three arrays over them
+ *  in floats: 0 where an array repeats, negative where it runs backwards. */
+typedef struct d3k_walk {
+  int32_t rank;
+  int64_t dims[D3K_MAX_RANK];
+  int64_t strides[3][D3K_MAX_RANK];
+} d3k_walk;
 
-/** y = condition != 0 ? a : b, with strides as above. */
-void d3k_where(int32_t threads, int32_t rank, const int64_t *dims, const float *condition,
-               const int64_t *condition_strides, const float *a, const int64_t *a_strides,
-               const float *b, const int64_t *b_strides, float *y);
+/** y = f(a, b) for the binary kinds of d3k_stage_kind; y is dense. Strides: a, b. */
+void d3k_broadcast(int32_t threads, int32_t kind, const d3k_walk *walk, const float *a,
+                   const float *b, float *y);
+
+/** y = condition != 0 ? a : b; y is dense. Strides: condition, a, b. */
+void d3k_where(int32_t threads, const d3k_walk *walk, const float *condition, const float *a,
+               const float *b, float *y);
 
 /* copy.c ------------------------------------------------------------------------------------ */
 
-/** y[i] = x[i] over `rank` dims with any strides (floats; 0 repeats, negative reverses):
- *  transposition, slices, concatenation, expansion, tiling. */
-void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-              const int64_t *x_strides, float *y, const int64_t *y_strides);
+/** y[i] = x[i]: transposition, slices, concatenation, expansion, tiling. Strides: x, y. */
+void d3k_copy(int32_t threads, const d3k_walk *walk, const float *x, float *y);
 
-/** y[i0, i1, …] = x[t0[i0], t1[i1], …], or `fill` where any table says -1; y dense. tables[k]
- *  NULL = identity. Padding of any mode, gathering, nearest resizing. */
-void d3k_index(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-               const int64_t *x_strides, const int32_t *const *tables, float fill, float *y);
+/** y[i0, i1, …] = x[t0[i0], t1[i1], …], or `fill` where any table says -1; y is dense. A table that
+ *  is NULL is the identity. Padding of any mode, gathering, nearest resizing. Strides: x. */
+void d3k_index(int32_t threads, const d3k_walk *walk, const int32_t *const *tables, float fill,
+               const float *x, float *y);
 
-/* reduce.c, softmax.c: x is outer x count x inner; the middle axis is reduced ----------------- */
+/* reduce.c, softmax.c, arg_max.c ------------------------------------------------------------- */
+
+/** Lines of `count` values along one axis: an array is outer x count x inner, dense. */
+typedef struct d3k_lines {
+  int64_t outer, count, inner;
+} d3k_lines;
 
 typedef enum d3k_reduction {
   D3K_REDUCE_SUM, D3K_REDUCE_MEAN, D3K_REDUCE_MAX, D3K_REDUCE_MIN, D3K_REDUCE_L1, D3K_REDUCE_L2,
   D3K_REDUCE_PROD, D3K_REDUCE_SUM_SQUARE, D3K_REDUCE_LOG_SUM, D3K_REDUCE_LOG_SUM_EXP
 } d3k_reduction;
 
-/** y (outer x inner) = the reduction. Sums are pairwise or compensated so that 1e6 values keep
- *  6 digits; the order of summation does not depend on `threads`. */
-void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, int64_t outer,
-                int64_t count, int64_t inner);
+/** y (outer x inner) = the reduction of each line. Sums are pairwise or compensated so that 1e6
+ *  values keep 6 digits; the order of summation does not depend on `threads`. */
+void d3k_reduce(int32_t threads, int32_t reduction, const d3k_lines *lines, const float *x,
+                float *y);
 
-/** y = softmax(x) or log-softmax(x) along the middle axis. y may be x. */
-void d3k_softmax(int32_t threads, int32_t is_log, const float *x, float *y, int64_t outer,
-                 int64_t count, int64_t inner);
+/** y = softmax(x) or log-softmax(x) of each line. y may be x. */
+void d3k_softmax(int32_t threads, int32_t is_log, const d3k_lines *lines, const float *x, float *y);
 
-/** y (outer x inner) = index of the largest value, as float; `select_last` decides ties. */
-void d3k_arg_max(int32_t threads, int32_t select_last, const float *x, float *y, int64_t outer,
-                 int64_t count, int64_t inner);
+/** y (outer x inner) = index of each line's largest value, as float; `select_last` decides ties. */
+void d3k_arg_max(int32_t threads, int32_t select_last, const d3k_lines *lines, const float *x,
+                 float *y);
 
 /* norm.c ------------------------------------------------------------------------------------ */
 
-/** Each row of `count` values to mean 0 and variance 1, then * scale[i] + shift[i] (each may be
- *  NULL). */
-void d3k_layer_norm(int32_t threads, const float *x, float *y, int64_t rows, int64_t count,
-                    float epsilon, const float *scale, const float *shift);
+/** What a normalisation reads and writes. */
+typedef struct d3k_norm {
+  const float *x;
+  const float *scale, *shift; /* NULL = 1 and 0 */
+  float *y;
+  float epsilon;
+} d3k_norm;
 
-/** x: batch x pixels x channels; statistics per image and group of channels; scale and shift per
- *  channel (each may be NULL). Instance normalisation: groups == channels. */
-void d3k_group_norm(int32_t threads, const float *x, float *y, int64_t batch, int64_t pixels,
-                    int64_t channels, int64_t groups, float epsilon, const float *scale,
-                    const float *shift);
+/** Each row of `count` values to mean 0 and variance 1, then * scale[i] + shift[i]. */
+void d3k_layer_norm(int32_t threads, const d3k_norm *norm, int64_t rows, int64_t count);
+
+/** x: batch x pixels x channels; statistics per image and group of channels, scale and shift per
+ *  channel. Instance normalisation: groups == channels. */
+void d3k_group_norm(int32_t threads, const d3k_norm *norm, int64_t batch, int64_t pixels,
+                    int64_t channels, int64_t groups);
 
 /* pool.c, conv*.c ---------------------------------------------------------------------------- */
 
@@ -172,15 +185,18 @@ typedef struct d3k_window {
   int64_t x_stride, y_stride;         /* floats from one pixel to the next, >= channels         */
 } d3k_window;
 
-/** Largest value under the window (padding never wins), then the chain. */
-void d3k_max_pool(int32_t threads, const d3k_window *window, const d3k_chain *chain,
-                  const float *x, float *y);
+/** A pooling takes the largest value under each window (padding never wins), or the mean. */
+typedef struct d3k_pool {
+  d3k_window window;
+  int32_t is_mean;
+  int32_t counts_pads; /* the mean's divisor counts the window's cells inside the image extended by
+                          `pads`, not just those inside the image */
+  int32_t pads[4];     /* top, left, bottom, right */
+} d3k_pool;
 
-/** Mean under the window, then the chain. The divisor counts the window's cells inside the image,
- *  or with `count_include_pad` inside the image extended by the pads
- *  (top, left, bottom, right). */
-void d3k_average_pool(int32_t threads, const d3k_window *window, int32_t count_include_pad,
-                      const int32_t pads[4], const d3k_chain *chain, const float *x, float *y);
+/** y = chain(pool(x)). */
+void d3k_pool_run(int32_t threads, const d3k_pool *pool, const d3k_chain *chain, const float *x,
+                  float *y);
 
 typedef enum d3k_backend {
   D3K_BACKEND_ONEDNN = 1, D3K_BACKEND_OPENBLAS = 2,
@@ -209,16 +225,17 @@ typedef struct d3k_conv_options {
   d3k_chain chain;        /* kinds, extents and parameters; operand pointers come with _run   */
 } d3k_conv_options;
 
-/** Chooses the best implementation. NULL when memory runs out. One thread at a time uses it. */
+/** Chooses the best implementation. Returns NULL when memory runs out. Only one thread at a time may
+ *  use the result. */
 d3k_conv *d3k_conv_create(const d3k_conv_options *options);
 void d3k_conv_free(d3k_conv *conv);
-/** 1 where y_stride > out_channels costs nothing extra. */
+/** 1 where y_stride > out_channels costs no extra time. */
 int32_t d3k_conv_writes_strided(const d3k_conv_options *options);
 /** Bytes for packed weights, and for scratch during _run (both 64-byte aligned). */
 size_t d3k_conv_packed_bytes(const d3k_conv *conv);
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv);
-/** Brings ONNX-ordered weights into the kernel's layout, each output channel times scale[o]
- *  (NULL = 1): normalisation is folded here. */
+/** Converts ONNX-ordered weights to the kernel's layout, and multiplies each output channel by
+ *  scale[o] (NULL = 1), which folds a normalisation. */
 void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
 /** bias: out_channels floats, or NULL without has_bias. chain: as given at _create, now with
  *  operand pointers. */
@@ -262,12 +279,18 @@ typedef struct d3k_axis {
   const float *weight;
 } d3k_axis;
 
-/** x: batch x in_height x in_width x channels -> y: batch x rows.size x columns.size x channels,
- *  then the chain. scratch: threads * 2 * columns.size * channels floats. */
-void d3k_resize_linear(int32_t threads, const float *x, int64_t x_stride, int64_t batch,
-                       int64_t in_height, int64_t in_width, int64_t channels, const d3k_axis *rows,
-                       const d3k_axis *columns, float fill, const d3k_chain *chain, float *y,
-                       int64_t y_stride, float *scratch);
+/** A linear resize of batch x in_height x in_width x channels to batch x rows->size x columns->size x
+ *  channels. */
+typedef struct d3k_resize {
+  const d3k_axis *rows, *columns;
+  int64_t batch, in_height, in_width, channels;
+  int64_t x_stride, y_stride; /* floats from one pixel to the next, >= channels                   */
+  float fill;
+} d3k_resize;
+
+/** y = chain(resize(x)). scratch: threads * 2 * columns->size * channels floats. */
+void d3k_resize_linear(int32_t threads, const d3k_resize *resize, const d3k_chain *chain,
+                       const float *x, float *y, float *scratch);
 
 /* resample.c ------------------------------------------------------------------------------------ */
 
@@ -280,10 +303,10 @@ typedef struct d3k_terms {
   const float *weights;
 } d3k_terms;
 
-/** x: outer x count x inner -> y: outer x terms->size x inner; added to y with `accumulates`. The
+/** Each line of x -> a line of terms->size values in y, or with `accumulates` added to y. The
  *  gradient by x is the same with the transposed table. */
-void d3k_resample(int32_t threads, const float *x, int64_t outer, int64_t count, int64_t inner,
-                  const d3k_terms *terms, float fill, float *y, int32_t accumulates);
+void d3k_resample(int32_t threads, const d3k_lines *lines, const d3k_terms *terms, float fill,
+                  const float *x, float *y, int32_t accumulates);
 
 /* grid_sample.c --------------------------------------------------------------------------------- */
 

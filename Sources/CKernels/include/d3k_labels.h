@@ -4,11 +4,11 @@
  * classes that a pixel is certainly not: (classes + 7) / 8 bytes a pixel, class c is bit c % 8 of
  * byte c / 8.
  *
- * What is not a number: people who look at labels want a class for every pixel, training wants none
- * that is not certain. A pixel with a score that is not a number gets from d3k_label the best of the
- * other classes, or class 0 where there is none, with confidence 0 (of probabilities: its own); from
- * d3k_predict it gets no label (255), no marks, no mass, confidence 0 and h = 1. Its probabilities
- * are not numbers.
+ * Scores that are NaN: labels for display need a class for every pixel, but training must not learn
+ * from an uncertain one. d3k_label gives a pixel with a NaN score the best of the other classes, or
+ * class 0 where there is none, with confidence 0 (where scores are probabilities: that of the class).
+ * d3k_predict gives it no label (255), no marks, no mass, confidence 0 and h = 1. Its probabilities
+ * are NaN.
  *
  * At most 256 classes: with more nothing is written.
  */
@@ -41,7 +41,7 @@ typedef struct d3k_labelling {
   float *scratch;         /* threads * 3 * columns->size * classes floats; unused without rows    */
 } d3k_labelling;
 
-/** Per-pixel results for people to look at. */
+/** Per-pixel results for display. */
 void d3k_label(int32_t threads, const d3k_scores *scores, const d3k_labelling *out);
 
 /* predict.c ---------------------------------------------------------------------------------- */
@@ -79,11 +79,10 @@ typedef struct d3k_view_sums {
 /** Bytes of scratch for d3k_compare_views. */
 size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes);
 
-/** Compares the scores of an image, z_stride floats a pixel, with the probabilities of its mirror
- *  image, dense, both in rows of `width` pixels. masses: the sum of each class's p over the image.
- *  At most 256 classes (with more all sums are 0). scratch: d3k_compare_views_scratch_bytes. */
-void d3k_compare_views(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                       int64_t width, int64_t classes, const float *mirrored,
+/** Compares the scores of an image, which are no probabilities, with the probabilities of its mirror
+ *  image, dense. masses: the sum of each class's p over the image. At most 256 classes (with more all
+ *  sums are 0). scratch: d3k_compare_views_scratch_bytes. */
+void d3k_compare_views(int32_t threads, const d3k_scores *scores, const float *mirrored,
                        d3k_view_sums *result, double *masses, void *scratch);
 
 #ifdef __cplusplus

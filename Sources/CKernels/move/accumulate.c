@@ -1,7 +1,7 @@
-/* An array with any strides -> added to another one, or summed into it where that one repeats.
+/* An array with any strides -> added to another one, or summed where that one has stride 0.
  *
- * Sums: floats over at most BLOCK rows, doubles beyond; parts of the rows depend on the sizes
- * alone. */
+ * Sums are float32 over at most BLOCK rows and double beyond. How rows are divided depends on the
+ * sizes alone. */
 #include "base/lanes.h"
 #include "base/walk.h"
 #include "d3k_gradient.h"
@@ -228,10 +228,9 @@ static void run_sums(int32_t threads, job *j) {
   }
 }
 
-void d3k_accumulate(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-                    const int64_t *x_strides, float *y, const int64_t *y_strides) {
-  job j = {.x = x, .y = y};
-  const int64_t size = d3k_walk_pair(&j.walk, rank, dims, x_strides, y_strides);
+void d3k_accumulate(int32_t threads, const d3k_walk *walk, const float *x, float *y) {
+  job j = {.walk = *walk, .x = x, .y = y};
+  const int64_t size = d3k_walk_sort_and_merge(&j.walk);
   if (size == 0) return;
   while (j.kept < j.walk.rank && j.walk.strides[1][j.kept] != 0) j.kept++;
   if (j.kept < j.walk.rank) {

@@ -135,10 +135,9 @@ D3K_CLONED_BODY(transpose_squares) {
   }
 }
 
-void d3k_copy(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-              const int64_t *x_strides, float *y, const int64_t *y_strides) {
-  job j = {.x = x, .y = y};
-  const int64_t size = d3k_walk_pair(&j.walk, rank, dims, x_strides, y_strides);
+void d3k_copy(int32_t threads, const d3k_walk *walk, const float *x, float *y) {
+  job j = {.walk = *walk, .x = x, .y = y};
+  const int64_t size = d3k_walk_sort_and_merge(&j.walk);
   if (size == 0) return;
   const int32_t last = j.walk.rank - 1;
   int32_t p = -1;

@@ -1,8 +1,8 @@
-/* An array and a table of positions per dimension -> the elements at those positions; and gradients
- * of such elements -> added up where they came from.
+/* An array and a table of positions per dimension -> the elements at those positions; and their
+ * gradients -> the gradient of the array.
  *
- * Of gradients each thread owns positions along one dimension of dx and leaves out what is not for
- * them; those of one element are added in the order of dy, in float32. */
+ * Backwards, each thread owns positions along one dimension of dx and skips the elements of dy that
+ * belong elsewhere. Gradients of one element are added in the order of dy, in float32. */
 #include "base/lanes.h"
 #include "base/walk.h"
 #include "d3k_gradient.h"
@@ -21,17 +21,15 @@ typedef struct job {
 } job;
 
 /* Dimensions after the last table that are one run in x become the block. */
-static job job_of(int32_t rank, const int64_t *dims, const int64_t *in_dims,
-                  const int64_t *x_strides, const int32_t *const *tables) {
-  job j = {.block = 1};
+static job job_of(const d3k_walk *walk, const int64_t *in_dims, const int32_t *const *tables) {
+  job j = {.walk = *walk, .block = 1};
+  int32_t rank = walk->rank;
   while (rank > 0 && tables[rank - 1] == NULL &&
-         (dims[rank - 1] == 1 || x_strides[rank - 1] == j.block)) {
-    j.block *= dims[--rank];
+         (walk->dims[rank - 1] == 1 || walk->strides[0][rank - 1] == j.block)) {
+    j.block *= walk->dims[--rank];
   }
   j.walk.rank = rank;
   for (int32_t k = 0; k < rank; k++) {
-    j.walk.dims[k] = dims[k];
-    j.walk.strides[0][k] = x_strides[k];
     j.in_dims[k] = in_dims[k];
     j.tables[k] = tables[k];
   }
@@ -48,8 +46,8 @@ static void next_line(const job *j, int64_t *at) {
   for (int32_t k = j->walk.rank - 2; k >= 0 && ++at[k] == j->walk.dims[k]; k--) at[k] = 0;
 }
 
-/* How many positions from i on follow each other: padding and cropping make most of a line one
- * run. Positions from `end` on are left out. */
+/* The number of consecutive positions from i on, below `end`. With padding and cropping most of a
+ * line is one run. */
 D3K_INLINE int64_t run_of(const int32_t *table, int64_t i, int64_t length, int64_t end) {
   int64_t run = 1;
   const int64_t first = table[i];
@@ -110,12 +108,11 @@ static void take_lines(void *context, int64_t begin, int64_t end) {
   }
 }
 
-void d3k_index(int32_t threads, int32_t rank, const int64_t *dims, const float *x,
-               const int64_t *x_strides, const int32_t *const *tables, float fill, float *y) {
-  int64_t size = 1;
-  for (int32_t k = 0; k < rank; k++) size *= dims[k];
+void d3k_index(int32_t threads, const d3k_walk *walk, const int32_t *const *tables, float fill,
+               const float *x, float *y) {
+  const int64_t size = d3k_walk_size(walk);
   if (size <= 0) return;
-  job j = job_of(rank, dims, dims, x_strides, tables);
+  job j = job_of(walk, walk->dims, tables);
   j.x = x;
   j.y = y;
   j.fill = fill;
@@ -187,16 +184,13 @@ static void add_lines(void *context, int64_t begin, int64_t end) {
   }
 }
 
-void d3k_index_backward(int32_t threads, int32_t rank, const int64_t *dims, const float *dy,
-                        const int32_t *const *tables, const int64_t *in_dims,
-                        const int64_t *x_strides, float *dx, int32_t accumulates) {
-  int64_t size = 1, in_size = 1;
-  for (int32_t k = 0; k < rank; k++) {
-    size *= dims[k];
-    in_size *= in_dims[k];
-  }
+void d3k_index_backward(int32_t threads, const d3k_walk *walk, const int32_t *const *tables,
+                        const int64_t *in_dims, const float *dy, float *dx, int32_t accumulates) {
+  const int64_t size = d3k_walk_size(walk);
+  int64_t in_size = 1;
+  for (int32_t k = 0; k < walk->rank; k++) in_size *= in_dims[k];
   if (in_size <= 0) return;
-  job j = job_of(rank, dims, in_dims, x_strides, tables);
+  job j = job_of(walk, in_dims, tables);
   j.x = dy;
   j.y = dx;
   j.accumulates = accumulates;

@@ -1,4 +1,4 @@
-/* A matrix product's options -> the best implementation for them -> its calls. */
+/* Chooses the best implementation for a matrix product's options, and calls it. */
 #include <stdlib.h>
 
 #include "product/matmul_internal.h"
@@ -23,7 +23,8 @@ static void remove_batch(d3k_matmul_options *o, int32_t at) {
   o->batch_rank--;
 }
 
-/* Fewer batch dims, larger matrices: y is dense, so neighbours merge where a and b allow it. */
+/* Merges batch dims into fewer dims and larger matrices. y is dense, so neighbouring dims merge
+ * wherever the strides of a and b allow it. */
 static void simplify(d3k_matmul_options *o) {
   for (int32_t i = o->batch_rank - 1; i >= 0; i--)
     if (o->batch[i] == 1) remove_batch(o, i);

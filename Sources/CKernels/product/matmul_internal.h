@@ -24,7 +24,8 @@ extern const d3k_matmul_implementation d3k_matmul_small;
 extern const d3k_matmul_implementation d3k_matmul_onednn;
 extern const d3k_matmul_implementation d3k_matmul_openblas;
 
-/** Whether the libraries read a matrix of these strides: one of them is 1, rows do not overlap. */
+/** Whether BLAS and oneDNN can read a matrix with these strides: one of them is 1 and rows do not
+ *  overlap. */
 D3K_INLINE int32_t d3k_is_plain(int64_t rows, int64_t columns, int64_t row_stride,
                                 int64_t column_stride) {
   return (column_stride == 1 && row_stride >= columns) ||

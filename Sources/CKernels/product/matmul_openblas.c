@@ -4,21 +4,14 @@
 
 enum { tile_rows = 128, tile_columns = 512 };
 
-/* A matrix as BLAS reads it. */
-typedef struct operand {
-  const float *data;
-  int32_t transposed;
-  int64_t leading;
-} operand;
-
-static operand view(const float *data, int64_t rows, int64_t columns, int64_t row_stride,
-                    int64_t column_stride, float *copy) {
-  if (column_stride == 1 && row_stride >= columns) return (operand){data, 0, row_stride};
-  if (row_stride == 1 && column_stride >= rows) return (operand){data, 1, column_stride};
+static d3k_matrix view(const float *data, int64_t rows, int64_t columns, int64_t row_stride,
+                       int64_t column_stride, float *copy) {
+  if (column_stride == 1 && row_stride >= columns) return (d3k_matrix){data, row_stride, 0};
+  if (row_stride == 1 && column_stride >= rows) return (d3k_matrix){data, column_stride, 1};
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j++)
       copy[i * columns + j] = data[i * row_stride + j * column_stride];
-  return (operand){copy, 0, columns};
+  return (d3k_matrix){copy, columns, 0};
 }
 
 typedef struct product_call {
@@ -37,16 +30,22 @@ static void run_tile(const void *context, int64_t tile, char *scratch) {
   int64_t rows = d3k_min(tile_rows, o->rows - first);
   const float *b = call->b + d3k_matmul_offset(o, o->b_batch_strides, batch);
   float *a_copy = (float *)scratch, *b_copy = a_copy + tile_rows * o->inner;
-  operand a =
+  d3k_matrix a =
       view(call->a + d3k_matmul_offset(o, o->a_batch_strides, batch) + first * o->a_row_stride,
            rows, o->inner, o->a_row_stride, o->a_column_stride, a_copy);
   float *y = call->y + (batch * o->rows + first) * o->columns;
   for (int64_t j = 0; j < o->columns; j += tile_columns) {
     int64_t columns = d3k_min(tile_columns, o->columns - j);
-    operand part = view(b + j * o->b_column_stride, o->inner, columns, o->b_row_stride,
-                        o->b_column_stride, b_copy);
-    d3k_sgemm(a.transposed, part.transposed, rows, columns, o->inner, o->alpha, a.data, a.leading,
-              part.data, part.leading, 0, y + j, o->columns);
+    d3k_product product = {.rows = rows,
+                           .columns = columns,
+                           .inner = o->inner,
+                           .a = a,
+                           .b = view(b + j * o->b_column_stride, o->inner, columns, o->b_row_stride,
+                                     o->b_column_stride, b_copy),
+                           .alpha = o->alpha,
+                           .c = y + j,
+                           .c_leading = o->columns};
+    d3k_sgemm(&product);
   }
   d3k_chain_apply(call->chain, y, o->columns, batch * o->rows + first, rows, o->columns);
 }

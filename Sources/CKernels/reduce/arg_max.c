@@ -2,22 +2,18 @@
  *
  * Cost: one read of x. Not-a-number never wins over a number; a line of them gives 0. Indices
  * are exact up to 2^24. */
-#include "base/lanes.h"
-
-/* Longest line that is turned so that lanes are lines: 16 KiB of stack. */
-#define SHORT 256
-#define WIDE 64
+#include "reduce/lines.h"
 
 typedef struct job {
   const float *x;
   float *y;
-  int64_t outer, count, inner;
+  const d3k_lines *of;
   int32_t select_last;
 } job;
 
 D3K_INLINE void arg_max_lanes(const float *x, int64_t step, float *y, int64_t count, int64_t lanes,
                               int32_t select_last) {
-  float best[WIDE], index[WIDE];
+  float best[D3K_WIDE], index[D3K_WIDE];
   for (int64_t i = 0; i < lanes; i++) {
     best[i] = -INFINITY;
     index[i] = 0.f;
@@ -47,19 +43,11 @@ D3K_INLINE float arg_max_line(const float *x, int64_t count, int32_t select_last
     }
     if (select_last ? largest < best : largest <= best) continue;
     best = largest;
-    if (select_last) {
-      for (int64_t c = end - 1; c >= block; c--) {
-        if (x[c] == best) {
-          index = c;
-          break;
-        }
-      }
-    } else {
-      for (int64_t c = block; c < end; c++) {
-        if (x[c] == best) {
-          index = c;
-          break;
-        }
+    for (int64_t i = 0; i < end - block; i++) {
+      const int64_t c = select_last ? end - 1 - i : block + i;
+      if (x[c] == best) {
+        index = c;
+        break;
       }
     }
   }
@@ -68,16 +56,16 @@ D3K_INLINE float arg_max_line(const float *x, int64_t count, int32_t select_last
 
 D3K_CLONED_BODY(arg_max_rows) {
   const job *j = context;
-  const int64_t count = j->count;
-  if (count > SHORT) {
+  const int64_t count = j->of->count;
+  if (count > D3K_SHORT) {
     for (int64_t r = begin; r < end; r++) {
       j->y[r] = arg_max_line(j->x + r * count, count, j->select_last);
     }
     return;
   }
-  float lanes[SHORT * 16], index[16];
-  for (int64_t r = begin * 16; r < d3k_min(end * 16, j->outer); r += 16) {
-    const int64_t rows = d3k_min(16, j->outer - r);
+  float lanes[D3K_SHORT * 16], index[16];
+  for (int64_t r = begin * 16; r < d3k_min(end * 16, j->of->outer); r += 16) {
+    const int64_t rows = d3k_min(16, j->of->outer - r);
     d3k_gather16(j->x + r * count, count, rows, count, lanes, 16);
     arg_max_lanes(lanes, 16, index, count, 16, j->select_last);
     for (int64_t i = 0; i < rows; i++) j->y[r + i] = index[i];
@@ -86,23 +74,15 @@ D3K_CLONED_BODY(arg_max_rows) {
 
 D3K_CLONED_BODY(arg_max_wide) {
   const job *j = context;
-  const int64_t tiles = d3k_ceil_div(j->inner, WIDE);
   for (int64_t t = begin; t < end; t++) {
-    const int64_t first = t % tiles * WIDE, lanes = d3k_min(WIDE, j->inner - first);
-    const int64_t outer = t / tiles;
-    arg_max_lanes(j->x + outer * j->count * j->inner + first, j->inner,
-                  j->y + outer * j->inner + first, j->count, lanes, j->select_last);
+    const d3k_lines_tile at = d3k_lines_tile_at(j->of, t);
+    arg_max_lanes(j->x + at.first, j->of->inner, j->y + at.result, j->of->count, at.lanes,
+                  j->select_last);
   }
 }
 
-void d3k_arg_max(int32_t threads, int32_t select_last, const float *x, float *y, int64_t outer,
-                 int64_t count, int64_t inner) {
-  if (outer <= 0 || count <= 0 || inner <= 0) return;
-  job j = {x, y, outer, count, inner, select_last};
-  threads = d3k_threads_for(threads, outer * count * inner);
-  if (inner == 1) {
-    d3k_parallel(threads, count > SHORT ? outer : d3k_ceil_div(outer, 16), arg_max_rows, &j);
-  } else {
-    d3k_parallel(threads, outer * d3k_ceil_div(inner, WIDE), arg_max_wide, &j);
-  }
+void d3k_arg_max(int32_t threads, int32_t select_last, const d3k_lines *lines, const float *x,
+                 float *y) {
+  job j = {x, y, lines, select_last};
+  d3k_lines_run(threads, lines, 1, arg_max_rows, arg_max_wide, &j);
 }

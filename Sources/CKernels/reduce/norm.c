@@ -1,7 +1,7 @@
 /* Values -> the same with mean 0 and variance 1, per row or per image and group of channels.
  *
- * Mean first, then squares of distances to it (two reads of x, a third to write): no digits are
- * lost where the mean is large. Sums are floats within a block, doubles beyond. */
+ * The mean is computed first, then the squared distances to it, so that no digits are lost where
+ * the mean is large. x is read three times. Sums are float32 within a block and double beyond. */
 #include "base/internal.h"
 
 #define BLOCK 256
@@ -11,10 +11,8 @@
 #define PARTS 32
 
 typedef struct layer_job {
-  const float *x, *scale, *shift;
-  float *y;
+  const d3k_norm *norm;
   int64_t count;
-  float epsilon;
 } layer_job;
 
 /* Sum of (x - mean)^power over a line. */
@@ -37,14 +35,15 @@ D3K_INLINE double line_sum(const float *x, int64_t count, float mean, int32_t po
 
 D3K_CLONED_BODY(normalise_rows) {
   const layer_job *j = context;
+  const d3k_norm *n = j->norm;
+  const float *scale = n->scale, *shift = n->shift;
   const int64_t count = j->count;
   for (int64_t r = begin; r < end; r++) {
-    const float *x = j->x + r * count;
-    float *y = j->y + r * count;
+    const float *x = n->x + r * count;
+    float *y = n->y + r * count;
     const float mean = (float)(line_sum(x, count, 0.f, 1) / (double)count);
     const double variance = line_sum(x, count, mean, 2) / (double)count;
-    const float inverse = (float)(1. / sqrt(variance + (double)j->epsilon));
-    const float *scale = j->scale, *shift = j->shift;
+    const float inverse = (float)(1. / sqrt(variance + (double)n->epsilon));
     if (scale && shift) {
       D3K_VECTOR
       for (int64_t i = 0; i < count; i++) y[i] = (x[i] - mean) * inverse * scale[i] + shift[i];
@@ -61,10 +60,9 @@ D3K_CLONED_BODY(normalise_rows) {
   }
 }
 
-void d3k_layer_norm(int32_t threads, const float *x, float *y, int64_t rows, int64_t count,
-                    float epsilon, const float *scale, const float *shift) {
+void d3k_layer_norm(int32_t threads, const d3k_norm *norm, int64_t rows, int64_t count) {
   if (rows <= 0 || count <= 0) return;
-  layer_job j = {x, scale, shift, y, count, epsilon};
+  layer_job j = {norm, count};
   d3k_parallel(d3k_threads_for(threads, rows * count * 3), rows, normalise_rows, &j);
 }
 
@@ -118,26 +116,24 @@ D3K_CLONED_BODY(scale_pixels) {
   }
 }
 
-/* Everything that stays the same from one bundle of channels to the next. */
+/* What stays the same from one bundle of an image's channels to the next. */
 typedef struct group_norm {
-  const float *x, *scale, *shift;
-  float *y;
-  int64_t pixels, channels, group; /* channels in a group */
+  d3k_norm of;   /* x and y are those of the image */
+  int64_t group; /* channels in a group */
   int32_t threads;
-  float epsilon;
 } group_norm;
 
 /* Sums of `width` channels from `channel`, added to sums[channel's group - first_group]. */
 static void add_sums(const group_norm *n, group_job *j, int64_t channel, int64_t width,
                      int32_t power, int64_t first_group, const float *means, double *sums) {
-  j->x = n->x + channel;
-  j->y = n->y + channel;
+  j->x = n->of.x + channel;
+  j->y = n->of.y + channel;
   j->width = width;
   j->power = power;
   for (int64_t i = 0; i < width; i++) {
     j->mean[i] = power == 2 ? means[(channel + i) / n->group - first_group] : 0.f;
   }
-  d3k_parallel(d3k_threads_for(n->threads, n->pixels * width), j->parts, sum_parts, j);
+  d3k_parallel(d3k_threads_for(n->threads, j->pixels * width), j->parts, sum_parts, j);
   for (int64_t i = 0; i < width; i++) {
     double sum = 0;
     for (int64_t p = 0; p < j->parts; p++) sum += j->partial[p][i];
@@ -153,32 +149,31 @@ static void normalise_bundle(const group_norm *n, group_job *j, int64_t first, i
   for (int64_t c = first; c < last; c += WIDE) {
     add_sums(n, j, c, d3k_min(WIDE, last - c), 1, first_group, means, sums);
   }
-  const double cells = (double)n->pixels * (double)n->group;
+  const double cells = (double)j->pixels * (double)n->group;
   const int64_t groups = (last - first) / n->group;
   for (int64_t g = 0; g < groups; g++) means[g] = (float)(sums[g] / cells);
   for (int64_t c = first; c < last; c += WIDE) {
     add_sums(n, j, c, d3k_min(WIDE, last - c), 2, first_group, means, squares);
   }
   for (int64_t g = 0; g < groups; g++) {
-    inverses[g] = (float)(1. / sqrt(squares[g] / cells + (double)n->epsilon));
+    inverses[g] = (float)(1. / sqrt(squares[g] / cells + (double)n->of.epsilon));
   }
   for (int64_t c = first; c < last; c += WIDE) {
-    j->x = n->x + c;
-    j->y = n->y + c;
+    j->x = n->of.x + c;
+    j->y = n->of.y + c;
     j->width = d3k_min(WIDE, last - c);
     for (int64_t i = 0; i < j->width; i++) {
       const int64_t g = (c + i) / n->group - first_group;
       j->mean[i] = means[g];
-      j->scale[i] = inverses[g] * (n->scale ? n->scale[c + i] : 1.f);
-      j->shift[i] = n->shift ? n->shift[c + i] : 0.f;
+      j->scale[i] = inverses[g] * (n->of.scale ? n->of.scale[c + i] : 1.f);
+      j->shift[i] = n->of.shift ? n->of.shift[c + i] : 0.f;
     }
-    d3k_parallel(d3k_threads_for(n->threads, n->pixels * j->width), n->pixels, scale_pixels, j);
+    d3k_parallel(d3k_threads_for(n->threads, j->pixels * j->width), j->pixels, scale_pixels, j);
   }
 }
 
-void d3k_group_norm(int32_t threads, const float *x, float *y, int64_t batch, int64_t pixels,
-                    int64_t channels, int64_t groups, float epsilon, const float *scale,
-                    const float *shift) {
+void d3k_group_norm(int32_t threads, const d3k_norm *norm, int64_t batch, int64_t pixels,
+                    int64_t channels, int64_t groups) {
   if (batch <= 0 || pixels <= 0 || channels <= 0 || groups <= 0) return;
   const int64_t group = channels / groups;
   const int64_t bundle = group >= WIDE ? group : WIDE / group * group;
@@ -186,10 +181,8 @@ void d3k_group_norm(int32_t threads, const float *x, float *y, int64_t batch, in
   const int64_t wanted = d3k_max(1, d3k_min(PARTS, pixels * d3k_min(bundle, WIDE) / 8192));
   j.part_pixels = d3k_ceil_div(pixels, wanted);
   j.parts = d3k_ceil_div(pixels, j.part_pixels);
-  for (int64_t b = 0; b < batch; b++) {
-    const int64_t image = b * pixels * channels;
-    const group_norm n = {x + image, scale, shift,   y + image, pixels,
-                          channels,  group, threads, epsilon};
+  group_norm n = {*norm, group, threads};
+  for (int64_t b = 0; b < batch; b++, n.of.x += pixels * channels, n.of.y += pixels * channels) {
     for (int64_t c = 0; c < channels; c += bundle) {
       normalise_bundle(&n, &j, c, d3k_min(channels, c + bundle));
     }

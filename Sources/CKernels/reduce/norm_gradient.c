@@ -1,6 +1,6 @@
 /* Gradients after a normalisation -> before it, and of scale and shift.
  *
- * All but layer normalisation rest on sums per channel over pixels and on one pass
+ * Batch and group normalisation need sums per channel over pixels, then one pass over the pixels
  *
  *     dx = dy * gain - (x - mean) * pull - drop        all four per channel */
 #include "base/bands.h"

@@ -1,8 +1,8 @@
 /* outer x count x inner -> outer x inner: one number from each line along the middle axis.
  *
- * Sums: floats within BLOCK rows, doubles beyond, so the error does not grow with the count. The
- * blocks depend on the sizes alone, so threads change nothing. Cost: one read of x (two for
- * log-sum-exp), one exponential each. */
+ * Sums are float32 within BLOCK rows and double beyond, so the error does not grow with the count.
+ * The blocks depend on the sizes alone, so the number of threads does not change the result. Cost:
+ * x is read once; log-sum-exp reads it twice and computes one exponential a value. */
 #include "base/lanes.h"
 #include "base/vector_math.h"
 
@@ -21,7 +21,7 @@ typedef enum fold { ADD, MULTIPLY, LARGEST, SMALLEST } fold;
 typedef struct job {
   const float *x;
   float *y;
-  int64_t outer, count, inner;
+  d3k_lines of;
   int64_t tiles, width;     /* of `inner`; each `width` wide, the last one less */
   int64_t parts, part_rows; /* of `count` */
   int32_t reduction;
@@ -137,17 +137,18 @@ D3K_INLINE void fold_short(term term, fold fold, const float *x, int64_t rows, i
 D3K_INLINE void fold_part(const job *j, term term, fold fold, int64_t tile, int64_t part,
                           const double *largest, double *out) {
   const int64_t first = part * j->part_rows;
-  const int64_t rows = d3k_min(j->part_rows, j->count - first);
+  const int64_t rows = d3k_min(j->part_rows, j->of.count - first);
   const int64_t column = tile % j->tiles * j->width;
-  const float *x = j->x + (tile / j->tiles * j->count + first) * j->inner + column;
+  const float *x = j->x + (tile / j->tiles * j->of.count + first) * j->of.inner + column;
   if (j->is_short) {
     const int64_t line = tile * 16;
-    fold_short(term, fold, j->x + line * j->count, d3k_min(16, j->outer - line), j->count, largest,
-               out);
-  } else if (j->inner == 1) {
+    fold_short(term, fold, j->x + line * j->of.count, d3k_min(16, j->of.outer - line), j->of.count,
+               largest, out);
+  } else if (j->of.inner == 1) {
     out[0] = fold_line(term, fold, x, rows, (float)largest[0]);
   } else {
-    fold_wide(term, fold, x, j->inner, rows, d3k_min(j->width, j->inner - column), largest, out);
+    fold_wide(term, fold, x, j->of.inner, rows, d3k_min(j->width, j->of.inner - column), largest,
+              out);
   }
 }
 
@@ -173,12 +174,12 @@ D3K_CLONES(static, void, fold_any,
 /* Results of a tile: where the first is, and how many. */
 static int64_t place_of(const job *j, int64_t tile) {
   if (j->is_short) return tile * 16;
-  return tile / j->tiles * j->inner + tile % j->tiles * j->width;
+  return tile / j->tiles * j->of.inner + tile % j->tiles * j->width;
 }
 
 static int64_t width_of(const job *j, int64_t tile) {
-  if (j->is_short) return d3k_min(16, j->outer - tile * 16);
-  return d3k_min(j->width, j->inner - tile % j->tiles * j->width);
+  if (j->is_short) return d3k_min(16, j->of.outer - tile * 16);
+  return d3k_min(j->width, j->of.inner - tile % j->tiles * j->width);
 }
 
 static void finish(const job *j, int64_t tile, const double *sums, const double *largest) {
@@ -187,7 +188,7 @@ static void finish(const job *j, int64_t tile, const double *sums, const double 
     double v = sums[i];
     switch (j->reduction) {
       case D3K_REDUCE_MEAN:
-        v /= (double)j->count;
+        v /= (double)j->of.count;
         break;
       case D3K_REDUCE_L2:
         v = sqrt(v);
@@ -215,7 +216,7 @@ static void fold_tile(const job *j, int64_t tile, const double *largest, double 
   }
 }
 
-/* A line of infinities has no distance to its largest value. */
+/* infinity - infinity is NaN: the exponentials of such a line are taken relative to 0. */
 static void make_finite(double *largest, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     if (largest[i] == -INFINITY || largest[i] == INFINITY) largest[i] = 0;
@@ -265,14 +266,13 @@ static const struct {
     [D3K_REDUCE_LOG_SUM] = {PLAIN, ADD},   [D3K_REDUCE_LOG_SUM_EXP] = {EXPONENTIAL, ADD},
 };
 
-void d3k_reduce(int32_t threads, int32_t reduction, const float *x, float *y, int64_t outer,
-                int64_t count, int64_t inner) {
+void d3k_reduce(int32_t threads, int32_t reduction, const d3k_lines *lines, const float *x,
+                float *y) {
+  const int64_t outer = lines->outer, count = lines->count, inner = lines->inner;
   if (outer <= 0 || inner <= 0) return;
   job j = {.x = x,
            .y = y,
-           .outer = outer,
-           .count = count,
-           .inner = inner,
+           .of = *lines,
            .reduction = reduction,
            .term = ways[reduction].term,
            .fold = ways[reduction].fold};

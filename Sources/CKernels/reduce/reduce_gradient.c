@@ -1,7 +1,7 @@
 /* Gradients of outer x inner reduced values -> of outer x count x inner.
  *
- * Each result has a coefficient or two, found from its y and dy (for shares of a maximum and for
- * products: from its line); then every element is one small expression. */
+ * Each result has one or two coefficients, found from its y and dy, and for maxima, minima and
+ * products also from its line. The gradient of an element is a short expression of them. */
 #include "base/vector_math.h"
 #include "d3k_gradient.h"
 
@@ -22,7 +22,7 @@ typedef enum form {
 typedef struct job {
   const float *x, *y, *dy;
   float *dx;
-  int64_t outer, count, inner;
+  const d3k_lines *of;
   int64_t tiles, pieces, piece; /* of inner, WIDE each; of count, `piece` each */
   int32_t reduction, accumulates;
   form form;
@@ -69,7 +69,8 @@ static double ties(const float *x, int64_t stride, int64_t count, float y) {
   return (double)d3k_max(1, found);
 }
 
-/* A factor's slope is the product of all others: with one zero only that one has any. */
+/* The derivative by a factor is the product of all others: with exactly one zero among the factors
+ * only that one has a derivative that is not 0. */
 static void product(const float *x, int64_t stride, int64_t count, float dy, results *of,
                     int64_t k) {
   double others = (double)dy;
@@ -91,11 +92,11 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
     of->y[i] = y ? y[i] : 0.f;
     switch (j->reduction) {
       case D3K_REDUCE_MEAN:
-        of->c[i] = g / (float)j->count;
+        of->c[i] = g / (float)j->of->count;
         break;
       case D3K_REDUCE_MAX:
       case D3K_REDUCE_MIN:
-        of->c[i] = (float)((double)g / ties(x + i, j->inner, j->count, y[i]));
+        of->c[i] = (float)((double)g / ties(x + i, j->of->inner, j->of->count, y[i]));
         break;
       case D3K_REDUCE_L2:
         of->c[i] = y[i] == 0.f ? 0.f : g / y[i];
@@ -107,7 +108,7 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
         of->c[i] = g / expf(y[i]);
         break;
       case D3K_REDUCE_PROD:
-        product(x + i, j->inner, j->count, g, of, i);
+        product(x + i, j->of->inner, j->of->count, g, of, i);
         break;
       default:
         of->c[i] = g;
@@ -119,7 +120,7 @@ static void find(const job *j, const float *x, const float *y, const float *dy, 
 D3K_CLONES(static, void, run_row,
            (const job *j, const float *x, const results *of, float *dx, int64_t count),
            (j, x, of, dx, count)) {
-  const int32_t accumulates = j->accumulates, is_scalar = j->inner == 1;
+  const int32_t accumulates = j->accumulates, is_scalar = j->of->inner == 1;
 #define CASE(form)                            \
   case form:                                  \
     if (is_scalar && accumulates) {           \
@@ -147,22 +148,22 @@ static void run(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   for (int64_t item = begin; item < end; item++) {
     const int64_t first = item % j->pieces * j->piece;
-    const int64_t last = d3k_min(j->count, first + j->piece);
+    const int64_t last = d3k_min(j->of->count, first + j->piece);
     const int64_t column = item / j->pieces % j->tiles * WIDE;
     const int64_t outer = item / j->pieces / j->tiles;
-    const int64_t width = d3k_min(WIDE, j->inner - column);
-    const int64_t result = outer * j->inner + column;
-    const int64_t line = outer * j->count * j->inner + column;
+    const int64_t width = d3k_min(WIDE, j->of->inner - column);
+    const int64_t result = outer * j->of->inner + column;
+    const int64_t line = outer * j->of->count * j->of->inner + column;
     const float *x = j->x ? j->x + line : NULL;
     float *dx = j->dx + line;
     results of;
     find(j, x, j->y ? j->y + result : NULL, j->dy + result, width, &of);
-    if (j->inner == 1) {
+    if (j->of->inner == 1) {
       run_row(j, x ? x + first : NULL, &of, dx + first, last - first);
       continue;
     }
     for (int64_t r = first; r < last; r++) {
-      run_row(j, x ? x + r * j->inner : NULL, &of, dx + r * j->inner, width);
+      run_row(j, x ? x + r * j->of->inner : NULL, &of, dx + r * j->of->inner, width);
     }
   }
 }
@@ -175,22 +176,20 @@ static const form forms[] = {
     [D3K_REDUCE_LOG_SUM] = CONSTANT, [D3K_REDUCE_LOG_SUM_EXP] = EXPONENTIAL,
 };
 
-void d3k_reduce_backward(int32_t threads, int32_t reduction, const float *x, const float *y,
-                         const float *dy, float *dx, int64_t outer, int64_t count, int64_t inner,
-                         int32_t accumulates) {
+void d3k_reduce_backward(int32_t threads, int32_t reduction, const d3k_lines *lines, const float *x,
+                         const float *y, const float *dy, float *dx, int32_t accumulates) {
+  const int64_t outer = lines->outer, count = lines->count, inner = lines->inner;
   const int64_t size = outer * count * inner;
   if (size <= 0) return;
   job j = {.x = x,
            .y = y,
            .dy = dy,
            .dx = dx,
-           .outer = outer,
-           .count = count,
-           .inner = inner,
+           .of = lines,
            .reduction = reduction,
            .accumulates = accumulates,
            .form = forms[reduction]};
-  /* Coefficients that look at the whole line are found once a line. */
+  /* Coefficients that need the whole line are found once per line. */
   const int32_t is_whole = j.form == EQUAL || j.form == QUOTIENT;
   j.tiles = d3k_ceil_div(inner, WIDE);
   j.piece = is_whole ? count : d3k_min(count, d3k_ceil_div(PIECE, d3k_min(inner, WIDE)));

@@ -2,21 +2,17 @@
  *
  *     softmax      dx = y * (dy - sum(dy * y))
  *     log-softmax  dx = dy - exp(y) * sum(dy) */
-#include "base/lanes.h"
 #include "base/vector_math.h"
 #include "d3k_gradient.h"
+#include "reduce/lines.h"
 
-/* Longest line that is turned so that lanes are lines: twice 16 KiB of stack. */
-#define SHORT 256
-/* Lines side by side where they already are. */
-#define WIDE 64
 /* Values added in float32. */
 #define BLOCK 256
 
 typedef struct job {
   const float *y, *dy;
   float *dx;
-  int64_t outer, count, inner;
+  const d3k_lines *of;
   int32_t is_log, accumulates;
 } job;
 
@@ -25,12 +21,11 @@ D3K_INLINE float slope(int32_t is_log, float y, float g, float sum) {
 }
 
 /* `lanes` lines side by side, one step apart; dx may be dy. */
-D3K_INLINE void lines_backward(const float *y, const float *dy, int64_t step, float *dx,
-                               int64_t dx_step, int64_t count, int64_t lanes, int32_t is_log,
-                               int32_t accumulates) {
-  float sum[WIDE] = {0};
+D3K_INLINE void lines_backward(const float *y, const float *dy, float *dx, int64_t step,
+                               int64_t count, int64_t lanes, int32_t is_log, int32_t accumulates) {
+  float sum[D3K_WIDE] = {0};
   for (int64_t block = 0; block < count; block += BLOCK) {
-    float part[WIDE] = {0};
+    float part[D3K_WIDE] = {0};
     const int64_t end = d3k_min(count, block + BLOCK);
     for (int64_t c = block; c < end; c++) {
       const float *v = y + c * step, *g = dy + c * step;
@@ -41,7 +36,7 @@ D3K_INLINE void lines_backward(const float *y, const float *dy, int64_t step, fl
   }
   for (int64_t c = 0; c < count; c++) {
     const float *v = y + c * step, *g = dy + c * step;
-    float *out = dx + c * dx_step;
+    float *out = dx + c * step;
     D3K_VECTOR
     for (int64_t i = 0; i < lanes; i++) {
       const float d = slope(is_log, v[i], g[i], sum[i]);
@@ -74,26 +69,26 @@ D3K_INLINE void line_backward(const float *y, const float *dy, float *dx, int64_
 
 D3K_INLINE void run_rows(const job *j, int64_t begin, int64_t end, int32_t is_log,
                          int32_t accumulates) {
-  const int64_t count = j->count;
-  if (count > SHORT) {
+  const int64_t count = j->of->count;
+  if (count > D3K_SHORT) {
     for (int64_t r = begin; r < end; r++) {
       line_backward(j->y + r * count, j->dy + r * count, j->dx + r * count, count, is_log,
                     accumulates);
     }
     return;
   }
-  float y[SHORT * 16], dy[SHORT * 16];
-  for (int64_t r = begin * 16; r < d3k_min(end * 16, j->outer); r += 16) {
-    const int64_t rows = d3k_min(16, j->outer - r);
+  float y[D3K_SHORT * 16], dy[D3K_SHORT * 16];
+  for (int64_t r = begin * 16; r < d3k_min(end * 16, j->of->outer); r += 16) {
+    const int64_t rows = d3k_min(16, j->of->outer - r);
     d3k_gather16(j->y + r * count, count, rows, count, y, 16);
     d3k_gather16(j->dy + r * count, count, rows, count, dy, 16);
-    lines_backward(y, dy, 16, dy, 16, count, 16, is_log, 0);
+    lines_backward(y, dy, dy, 16, count, 16, is_log, 0);
     float *dx = j->dx + r * count;
     if (!accumulates) {
       d3k_scatter16(dy, 16, dx, count, rows, count);
       continue;
     }
-    /* Turned back into y's place, which is free. */
+    /* The memory of y is free now and takes the rows that are turned back. */
     d3k_scatter16(dy, 16, y, count, rows, count);
     D3K_VECTOR
     for (int64_t i = 0; i < rows * count; i++) dx[i] += y[i];
@@ -110,12 +105,10 @@ D3K_CLONED_BODY(softmax_rows) {
 }
 
 D3K_INLINE void run_wide(const job *j, int64_t begin, int64_t end, int32_t is_log) {
-  const int64_t tiles = d3k_ceil_div(j->inner, WIDE);
   for (int64_t t = begin; t < end; t++) {
-    const int64_t first = t % tiles * WIDE, lanes = d3k_min(WIDE, j->inner - first);
-    const int64_t offset = t / tiles * j->count * j->inner + first;
-    lines_backward(j->y + offset, j->dy + offset, j->inner, j->dx + offset, j->inner, j->count,
-                   lanes, is_log, j->accumulates);
+    const d3k_lines_tile at = d3k_lines_tile_at(j->of, t);
+    lines_backward(j->y + at.first, j->dy + at.first, j->dx + at.first, j->of->inner, j->of->count,
+                   at.lanes, is_log, j->accumulates);
   }
 }
 
@@ -128,15 +121,8 @@ D3K_CLONED_BODY(softmax_wide) {
   }
 }
 
-void d3k_softmax_backward(int32_t threads, int32_t is_log, const float *y, const float *dy,
-                          float *dx, int64_t outer, int64_t count, int64_t inner,
-                          int32_t accumulates) {
-  if (outer <= 0 || count <= 0 || inner <= 0) return;
-  job j = {y, dy, dx, outer, count, inner, is_log, accumulates};
-  threads = d3k_threads_for(threads, outer * count * inner * 4);
-  if (inner == 1) {
-    d3k_parallel(threads, count > SHORT ? outer : d3k_ceil_div(outer, 16), softmax_rows, &j);
-  } else {
-    d3k_parallel(threads, outer * d3k_ceil_div(inner, WIDE), softmax_wide, &j);
-  }
+void d3k_softmax_backward(int32_t threads, int32_t is_log, const d3k_lines *lines, const float *y,
+                          const float *dy, float *dx, int32_t accumulates) {
+  job j = {y, dy, dx, lines, is_log, accumulates};
+  d3k_lines_run(threads, lines, 4, softmax_rows, softmax_wide, &j);
 }

@@ -1,4 +1,4 @@
-/* Class scores of pixels -> what labels are made of: classes, their probabilities, certain misses.
+/* Class scores of pixels -> predictions: labels, probabilities, and classes that are ruled out.
  *
  * Cost: one exponential a score; of probabilities one logarithm. Memory: the sums of at most 256
  * bands, whose borders depend on the number of pixels alone. */
@@ -9,7 +9,7 @@ typedef struct prediction {
   const d3k_scores *z;
   const d3k_prediction *out;
   int64_t pixels, band;
-  int64_t width; /* of rows that may not be passed; all where none is mirrored */
+  int64_t width; /* of the rows that are mirrored; all pixels where there is no mirror image */
   float inverse_log;
   double *sums; /* a band: of h, then of each class's p */
 } prediction;

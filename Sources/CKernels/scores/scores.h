@@ -5,7 +5,7 @@
 
 #include "base/lanes.h"
 
-/* Classes fit labels of 8 bits; a block of 16 pixels is 16 KiB of stack. */
+/* Class numbers fit labels of 8 bits; a block of 16 pixels is 16 KiB of stack. */
 #define MOST_CLASSES 256
 
 /** Scores s[c][i] -> the largest one that is more than `start`, which no comparison with

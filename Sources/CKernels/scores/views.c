@@ -14,8 +14,9 @@
 enum { VIEW_ENTROPY, VIEW_DIVERGENCE, VIEW_SAME, VIEW_COUNT, VIEW_SUMS };
 
 typedef struct views {
-  const float *z, *mirrored;
-  int64_t z_stride, pixels, width, classes, band;
+  const d3k_scores *scores;
+  const float *mirrored;
+  int64_t pixels, band;
   double *sums; /* a band: VIEW_SUMS, then of each class p */
 } views;
 
@@ -42,7 +43,8 @@ D3K_INLINE void compare(const block *b, int64_t classes, float *entropy, float *
 
 D3K_CLONED_BODY(run_bands) {
   const views *j = context;
-  const int64_t classes = j->classes;
+  const d3k_scores *s = j->scores;
+  const int64_t classes = s->classes;
   block b;
   float q[MOST_CLASSES * 16];
   memset(q, 0, (size_t)classes * 16 * sizeof(float));
@@ -51,12 +53,12 @@ D3K_CLONED_BODY(run_bands) {
     memset(out, 0, (size_t)(VIEW_SUMS + classes) * sizeof(double));
     const int64_t last = d3k_min(j->pixels, (band + 1) * j->band);
     for (int64_t n = band * j->band, turn = 1, count; n < last; n += count, turn++) {
-      const int64_t x = n % j->width;
-      count = d3k_min(d3k_min(16, last - n), j->width - x);
-      d3k_gather16(j->z + n * j->z_stride, j->z_stride, count, classes, b.d, 16);
+      const int64_t x = n % s->width;
+      count = d3k_min(d3k_min(16, last - n), s->width - x);
+      d3k_gather16(s->data + n * s->stride, s->stride, count, classes, b.d, 16);
       softmax(&b, classes, 0.f);
       divide(&b, classes);
-      const float *mirrored = j->mirrored + (n - x + j->width - 1 - x) * classes;
+      const float *mirrored = j->mirrored + (n - x + s->width - 1 - x) * classes;
       d3k_gather16(mirrored, -classes, count, classes, b.d, 16);
       float entropy[16] = {0}, divergence[16] = {0}, same[16];
       compare(&b, classes, entropy, divergence, same);
@@ -79,20 +81,13 @@ size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes) {
   return band_sums_bytes(pixels, VIEW_SUMS + classes);
 }
 
-void d3k_compare_views(int32_t threads, const float *z, int64_t z_stride, int64_t pixels,
-                       int64_t width, int64_t classes, const float *mirrored, d3k_view_sums *result,
-                       double *masses, void *scratch) {
+void d3k_compare_views(int32_t threads, const d3k_scores *scores, const float *mirrored,
+                       d3k_view_sums *result, double *masses, void *scratch) {
+  const int64_t pixels = scores->height * scores->width, classes = scores->classes;
   *result = (d3k_view_sums){0};
   for (int64_t c = 0; c < classes; c++) masses[c] = 0;
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return;
-  views j = {.z = z,
-             .mirrored = mirrored,
-             .z_stride = z_stride,
-             .pixels = pixels,
-             .width = width,
-             .classes = classes,
-             .band = d3k_pixel_band(pixels),
-             .sums = scratch};
+  views j = {scores, mirrored, pixels, d3k_pixel_band(pixels), scratch};
   const int64_t bands = d3k_ceil_div(pixels, j.band);
   d3k_parallel(d3k_threads_for(threads, pixels * classes * 24), bands, run_bands, &j);
   for (int64_t band = 0; band < bands; band++) {

@@ -4,7 +4,8 @@
 #include "base/internal.h"
 #include "d3k_train.h"
 
-/* Elements that one thread takes at least, so that vectors start at the same places. */
+/* Elements of a work item: a fixed number, so that vectors start at the same elements whatever the
+ * number of threads. */
 #define CHUNK 1024
 
 typedef struct job {

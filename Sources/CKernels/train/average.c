@@ -2,7 +2,8 @@
 #include "base/internal.h"
 #include "d3k_train.h"
 
-/* Elements that one thread takes at least, so that vectors start at the same places. */
+/* Elements of a work item: a fixed number, so that vectors start at the same elements whatever the
+ * number of threads. */
 #define CHUNK 1024
 
 typedef struct job {
@@ -18,7 +19,7 @@ D3K_CLONED_BODY(average_chunks) {
   const float *w = j->weights;
   const float keep = j->keep, take = j->take;
   const int64_t last = d3k_min(j->count, end * CHUNK);
-  if (take < 0.5f) { /* from the nearer end: where both are equal, neither moves */
+  if (take < 0.5f) { /* start from the nearer of the two: equal values stay equal */
     D3K_VECTOR
     for (int64_t i = begin * CHUNK; i < last; i++) t[i] += (w[i] - t[i]) * take;
   } else {

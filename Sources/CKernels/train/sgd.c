@@ -4,10 +4,11 @@
 #include "base/internal.h"
 #include "d3k_train.h"
 
-/* Bands of a sum: their borders depend on the count alone. */
+/* Bands of a sum. Their borders depend on the number of elements alone. */
 #define MOST_BANDS 64
 #define LEAST_BAND 8192
-/* Elements that one thread takes at least, so that vectors start at the same places. */
+/* Elements of a work item: a fixed number, so that vectors start at the same elements whatever the
+ * number of threads. */
 #define CHUNK 1024
 
 typedef struct sum_job {

@@ -53,15 +53,36 @@ extension Select: ComputedOperator {
 /// A step over up to three operands with strides of their own and a result that is dense in
 /// `order`.
 @safe class StridedKernel: StepKernel {
-  let dims: [Int64]
-  let strides: [[Int64]]
+  /// With the strides of the inputs.
+  final var walk: d3k_walk
 
   override init(_ step: Plan.Step, _ options: ExecutionOptions) {
-    let rank = step.output.shape.rank
-    let order = Planner.completed(step.output.memoryOrder, rank: rank)
-    dims = order.map { Int64(step.output.shape[$0]) }
-    strides = step.inputs.map { view in order.map { Int64(view.strides[$0]) } }
+    let order = Planner.completed(step.output.memoryOrder, rank: step.output.shape.rank)
+    walk = d3k_walk(step.output.shape, order: order, strides: step.inputs.map(\.strides))
     super.init(step, options)
+  }
+}
+
+extension d3k_walk {
+  /// - Parameters:
+  ///   - shape: of the result.
+  ///   - order: its axes, outermost first.
+  ///   - strides: along the axes of `shape`, of up to three arrays; empty for one that is not read.
+  init(_ shape: Shape, order: [Int], strides: [[Int]]) {
+    self.init()
+    rank = Int32(order.count)
+    unsafe withUnsafeMutableBytes(of: &dims) {
+      let dims = unsafe $0.assumingMemoryBound(to: Int64.self)
+      for (k, axis) in order.enumerated() { unsafe dims[k] = Int64(shape[axis]) }
+    }
+    unsafe withUnsafeMutableBytes(of: &self.strides) {
+      let all = unsafe $0.assumingMemoryBound(to: Int64.self)
+      for (array, own) in strides.prefix(3).enumerated() where !own.isEmpty {
+        for (k, axis) in order.enumerated() {
+          unsafe all[array * Int(D3K_MAX_RANK) + k] = Int64(own[axis])
+        }
+      }
+    }
   }
 }
 
@@ -75,18 +96,14 @@ extension Select: ComputedOperator {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_broadcast(
-      threads, kind, Int32(dims.count), dims, x(memory), strides[0], x(memory, 1), strides[1],
-      y(memory))
+    unsafe d3k_broadcast(threads, kind, &walk, x(memory), x(memory, 1), y(memory))
   }
 }
 
 /// y = condition ? a : b with broadcasting.
 @safe final class SelectKernel: StridedKernel {
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_where(
-      threads, Int32(dims.count), dims, x(memory), strides[0], x(memory, 1), strides[1],
-      x(memory, 2), strides[2], y(memory))
+    unsafe d3k_where(threads, &walk, x(memory), x(memory, 1), x(memory, 2), y(memory))
   }
 }
 
@@ -122,11 +139,16 @@ extension Select: ComputedOperator {
     var kernelChain = unsafe chain.resolved(memory, prepared)
     var targets = unsafe targets(memory, prepared)
     let stride = Int64(rows.stride)
-    let inputStride = Int64(gradient.inputs[0]?.view.rows?.stride ?? 0)
-    unsafe d3k_chain_backward(
-      threads, &kernelChain, &targets, x(memory), Int64(inputRows.stride), y(memory), stride,
-      dy(memory), stride, dx(memory), inputStride, accumulates, Int64(rows.count),
-      Int64(rows.channels), memory.scratchPointer)
+    unsafe withUnsafePointer(to: &kernelChain) { kernelChain in
+      unsafe withUnsafePointer(to: &targets) { targets in
+        var pass = unsafe d3k_chain_pass(
+          chain: kernelChain, gradients: targets, x: x(memory), y: y(memory), dy: dy(memory),
+          dx: dx(memory), x_stride: Int64(inputRows.stride), y_stride: stride, dy_stride: stride,
+          dx_stride: Int64(gradient.inputs[0]?.view.rows?.stride ?? 0), rows: Int64(rows.count),
+          channels: Int64(rows.channels), accumulates: accumulates, scratch: memory.scratchPointer)
+        unsafe d3k_chain_backward(threads, &pass)
+      }
+    }
   }
 
   private func targets(
@@ -164,8 +186,8 @@ extension Select: ComputedOperator {
 
   override func run(_ memory: borrowing Memory) {
     unsafe d3k_broadcast_backward(
-      threads, kind, Int32(operand), Int32(dims.count), dims, x(memory), strides[0], x(memory, 1),
-      strides[1], dy(memory), outputStrides, dx(memory, operand))
+      threads, kind, Int32(operand), &walk, x(memory), x(memory, 1), dy(memory),
+      dx(memory, operand))
   }
 }
 
@@ -173,7 +195,6 @@ extension Select: ComputedOperator {
 @safe final class SelectGradientKernel: StridedGradientKernel {
   override func run(_ memory: borrowing Memory) {
     unsafe d3k_where_backward(
-      threads, operand == 1 ? 1 : 0, Int32(dims.count), dims, x(memory), strides[0], dy(memory),
-      outputStrides, dx(memory, operand))
+      threads, operand == 1 ? 1 : 0, &walk, x(memory), dy(memory), dx(memory, operand))
   }
 }

@@ -16,36 +16,40 @@ extension Index: ComputedOperator {
 }
 
 /// The input's elements in the layout of the output: transposition, concatenation, repetition.
-@safe final class CopyKernel: StridedKernel {
-  private var outputStrides: [Int64] = []
+@safe final class CopyKernel: StepKernel {
+  private var walk: d3k_walk
 
   override init(_ step: Plan.Step, _ options: ExecutionOptions) {
+    walk = d3k_walk(step, order: step.output.memoryOrder)
     super.init(step, options)
-    let order = Planner.completed(step.output.memoryOrder, rank: step.output.shape.rank)
-    outputStrides = order.map { Int64(step.output.strides[$0]) }
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_copy(
-      threads, Int32(dims.count), dims, x(memory), strides[0], y(memory), outputStrides)
+    unsafe d3k_copy(threads, &walk, x(memory), y(memory))
   }
 }
 
 /// y[i] += x[i]; where y repeats, what belongs to one element is summed.
 @safe final class AccumulateKernel: StepKernel {
-  private let dims, inputStrides, outputStrides: [Int64]
+  private var walk: d3k_walk
 
   override init(_ step: Plan.Step, _ options: ExecutionOptions) {
-    let order = Planner.completed(step.inputs[0].memoryOrder, rank: step.output.shape.rank)
-    dims = order.map { Int64(step.output.shape[$0]) }
-    inputStrides = order.map { Int64(step.inputs[0].strides[$0]) }
-    outputStrides = order.map { Int64(step.output.strides[$0]) }
+    walk = d3k_walk(step, order: step.inputs[0].memoryOrder)
     super.init(step, options)
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_accumulate(
-      threads, Int32(dims.count), dims, x(memory), inputStrides, y(memory), outputStrides)
+    unsafe d3k_accumulate(threads, &walk, x(memory), y(memory))
+  }
+}
+
+extension d3k_walk {
+  /// From a step's input to its output.
+  fileprivate init(_ step: Plan.Step, order: [Int]) {
+    let shape = step.output.shape
+    self.init(
+      shape, order: Planner.completed(order, rank: shape.rank),
+      strides: [step.inputs[0].strides, step.output.strides])
   }
 }
 
@@ -100,7 +104,7 @@ struct IndexTables {
   override func run(_ memory: borrowing Memory) {
     let (x, y) = unsafe (x(memory), y(memory))
     unsafe tables.withPointers { pointers in
-      unsafe d3k_index(threads, Int32(dims.count), dims, x, strides[0], pointers, fill, y)
+      unsafe d3k_index(threads, &walk, pointers, fill, x, y)
     }
   }
 }
@@ -120,8 +124,7 @@ struct IndexTables {
   override func run(_ memory: borrowing Memory) {
     let (dy, dx) = unsafe (dy(memory), dx(memory))
     unsafe tables.withPointers { pointers in
-      unsafe d3k_index_backward(
-        threads, Int32(dims.count), dims, dy, pointers, inputDims, strides[0], dx, accumulates)
+      unsafe d3k_index_backward(threads, &walk, pointers, inputDims, dy, dx, accumulates)
     }
   }
 }

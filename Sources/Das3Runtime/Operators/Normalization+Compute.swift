@@ -103,6 +103,14 @@ extension Plan.Step {
   }
 }
 
+extension StepKernel {
+  /// A normalisation of the inputs x, scale and shift.
+  fileprivate func norm(_ memory: borrowing Memory, _ epsilon: Float) -> d3k_norm {
+    unsafe d3k_norm(
+      x: x(memory), scale: x(memory, 1), shift: x(memory, 2), y: y(memory), epsilon: epsilon)
+  }
+}
+
 extension GradientKernel {
   /// Of a normalisation with the inputs x, scale and shift.
   fileprivate func normGradient(
@@ -153,8 +161,8 @@ extension GradientKernel {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_layer_norm(
-      threads, x(memory), y(memory), rowCount, columnCount, epsilon, x(memory, 1), x(memory, 2))
+    var norm = unsafe norm(memory, epsilon)
+    unsafe d3k_layer_norm(threads, &norm, rowCount, columnCount)
   }
 }
 
@@ -174,9 +182,8 @@ extension GradientKernel {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_group_norm(
-      threads, x(memory), y(memory), batch, pixels, channels, groupCount, epsilon, x(memory, 1),
-      x(memory, 2))
+    var norm = unsafe norm(memory, epsilon)
+    unsafe d3k_group_norm(threads, &norm, batch, pixels, channels, groupCount)
   }
 }
 

@@ -5,13 +5,14 @@ extension MaxPool: ComputedOperator {
   func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
     -> Kernel
   {
-    try PoolKernel(step, plan, Pooling(self), options)
+    try PoolKernel(step, plan, d3k_pool(self, step.inputs[0], step.output), options)
   }
 
   func gradientKernel(
     _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
   ) throws(Das3Error) -> Kernel {
-    PoolGradientKernel(gradient, Pooling(self), options)
+    PoolGradientKernel(
+      gradient, d3k_pool(self, gradient.step.inputs[0], gradient.outputGradient), options)
   }
 }
 
@@ -19,74 +20,57 @@ extension AveragePool: ComputedOperator {
   func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
     -> Kernel
   {
-    try PoolKernel(step, plan, Pooling(self), options)
+    try PoolKernel(step, plan, d3k_pool(self, step.inputs[0], step.output), options)
   }
 
   func gradientKernel(
     _ gradient: Plan.Gradient, _ plan: Plan, _ options: ExecutionOptions
   ) throws(Das3Error) -> Kernel {
-    PoolGradientKernel(gradient, Pooling(self), options)
+    PoolGradientKernel(
+      gradient, d3k_pool(self, gradient.step.inputs[0], gradient.outputGradient), options)
   }
 }
 
-/// What pooling takes of the cells under a window.
-struct Pooling {
-  enum Kind { case max, average(countsPadding: Bool, pads: [Int32]) }
+extension d3k_pool {
+  fileprivate init(_ pool: MaxPool, _ x: Plan.View, _ y: Plan.View) {
+    self.init()
+    window = d3k_window(x, y, pool.window, groups: 1)
+  }
 
-  let kind: Kind
-  let window: Window
-
-  init(_ pool: MaxPool) { (kind, window) = (.max, pool.window) }
-
-  init(_ pool: AveragePool) {
+  fileprivate init(_ pool: AveragePool, _ x: Plan.View, _ y: Plan.View) {
     let w = pool.window
-    let pads = [w.padTop, w.padLeft, w.padBottom, w.padRight].map(Int32.init)
-    (kind, window) = (.average(countsPadding: pool.countsPadding, pads: pads), w)
+    self.init(
+      window: d3k_window(x, y, w, groups: 1), is_mean: 1, counts_pads: pool.countsPadding ? 1 : 0,
+      pads: (Int32(w.padTop), Int32(w.padLeft), Int32(w.padBottom), Int32(w.padRight)))
   }
 }
 
 /// Largest or mean value under a window, NHWC, with the chain at the end.
 @safe final class PoolKernel: ChainedKernel {
-  private let kind: Pooling.Kind
-  private var window: d3k_window
+  private var pool: d3k_pool
 
-  init(
-    _ step: Plan.Step, _ plan: Plan, _ pooling: Pooling, _ options: ExecutionOptions
+  fileprivate init(
+    _ step: Plan.Step, _ plan: Plan, _ pool: d3k_pool, _ options: ExecutionOptions
   ) throws(Das3Error) {
-    kind = pooling.kind
-    window = d3k_window(step.inputs[0], step.output, pooling.window, groups: 1)
+    self.pool = pool
     try super.init(step, plan, options)
   }
 
   override func run(_ memory: borrowing Memory, _ chain: UnsafePointer<d3k_chain>) {
-    let (x, y) = unsafe (x(memory), y(memory))
-    switch kind {
-    case .max: unsafe d3k_max_pool(threads, &window, chain, x, y)
-    case .average(let countsPadding, let pads):
-      unsafe d3k_average_pool(threads, &window, countsPadding ? 1 : 0, pads, chain, x, y)
-    }
+    unsafe d3k_pool_run(threads, &pool, chain, x(memory), y(memory))
   }
 }
 
 /// The first maximum of each window takes all of its derivative; a mean gives each cell its share.
 @safe final class PoolGradientKernel: GradientKernel {
-  private let kind: Pooling.Kind
-  private var window: d3k_window
+  private var pool: d3k_pool
 
-  init(_ gradient: Plan.Gradient, _ pooling: Pooling, _ options: ExecutionOptions) {
-    kind = pooling.kind
-    window = d3k_window(
-      gradient.step.inputs[0], gradient.outputGradient, pooling.window, groups: 1)
+  fileprivate init(_ gradient: Plan.Gradient, _ pool: d3k_pool, _ options: ExecutionOptions) {
+    self.pool = pool
     super.init(gradient, options)
   }
 
   override func run(_ memory: borrowing Memory) {
-    let (dy, dx) = unsafe (dy(memory), dx(memory))
-    switch kind {
-    case .max: unsafe d3k_max_pool_backward(threads, &window, x(memory), dy, dx, accumulates)
-    case .average(let countsPadding, let pads):
-      unsafe d3k_average_pool_backward(
-        threads, &window, countsPadding ? 1 : 0, pads, dy, dx, accumulates)
-    }
+    unsafe d3k_pool_backward(threads, &pool, x(memory), dy(memory), dx(memory), accumulates)
   }
 }

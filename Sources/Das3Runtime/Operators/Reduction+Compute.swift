@@ -43,32 +43,30 @@ extension Softmax: ComputedOperator {
   }
 }
 
-/// One run of neighbouring axes of a dense tensor: outer × count × inner in memory order.
-struct AxisSplit {
-  let outer, count, inner: Int64
-
+extension d3k_lines {
+  /// One run of neighbouring axes of a dense tensor: outer × count × inner in memory order.
   init(_ view: Plan.View, axes: [Int]) {
     let order = view.memoryOrder
     let places = order.indices.filter { axes.contains(order[$0]) }
     let product = { (range: ArraySlice<Int>) in Int64(range.reduce(1) { $0 * view.shape[$1] }) }
     if let first = places.first, let last = places.last, !view.isEmpty {
-      (outer, count, inner) = (
-        product(order[..<first]), product(order[first...last]), product(order[(last + 1)...])
-      )
+      self.init(
+        outer: product(order[..<first]), count: product(order[first...last]),
+        inner: product(order[(last + 1)...]))
     } else {
       // All reduced axes have one element, or the tensor has none: no line along them is longer.
       let kept = view.shape.dims.indices.filter { !axes.contains($0) }
-      (outer, count, inner) = (product(kept[...]), product(axes[...]), 1)
+      self.init(outer: product(kept[...]), count: product(axes[...]), inner: 1)
     }
   }
 }
 
 /// A step along one run of neighbouring axes.
 @safe class AxisKernel: StepKernel {
-  let split: AxisSplit
+  final var lines: d3k_lines
 
   init(_ step: Plan.Step, axes: [Int], _ options: ExecutionOptions) {
-    split = AxisSplit(step.inputs[0], axes: axes)
+    lines = d3k_lines(step.inputs[0], axes: axes)
     super.init(step, options)
   }
 }
@@ -83,8 +81,7 @@ struct AxisSplit {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_reduce(
-      threads, kind, x(memory), y(memory), split.outer, split.count, split.inner)
+    unsafe d3k_reduce(threads, kind, &lines, x(memory), y(memory))
   }
 }
 
@@ -98,8 +95,7 @@ struct AxisSplit {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_arg_max(
-      threads, selectsLast ? 1 : 0, x(memory), y(memory), split.outer, split.count, split.inner)
+    unsafe d3k_arg_max(threads, selectsLast ? 1 : 0, &lines, x(memory), y(memory))
   }
 }
 
@@ -113,44 +109,41 @@ struct AxisSplit {
   }
 
   override func run(_ memory: borrowing Memory) {
-    unsafe d3k_softmax(
-      threads, isLog ? 1 : 0, x(memory), y(memory), split.outer, split.count, split.inner)
+    unsafe d3k_softmax(threads, isLog ? 1 : 0, &lines, x(memory), y(memory))
   }
 }
 
 /// dx of a reduction; extrema share it among all elements that are it.
 @safe final class ReduceGradientKernel: GradientKernel {
   private let kind: Int32
-  private let split: AxisSplit
+  private var lines: d3k_lines
 
   init(_ gradient: Plan.Gradient, _ reduce: Reduce, _ options: ExecutionOptions) {
     kind = reduce.kind.kernelKind
-    split = AxisSplit(gradient.step.inputs[0], axes: reduce.axes)
+    lines = d3k_lines(gradient.step.inputs[0], axes: reduce.axes)
     super.init(gradient, options)
   }
 
   override func run(_ memory: borrowing Memory) {
     unsafe d3k_reduce_backward(
-      threads, kind, x(memory), y(memory), dy(memory), dx(memory), split.outer, split.count,
-      split.inner, accumulates)
+      threads, kind, &lines, x(memory), y(memory), dy(memory), dx(memory), accumulates)
   }
 }
 
 /// dx = y · (dy − Σ dy·y), or dy − exp(y) · Σ dy for the logarithm.
 @safe final class SoftmaxGradientKernel: GradientKernel {
   private let isLog: Bool
-  private let split: AxisSplit
+  private var lines: d3k_lines
 
   init(_ gradient: Plan.Gradient, _ softmax: Softmax, _ options: ExecutionOptions) {
     isLog = softmax.isLog
-    split = AxisSplit(gradient.step.inputs[0], axes: [softmax.axis])
+    lines = d3k_lines(gradient.step.inputs[0], axes: [softmax.axis])
     super.init(gradient, options)
   }
 
   override func run(_ memory: borrowing Memory) {
     unsafe d3k_softmax_backward(
-      threads, isLog ? 1 : 0, y(memory), dy(memory), dx(memory), split.outer, split.count,
-      split.inner, accumulates)
+      threads, isLog ? 1 : 0, &lines, y(memory), dy(memory), dx(memory), accumulates)
   }
 }
 

@@ -18,7 +18,7 @@ extension Resample: ComputedOperator {
 /// Weighted sums along one axis: y[i] = Σ weights[k] · x[positions[k]].
 @safe final class ResampleKernel: StepKernel {
   private let fill: Float
-  private let line: ResampledLine
+  private var line: ResampledLine
 
   init(_ step: Plan.Step, _ resample: Resample, _ options: ExecutionOptions) {
     fill = resample.fill
@@ -29,37 +29,34 @@ extension Resample: ComputedOperator {
   override func run(_ memory: borrowing Memory) {
     let (x, y) = unsafe (x(memory), y(memory))
     unsafe line.withTerms { terms in
-      unsafe d3k_resample(threads, x, line.outer, line.count, line.inner, terms, fill, y, 0)
+      unsafe d3k_resample(threads, &line.lines, terms, fill, x, y, 0)
     }
   }
 }
 
 /// dx[positions[k]] += weights[k] · dy[i]: the sums with the table turned round.
 @safe final class ResampleGradientKernel: GradientKernel {
-  private let line: ResampledLine
-  private let outputCount: Int64
+  private var line: ResampledLine
 
   init(_ gradient: Plan.Gradient, _ resample: Resample, _ options: ExecutionOptions) {
     let x = gradient.step.inputs[0]
     line = ResampledLine(
       x, resample.axis, resample.table.transposed(inputCount: x.shape[resample.axis]))
-    outputCount = Int64(resample.table.count)
+    line.lines.count = Int64(resample.table.count)
     super.init(gradient, options)
   }
 
   override func run(_ memory: borrowing Memory) {
     let (dy, dx) = unsafe (dy(memory), dx(memory))
     unsafe line.withTerms { terms in
-      unsafe d3k_resample(
-        threads, dy, line.outer, outputCount, line.inner, terms, 0, dx, accumulates)
+      unsafe d3k_resample(threads, &line.lines, terms, 0, dy, dx, accumulates)
     }
   }
 }
 
-/// A dense tensor as outer × count × inner around its resampled axis, and the table as kernels take
-/// it.
+/// A dense tensor as lines along its resampled axis, and the table as kernels take it.
 private struct ResampledLine {
-  let outer, count, inner: Int64
+  var lines: d3k_lines
   private let table: Resample.Table
 
   init(_ view: Plan.View, _ axis: Int, _ table: Resample.Table) {
@@ -69,8 +66,9 @@ private struct ResampledLine {
     func product(_ axes: ArraySlice<Int>) -> Int64 {
       axes.reduce(1) { $0 * Int64(view.shape[$1]) }
     }
-    (outer, inner) = (product(order[..<place]), product(order[(place + 1)...]))
-    count = Int64(view.shape[axis])
+    lines = d3k_lines(
+      outer: product(order[..<place]), count: Int64(view.shape[axis]),
+      inner: product(order[(place + 1)...]))
     self.table = table
   }
 

@@ -17,45 +17,34 @@ extension Resize: ComputedOperator {
 
 /// Linear interpolation of height and width, NHWC, with the chain at the end.
 @safe final class ResizeKernel: ChainedKernel {
-  private let fill: Float
-  private let rows, columns: AxisTable
+  private let resize: LinearResize
 
   init(
     _ step: Plan.Step, _ plan: Plan, _ resize: Resize, _ options: ExecutionOptions
   ) throws(Das3Error) {
-    fill = resize.fill
-    rows = AxisTable(resize.axes[2] ?? .identity(step.inputs[0].shape[2]))
-    columns = AxisTable(resize.axes[3] ?? .identity(step.inputs[0].shape[3]))
+    self.resize = LinearResize(step.inputs[0], step.output, resize)
     try super.init(step, plan, options)
   }
 
   override var scratchByteCount: Int {
-    4 * Int(threads) * 2 * columns.count * step.output.shape[1]
+    4 * Int(threads) * 2 * resize.columns.count * step.output.shape[1]
   }
 
   override func run(_ memory: borrowing Memory, _ chain: UnsafePointer<d3k_chain>) {
-    let (source, target) = (step.inputs[0], step.output)
     let (x, y) = unsafe (x(memory), y(memory))
     let scratch = unsafe memory.scratchPointer.assumingMemoryBound(to: Float.self)
-    unsafe rows.withAxis { rows in
-      unsafe columns.withAxis { columns in
-        unsafe d3k_resize_linear(
-          threads, x, Int64(source.pixelStride ?? source.shape[1]), Int64(source.shape[0]),
-          Int64(source.shape[2]), Int64(source.shape[3]), Int64(source.shape[1]), rows, columns,
-          fill, chain, y, Int64(target.pixelStride ?? target.shape[1]), scratch)
-      }
+    unsafe resize.withPointer { resize in
+      unsafe d3k_resize_linear(threads, resize, chain, x, y, scratch)
     }
   }
 }
 
 /// The transposed interpolation: dx[low] += (1 − weight) · dy[i], dx[high] += weight · dy[i].
 @safe final class ResizeGradientKernel: GradientKernel {
-  private let rows, columns: AxisTable
+  private let resize: LinearResize
 
   init(_ gradient: Plan.Gradient, _ resize: Resize, _ options: ExecutionOptions) {
-    let shape = gradient.step.inputs[0].shape
-    rows = AxisTable(resize.axes[2] ?? .identity(shape[2]))
-    columns = AxisTable(resize.axes[3] ?? .identity(shape[3]))
+    self.resize = LinearResize(gradient.step.inputs[0], gradient.outputGradient, resize)
     super.init(gradient, options)
   }
 
@@ -65,14 +54,36 @@ extension Resize: ComputedOperator {
   }
 
   override func run(_ memory: borrowing Memory) {
-    let (source, target) = (gradient.step.inputs[0], gradient.outputGradient)
     let (dy, dx, scratch) = unsafe (dy(memory), dx(memory), memory.scratchPointer)
+    unsafe resize.withPointer { resize in
+      unsafe d3k_resize_linear_backward(threads, resize, dy, dx, accumulates, scratch)
+    }
+  }
+}
+
+/// A linear resize as kernels take it.
+private struct LinearResize {
+  let rows, columns: AxisTable
+  private let shape: Shape
+  private let strides: (x: Int64, y: Int64)
+  private let fill: Float
+
+  init(_ x: Plan.View, _ y: Plan.View, _ resize: Resize) {
+    shape = x.shape
+    strides = (Int64(x.pixelStride ?? shape[1]), Int64(y.pixelStride ?? shape[1]))
+    fill = resize.fill
+    rows = AxisTable(resize.axes[2] ?? .identity(shape[2]))
+    columns = AxisTable(resize.axes[3] ?? .identity(shape[3]))
+  }
+
+  func withPointer(_ body: (UnsafePointer<d3k_resize>) -> Void) {
     unsafe rows.withAxis { rows in
       unsafe columns.withAxis { columns in
-        unsafe d3k_resize_linear_backward(
-          threads, dy, Int64(target.pixelStride ?? target.shape[1]), Int64(source.shape[0]),
-          Int64(source.shape[2]), Int64(source.shape[3]), Int64(source.shape[1]), rows, columns,
-          dx, Int64(source.pixelStride ?? source.shape[1]), accumulates, scratch)
+        var resize = unsafe d3k_resize(
+          rows: rows, columns: columns, batch: Int64(shape[0]), in_height: Int64(shape[2]),
+          in_width: Int64(shape[3]), channels: Int64(shape[1]), x_stride: strides.x,
+          y_stride: strides.y, fill: fill)
+        unsafe body(&resize)
       }
     }
   }

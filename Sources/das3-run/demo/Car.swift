@@ -1,8 +1,8 @@
 // One car.
 
 struct Car: Thing {
-  let distance: Float
-  private let x: Float
+  let root: Vector
+  /// Half of its width, in metres.
   private let half: Float
   private let shape: CarShape
   private let ink: Ink
@@ -12,9 +12,8 @@ struct Car: Thing {
   private static let rim = Ink(0.6, 0.61, 0.63)
   private static let trim = Ink(0.2, 0.2, 0.22)
 
-  init(_ look: Look, x: Float, distance: Float, isOncoming: Bool, _ random: inout SplitMix64) {
-    self.x = x
-    self.distance = distance
+  init(_ look: Look, at root: Vector, isOncoming: Bool, _ random: inout SplitMix64) {
+    self.root = root
     self.isOncoming = isOncoming
     half = random.within(0.86...0.94)
     let shape: CarShape = random.pick([.hatchback, .hatchback, .saloon, .saloon, .van])
@@ -23,19 +22,19 @@ struct Car: Thing {
   }
 
   func paint(_ painter: inout Painter) {
-    let middle = distance + shape.length / 2
-    painter.shadow(x: x, z: middle, Point(half * 1.3, shape.length * 0.6), strength: 1.3)
+    let middle = root + Vector(0, 0, shape.length / 2)
+    painter.shadow(at: middle, Point(half * 1.3, shape.length * 0.6), strength: 1.3)
     paintBelow(&painter)
     for segment in (0..<shape.outline.count - 1).reversed() { paintSegment(&painter, segment) }
     paintEnd(&painter)
-    let across = painter.camera.across(x, distance)
+    let across = painter.camera.across(root.x, root.z)
     if abs(across) > half { paintSide(&painter, across > 0 ? -1 : 1) }
   }
 
   /// A corner of the outline on one side of the car, -1 to 1.
   private func corner(_ index: Int, _ side: Float) -> Vector {
     let point = shape.outline[index]
-    return Vector(x + side * half * shape.width(at: index), point.y, distance + point.x)
+    return root + Vector(side * half * shape.width(at: index), point.y, point.x)
   }
 
   private func paintBelow(_ painter: inout Painter) {
@@ -88,15 +87,15 @@ struct Car: Thing {
         panel(&painter, min(inner, outer)...max(inner, outer), bright, Ink(0.9, 0.55, 0.3))
       }
       guard shines else { continue }
-      let bulb = Vector(x + (inner + outer) / 2, top - 0.15, distance)
+      let bulb = root + Vector((inner + outer) / 2, top - 0.15, 0)
       painter.glow(bulb, isOncoming ? 0.8 : 0.45, lamp * (isOncoming ? 0.45 : 0.3))
     }
   }
 
   private func paintSide(_ painter: inout Painter, _ side: Float) {
-    let place = x + side * half
+    let place = root.x + side * half
     let wall = Wall(
-      painter.camera, from: Point(place, distance), to: Point(place, distance + shape.length))
+      painter.camera, from: Point(place, root.z), to: Point(place, root.z + shape.length))
     let (light, ink, seams) = (painter.light, ink, shape.pillars)
     let outline = shape.outline.indices.map { painter.camera.at(corner($0, side)) }
     let normal = Vector(side, 0.25, 0).normalized
@@ -113,7 +112,7 @@ struct Car: Thing {
     let rows = painter.camera
     let glass = shape.sideWindow.map { point in
       let lean = side * half * (1 - 0.2 * ((point.y - low) / 0.5).clamped)
-      return rows.at(Vector(x + lean, point.y, distance + point.x))
+      return rows.at(root + Vector(lean, point.y, point.x))
     }
     let (pane, pillars) = (painter.look.glass, shape.pillars)
     painter.raster.fill(glass, .car) { sample, _ in
@@ -127,14 +126,14 @@ struct Car: Thing {
   }
 
   private func paintWheel(_ painter: inout Painter, _ place: Float, _ along: Float) {
-    let normal = Vector(place < x ? -1 : 1, 0, -0.2).normalized
+    let normal = Vector(place < root.x ? -1 : 1, 0, -0.2).normalized
     let rings: [(Float, Ink)] = [
       (0.4, Self.trim * 0.6), (0.33, Self.rubber), (0.2, Self.rim), (0.06, Self.trim),
     ]
     for (radius, ink) in rings {
       let ring = Circle.points.map { point in
         let height = 0.33 + point.y * radius
-        return Vector(place, max(height, 0.01), distance + along + point.x * radius)
+        return Vector(place, max(height, 0.01), root.z + along + point.x * radius)
       }
       painter.face(ring, ink, .car, facing: normal)
     }
@@ -144,6 +143,6 @@ struct Car: Thing {
   private func panel(
     _ painter: inout Painter, _ width: ClosedRange<Float>, _ height: ClosedRange<Float>, _ ink: Ink
   ) {
-    painter.rectangle(width, height, at: Vector(x, 0, distance), ink, .car)
+    painter.rectangle(width, height, at: root, ink, .car)
   }
 }

@@ -1,27 +1,24 @@
 // What stands at the kerb: street lamps, traffic signs and lights.
 
 struct Lamp: Thing {
-  let distance: Float
-  private let x: Float
-  /// Towards the road: -1 or 1.
+  let root: Vector
+  /// The side on which the road is: -1 or 1.
   private let arm: Float
   private let height: Float
   private let metal: Ink
 
-  init(x: Float, distance: Float, arm: Float, _ random: inout SplitMix64) {
-    self.x = x
-    self.distance = distance
+  init(at root: Vector, arm: Float, _ random: inout SplitMix64) {
+    self.root = root
     self.arm = arm
     height = random.within(5...7)
     metal = Ink(0.42, 0.44, 0.46) * random.within(0.75...1.3)
   }
 
   func paint(_ painter: inout Painter) {
-    let root = Vector(x, 0, distance)
-    painter.shadow(x: x, z: distance, Point(0.35, 0.3))
+    painter.shadow(at: root, Point(0.35, 0.3))
     let top = Point(arm * 1.3, height + 0.3)
     if painter.look.lamps {
-      painter.pool(x: x + top.x, z: distance, Point(3.2, 3), Ink(0.8, 0.55, 0.26))
+      painter.pool(at: root + Vector(top.x, 0, 0), Point(3.2, 3), Ink(0.8, 0.55, 0.26))
     }
     painter.limb(Point(0, 0), Point(0, 0.9), widths: Point(0.14, 0.12), at: root, metal, .pole)
     painter.limb(Point(0, 0.9), Point(0, height), widths: Point(0.11, 0.09), at: root, metal, .pole)
@@ -45,8 +42,7 @@ struct Sign: Thing {
     case forbids, warns, orders, priority, light
   }
 
-  let distance: Float
-  private let x: Float
+  let root: Vector
   private let height: Float
   private let size: Float
   private let kind: Kind
@@ -59,9 +55,8 @@ struct Sign: Thing {
   private static let dark = Ink(0.14, 0.15, 0.17)
   private static let lights = [Ink(0.95, 0.22, 0.16), Ink(1, 0.74, 0.2), Ink(0.26, 0.9, 0.5)]
 
-  init(x: Float, distance: Float, _ random: inout SplitMix64) {
-    self.x = x
-    self.distance = distance
+  init(at root: Vector, _ random: inout SplitMix64) {
+    self.root = root
     height = random.within(2.3...2.9)
     size = random.within(0.42...0.58)
     kind = random.pick(Kind.allCases)
@@ -69,8 +64,7 @@ struct Sign: Thing {
   }
 
   func paint(_ painter: inout Painter) {
-    let root = Vector(x, 0, distance)
-    painter.shadow(x: x, z: distance, Point(0.25, 0.2))
+    painter.shadow(at: root, Point(0.25, 0.2))
     painter.limb(
       Point(0, 0), Point(0, height), widths: Point(0.07, 0.07), at: root,
       Ink(0.52, 0.53, 0.54), .pole)
@@ -102,11 +96,11 @@ struct Sign: Thing {
       plate(1.05, Self.white, every: 6)
       plate(0.74, Self.yellow, every: 6)
     case .light:
-      paintLight(&painter, at: root)
+      paintLight(&painter)
     }
   }
 
-  private func paintLight(_ painter: inout Painter, at root: Vector) {
+  private func paintLight(_ painter: inout Painter) {
     let width: Float = 0.32
     let (low, high) = (height - 0.55, height + 0.8)
     painter.rectangle(-width...width, low...high, at: root, Self.dark, .sign)

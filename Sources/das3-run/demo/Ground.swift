@@ -31,10 +31,10 @@ struct Ground {
     walk = random.within(2.2...4.2)
     isGreen = random.chance(0.45)
     zebra = random.chance(0.4) ? random.within(9...24) : nil
-    asphalt = random.within(look.asphalt)
-    paving = random.within(look.paving)
+    asphalt = random.mix(look.asphalt)
+    paving = random.mix(look.paving)
     slab = random.pick([Point(0.6, 0.6), Point(0.5, 1), Point(0.9, 0.6)])
-    grass = random.within(look.grass)
+    grass = random.mix(look.grass)
     marking = look.marking * random.within(0.9...1)
     hasEdgeLines = random.chance(0.6)
     dashStart = random.within(0...7)

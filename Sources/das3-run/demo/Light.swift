@@ -22,8 +22,8 @@ struct Light {
     let warmth = Ink(1, random.within(0.96...1), random.within(0.9...1.02))
     sunlight = look.sunlight * random.within(0.85...1.1) * warmth
     ambient = look.ambient * random.within(0.94...1.06)
-    zenith = random.within(look.zenith)
-    haze = random.within(look.haze)
+    zenith = random.mix(look.zenith)
+    haze = random.mix(look.haze)
     clearness = random.within(look.clearness)
   }
 

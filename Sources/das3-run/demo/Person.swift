@@ -1,8 +1,7 @@
 // One pedestrian.
 
 struct Person: Thing {
-  let distance: Float
-  private let x: Float
+  let root: Vector
   private let height: Float
   private let width: Float
   private let step: Float
@@ -15,12 +14,11 @@ struct Person: Thing {
   private let bag: Ink?
   private let coatLength: Float
 
-  private static let skins = [Ink(0xe2b89c), Ink(0xb07e60), Ink(0x704e3c), Ink(0xd0a080)]
-  private static let hairs = [Ink(0x281e18), Ink(0x604228), Ink(0xb89a64), Ink(0x8a8a88)]
+  private static let skins: Palette = [0xe2b89c, 0xb07e60, 0x704e3c, 0xd0a080]
+  private static let hairs: Palette = [0x281e18, 0x604228, 0xb89a64, 0x8a8a88]
 
-  init(_ look: Look, x: Float, distance: Float, _ random: inout SplitMix64) {
-    self.x = x
-    self.distance = distance
+  init(_ look: Look, at root: Vector, _ random: inout SplitMix64) {
+    self.root = root
     height = random.within(1.5...1.9)
     width = random.within(0.125...0.15)
     step = random.within(0.03...0.15)
@@ -35,8 +33,7 @@ struct Person: Thing {
   }
 
   func paint(_ painter: inout Painter) {
-    painter.shadow(x: x, z: distance, Point(0.4, 0.3))
-    let root = Vector(x, 0, distance)
+    painter.shadow(at: root, Point(0.4, 0.3))
     let turn: Float = walksRight ? 1 : -1
     let body = isFromSide ? width * 0.72 : width
     let stride = isFromSide ? step : step * 0.45
@@ -63,16 +60,16 @@ struct Person: Thing {
     }
     let light = painter.light
     let middle = painter.camera.at(root).x
-    let half = body * h * painter.camera.scale(at: distance)
+    let half = body * h * painter.camera.scale(at: root.z)
     let outline = [
       Point(-body * 0.84, coatLength), Point(body * 0.84, coatLength), Point(body * 0.8, 0.6),
       Point(body * 1.1, 0.79), Point(body * 0.6, 0.835), Point(-body * 0.6, 0.835),
       Point(-body * 1.1, 0.79), Point(-body * 0.8, 0.6),
     ].map { painter.camera.at(root + Vector($0.x, $0.y, 0) * h) }
-    painter.raster.fill(outline, .person) { [coat, distance] sample, _ in
+    painter.raster.fill(outline, .person) { [coat, root] sample, _ in
       let across = min(max((sample.x - middle) / half, -0.9), 0.9)
       let normal = Vector(across, 0, -(1 - across * across).squareRoot())
-      return light.seen(coat, facing: normal, metres: distance)
+      return light.seen(coat, facing: normal, metres: root.z)
     }
     if let bag {
       let place = Point(-turn * body * (isFromSide ? 1.15 : 0.5), 0.68)

@@ -1,6 +1,6 @@
 // Trees and hedges.
 
-/// Clumps of leaves, the lower and farther ones first.
+/// The leaves of one plant: discs that are painted from the bottom to the top.
 struct Leaves {
   private let ink: Ink
   private let noise: Noise
@@ -9,7 +9,8 @@ struct Leaves {
   init(_ look: Look, _ random: inout SplitMix64) {
     ink = random.pick(look.leaves) * random.within(0.85...1.12)
     noise = Noise(&random)
-    // Of its own, so that how often it draws disturbs nothing else.
+    // Leaves draw from a generator of their own: the rest of the scene does not depend on how many
+    // numbers they take.
     self.random = SplitMix64(seed: random.next())
   }
 
@@ -44,16 +45,14 @@ struct Leaves {
 }
 
 struct Tree: Thing {
-  let distance: Float
-  private let x: Float
+  let root: Vector
   private let height: Float
   private let radii: Point
   private let leaves: Leaves
   private let bark: Ink
 
-  init(_ look: Look, x: Float, distance: Float, _ random: inout SplitMix64) {
-    self.x = x
-    self.distance = distance
+  init(_ look: Look, at root: Vector, _ random: inout SplitMix64) {
+    self.root = root
     height = random.within(4.8...9)
     let width = random.within(1.4...2.6)
     radii = Point(width, height * random.within(0.28...0.38))
@@ -62,8 +61,8 @@ struct Tree: Thing {
   }
 
   func paint(_ painter: inout Painter) {
-    let root = Vector(x, 0, distance)
-    painter.shadow(x: x - painter.light.side * 0.8, z: distance, Point(radii.x, radii.x * 0.8))
+    painter.shadow(
+      at: root - Vector(painter.light.side * 0.8, 0, 0), Point(radii.x, radii.x * 0.8))
     let middle = height - radii.y
     painter.board(
       [
@@ -77,27 +76,26 @@ struct Tree: Thing {
     painter.limb(
       Point(0, middle * 0.75), Point(radii.x * 0.4, middle), widths: Point(0.08, 0.05), at: root,
       bark, .vegetation)
-    leaves.paint(
-      &painter, around: Vector(x, middle, distance), radii, count: distance < 30 ? 64 : 30)
+    let crown = root + Vector(0, middle, 0)
+    leaves.paint(&painter, around: crown, radii, count: root.z < 30 ? 64 : 30)
   }
 }
 
 struct Hedge: Thing {
-  let distance: Float
-  private let x: Float
+  let root: Vector
   private let near: Float
   private let leaves: Leaves
 
   init(_ look: Look, x: Float, near: Float, far: Float, _ random: inout SplitMix64) {
-    self.x = x
+    root = Vector(x, 0, far)
     self.near = near
-    distance = far
     leaves = Leaves(look, &random)
   }
 
   func paint(_ painter: inout Painter) {
-    for z in stride(from: min(distance, 70), to: near, by: -1.1) {
-      leaves.paint(&painter, around: Vector(x, 0.5, z), Point(0.95, 0.62), count: z < 20 ? 16 : 8)
+    for z in stride(from: min(root.z, 70), to: near, by: -1.1) {
+      leaves.paint(
+        &painter, around: Vector(root.x, 0.5, z), Point(0.95, 0.62), count: z < 20 ? 16 : 8)
     }
   }
 }

@@ -109,3 +109,17 @@ final class Validation {
     return try keep(index)
   }
 }
+
+/// Measures the mIoU of several models on the same frames.
+struct Measurement {
+  let validation: Validation
+  let labeller: Labeller
+
+  /// How many bytes of decoded frames stay in memory.
+  static let keptByteLimit = 1 << 30
+
+  func measure(_ model: ModelHandle) throws(Failure) -> EvaluatorHandle.Result {
+    try labeller.setModel(model)
+    return try validation.evaluate(labeller)
+  }
+}

@@ -43,12 +43,11 @@ struct DemoReport {
     }
     var table = Table([.left] + columns.map { _ in .right })
     table.add([""] + columns.map(\.title))
-    for (index, entry) in (columns.first?.result.classes ?? []).enumerated() {
-      let values = columns.map { $0.result.iou[index].map { fixed($0 * 100, 1) } ?? "–" }
-      table.add([entry.name] + values)
+    let rows = columns.map { $0.result.rows(decimals: 1) }
+    // The last row would be the pixel accuracy.
+    for (index, row) in (rows.first ?? []).dropLast().enumerated() {
+      table.add([row.name] + rows.map { $0[index].value })
     }
-    table.add([])
-    table.add(["mIoU"] + columns.map { fixed($0.result.miou * 100, 1) })
     try say("\n" + table.text + "\n" + text)
   }
 }

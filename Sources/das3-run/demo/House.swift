@@ -1,7 +1,6 @@
 // One house beside the road.
 
-struct House: Thing {
-  let root: Vector
+struct House {
   /// The side of the road: -1 or 1.
   let side: Float
   /// Metres from the road's middle to the front and to the back of the house.
@@ -19,7 +18,6 @@ struct House: Thing {
     _ look: Look, _ light: Light, side: Float, front: Float, near: Float, far: Float,
     _ random: inout SplitMix64
   ) {
-    root = Vector(side * front, 0, far)
     self.side = side
     self.front = front
     back = front + random.within(8...12)
@@ -37,7 +35,9 @@ struct House: Thing {
     (near, far, front, facade.height)
   }
 
-  func paint(_ painter: inout Painter) {
+  var thing: Thing { Thing(root: Vector(side * front, 0, far), paint: paint) }
+
+  private func paint(_ painter: inout Painter) {
     let (x, deep, high) = (side * front, side * back, facade.height)
     if rise > 0 {
       let ridge = (x + deep) / 2

@@ -1,11 +1,11 @@
 // Shapes in metres in, samples out.
 
 /// Something that stands in the street.
-protocol Thing {
+struct Thing {
   /// Where it stands on the ground; what is farther ahead is painted earlier.
-  var root: Vector { get }
+  let root: Vector
   /// Paints it over everything that stands behind it.
-  func paint(_ painter: inout Painter)
+  let paint: (inout Painter) -> Void
 }
 
 /// A scene while it is painted, from far to near.

@@ -8,7 +8,7 @@ struct StreetScene {
   private let ground: Ground
   private let sky: Noise
   private let cloudCover: Float
-  private var things: [any Thing] = []
+  private var things: [Thing] = []
   private var houses: [House] = []
 
   /// Poles beyond this many metres are not drawn: they would be thinner than a pixel.
@@ -54,9 +54,10 @@ struct StreetScene {
     for x in stride(from: Float(-150), to: 150, by: 9) {
       let z = random.within(190...260)
       if random.chance(0.3) {
-        things.append(House(look, light, side: 1, front: x, near: z, far: z + 12, &random))
+        let house = House(look, light, side: 1, front: x, near: z, far: z + 12, &random)
+        things.append(house.thing)
       } else {
-        things.append(Tree(look, at: Vector(x, 0, z), &random))
+        things.append(.tree(look, at: Vector(x, 0, z), &random))
       }
     }
   }
@@ -72,17 +73,17 @@ struct StreetScene {
           let house = House(
             look, light, side: side, front: front, near: max(near, 1.2), far: far, &random)
           houses.append(house)
-          things.append(house)
+          things.append(house.thing)
         } else {
           for _ in 0..<4 {
             let x = side * (front + random.within(1...9))
             let z = max(random.within(near...far), 1.5)
-            things.append(Tree(look, at: Vector(x, 0, z), &random))
+            things.append(.tree(look, at: Vector(x, 0, z), &random))
           }
         }
         if isGreen, random.chance(0.5) {
           let x = side * (edge + 0.9)
-          things.append(Hedge(look, x: x, near: max(near, 2.5), far: far, &random))
+          things.append(.hedge(look, x: x, near: max(near, 2.5), far: far, &random))
         }
         let gap = random.within(2...(isGreen ? 12 : 7))
         near = far + (isGreen || random.chance(0.33) ? gap : 0)
@@ -97,13 +98,13 @@ struct StreetScene {
         let x = side * (ground.half + 0.7)
         if random.chance(0.5) {
           let place = side * (ground.half + random.within(0.9...1.6))
-          things.append(Tree(look, at: Vector(place, 0, near), &random))
+          things.append(.tree(look, at: Vector(place, 0, near), &random))
         }
         guard near < Self.farthestPole else { continue }
         if random.chance(0.6) {
-          things.append(Lamp(at: Vector(x, 0, near + 3), arm: -side, &random))
+          things.append(.lamp(at: Vector(x, 0, near + 3), arm: -side, &random))
         }
-        if random.chance(0.6) { things.append(Sign(at: Vector(x, 0, near + 5), &random)) }
+        if random.chance(0.6) { things.append(.sign(at: Vector(x, 0, near + 5), &random)) }
       }
     }
   }
@@ -114,7 +115,8 @@ struct StreetScene {
         let parks = random.chance(0.6)
         let x = side * (parks ? ground.half - 1.15 : ground.lane / 2)
         let z = near + random.within(0...1.5)
-        things.append(Car(look, at: Vector(x, 0, z), isOncoming: side < 0, &random))
+        let car = Car(look, at: Vector(x, 0, z), isOncoming: side < 0, &random)
+        things.append(car.thing)
       }
     }
   }
@@ -127,7 +129,7 @@ struct StreetScene {
         z = ground.zebra.map { $0 + 1.6 } ?? z
         x = random.within(-ground.half...ground.half)
       }
-      things.append(Person(look, at: Vector(x, 0, z), &random))
+      things.append(.person(look, at: Vector(x, 0, z), &random))
     }
   }
 

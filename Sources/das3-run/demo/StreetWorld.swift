@@ -23,11 +23,11 @@ enum StreetWorld: String, ExpressibleByArgument, CaseIterable {
     let fine = PixelSize(
       width: Self.size.width * Lens.fineness, height: Self.size.height * Lens.fineness)
     let scene = StreetScene(look, size: fine, &random)
-    let lens = Lens(look, &random)
     var frame = Frame()
     frame.stem = name
     frame.name = name
-    let truth = lens.develop(scene.painted(), size: Self.size, &random, into: &frame)
+    let truth = Lens(look: look).develop(
+      scene.painted(), size: Self.size, &random, into: &frame)
     return LabelledFrame(frame: frame, truth: truth)
   }
 

@@ -101,21 +101,13 @@ final class AdaptReport {
     try printMeasurement(result, step: stepCount, stage: last?.stageName)
     guard let before else { return }
     var table = Table([.left, .right, .right, .right])
-    func add(_ name: String, _ old: Double?, _ new: Double?) {
-      let cells = [old, new].map { value in value.map { fixed($0 * 100, 2) } ?? "–" }
-      var change = ""
-      if let old = Double(cells[0]), let new = Double(cells[1]) {
-        change = (new < old ? "" : "+") + fixed(new - old, 2)
-      }
-      table.add(name, cells[0], cells[1], change)
-    }
     table.add("", "before", "after", "change")
-    for (entry, values) in zip(result.classes, zip(before.iou, result.iou)) {
-      add(entry.name, values.0, values.1)
+    for (old, new) in zip(before.rows(decimals: 2), result.rows(decimals: 2)) {
+      let values = [old.value, new.value].compactMap(Double.init)
+      let change = values.count == 2 ? values[1] - values[0] : nil
+      let text = change.map { ($0 < 0 ? "" : "+") + fixed($0, 2) } ?? ""
+      table.add(old.name, old.value, new.value, text)
     }
-    table.add("")
-    add("mIoU", before.miou, result.miou)
-    add("pixel accuracy", before.pixelAccuracy, result.pixelAccuracy)
     try printText("\n" + table.text)
   }
 

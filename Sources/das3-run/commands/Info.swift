@@ -117,10 +117,6 @@ struct Info: ParsableCommand {
 
   /// 2754000 → "2 754 000".
   private func grouped(_ value: Int) -> String {
-    let digits = Array(String(value))
-    return digits.indices.map { index in
-      let isStart = index > 0 && (digits.count - index) % 3 == 0
-      return (isStart ? " " : "") + String(digits[index])
-    }.joined()
+    String(value).replacing(/\B(?=(?:[0-9]{3})+$)/, with: " ")
   }
 }

@@ -1,7 +1,7 @@
 // A decoded picture of any pixel format in, RGB bytes out; and RGB bytes to a video's format.
 import CFFmpeg
 
-/// libswscale for one kind of picture at a time; sizes stay as they are.
+/// libswscale, which converts pixel formats here and keeps sizes.
 @safe
 final class PixelConverter {
   private var context: OpaquePointer?
@@ -13,7 +13,7 @@ final class PixelConverter {
     unsafe sws_freeContext(context)
   }
 
-  /// Copies a picture as RGB; bytes that are RGB already stay exactly as they are.
+  /// Converts a picture to RGB; a picture that is RGB already is copied.
   func convert(_ decoded: DecodedPicture, into frame: inout Frame) throws(Failure) {
     let picture = unsafe decoded.pointer
     let source = decoded.format
@@ -44,7 +44,7 @@ final class PixelConverter {
     }
   }
 
-  /// Fills `picture`, which is as large as `frame` or one pixel smaller, with BT.709 video colours.
+  /// Converts a frame to BT.709 video colours; `picture` is as large, or one row or column smaller.
   func convert(_ frame: Frame, into picture: UnsafeMutablePointer<AVFrame>) throws(Failure) {
     let lent = unsafe UnsafePointer(picture)
     try unsafe prepare(
@@ -59,7 +59,7 @@ final class PixelConverter {
     }
   }
 
-  /// Makes the context for pictures as large as `picture`.
+  /// Prepares the context for pictures as large as `picture`.
   private func prepare(
     _ picture: UnsafePointer<AVFrame>, from source: AVPixelFormat, to target: AVPixelFormat
   ) throws(Failure) {

@@ -9,7 +9,7 @@ struct Colour: Equatable {
 
   /// Behind legends and captions.
   static let background = Colour(red: 22, green: 24, blue: 29)
-  /// Of text, from what matters to what does not.
+  /// Colours of text, from important to unimportant.
   static let bright = Colour(red: 236, green: 238, blue: 242)
   static let quiet = Colour(red: 146, green: 151, blue: 162)
   static let dim = Colour(red: 84, green: 88, blue: 97)
@@ -25,7 +25,7 @@ struct Colour: Equatable {
   }
 }
 
-/// What lies outside the frame is cut off.
+/// Drawing; what lies outside the frame is cut off.
 extension Frame {
   mutating func fill(x: Int, y: Int, width: Int, height: Int, with colour: Colour) {
     for row in max(0, y)..<max(0, y, min(size.height, y + height)) {

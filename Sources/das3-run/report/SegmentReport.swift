@@ -2,7 +2,7 @@
 
 struct SegmentReport {
   private let classes: [ModelClass]
-  /// Of a video; nil of images.
+  /// The timing of a video; nil for images.
   private let timing: VideoTiming?
   private let isJson: Bool
   private let start = ContinuousClock.now
@@ -42,7 +42,7 @@ struct SegmentReport {
     return own.shares
   }
 
-  /// Prints the table, if there are no files to look at, and the summary.
+  /// Prints the summary and, where no files are written, the table of classes.
   func finish(
     networkSize: PixelSize, output: String?, reader: FrameReader, isWhole: Bool
   ) throws(Failure) {

@@ -23,8 +23,8 @@ static inline int cffmpeg_try_again(void) { return AVERROR(EAGAIN); }
 /** A time that is not known. */
 static inline int64_t cffmpeg_no_time(void) { return AV_NOPTS_VALUE; }
 
-/** Converts a whole picture to RGB pixels, whose rows are `stride` bytes apart. Returns how many rows
- *  it has converted. */
+/** Converts a whole picture to RGB pixels, whose rows are `stride` bytes apart. Returns how many
+ * rows it has converted. */
 static inline int cffmpeg_scale_to_rgb(struct SwsContext *context, const AVFrame *picture,
                                        uint8_t *pixels, int stride) {
   uint8_t *const planes[4] = {pixels};

@@ -76,8 +76,9 @@ struct Bench: ParsableCommand {
     try report(milliseconds, description, bookkeeping)
   }
 
-  /// Stage (b) with plain SGD that makes its labels once, and does not end for what noise does to
-  /// them.
+  /// Stage (b) with plain SGD, which makes its labels once.
+  ///
+  /// Frames of noise change their labels quickly; that must not end the stage early.
   private func stepSettings() throws(Failure) -> AdapterSettings {
     var settings = AdapterSettings()
     let steps = String(Self.warmUpCount + iterations)
@@ -141,7 +142,7 @@ struct Bench: ParsableCommand {
     try Terminal.say(table.text, terminator: "")
   }
 
-  /// Noise that is the same in every run.
+  /// A frame of noise, which is the same in every run.
   private static func randomFrame(_ size: PixelSize) -> Frame {
     var frame = Frame()
     frame.name = "random frame"

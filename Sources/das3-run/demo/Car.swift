@@ -47,7 +47,7 @@ struct Car {
     }
   }
 
-  /// One strip across the car, as far as it faces us: bumper, boot, window, roof, bonnet.
+  /// Paints one strip across the car if it faces the camera: bumper, boot, window, roof or bonnet.
   private func paintSegment(_ painter: inout Painter, _ index: Int) {
     let (from, to) = (shape.outline[index], shape.outline[index + 1])
     let normal = Vector(0, to.x - from.x, from.y - to.y).normalized
@@ -64,7 +64,7 @@ struct Car {
       facing: normal)
   }
 
-  /// What is mounted on the near end: bumper, number plate, lamps.
+  /// Paints bumper, number plate and lamps of the near end.
   private func paintEnd(_ painter: inout Painter) {
     let top = shape.outline[2].y
     panel(&painter, -half...half, 0.28...0.38, Self.trim)
@@ -141,7 +141,7 @@ struct Car {
     }
   }
 
-  /// A rectangle on the near end.
+  /// Paints a rectangle on the near end.
   private func panel(
     _ painter: inout Painter, _ width: ClosedRange<Float>, _ height: ClosedRange<Float>, _ ink: Ink
   ) {
@@ -153,7 +153,7 @@ struct Car {
 struct CarShape {
   /// Metres from the near end and from the ground, going over the car from end to end.
   let outline: [Point]
-  /// The segments of the outline that are the near and the far window; the roof is between them.
+  /// Indices of the outline's segments that are the near and the far window; the roof is between.
   let windows: ClosedRange<Int>
   /// Metres from the near end to the pillars between the side windows.
   let pillars: [Float]
@@ -193,7 +193,7 @@ struct CarShape {
     corner > windows.lowerBound && corner <= windows.upperBound ? 0.8 : 1
   }
 
-  /// The side windows as one, with a rim around them.
+  /// The outline of the side windows as one pane.
   var sideWindow: [Point] {
     let corners = outline[windows.lowerBound...windows.upperBound + 1]
     let middle = corners.reduce(.zero, +) / Float(corners.count)

@@ -9,7 +9,7 @@ struct DemoReport {
     self.isJson = isJson
   }
 
-  /// Takes a measurement, after the stage that has just ended; nil before the first.
+  /// Adds a measurement after a stage; nil = before the first.
   mutating func add(
     _ result: EvaluatorHandle.Result, world: StreetWorld, stage: String?, seconds: Double = 0
   ) throws(Failure) {
@@ -36,7 +36,7 @@ struct DemoReport {
     try Terminal.say(text)
   }
 
-  /// Prints all measurements side by side with `text` below them, or the summary with `facts`.
+  /// Prints the table of all measurements and `text`, or a JSON summary with `facts`.
   func finish(_ facts: [JsonValue.Member], text: String) throws(Failure) {
     if isJson {
       return try JsonValue.printEvent("summary", facts)

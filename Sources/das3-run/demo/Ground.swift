@@ -1,7 +1,7 @@
 // A place on the ground in, its ink and class out: road, kerb, pavement, grass and what is painted
 // on them.
 
-/// The ground of one street, whose pattern depends on nothing but the place.
+/// The ground of one street.
 struct Ground {
   /// Half the width of the road, in metres.
   let half: Float
@@ -10,7 +10,7 @@ struct Ground {
   let walk: Float
   /// Whether grass follows the pavement, as in a suburb; else paving goes on to the houses.
   let isGreen: Bool
-  /// Where a zebra crossing begins.
+  /// Metres to where a zebra crossing begins; nil = there is none.
   let zebra: Float?
 
   private let asphalt: Ink

@@ -1,7 +1,7 @@
 // A look and seeds in, frames and their truth out.
 import ArgumentParser
 
-/// A frame whose every pixel is known.
+/// A frame and its truth.
 struct LabelledFrame {
   let frame: Frame
   /// Height × width class numbers.
@@ -54,7 +54,7 @@ extension AdapterHandle {
 }
 
 extension Labeller {
-  /// Compares what a model says of frames with their truth.
+  /// Compares a model's labels of frames with their truth.
   func evaluate(
     _ model: ModelHandle, on frames: [LabelledFrame]
   ) throws(Failure) -> EvaluatorHandle.Result {

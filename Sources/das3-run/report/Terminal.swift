@@ -2,8 +2,9 @@
 import Foundation
 
 enum Terminal {
-  /// Opens /dev/null for each standard descriptor that is closed. Otherwise a file that is opened
-  /// later could receive the output for stdout or stderr.
+  /// Opens /dev/null for each standard descriptor that is closed.
+  ///
+  /// Otherwise a file that is opened later could receive the output for stdout or stderr.
   static func reserveDescriptors() {
     var descriptor: Int32
     repeat { descriptor = unsafe open("/dev/null", O_RDONLY) } while 0...STDERR_FILENO ~= descriptor

@@ -42,8 +42,7 @@ struct Info: ParsableCommand {
     var classes = Table([.right, .left, .left])
     for (index, entry) in model.classes.enumerated() {
       let colour = entry.colour.hexadecimal
-      let swatch = Terminal.outputIsTerminal ? Terminal.swatch(entry.colour) + " " : ""
-      classes.add("  \(index)", swatch + colour, entry.name)
+      classes.add("  \(index)", Terminal.swatch(entry.colour, " ") + colour, entry.name)
     }
     return facts.text + "\n" + classes.text
   }

@@ -19,7 +19,7 @@ final class SegmenterHandle {
   private let shared: SharedOptions
   /// The size that the library was given; nil = each frame's own size.
   private var size: PixelSize?
-  private var notedSizes: Set<String> = []
+  private var notedSizes: Set<PixelSize> = []
 
   init(model: ModelHandle, size: PixelSize?, shared: SharedOptions) throws(Failure) {
     unsafe pointer = try Self.create(model, size, shared)
@@ -52,7 +52,7 @@ final class SegmenterHandle {
   /// Makes another segmenter where a frame is so large that it is scaled down.
   private func prepare(for frame: Frame) throws(Failure) {
     let wanted = NetworkSize(wanted: wantedSize, model: model, frame: frame.size).size
-    if let wanted, wanted != wantedSize, notedSizes.insert("\(frame.size)").inserted {
+    if let wanted, wanted != wantedSize, notedSizes.insert(frame.size).inserted {
       NetworkSize.note(frame, works: wanted)
     }
     guard wanted != size else { return }

@@ -29,7 +29,8 @@ struct Legend {
     return 2 * margin + nameOffset + longest * BitmapFont.advance
   }
 
-  /// The legend with the largest letters whose height is at most a quarter of the picture's.
+  /// The legend with the largest letters that is at most a quarter as high as the picture; where
+  /// none is, the one with the smallest letters.
   static func fitting(
     _ size: PixelSize, classes: [ModelClass], showsShares: Bool = true
   ) -> Legend {

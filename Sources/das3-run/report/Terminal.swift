@@ -56,8 +56,9 @@ enum Terminal {
     writeError("das3-run: \(text)\n")
   }
 
-  /// Two cells of a 24-bit background colour.
-  static func swatch(_ colour: Colour) -> String {
-    "\u{1B}[48;2;\(colour.red);\(colour.green);\(colour.blue)m  \u{1B}[0m"
+  /// Two cells of a 24-bit background colour, then `tail`; nothing where colours may not be used.
+  static func swatch(_ colour: Colour, _ tail: String = "") -> String {
+    let code = "\u{1B}[48;2;\(colour.red);\(colour.green);\(colour.blue)m  \u{1B}[0m"
+    return outputIsTerminal ? code + tail : ""
   }
 }

@@ -23,4 +23,22 @@ static inline int cffmpeg_try_again(void) { return AVERROR(EAGAIN); }
 /** A time that is not known. */
 static inline int64_t cffmpeg_no_time(void) { return AV_NOPTS_VALUE; }
 
+/** Converts a whole picture to RGB pixels, whose rows are `stride` bytes apart. Returns how many
+ * rows it has converted. */
+static inline int cffmpeg_scale_to_rgb(struct SwsContext *context, const AVFrame *picture,
+                                       uint8_t *pixels, int stride) {
+  uint8_t *const planes[4] = {pixels};
+  const int strides[4] = {stride};
+  return sws_scale(context, (const uint8_t *const *)picture->data, picture->linesize, 0,
+                   picture->height, planes, strides);
+}
+
+/** Converts RGB pixels to a whole picture, the other way round. */
+static inline int cffmpeg_scale_from_rgb(struct SwsContext *context, const uint8_t *pixels,
+                                         int stride, AVFrame *picture) {
+  const uint8_t *const planes[4] = {pixels};
+  const int strides[4] = {stride};
+  return sws_scale(context, planes, strides, 0, picture->height, picture->data, picture->linesize);
+}
+
 #endif

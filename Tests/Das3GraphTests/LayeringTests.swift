@@ -40,7 +40,7 @@ struct LayeringTests {
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
       "ModelHandle+Parameters", "SegmenterHandle", "StoredPredictions", "StreetNetwork",
       "SystemFile", "Terminal",
-      "Codec", "DecodedPicture", "Demuxer", "ImageWriter", "MediaError", "PictureDecoder",
+      "Codec", "DecodedPicture", "Demuxer", "ImageWriter", "PictureDecoder",
       "PixelConverter",
       "VideoWriter", "Warnings",
     ],

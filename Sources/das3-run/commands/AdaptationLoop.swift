@@ -1,20 +1,20 @@
-// An adapter in, its schedule run out: followed, measured, saved, paused by Ctrl-C or a failure.
+// An adapter in, its schedule run out, with reports, measurements and checkpoints.
 import CDas3
 
 final class AdaptationLoop {
   private let adapter: AdapterHandle
   private let report: AdaptReport
-  /// Made at the end of stages, unless it is the last.
+  /// Measures the model at the end of each stage but the last; nil = never.
   private let measurement: Measurement?
-  /// Measured after so many steps, too.
+  /// The model is also measured each time after so many steps.
   private let evaluateEvery: Int?
-  /// The file that is written at the end of stages, and on Ctrl-C.
+  /// The file that is written at the end of stages, at intervals and on Ctrl-C.
   private let checkpoint: String?
   private let checkpointEvery: Duration
   private var lastSaved = ContinuousClock.now
   /// Whether the last checkpoint could not be written.
   private(set) var lacksCheckpoint = false
-  /// Of the report that paused the adapter, if one did.
+  /// The report that paused the adapter, if one did.
   private var cause: das3_adapter_report?
 
   init(
@@ -35,14 +35,15 @@ final class AdaptationLoop {
     case failed(Failure)
   }
 
-  /// Runs to the end, until Ctrl-C, or until something fails; a checkpoint is left in any case.
+  /// Runs until the schedule is done, Ctrl-C is pressed or something fails; each time a checkpoint
+  /// is written.
   func run() -> End {
     Interrupt.watch()
     do throws(Failure) {
       return try runSchedule() ? .done : .paused
     } catch {
       report.clearProgress()
-      // Before its first step there is nothing to keep.
+      // Before the first step there is nothing to keep.
       if report.stepCount > 0 { saveCheckpoint() }
       return .failed(error)
     }
@@ -75,7 +76,7 @@ final class AdaptationLoop {
     }
   }
 
-  /// What was learned so far is worth more than the checkpoint: without it the run goes on.
+  /// Writes the checkpoint; where that fails, the run goes on without it.
   private func saveCheckpoint() {
     guard let checkpoint else { return }
     do throws(Failure) {
@@ -92,7 +93,7 @@ final class AdaptationLoop {
 
   private func isMeasured(_ step: das3_adapter_report) -> Bool {
     guard measurement != nil, step.labelling == 0, step.done == 0 else { return false }
-    // While a blend is made the weights stay as they are.
+    // The weights do not change before the blend is complete.
     guard step.blending == 0 || step.stage_done != 0 else { return false }
     let isTurn = evaluateEvery.map { step.total_step % Int64($0) == 0 } ?? false
     return step.stage_done != 0 || isTurn

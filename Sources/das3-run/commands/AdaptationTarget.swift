@@ -1,11 +1,11 @@
-// The frames behind --input in, an adapter that has them, or can read them, out.
+// The frames of --input in, an adapter that has a copy of them, or can read them, out.
 import Foundation
 
 /// An adapter, its frames and its teacher.
 final class AdaptationTarget {
   let adapter: AdapterHandle
   let reader: FrameReader
-  /// Which of the reader's frames are learned from: those that are whole.
+  /// Indices in the reader of the frames that are learned from; damaged frames are not.
   private let indices: [Int]
 
   /// Reads the frames of `input`: an image, a directory of images, or a video.
@@ -19,7 +19,7 @@ final class AdaptationTarget {
       path: input, choice: choice, reading: reading, threadCount: shared.threadCount)
     let isFolder = teacher.map(Folder.exists) ?? false
     if isFolder, reader.kind == .directory { try reader.checkStemsDiffer() }
-    // What is wrong with the options is said before anything is read.
+    // This reports wrong options before any frame is read.
     var holder: AdapterHandle? = try AdapterHandle(
       model: model, settings: settings, size: size, shared: shared)
     var frame = Frame()
@@ -33,7 +33,7 @@ final class AdaptationTarget {
     var byteCount: UInt64 = 0
     var progress = ProgressBar(title: "read", count: reader.frameCount)
     while try reader.read(into: &frame) {
-      // What is missing in it would be learned, too.
+      // The adapter would learn the damage, too.
       guard !frame.isDamaged else { continue }
       if firstSize == nil {
         firstSize = frame.size
@@ -72,7 +72,7 @@ final class AdaptationTarget {
 
   var frameCount: Int { indices.count }
 
-  /// Frame `index` of those that are learned from.
+  /// Reads frame `index` of those that are learned from.
   func read(_ index: Int) throws(Failure) -> Frame {
     var frame = Frame()
     guard try reader.read(indices[index], into: &frame) else {
@@ -81,7 +81,7 @@ final class AdaptationTarget {
     return frame
   }
 
-  /// What frames may take; under a memory limit the library decides.
+  /// How much memory frames may take; with a memory limit the library decides that.
   private static func byteLimit(_ shared: SharedOptions) -> UInt64 {
     shared.memoryLimit.bytes > 0 ? .max : ProcessInfo.processInfo.physicalMemory / 2
   }

@@ -53,7 +53,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     let model = try network.load()
     let frame = Self.randomFrame(size)
-    let milliseconds: Samples
+    let milliseconds: [Double]
     let description: Workload
     var bookkeeping: Double?
     switch mode {
@@ -76,8 +76,9 @@ struct Bench: ParsableCommand {
     try report(milliseconds, description, bookkeeping)
   }
 
-  /// Stage (b) with plain SGD that makes its labels once, and does not end for what noise does to
-  /// them.
+  /// Stage (b) with plain SGD, which makes its labels once.
+  ///
+  /// Frames of noise change their labels quickly; that must not end the stage early.
   private func stepSettings() throws(Failure) -> AdapterSettings {
     var settings = AdapterSettings()
     let steps = String(Self.warmUpCount + iterations)
@@ -92,13 +93,13 @@ struct Bench: ParsableCommand {
 
   private var unit: String { mode == .segment ? "frames" : "steps" }
 
-  private func measure(_ body: () throws -> Void) throws -> Samples {
-    var milliseconds = Samples()
+  private func measure(_ body: () throws -> Void) throws -> [Double] {
+    var milliseconds: [Double] = []
     var progress = ProgressBar(title: "bench", count: Self.warmUpCount + iterations, unit: unit)
     let clock = ContinuousClock()
     for index in 0..<(Self.warmUpCount + iterations) {
       let elapsed = try clock.measure { try body() }
-      if index >= Self.warmUpCount { milliseconds.add(elapsed.seconds * 1000) }
+      if index >= Self.warmUpCount { milliseconds.append(elapsed.seconds * 1000) }
       progress.update(finished: index + 1)
     }
     progress.clear()
@@ -106,14 +107,14 @@ struct Bench: ParsableCommand {
   }
 
   private func report(
-    _ milliseconds: Samples, _ description: Workload, _ bookkeeping: Double?
+    _ milliseconds: [Double], _ description: Workload, _ bookkeeping: Double?
   ) throws {
     let median = milliseconds.median
     let gflops = median > 0 ? 2 * description.multiplyAdds / (median * 1e6) : 0
     if shared.json {
       var members: [JsonValue.Member] = [
         (key: "median_ms", value: .rounded(median, 3)),
-        (key: "min_ms", value: .rounded(milliseconds.minimum, 3)),
+        (key: "min_ms", value: .rounded((milliseconds.min() ?? 0), 3)),
         (key: "p95_ms", value: .rounded(milliseconds.percentile(95), 3)),
         (key: "peak_bytes", value: .integer(Int(clamping: description.peakBytes))),
         (key: "gflops", value: .rounded(gflops, 2)),
@@ -127,7 +128,7 @@ struct Bench: ParsableCommand {
     }
     var table = Table([.left, .left])
     let times =
-      "\(fixed(median, 2)) ms median, \(fixed(milliseconds.minimum, 2)) ms least, "
+      "\(fixed(median, 2)) ms median, \(fixed((milliseconds.min() ?? 0), 2)) ms least, "
       + "\(fixed(milliseconds.percentile(95), 2)) ms for 95 % of \(iterations) \(unit)"
     table.add("time", times)
     table.add("rate", "\(fixed(median > 0 ? 1000 / median : 0, 1)) \(unit)/s")
@@ -141,7 +142,7 @@ struct Bench: ParsableCommand {
     try Terminal.say(table.text, terminator: "")
   }
 
-  /// Noise that is the same in every run.
+  /// A frame of noise, which is the same in every run.
   private static func randomFrame(_ size: PixelSize) -> Frame {
     var frame = Frame()
     frame.name = "random frame"

@@ -38,7 +38,7 @@ struct Das3Run: ParsableCommand {
 
   static func main() {
     Terminal.reserveDescriptors()
-    // A file that grows too large is a failed write, not the end.
+    // At the limit of a file's size, the write fails and the program goes on.
     signal(SIGXFSZ, SIG_IGN)
     Warnings.show()
     do {
@@ -60,7 +60,7 @@ struct Das3Run: ParsableCommand {
     }
   }
 
-  /// As they came: a name need not be UTF-8.
+  /// The words of the command line; names in them need not be UTF-8.
   private static var arguments: [String] {
     let words = unsafe UnsafeBufferPointer(
       start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
@@ -71,7 +71,7 @@ struct Das3Run: ParsableCommand {
     }
   }
 
-  /// `help nope` would show the help of everything.
+  /// Throws for `help nope`; ArgumentParser would show the general help.
   private static func checkHelp() throws {
     let words = CommandLine.arguments.dropFirst()
     guard words.first == "help", let name = words.dropFirst().first else { return }
@@ -94,6 +94,6 @@ struct Das3Run: ParsableCommand {
 extension ExitCode {
   /// The work is done, but for parts of the input that could not be used.
   static let partial = ExitCode(4)
-  /// Ctrl-C or its like; what was done is kept.
+  /// A signal such as Ctrl-C has ended the work; what was done is kept.
   static let interrupted = ExitCode(130)
 }

@@ -73,12 +73,7 @@ struct Evaluate: ParsableCommand {
 
   private func text(_ result: EvaluatorHandle.Result, frameCount: Int) -> String {
     var table = Table([.left, .right])
-    for (entry, value) in zip(result.classes, result.iou) {
-      table.add(entry.name, value.map { fixed($0 * 100, 2) } ?? "–")
-    }
-    table.add("")
-    table.add("mIoU", fixed(result.miou * 100, 2))
-    table.add("pixel accuracy", fixed(result.pixelAccuracy * 100, 2))
+    for (name, value) in result.rows(decimals: 2) { table.add(name, value) }
     return table.text
       + "\n\(counted(frameCount, "frame")), \(result.seenClassCount) of \(result.classes.count) classes, percent"
   }

@@ -1,4 +1,4 @@
-// A status of the library or a finding of our own in, one line for the user out.
+// A status of the library in, one line for the user out.
 import CDas3
 
 /// Why a command failed: an exit code and one line on stderr.
@@ -12,10 +12,11 @@ struct Failure: Error {
     self.exitCode = exitCode
   }
 
-  /// Turns a negative status into the library's message; `subject` is put before it unless the
-  /// message names it already, or an option is to blame and not what was in work.
+  /// Throws for a negative status, with the library's message.
   ///
-  /// The library was told to call it `plainPath`.
+  /// `subject` is what was worked on, such as a path; it is put before the message, unless this
+  /// contains it or an argument is to blame. Where the library was given `plainPath` for it, the
+  /// message gets `subject` in its place.
   static func check(
     _ status: das3_status, _ subject: String? = nil, calledHere plainPath: String? = nil
   ) throws(Failure) {

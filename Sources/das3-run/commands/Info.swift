@@ -42,8 +42,7 @@ struct Info: ParsableCommand {
     var classes = Table([.right, .left, .left])
     for (index, entry) in model.classes.enumerated() {
       let colour = entry.colour.hexadecimal
-      let swatch = Terminal.outputIsTerminal ? Terminal.swatch(entry.colour) + " " : ""
-      classes.add("  \(index)", swatch + colour, entry.name)
+      classes.add("  \(index)", Terminal.swatch(entry.colour, " ") + colour, entry.name)
     }
     return facts.text + "\n" + classes.text
   }
@@ -117,10 +116,6 @@ struct Info: ParsableCommand {
 
   /// 2754000 → "2 754 000".
   private func grouped(_ value: Int) -> String {
-    let digits = Array(String(value))
-    return digits.indices.map { index in
-      let isStart = index > 0 && (digits.count - index) % 3 == 0
-      return (isStart ? " " : "") + String(digits[index])
-    }.joined()
+    String(value).replacing(/\B(?=(?:[0-9]{3})+$)/, with: " ")
   }
 }

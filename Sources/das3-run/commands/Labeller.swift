@@ -1,11 +1,11 @@
-// Frames in, the labels that a model gives them out, in the classes of the truth.
+// Frames in, their labels by a model in the classes of the truth out.
 
 /// A segmenter, and the class map where the truth has other classes than the model.
 final class Labeller {
-  /// What the labels count.
+  /// The classes of the labels.
   let classes: [ModelClass]
   let ignoreLabel: Int
-  /// What the truth's numbers mean.
+  /// The meaning of the truth's values.
   let coding: TruthCoding
 
   private let segmenter: SegmenterHandle

@@ -1,4 +1,4 @@
-// The options that say which network, and how it sees pixels where its file does not say.
+// The options that name the network and, where its file does not, describe its preprocessing.
 import ArgumentParser
 
 /// `--model` and what overrides the network's metadata.
@@ -69,7 +69,7 @@ struct ModelOption: ParsableArguments {
     colourOrder != nil || scale != nil || mean != nil || std != nil
   }
 
-  /// All of the preprocessing: what is not given stays as the network has it.
+  /// The whole preprocessing as JSON: what no option says is the network's own.
   private func inputJson(over model: ModelHandle) -> JsonValue {
     func list(_ text: String?, _ own: [Float]) -> JsonValue {
       .array((text.flatMap(Self.numbers) ?? own.map(Double.init)).map(JsonValue.number))
@@ -77,29 +77,31 @@ struct ModelOption: ParsableArguments {
     let order = colourOrder ?? (model.wantsBGR ? .bgr : .rgb)
     let input: [JsonValue.Member] = [
       (key: "colour_order", value: .string(order.rawValue)),
-      (key: "scale", value: .number(scale.flatMap(Self.number) ?? Double(model.scale))),
+      (key: "scale", value: .number(scale.flatMap { Self.number($0[...]) } ?? Double(model.scale))),
       (key: "mean", value: list(mean, model.mean)),
       (key: "std", value: list(std, model.standardDeviation)),
     ]
     return .object([(key: "input", value: .object(input))])
   }
 
-  /// "0.5" or "1/255".
-  private static func number(_ text: some StringProtocol) -> Double? {
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map {
-      Double(String($0))
-    }
-    guard parts.count <= 2, let first = parts.first, let value = first else { return nil }
-    guard parts.count == 2 else { return value.isFinite ? value : nil }
-    guard let divisor = parts[1], divisor != 0 else { return nil }
-    return (value / divisor).isFinite ? value / divisor : nil
+  /// Reads "0.5" or "1/255"; nil where it is not finite.
+  private static func number(_ text: Substring) -> Double? {
+    guard
+      let parts = all(text.split(separator: "/", omittingEmptySubsequences: false), { Double($0) }),
+      parts.count <= 2
+    else { return nil }
+    let value = parts.count == 2 ? parts[0] / parts[1] : parts[0]
+    return value.isFinite ? value : nil
   }
 
-  /// nil where one of them is no number.
+  /// Reads numbers with commas between; nil where one of them is no number.
   private static func numbers(_ text: String) -> [Double]? {
-    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map(number)
-    let values = numbers.compactMap(\.self)
-    return values.count == numbers.count ? values : nil
+    all(text.split(separator: ",", omittingEmptySubsequences: false), number)
+  }
+
+  private static func all(_ texts: [Substring], _ read: (Substring) -> Double?) -> [Double]? {
+    let values = texts.compactMap(read)
+    return values.count == texts.count ? values : nil
   }
 
   private static func check(
@@ -116,7 +118,7 @@ struct ModelOption: ParsableArguments {
   }
 }
 
-/// A network, named by `--model` or by its place alone.
+/// A network, given by `--model` or as the first word.
 struct Network: ParsableArguments {
   @OptionGroup var options: ModelOption
 
@@ -135,7 +137,7 @@ struct Network: ParsableArguments {
   }
 }
 
-/// A network and frames, named by `--model` and `--input` or by their places alone.
+/// A network and frames, given by `--model` and `--input` or as the first two words.
 struct NetworkAndFrames: ParsableArguments {
   @OptionGroup var options: ModelOption
 

@@ -1,16 +1,16 @@
 // The size of a frame in, the size that the network works on out.
 import CDas3
 
-/// The size that was asked for, or one that large frames are brought down to: what the network was
-/// trained on where metadata says it, else about one megapixel.
+/// The size that was asked for, or the size to which large frames are scaled down: the one that the
+/// network was trained on, where metadata says it, else about one megapixel.
 struct NetworkSize {
-  /// What the library is told; nil = it takes the model's own size, or that of the frame.
+  /// The size for the library; nil = it takes the model's own size, or that of the frame.
   let size: PixelSize?
 
-  /// About one megapixel: more takes long, and most networks were trained on less.
+  /// About one megapixel: larger sizes are slow, and most networks were trained on smaller ones.
   private static let largestPixelCount = 1 << 20
 
-  /// Takes `wanted`, what `--size` says, or chooses; the size of the frame may not be known yet.
+  /// Takes `wanted`, the value of `--size`, or else chooses by the frame's size, if that is known.
   init(wanted: PixelSize?, model: ModelHandle, frame: PixelSize?) {
     guard wanted == nil, model.fixedWidth == 0, model.fixedHeight == 0, let frame,
       frame.pixelCount > Self.largestPixelCount
@@ -30,9 +30,10 @@ struct NetworkSize {
     size = PixelSize(width: side(frame.width), height: side(frame.height))
   }
 
-  /// Checks what the library says to a size; where it is no multiple, that is what is wrong.
+  /// Throws for a negative status.
   ///
-  /// `size` is what the library was told; the message has sizes that would fit.
+  /// Where `size`, which the library was given, is not a multiple of the model's stride, the message
+  /// names sizes that would fit.
   static func check(
     _ status: das3_status, _ size: PixelSize?, _ model: ModelHandle
   ) throws(Failure) {
@@ -54,7 +55,7 @@ struct NetworkSize {
     }
   }
 
-  /// Says, once for each size, that frames are brought down.
+  /// Reports that a frame is scaled down.
   static func note(_ frame: Frame, works size: PixelSize) {
     Terminal.note(
       "\(frame.name) is \(frame.size); the network works on \(size), which is faster and what most "

@@ -1,7 +1,9 @@
-// The options that every command takes.
+// The options that several commands take.
 import ArgumentParser
+import CDas3
 import Foundation
 
+/// The options that every command takes.
 struct SharedOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
@@ -29,6 +31,76 @@ struct SharedOptions: ParsableArguments {
     }
   }
 
-  /// What is asked for, but no more than there are processors: others would only wait for them.
+  /// The threads that were asked for, but no more than there are processors.
   var threadCount: Int { min(threads, ProcessInfo.processInfo.activeProcessorCount) }
+}
+
+/// The library's precisions by their names on the command line.
+enum Precision: String, ExpressibleByArgument, CaseIterable {
+  case f32, bf16
+
+  /// The precision's number in the C header.
+  var code: Int32 {
+    Int32((self == .f32 ? DAS3_PRECISION_F32 : DAS3_PRECISION_BF16).rawValue)
+  }
+
+  init?(code: Int32) {
+    guard let match = Self.allCases.first(where: { $0.code == code }) else { return nil }
+    self = match
+  }
+}
+
+/// How frames are read.
+struct ReadingOptions: ParsableArguments {
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Turn frames upright as their EXIF orientation or display matrix says.")
+  var autorotate = true
+
+  @Flag(help: "Leave out images of a directory that cannot be read; else the first is the end.")
+  var keepGoing = false
+}
+
+/// Which frames of the input are taken.
+struct FrameChoice: ParsableArguments {
+  @Option(parsing: .unconditional, help: ArgumentHelp("Take each Nth frame only.", valueName: "N"))
+  var every = 1
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Stop after so many frames.", valueName: "N"))
+  var limit: Int?
+
+  static let all = (try? parse([])) ?? FrameChoice()
+
+  func validate() throws {
+    guard (1...1_000_000).contains(every) else {
+      throw ValidationError("'--every \(every)': expected 1 to 1000000")
+    }
+    if let limit, limit < 1 {
+      throw ValidationError("'--limit \(limit)': expected 1 or more")
+    }
+  }
+
+  /// The place of chosen frame `index` among all frames; nil behind the last chosen one.
+  func place(of index: Int) -> Int? {
+    index < min(limit ?? .max, Int(Int32.max)) ? index * every : nil
+  }
+
+  /// How many of `frameCount` frames are chosen.
+  func count(of frameCount: Int) -> Int {
+    min(limit ?? .max, (frameCount + every - 1) / every)
+  }
+}
+
+/// The size that a network works on.
+struct SizeOption: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      Size the network works on, WIDTHxHEIGHT. Default: the model's own, or else the first \
+      frame's, but at most about a megapixel, rounded to what the model takes. Labels always \
+      have the frame's size.
+      """, valueName: "WxH"),
+    transform: PixelSize.init(argument:))
+  var size: PixelSize?
 }

@@ -1,15 +1,15 @@
-// Files of predictions in, the callback through which an adapter asks for them out.
+// Files of predictions in, the callback by which an adapter reads them out.
 import CDas3
 
-/// What a teacher has said of frames: `NAME.npy`, or `labels/NAME.png` and `confidence/NAME.png`
-/// as `das3-run segment --save labels,confidence` writes them.
+/// The predictions of a teacher: `NAME.npy`, or `labels/NAME.png` and `confidence/NAME.png` as
+/// `das3-run segment --save labels,confidence` writes them.
 @safe
 final class StoredPredictions {
   /// Why the last prediction could not be read.
   private(set) var failure: Failure?
 
   private let directory: String
-  /// Of the frames, by index.
+  /// The stems of the frames, by index.
   private let stems: [String]
   private let labels: GrayReader?
   private let confidence: GrayReader?
@@ -17,7 +17,7 @@ final class StoredPredictions {
   private let lentLabels = LentBytes()
   private let lentConfidence = LentBytes()
 
-  /// Looks for the predictions of all frames; one that is missing is an error.
+  /// Throws where a frame has no prediction.
   init(directory: String, stems: [String], reading: ReadingOptions) throws(Failure) {
     self.directory = directory
     self.stems = stems
@@ -42,7 +42,7 @@ final class StoredPredictions {
     (self.labels, self.confidence) = (labels, confidence)
   }
 
-  /// What the library calls; only for as long as this object lives.
+  /// The callback for the library; it may be called only while this object lives.
   var teacher: das3_teacher {
     var teacher = unsafe das3_teacher()
     unsafe teacher.struct_size = UInt32(MemoryLayout<das3_teacher>.stride)

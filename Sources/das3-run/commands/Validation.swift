@@ -1,7 +1,7 @@
-// Frames with their truth in, how well a model labels them out, as often as one asks.
+// Frames and their truth in, how well models label them out.
 import ArgumentParser
 
-/// Images and the truth of each; they stay in memory as far as they fit.
+/// Images and their truth, which stay in memory as far as the limit allows.
 final class Validation {
   private let reader: FrameReader
   private let truthReader: GrayReader
@@ -15,10 +15,10 @@ final class Validation {
   private var leftOut: Set<Int> = []
   private var frame = Frame()
 
-  /// Reads a directory of images, or one image, and the directory of their truth PNGs, whose names
-  /// have `suffix` behind those of the images; nil = what fits.
+  /// Opens a directory of images, or one image, and the directory of their truth PNGs.
   ///
-  /// Frames may take so many bytes of memory; 0 where they are read once.
+  /// `suffix` follows the image's name in the name of its truth; nil = whatever fits. At most
+  /// `keptByteLimit` bytes of frames stay in memory; 0 where they are read once.
   init(
     input: String, truth: String, suffix: String?, coding: TruthCoding, reading: ReadingOptions,
     keptByteLimit: Int
@@ -39,7 +39,7 @@ final class Validation {
   var leftOutCount: Int { leftOut.count }
   var evaluatedCount: Int { frameCount - leftOut.count }
 
-  /// Frame `index` and its truth, height × width class numbers.
+  /// Reads frame `index` and its truth, height × width class numbers.
   func read(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
     if let pair = kept[index] { return pair }
     try load(index)
@@ -53,7 +53,7 @@ final class Validation {
     try truthReader.read(for: frame.stem, size: frame.size, areColours: coding.areColours)
   }
 
-  /// What was loaded last.
+  /// Decodes the truth that was loaded last, and keeps the pair if there is room.
   private func keep(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
     let truth = try coding.classNumbers(truthReader.values, path: truthReader.path)
     let byteCount = frame.pixels.count + truth.count
@@ -86,16 +86,16 @@ final class Validation {
     return result
   }
 
-  /// Says what was left out, and ends with the exit code for that.
+  /// Reports how many frames were left out, and throws the exit code for it.
   func reportLeftOut() throws(ExitCode) {
     guard !leftOut.isEmpty else { return }
     Terminal.note("\(reader.path): \(counted(leftOut.count, "frame")) left out")
     throw ExitCode.partial
   }
 
-  /// nil where a frame is left out.
+  /// Reads a frame and its truth; nil where `--keep-going` skips a frame that cannot be read.
   ///
-  /// Truth that can be read and means nothing is no reason for that.
+  /// Truth with values that have no meaning is an error all the same.
   private func readable(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8])? {
     if let pair = kept[index] { return pair }
     do throws(Failure) {
@@ -107,5 +107,19 @@ final class Validation {
       return nil
     }
     return try keep(index)
+  }
+}
+
+/// Measures the mIoU of several models on the same frames.
+struct Measurement {
+  let validation: Validation
+  let labeller: Labeller
+
+  /// How many bytes of decoded frames stay in memory.
+  static let keptByteLimit = 1 << 30
+
+  func measure(_ model: ModelHandle) throws(Failure) -> EvaluatorHandle.Result {
+    try labeller.setModel(model)
+    return try validation.evaluate(labeller)
   }
 }

@@ -15,7 +15,7 @@ struct Camera {
   /// How the road bends: metres to the right per square metre ahead.
   let bend: Float
 
-  /// Nothing is drawn nearer.
+  /// Things nearer than this many metres are drawn at this distance.
   static let nearest: Float = 0.6
 
   func at(_ place: Vector) -> Point {
@@ -24,12 +24,12 @@ struct Camera {
       Float(width) / 2 + focal * across(place.x, z) / z, horizon + focal * (eye - place.y) / z)
   }
 
-  /// Metres right of the camera's own axis.
+  /// Metres right of the camera's axis.
   func across(_ x: Float, _ z: Float) -> Float {
     x + offset + bend * z * z
   }
 
-  /// Samples per metre.
+  /// Samples per metre at a distance.
   func scale(at z: Float) -> Float {
     focal / max(z, Self.nearest)
   }
@@ -51,8 +51,8 @@ struct Wall {
     turn = abs(self.from.y * span.x - self.from.x * span.y)
   }
 
-  /// What the wall has behind a sample: metres along and up, and ahead; and how many of them the
-  /// sample and those that share its ink cover.
+  /// The place on a wall that a sample shows: metres along the wall, up and ahead; and how many
+  /// metres of the wall the sample, with those that share its ink, covers.
   struct Spot {
     let along: Float
     let up: Float

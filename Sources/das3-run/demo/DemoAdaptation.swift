@@ -1,19 +1,18 @@
-// The embedded network and frames at dusk in, a network that knows the dusk out, and how well it
-// does after each stage.
+// The embedded network and frames at dusk in, an adapted network and its mIoU after each stage out.
 import CDas3
 import Foundation
 
-/// What `das3-run demo` shows.
+/// The adaptation that `das3-run demo` shows.
 struct DemoAdaptation {
   let directory: String
   let isShort: Bool
   let shared: SharedOptions
 
-  /// Streets that no network was trained on; by day and at dusk the same ones.
+  /// Streets for measurements, which no network is trained on; they are drawn by day and at dusk.
   static let validationSeeds: Range<UInt64> = 900_000..<900_020
   /// Streets at dusk without labels.
   private static let adaptationSeeds: Range<UInt64> = 500_000..<500_080
-  /// Streets in demo.png.
+  /// How many streets demo.png shows.
   private static let pictureRowCount = 3
 
   func run() throws(Failure) {
@@ -79,7 +78,7 @@ struct DemoAdaptation {
     return adapter
   }
 
-  /// Runs to the end of a stage and returns its name; nil where none was left.
+  /// Runs to the end of a stage and returns its name; nil where none is left.
   private func runStage(_ adapter: AdapterHandle) throws(Failure) -> String? {
     var stage: String?
     var progress = ProgressBar(title: "adapt", count: nil, unit: "steps")

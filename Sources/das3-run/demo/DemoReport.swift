@@ -9,7 +9,7 @@ struct DemoReport {
     self.isJson = isJson
   }
 
-  /// Takes a measurement, after the stage that has just ended; nil before the first.
+  /// Adds a measurement after a stage; nil = before the first.
   mutating func add(
     _ result: EvaluatorHandle.Result, world: StreetWorld, stage: String?, seconds: Double = 0
   ) throws(Failure) {
@@ -36,19 +36,18 @@ struct DemoReport {
     try Terminal.say(text)
   }
 
-  /// Prints all measurements side by side with `text` below them, or the summary with `facts`.
+  /// Prints the table of all measurements and `text`, or a JSON summary with `facts`.
   func finish(_ facts: [JsonValue.Member], text: String) throws(Failure) {
     if isJson {
       return try JsonValue.printEvent("summary", facts)
     }
     var table = Table([.left] + columns.map { _ in .right })
     table.add([""] + columns.map(\.title))
-    for (index, entry) in (columns.first?.result.classes ?? []).enumerated() {
-      let values = columns.map { $0.result.iou[index].map { fixed($0 * 100, 1) } ?? "–" }
-      table.add([entry.name] + values)
+    let rows = columns.map { $0.result.rows(decimals: 1) }
+    // The last row would be the pixel accuracy.
+    for (index, row) in (rows.first ?? []).dropLast().enumerated() {
+      table.add([row.name] + rows.map { $0[index].value })
     }
-    table.add([])
-    table.add(["mIoU"] + columns.map { fixed($0.result.miou * 100, 1) })
     try say("\n" + table.text + "\n" + text)
   }
 }

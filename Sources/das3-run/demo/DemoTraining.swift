@@ -1,6 +1,6 @@
 // Streets by day with their truth in, the network of the demo out.
 
-/// How the network that is inside this program was trained, from random weights.
+/// Trains the network that is inside this program from random weights.
 struct DemoTraining {
   let path: String
   let isShort: Bool
@@ -22,7 +22,8 @@ struct DemoTraining {
     var model = try ModelHandle.street().randomized(&random)
     let labeller = try Labeller(model: model, classMap: nil, size: nil, shared: shared)
     let phases: [Phase] = [
-      // A frame's own statistics train fast; those that the network is used with come after.
+      // Training is fast with the statistics of each batch; the second phase trains with the
+      // statistics that the network is used with.
       (batchNorm: "batch", stepCount: 2600 / scale, rate: "4e-3"),
       (batchNorm: "frozen", stepCount: 600 / scale, rate: "1e-3"),
     ]

@@ -1,7 +1,7 @@
 // A place on the ground in, its ink and class out: road, kerb, pavement, grass and what is painted
 // on them.
 
-/// The ground of one street, whose pattern depends on nothing but the place.
+/// The ground of one street.
 struct Ground {
   /// Half the width of the road, in metres.
   let half: Float
@@ -10,7 +10,7 @@ struct Ground {
   let walk: Float
   /// Whether grass follows the pavement, as in a suburb; else paving goes on to the houses.
   let isGreen: Bool
-  /// Where a zebra crossing begins.
+  /// Metres to where a zebra crossing begins; nil = there is none.
   let zebra: Float?
 
   private let asphalt: Ink
@@ -31,10 +31,10 @@ struct Ground {
     walk = random.within(2.2...4.2)
     isGreen = random.chance(0.45)
     zebra = random.chance(0.4) ? random.within(9...24) : nil
-    asphalt = random.within(look.asphalt)
-    paving = random.within(look.paving)
+    asphalt = random.mix(look.asphalt)
+    paving = random.mix(look.paving)
     slab = random.pick([Point(0.6, 0.6), Point(0.5, 1), Point(0.9, 0.6)])
-    grass = random.within(look.grass)
+    grass = random.mix(look.grass)
     marking = look.marking * random.within(0.9...1)
     hasEdgeLines = random.chance(0.6)
     dashStart = random.within(0...7)

@@ -1,10 +1,9 @@
 // One house beside the road.
 
-struct House: Thing {
-  let distance: Float
-  /// Of the road: -1 or 1.
+struct House {
+  /// The side of the road: -1 or 1.
   let side: Float
-  /// Metres from the road's middle to the front, and on to the back.
+  /// Metres from the road's middle to the front and to the back of the house.
   private let front: Float
   private let back: Float
   private let near: Float
@@ -19,7 +18,6 @@ struct House: Thing {
     _ look: Look, _ light: Light, side: Float, front: Float, near: Float, far: Float,
     _ random: inout SplitMix64
   ) {
-    distance = far
     self.side = side
     self.front = front
     back = front + random.within(8...12)
@@ -31,12 +29,15 @@ struct House: Thing {
     awning = facade.hasShop && random.chance(0.6) ? random.pick(look.paints) : nil
   }
 
-  /// What it shades on the road's side: metres ahead, and its height.
+  /// What throws a shadow on the road: where the front begins and ends, in metres ahead, its
+  /// distance from the road's middle, and its height.
   var shade: (near: Float, far: Float, front: Float, height: Float) {
     (near, far, front, facade.height)
   }
 
-  func paint(_ painter: inout Painter) {
+  var thing: Thing { Thing(root: Vector(side * front, 0, far), paint: paint) }
+
+  private func paint(_ painter: inout Painter) {
     let (x, deep, high) = (side * front, side * back, facade.height)
     if rise > 0 {
       let ridge = (x + deep) / 2

@@ -1,7 +1,7 @@
-// Numbers that pictures are made of. Only operations that every machine rounds alike: no sine, no
-// exponential of a mathematics library.
+// Numbers that pictures are made of. They use only operations that every machine rounds alike, so no
+// sine or exponential of a mathematics library.
 
-/// Red, green and blue; 0 is black, 1 the brightest a sensor can tell, lamps are above it.
+/// Red, green and blue; 0 is black, 1 the brightest that a sensor measures; lamps are brighter.
 typealias Ink = SIMD3<Float>
 /// Column and row of a sample.
 typealias Point = SIMD2<Float>
@@ -48,7 +48,7 @@ extension Float {
     return t * t * (3 - 2 * t)
   }
 
-  /// e^-self for self ≥ 0, near enough for haze.
+  /// An approximation of e^-self for self ≥ 0, which is good enough for haze.
   var decay: Float {
     let eighth = 1 / (1 + self / 8)
     let quarter = eighth * eighth
@@ -73,7 +73,7 @@ extension Float {
 enum Circle {
   static let count = 24
 
-  /// Starts at the top and goes round by chords of equal length.
+  /// Points at equal distances, from the top on.
   static let points: [Point] = {
     // cos and sin of 15°, rounded once and for all.
     let (cosine, sine): (Float, Float) = (0.965_925_8, 0.258_819_05)

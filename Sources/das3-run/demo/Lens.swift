@@ -1,26 +1,20 @@
 // A painted scene in, the frame that a camera would take of it out.
 
-/// What stands between a street and its picture: lens, then sensor.
+/// The lens and the sensor between a street and its picture.
 struct Lens {
   /// Samples per pixel in each direction; odd, so that one is in the pixel's middle.
   static let fineness = 3
 
-  private let look: Look
-  private let exposure: Float
-  private let contrast: Float
-  private let noise: Float
+  let look: Look
 
-  init(_ look: Look, _ random: inout SplitMix64) {
-    self.look = look
-    exposure = random.within(look.exposure)
-    contrast = random.within(look.contrast)
-    noise = random.within(look.noise)
-  }
-
-  /// Pixels and the class in the middle of each.
+  /// Draws the noise of one exposure; fills `frame` and returns the class in the middle of each
+  /// pixel.
   func develop(
     _ raster: Raster, size: PixelSize, _ random: inout SplitMix64, into frame: inout Frame
   ) -> [UInt8] {
+    let exposure = random.within(look.exposure)
+    let contrast = random.within(look.contrast)
+    let noise = random.within(look.noise)
     frame.resize(to: size)
     var truth = [UInt8](repeating: 0, count: size.pixelCount)
     var picture = [Ink](repeating: .zero, count: size.pixelCount)
@@ -53,7 +47,7 @@ struct Lens {
     return truth
   }
 
-  /// Adds the light above white, three times blurred, to what is around it.
+  /// Blurs the light above white three times and adds it to the picture.
   private func spread(_ picture: inout [Ink], _ size: PixelSize) {
     var light = picture.map { ink in
       var over = ink - 0.85
@@ -72,7 +66,7 @@ struct Lens {
     for index in picture.indices { picture[index] += light[index] * look.bloom }
   }
 
-  /// Replaces each ink of a row or column with the mean of those around it.
+  /// Replaces each ink of a row or column with the mean of the inks around it.
   private func blur(
     _ inks: inout [Ink], from start: Int, step: Int, count: Int, _ radius: Int
   ) {

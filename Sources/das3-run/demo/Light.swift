@@ -1,4 +1,4 @@
-// Inks of surfaces in, inks as the camera sees them from afar out.
+// Inks of surfaces in, inks as the camera sees them out.
 
 /// The light of one scene.
 struct Light {
@@ -10,7 +10,7 @@ struct Light {
   let haze: Ink
   private let clearness: Float
 
-  /// A thing is never lost in the haze altogether.
+  /// The largest share of haze, so that nothing disappears in it.
   private static let densest: Float = 0.86
 
   init(_ look: Look, _ random: inout SplitMix64) {
@@ -22,8 +22,8 @@ struct Light {
     let warmth = Ink(1, random.within(0.96...1), random.within(0.9...1.02))
     sunlight = look.sunlight * random.within(0.85...1.1) * warmth
     ambient = look.ambient * random.within(0.94...1.06)
-    zenith = random.within(look.zenith)
-    haze = random.within(look.haze)
+    zenith = random.mix(look.zenith)
+    haze = random.mix(look.haze)
     clearness = random.within(look.clearness)
   }
 
@@ -47,7 +47,7 @@ struct Light {
     ink.mixed(with: haze, min(1 - (metres / clearness).decay, Self.densest))
   }
 
-  /// A surface in this light, from afar.
+  /// A surface in this light, seen through the haze of so many metres.
   @inline(__always)
   func seen(_ ink: Ink, facing normal: Vector, metres: Float) -> Ink {
     through(on(ink, facing: normal), metres: metres)

@@ -1,5 +1,13 @@
 // Shapes in metres in, samples out.
 
+/// Something that stands in the street.
+struct Thing {
+  /// Where it stands on the ground; what is farther ahead is painted earlier.
+  let root: Vector
+  /// Paints it over everything that stands behind it.
+  let paint: (inout Painter) -> Void
+}
+
 /// A scene while it is painted, from far to near.
 struct Painter {
   let look: Look
@@ -7,7 +15,7 @@ struct Painter {
   let camera: Camera
   var raster: Raster
 
-  /// A flat polygon of one ink, if it turns its front to the camera.
+  /// Paints a flat polygon of one ink, if its front faces the camera.
   mutating func face(
     _ corners: [Vector], _ ink: Ink, _ kind: StreetClass, facing normal: Vector
   ) {
@@ -19,7 +27,7 @@ struct Painter {
     raster.fill(corners.map(camera.at), kind) { _, _ in tone }
   }
 
-  /// A flat thing that faces the camera; corners are metres to the right of `place` and above it.
+  /// Paints a flat polygon across the view; its corners are metres right of `place` and above it.
   mutating func board(
     _ corners: [Point], at place: Vector, _ ink: Ink, _ kind: StreetClass,
     facing normal: Vector = Vector(0, 0, -1)
@@ -27,7 +35,7 @@ struct Painter {
     face(corners.map { place + Vector($0.x, $0.y, 0) }, ink, kind, facing: normal)
   }
 
-  /// A board with upright sides.
+  /// Paints an upright rectangle across the view.
   mutating func rectangle(
     _ width: ClosedRange<Float>, _ height: ClosedRange<Float>, at place: Vector, _ ink: Ink,
     _ kind: StreetClass
@@ -39,7 +47,7 @@ struct Painter {
       kind)
   }
 
-  /// A round thing, brighter where it bulges towards the light.
+  /// Paints an ellipse that is shaded like a ball.
   mutating func ball(_ centre: Vector, _ radii: Point, _ ink: Ink, _ kind: StreetClass) {
     let scale = camera.scale(at: centre.z)
     let light = light
@@ -49,7 +57,7 @@ struct Painter {
     }
   }
 
-  /// Something long with round ends that faces the camera, such as an arm.
+  /// Paints a bar with round ends across the view, such as an arm; `widths` are half its widths.
   mutating func limb(
     _ from: Point, _ to: Point, widths: Point, at place: Vector, _ ink: Ink, _ kind: StreetClass
   ) {
@@ -63,7 +71,7 @@ struct Painter {
     }
   }
 
-  /// Light around a lamp that is on.
+  /// Adds the light around a lamp that is on.
   mutating func glow(_ centre: Vector, _ radius: Float, _ ink: Ink) {
     let size = radius * camera.scale(at: centre.z)
     raster.disc(camera.at(centre), Point(size, size), nil) { place, under in
@@ -72,18 +80,18 @@ struct Painter {
     }
   }
 
-  /// Darkness on the ground that the sun does not reach, softer the less sun there is.
-  mutating func shadow(x: Float, z: Float, _ radii: Point, strength: Float = 1) {
+  /// A dark ellipse on the ground; the less sun there is, the fainter it is.
+  mutating func shadow(at place: Vector, _ radii: Point, strength: Float = 1) {
     let depth = strength * (0.25 + 0.45 * light.sunlight.max())
-    patch(x: x, z: z, radii) { place, under in
+    patch(at: place, radii) { place, under in
       let share = 1 - (place * place).sum()
       return under * (1 - depth * min(share * 1.6, 1))
     }
   }
 
-  /// Light of a lamp on the ground.
-  mutating func pool(x: Float, z: Float, _ radii: Point, _ ink: Ink) {
-    patch(x: x, z: z, radii) { place, under in
+  /// Brightens the ground below a lamp.
+  mutating func pool(at place: Vector, _ radii: Point, _ ink: Ink) {
+    patch(at: place, radii) { place, under in
       let share = 1 - (place * place).sum()
       return under * (1 + ink * (share * share))
     }
@@ -91,12 +99,10 @@ struct Painter {
 
   /// An ellipse on the ground, with radii across and along the road.
   @inline(__always)
-  private mutating func patch(
-    x: Float, z: Float, _ radii: Point, _ paint: (Point, Ink) -> Ink
-  ) {
-    let centre = camera.at(Vector(x, 0, z))
-    let edge = camera.at(Vector(x, 0, z - radii.y))
-    let size = Point(radii.x * camera.scale(at: z), edge.y - centre.y)
+  private mutating func patch(at place: Vector, _ radii: Point, _ paint: (Point, Ink) -> Ink) {
+    let centre = camera.at(place)
+    let edge = camera.at(place - Vector(0, 0, radii.y))
+    let size = Point(radii.x * camera.scale(at: place.z), edge.y - centre.y)
     raster.disc(centre, size, nil, paint)
   }
 }

@@ -1,5 +1,10 @@
 // Outlines in samples in, coloured and labelled samples out.
 
+/// The classes of the street world; raw values are the class numbers of truth and network.
+enum StreetClass: UInt8, CaseIterable {
+  case road, pavement, building, pole, sign, vegetation, sky, person, car
+}
+
 /// A picture finer than the frame, and what each of its samples shows.
 struct Raster {
   let width: Int

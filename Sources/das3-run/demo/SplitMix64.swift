@@ -1,6 +1,6 @@
 // A seed in, the same random numbers on every machine out.
 
-/// Steele, Lea and Flood's generator (2014), with the draws that scenes and weights are made of.
+/// The generator of Steele, Lea and Flood (2014), and the distributions that scenes and weights need.
 struct SplitMix64 {
   private var state: UInt64
 
@@ -16,7 +16,7 @@ struct SplitMix64 {
     return mixed ^ mixed >> 31
   }
 
-  /// Evenly spread from 0 to just below 1.
+  /// Uniform from 0 to below 1.
   mutating func unit() -> Float {
     Float(next() >> 40) * 0x1p-24
   }
@@ -25,8 +25,9 @@ struct SplitMix64 {
     range.lowerBound + (range.upperBound - range.lowerBound) * unit()
   }
 
-  /// Normal with mean 0 and deviation 1, as a sum of twelve: no logarithm that machines round
-  /// differently.
+  /// Nearly normal with mean 0 and deviation 1: a sum of twelve uniform numbers.
+  ///
+  /// The usual formula has a logarithm, which machines round differently.
   mutating func normal() -> Float {
     var sum: Float = -6
     for _ in 0..<12 { sum += unit() }

@@ -1,4 +1,4 @@
-// The network of the demo: as it was trained, or as it was before it knew anything.
+// The network of the demo: trained, or with random weights.
 import CDas3
 import CStreet
 
@@ -14,7 +14,7 @@ extension ModelHandle {
     return try unsafe ModelHandle(owning: model, path: name)
   }
 
-  /// The same network with random weights (He et al., 2015); normalisation does nothing yet.
+  /// The same network with random weights (He et al., 2015) and normalisations that change nothing.
   func randomized(_ random: inout SplitMix64) throws(Failure) -> ModelHandle {
     var values: [Float] = []
     for parameter in try parameters() {

@@ -8,10 +8,10 @@ struct StreetScene {
   private let ground: Ground
   private let sky: Noise
   private let cloudCover: Float
-  private var things: [any Thing] = []
+  private var things: [Thing] = []
   private var houses: [House] = []
 
-  /// Beyond it a pole is thinner than a pixel.
+  /// Poles beyond this many metres are not drawn: they would be thinner than a pixel.
   private static let farthestPole: Float = 45
 
   init(_ look: Look, size: PixelSize, _ random: inout SplitMix64) {
@@ -40,23 +40,24 @@ struct StreetScene {
       raster: Raster(width: camera.width, height: camera.height))
     paintSky(&painter.raster)
     paintGround(&painter.raster)
-    for thing in things.sorted(by: { $0.distance > $1.distance }) { thing.paint(&painter) }
+    for thing in things.sorted(by: { $0.root.z > $1.root.z }) { thing.paint(&painter) }
     return painter.raster
   }
 
   // MARK: What stands where
 
-  /// Metres from the road's middle to where the pavement ends.
+  /// Metres from the road's middle to the outer edge of the pavement.
   private var edge: Float { ground.half + ground.walk }
 
-  /// Trees and towers at the end of the street.
+  /// Puts trees and tall houses at the end of the street.
   private mutating func placeHorizon(_ random: inout SplitMix64) {
     for x in stride(from: Float(-150), to: 150, by: 9) {
       let z = random.within(190...260)
       if random.chance(0.3) {
-        things.append(House(look, light, side: 1, front: x, near: z, far: z + 12, &random))
+        let house = House(look, light, side: 1, front: x, near: z, far: z + 12, &random)
+        things.append(house.thing)
       } else {
-        things.append(Tree(look, x: x, distance: z, &random))
+        things.append(.tree(look, at: Vector(x, 0, z), &random))
       }
     }
   }
@@ -72,17 +73,17 @@ struct StreetScene {
           let house = House(
             look, light, side: side, front: front, near: max(near, 1.2), far: far, &random)
           houses.append(house)
-          things.append(house)
+          things.append(house.thing)
         } else {
           for _ in 0..<4 {
             let x = side * (front + random.within(1...9))
             let z = max(random.within(near...far), 1.5)
-            things.append(Tree(look, x: x, distance: z, &random))
+            things.append(.tree(look, at: Vector(x, 0, z), &random))
           }
         }
         if isGreen, random.chance(0.5) {
           let x = side * (edge + 0.9)
-          things.append(Hedge(look, x: x, near: max(near, 2.5), far: far, &random))
+          things.append(.hedge(look, x: x, near: max(near, 2.5), far: far, &random))
         }
         let gap = random.within(2...(isGreen ? 12 : 7))
         near = far + (isGreen || random.chance(0.33) ? gap : 0)
@@ -97,13 +98,13 @@ struct StreetScene {
         let x = side * (ground.half + 0.7)
         if random.chance(0.5) {
           let place = side * (ground.half + random.within(0.9...1.6))
-          things.append(Tree(look, x: place, distance: near, &random))
+          things.append(.tree(look, at: Vector(place, 0, near), &random))
         }
         guard near < Self.farthestPole else { continue }
         if random.chance(0.6) {
-          things.append(Lamp(x: x, distance: near + 3, arm: -side, &random))
+          things.append(.lamp(at: Vector(x, 0, near + 3), arm: -side, &random))
         }
-        if random.chance(0.6) { things.append(Sign(x: x, distance: near + 5, &random)) }
+        if random.chance(0.6) { things.append(.sign(at: Vector(x, 0, near + 5), &random)) }
       }
     }
   }
@@ -114,7 +115,8 @@ struct StreetScene {
         let parks = random.chance(0.6)
         let x = side * (parks ? ground.half - 1.15 : ground.lane / 2)
         let z = near + random.within(0...1.5)
-        things.append(Car(look, x: x, distance: z, isOncoming: side < 0, &random))
+        let car = Car(look, at: Vector(x, 0, z), isOncoming: side < 0, &random)
+        things.append(car.thing)
       }
     }
   }
@@ -127,15 +129,15 @@ struct StreetScene {
         z = ground.zebra.map { $0 + 1.6 } ?? z
         x = random.within(-ground.half...ground.half)
       }
-      things.append(Person(look, x: x, distance: z, &random))
+      things.append(.person(look, at: Vector(x, 0, z), &random))
     }
   }
 
   // MARK: Sky and ground
 
-  /// Clouds lie in one plane high above, so that they get smaller towards the horizon.
+  /// Paints the sky; the clouds lie in one plane, so that they get smaller towards the horizon.
   private func paintSky(_ raster: inout Raster) {
-    let pixel = Lens.fineness  // clouds are soft: one sample of a pixel stands for all
+    let pixel = Lens.fineness  // clouds are soft: all samples of a pixel get the same ink
     for row in stride(from: 0, to: Int(camera.horizon), by: pixel) {
       let rise = max(camera.horizon - Float(row) - Float(pixel) / 2, 0.5) / camera.focal
       let clear = light.haze.mixed(with: light.zenith, (rise * 2.3).clamped.squareRoot())
@@ -176,8 +178,8 @@ struct StreetScene {
     }
   }
 
-  /// Where the houses on the sun's side leave the ground without sun, at one distance: from and to,
-  /// in metres towards the sun.
+  /// The shadows of the houses on the ground at one distance: from where to where each goes, in
+  /// metres towards the sun's side.
   private func shadows(at z: Float) -> [Point] {
     let rise = light.sun.y / abs(light.sun.x)
     let slope = light.sun.z / abs(light.sun.x)

@@ -1,7 +1,7 @@
 // A look and seeds in, frames and their truth out.
 import ArgumentParser
 
-/// A frame whose every pixel is known.
+/// A frame and its truth.
 struct LabelledFrame {
   let frame: Frame
   /// Height × width class numbers.
@@ -23,11 +23,11 @@ enum StreetWorld: String, ExpressibleByArgument, CaseIterable {
     let fine = PixelSize(
       width: Self.size.width * Lens.fineness, height: Self.size.height * Lens.fineness)
     let scene = StreetScene(look, size: fine, &random)
-    let lens = Lens(look, &random)
     var frame = Frame()
     frame.stem = name
     frame.name = name
-    let truth = lens.develop(scene.painted(), size: Self.size, &random, into: &frame)
+    let truth = Lens(look: look).develop(
+      scene.painted(), size: Self.size, &random, into: &frame)
     return LabelledFrame(frame: frame, truth: truth)
   }
 
@@ -54,7 +54,7 @@ extension AdapterHandle {
 }
 
 extension Labeller {
-  /// Compares what a model says of frames with their truth.
+  /// Compares a model's labels of frames with their truth.
   func evaluate(
     _ model: ModelHandle, on frames: [LabelledFrame]
   ) throws(Failure) -> EvaluatorHandle.Result {

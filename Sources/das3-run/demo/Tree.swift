@@ -1,6 +1,6 @@
 // Trees and hedges.
 
-/// Clumps of leaves, the lower and farther ones first.
+/// The leaves of one plant: discs that are painted from the bottom to the top.
 struct Leaves {
   private let ink: Ink
   private let noise: Noise
@@ -9,11 +9,12 @@ struct Leaves {
   init(_ look: Look, _ random: inout SplitMix64) {
     ink = random.pick(look.leaves) * random.within(0.85...1.12)
     noise = Noise(&random)
-    // Of its own, so that how often it draws disturbs nothing else.
+    // Leaves draw from a generator of their own: the rest of the scene does not depend on how many
+    // numbers they take.
     self.random = SplitMix64(seed: random.next())
   }
 
-  /// Paints `count` clumps in an upright ellipse.
+  /// Paints `count` discs in an upright ellipse.
   func paint(_ painter: inout Painter, around centre: Vector, _ radii: Point, count: Int) {
     var random = random
     let scale = painter.camera.scale(at: centre.z)
@@ -43,61 +44,44 @@ struct Leaves {
   }
 }
 
-struct Tree: Thing {
-  let distance: Float
-  private let x: Float
-  private let height: Float
-  private let radii: Point
-  private let leaves: Leaves
-  private let bark: Ink
-
-  init(_ look: Look, x: Float, distance: Float, _ random: inout SplitMix64) {
-    self.x = x
-    self.distance = distance
-    height = random.within(4.8...9)
+extension Thing {
+  static func tree(_ look: Look, at root: Vector, _ random: inout SplitMix64) -> Thing {
+    let height = random.within(4.8...9)
     let width = random.within(1.4...2.6)
-    radii = Point(width, height * random.within(0.28...0.38))
-    leaves = Leaves(look, &random)
-    bark = look.bark * random.within(0.8...1.2)
+    let radii = Point(width, height * random.within(0.28...0.38))
+    let leaves = Leaves(look, &random)
+    let bark = look.bark * random.within(0.8...1.2)
+    return Thing(root: root) { painter in
+      painter.shadow(
+        at: root - Vector(painter.light.side * 0.8, 0, 0), Point(radii.x, radii.x * 0.8))
+      let middle = height - radii.y
+      painter.board(
+        [
+          Point(-0.27, 0), Point(-0.16, 0.3), Point(-0.1, middle), Point(0.1, middle),
+          Point(0.16, 0.3), Point(0.27, 0), Point(0, -0.03),
+        ], at: root, bark, .vegetation, facing: Vector(-0.5, 0, -0.85))
+      painter.board(
+        [
+          Point(0, 0), Point(0, middle), Point(0.1, middle), Point(0.16, 0.3), Point(0.27, 0),
+        ], at: root, bark, .vegetation, facing: Vector(0.8, 0, -0.6))
+      painter.limb(
+        Point(0, middle * 0.75), Point(radii.x * 0.4, middle), widths: Point(0.08, 0.05),
+        at: root, bark, .vegetation)
+      let crown = root + Vector(0, middle, 0)
+      leaves.paint(&painter, around: crown, radii, count: root.z < 30 ? 64 : 30)
+    }
   }
 
-  func paint(_ painter: inout Painter) {
-    let root = Vector(x, 0, distance)
-    painter.shadow(x: x - painter.light.side * 0.8, z: distance, Point(radii.x, radii.x * 0.8))
-    let middle = height - radii.y
-    painter.board(
-      [
-        Point(-0.27, 0), Point(-0.16, 0.3), Point(-0.1, middle), Point(0.1, middle),
-        Point(0.16, 0.3), Point(0.27, 0), Point(0, -0.03),
-      ], at: root, bark, .vegetation, facing: Vector(-0.5, 0, -0.85))
-    painter.board(
-      [
-        Point(0, 0), Point(0, middle), Point(0.1, middle), Point(0.16, 0.3), Point(0.27, 0),
-      ], at: root, bark, .vegetation, facing: Vector(0.8, 0, -0.6))
-    painter.limb(
-      Point(0, middle * 0.75), Point(radii.x * 0.4, middle), widths: Point(0.08, 0.05), at: root,
-      bark, .vegetation)
-    leaves.paint(
-      &painter, around: Vector(x, middle, distance), radii, count: distance < 30 ? 64 : 30)
-  }
-}
-
-struct Hedge: Thing {
-  let distance: Float
-  private let x: Float
-  private let near: Float
-  private let leaves: Leaves
-
-  init(_ look: Look, x: Float, near: Float, far: Float, _ random: inout SplitMix64) {
-    self.x = x
-    self.near = near
-    distance = far
-    leaves = Leaves(look, &random)
-  }
-
-  func paint(_ painter: inout Painter) {
-    for z in stride(from: min(distance, 70), to: near, by: -1.1) {
-      leaves.paint(&painter, around: Vector(x, 0.5, z), Point(0.95, 0.62), count: z < 20 ? 16 : 8)
+  /// A hedge along the road, `near` to `far` metres ahead.
+  static func hedge(
+    _ look: Look, x: Float, near: Float, far: Float, _ random: inout SplitMix64
+  ) -> Thing {
+    let leaves = Leaves(look, &random)
+    return Thing(root: Vector(x, 0, far)) { painter in
+      for z in stride(from: min(far, 70), to: near, by: -1.1) {
+        leaves.paint(
+          &painter, around: Vector(x, 0.5, z), Point(0.95, 0.62), count: z < 20 ? 16 : 8)
+      }
     }
   }
 }

@@ -6,22 +6,14 @@ struct ByteCount {
 }
 
 extension ByteCount {
-  private static let units: [(letter: String, factor: Double)] = [
-    ("", 1), ("k", 0x1p10), ("m", 0x1p20), ("g", 0x1p30), ("t", 0x1p40),
-  ]
+  private static let factors = ["": 1, "k": 0x1p10, "m": 0x1p20, "g": 0x1p30, "t": 0x1p40]
 
-  /// Reads the value of a command line option: a number, maybe with K, M, G or T, with or without B
-  /// or iB behind; all are powers of 1024.
+  /// Reads the value of a command line option: a number, which K, M, G or T may follow, and then B or
+  /// iB; all units are powers of 1024.
   init(argument: String) throws {
-    let text = argument.lowercased()
-    let number = text.prefix { "0123456789.".contains($0) }
-    var unit = text[number.endIndex...]
-    for ending in ["ib", "b"] where unit.hasSuffix(ending) && (unit.count > 1 || ending == "b") {
-      unit = unit.dropLast(ending.count)
-      break
-    }
-    guard let value = Double(number), number.last != ".", number.first != ".",
-      let factor = Self.units.first(where: { $0.letter == unit })?.factor
+    let format = /([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?/
+    guard let parts = argument.lowercased().wholeMatch(of: format)?.output,
+      let value = Double(parts.1), let factor = Self.factors[String(parts.2)]
     else {
       throw ValidationError("expected a number of bytes such as 800M, 1.5G, 2GiB or 65536")
     }

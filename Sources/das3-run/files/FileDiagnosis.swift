@@ -1,45 +1,38 @@
 // A path that cannot be used in, one sentence out: what is there, and what would do.
 
-/// What people give as a file by mistake.
+/// Finds out what somebody has given by mistake in place of a picture, a video or a network.
 enum FileDiagnosis {
   private static let camera =
     "it is a camera; record a video first, or use the library (examples/c-segment)"
 
-  /// Throws where there is nothing that could be read as pictures.
+  /// Throws where `path` is nothing that could be read as pictures.
   static func check(_ path: String) throws(Failure) {
-    let subject = "cannot read \(path)"
+    if let problem = problem(path) { throw Failure("cannot read \(path): \(problem)") }
+  }
+
+  private static func problem(_ path: String) -> String? {
     if path.contains("://") {
-      throw Failure("\(subject): it is an address; only files are read: download it, or record it")
+      return "it is an address; only files are read: download it, or record it"
     }
     if path == "-" || path.hasPrefix("/dev/stdin") || path.hasPrefix("/dev/fd/") {
-      throw Failure(
-        "\(subject): frames do not come through stdin, because some are read more than once; "
-          + "write them to a file")
+      return "frames do not come through stdin, because some are read more than once; "
+        + "write them to a file"
     }
-    guard let kind = SystemFile.kind(path) else {
+    switch SystemFile.kind(path) {
+    case .regular: return SystemFile.status(path)?.st_size == 0 ? "the file is empty" : nil
+    case .directory, .other: return nil
+    case .camera: return camera
+    case .device: return "it is a device; expected a file"
+    case .pipe: return "it is a pipe, and some frames are read more than once; write them to a file"
+    case nil:
       let reason = SystemFile.reason
-      if path.hasPrefix("/dev/video") { throw Failure("\(subject): \(camera)") }
-      if path.contains(/[*?\[]|%[0-9]*d/), !SystemFile.isLink(path) {
-        let parent = Path.parent(of: path)
-        throw Failure("\(subject): patterns are not known; give the directory, \(parent)")
-      }
-      throw Failure("\(subject): \(reason)")
-    }
-    switch kind {
-    case .regular, .directory, .other: break
-    case .camera:
-      throw Failure("\(subject): \(camera)")
-    case .device: throw Failure("\(subject): it is a device; expected a file")
-    case .pipe:
-      throw Failure(
-        "\(subject): it is a pipe, and some frames are read more than once; write them to a file")
-    }
-    if kind == .regular, SystemFile.status(path)?.st_size == 0 {
-      throw Failure("\(subject): the file is empty")
+      if path.hasPrefix("/dev/video") { return camera }
+      guard path.contains(/[*?\[]|%[0-9]*d/), !SystemFile.isLink(path) else { return reason }
+      return "patterns are not known; give the directory, \(Path.parent(of: path))"
     }
   }
 
-  /// What a file is that FFmpeg does not take; nil where that is not known.
+  /// Says what a file is that FFmpeg does not read; nil where that is not known.
   static func reason(_ path: String) -> String? {
     guard let file = FileBytes(path) else { return nil }
     let head = file.bytes(at: 0, count: 512)
@@ -78,24 +71,22 @@ enum FileDiagnosis {
     return nil
   }
 
-  /// What would be loaded as a network, where it is something else.
+  /// Throws where `path` is something else than a network, such as a directory or a PyTorch file.
   static func checkNetwork(_ path: String) throws(Failure) {
-    let subject = "cannot load \(path)"
-    guard let kind = SystemFile.kind(path) else { return }
-    guard kind != .directory else {
-      throw Failure("\(subject): it is a directory; expected an ONNX file")
-    }
-    guard kind == .regular, let file = FileBytes(path) else { return }
-    guard file.count > 0 else { throw Failure("\(subject): the file is empty") }
+    if let problem = networkProblem(path) { throw Failure("cannot load \(path): \(problem)") }
+  }
+
+  private static func networkProblem(_ path: String) -> String? {
+    guard let kind = SystemFile.kind(path) else { return nil }
+    guard kind != .directory else { return "it is a directory; expected an ONNX file" }
+    guard kind == .regular, let file = FileBytes(path) else { return nil }
+    guard file.count > 0 else { return "the file is empty" }
     let head = file.bytes(at: 0, count: 8)
     let isArchive = head.starts(with: [0x50, 0x4B, 3, 4])
     let isPickle = head.first == 0x80 && [2, 3, 4, 5].contains(head.dropFirst().first)
     if isArchive || isPickle {
-      throw Failure(
-        "\(subject): it looks like a PyTorch file; torch.onnx.export makes an ONNX file of a network"
-      )
+      return "it looks like a PyTorch file; torch.onnx.export makes an ONNX file of a network"
     }
-    let known = reason(path).flatMap { $0.contains("HTML") || $0.contains("LFS") ? $0 : nil }
-    if let known { throw Failure("\(subject): \(known)") }
+    return reason(path).flatMap { $0.contains("HTML") || $0.contains("LFS") ? $0 : nil }
   }
 }

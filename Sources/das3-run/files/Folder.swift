@@ -1,10 +1,11 @@
-// Directories: what is in them, whether two paths are one place, and making them.
+// Paths of directories in, their files, new directories, or what is wrong with them out.
 import Foundation
 
 enum Folder {
   static func exists(_ path: String) -> Bool { SystemFile.kind(path) == .directory }
 
-  /// Names of the visible files with one of `endings` (lower case), as people count: 2 before 10.
+  /// Names of the files that are not hidden and have one of `endings` (lower case); the number 2
+  /// comes before 10.
   static func files(in path: String, endings: Set<String>) throws(Failure) -> [String] {
     guard let names = SystemFile.names(in: path) else {
       throw Failure("cannot read the directory \(path): \(SystemFile.reason)")
@@ -15,7 +16,7 @@ enum Folder {
     }.sorted(by: Path.isOrdered)
   }
 
-  /// Creates a directory and those above it; one that exists is fine.
+  /// Creates a directory and those above it, as far as they do not exist.
   static func create(_ path: String) throws(Failure) {
     guard !path.isEmpty else { throw Failure("cannot create the directory '': it has no name") }
     guard !exists(path), !SystemFile.makeDirectory(path) else { return }
@@ -25,12 +26,12 @@ enum Folder {
       if SystemFile.makeDirectory(path) { return }
     }
     let reason = SystemFile.reason
-    // Somebody else may have made it meanwhile.
+    // Another program may have created it at the same time.
     guard !exists(path) else { return }
     throw Failure("cannot create the directory \(path): \(reason)")
   }
 
-  /// Throws where a file could not be written, or is something other than a file.
+  /// Throws where no file could be written at `path`, such as where a directory is.
   static func checkCanReplace(_ path: String) throws(Failure) {
     guard let last = path.utf8.last, last != UInt8(ascii: "/") else {
       throw Failure("cannot write '\(path)': it names no file")
@@ -45,15 +46,15 @@ enum Folder {
       throw Failure("cannot write \(path): it is no file but a directory")
     }
     guard kind == .regular else { throw Failure("cannot write \(path): it is no file") }
-    // The file that a link leads to is replaced where it is.
+    // Writing through a link replaces the file that it leads to.
     let place = SystemFile.resolved(path) ?? path
     try checkIsWritable(Path.parent(of: place), "cannot write \(path)")
   }
 
-  /// Throws where a directory takes no new files; `subject` says what they are wanted for.
+  /// Throws where no file can be created in a directory; `subject` begins the message.
   static func checkIsWritable(_ path: String, _ subject: String) throws(Failure) {
     guard exists(path) else { throw Failure("\(subject): no directory \(path)") }
-    // Permissions do not tell all: a file is tried out.
+    // Permissions do not tell everything, so this creates a file.
     let trial = Path.join(path, ".das3-\(getpid())")
     do throws(Failure) {
       try unsafe SystemFile.write(UnsafeRawBufferPointer(start: nil, count: 0), to: trial)
@@ -63,7 +64,7 @@ enum Folder {
     SystemFile.remove(trial)
   }
 
-  /// Whether both paths lead to the same place, also through links.
+  /// Whether both paths lead to the same place, after links are followed.
   static func isSame(_ first: String, _ second: String) -> Bool {
     func resolved(_ path: String) -> String {
       SystemFile.resolved(path)

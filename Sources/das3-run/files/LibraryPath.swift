@@ -1,10 +1,11 @@
-// Paths of any bytes in, paths that the library takes out: it wants UTF-8.
+// Paths of any bytes in, paths in UTF-8 for the library out.
 import Foundation
 
-/// Lends another way to the same file, where its own path is not UTF-8.
+/// Lends another path to the same file, where its own path is not UTF-8.
 enum LibraryPath {
-  /// To a file that is read, and those with the endings `beside` that the library looks for
-  /// beside it.
+  /// Lends a path for reading.
+  ///
+  /// Files of the same stem with the endings `beside`, which the library looks for, are beside it.
   static func reading<Result>(
     _ path: String, beside: [String] = [], _ use: (String) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -12,7 +13,7 @@ enum LibraryPath {
     return try throughParent(of: path) { parent throws(Failure) in
       let name = Path.name(of: path)
       guard !Path.isPlain(name) else { return try use(Path.join(parent, name)) }
-      // Links with plain names, in a directory of our own.
+      // These links have UTF-8 names and stand in a new directory.
       let folder = Path.join(NSTemporaryDirectory(), "das3-\(UUID().uuidString)")
       guard SystemFile.makeDirectory(folder) else {
         throw Failure("cannot create the directory \(folder): \(SystemFile.reason)")
@@ -34,7 +35,7 @@ enum LibraryPath {
     }
   }
 
-  /// To a file that is written whole, or not at all.
+  /// Lends a path for writing; an old file at `path` stays until the new one is complete.
   static func writing(
     _ path: String, _ use: (String) throws(Failure) -> Void
   ) throws(Failure) {
@@ -53,7 +54,7 @@ enum LibraryPath {
     }
   }
 
-  /// Lends the directory that holds a file by a path that is UTF-8.
+  /// Lends a path in UTF-8 to the directory that holds a file.
   private static func throughParent<Result>(
     of path: String, _ use: (String) throws(Failure) -> Result
   ) throws(Failure) -> Result {

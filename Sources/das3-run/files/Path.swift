@@ -1,16 +1,16 @@
-// Paths as text in, their parts out: by the slashes alone, whatever the names between them are.
+// Paths as text in, their parts out.
 
-/// What the file system takes apart at "/".
+/// Paths that are taken apart at "/", as the file system does it.
 ///
-/// NSString has its own idea of paths and ends the process on some short ones. Bytes are compared, not
+/// The path methods of NSString end the process on some short paths. This code compares bytes, not
 /// characters: a slash before a combining accent is a slash.
 ///
-/// A name need not be UTF-8. As text, each byte that is not stands as one private character, and
-/// `bytes(of:)` gives it back.
+/// A name need not be UTF-8. In text, a private character stands for each byte that is not part of
+/// valid UTF-8; `bytes(of:)` turns it back into the byte.
 enum Path {
   private static let slash = UInt8(ascii: "/")
   private static let dot = UInt8(ascii: ".")
-  /// Of the private characters that stand for the bytes 0x80 to 0xFF.
+  /// Added to a byte, 0x80 to 0xFF, it gives the private character that stands for the byte.
   private static let foreignBase: UInt32 = 0x10_FE00
 
   /// `name` below `folder`.
@@ -18,12 +18,12 @@ enum Path {
     folder.isEmpty || folder.utf8.last == slash ? folder + name : folder + "/" + name
   }
 
-  /// What stands after the last slash; of "photos/" it is "photos", of "/" nothing.
+  /// The last part of a path: "photos" of "photos/", "" of "/".
   static func name(of path: String) -> String {
     path.utf8.split(separator: slash).last.map(text) ?? ""
   }
 
-  /// The directory that holds it: "." where no slash says which, "/" at the top.
+  /// The directory that holds a path: "." where the path has no slash, "/" at the top.
   static func parent(of path: String) -> String {
     let own = path.utf8.reversed().drop { $0 == slash }.drop { $0 != slash }
     let rest = own.drop { $0 == slash }
@@ -31,7 +31,7 @@ enum Path {
     return path.utf8.first == slash ? "/" : "."
   }
 
-  /// The ending of a name without its dot; "" where there is none, also of ".hidden".
+  /// The ending of a name without its dot; "" where there is none, such as in ".hidden".
   static func ending(of path: String) -> String {
     let name = name(of: path).utf8
     guard let last = name.lastIndex(of: dot), last != name.startIndex else { return "" }
@@ -51,45 +51,35 @@ enum Path {
 }
 
 extension Path {
-  /// The byte that a private character stands for.
+  /// The byte that a private character stands for; nil for any other character.
   static func foreignByte(_ scalar: Unicode.Scalar) -> UInt8? {
     (foreignBase + 0x80...foreignBase + 0xFF).contains(scalar.value)
       ? UInt8(scalar.value - foreignBase) : nil
   }
 
-  /// Whether a name is UTF-8, as the library wants it.
+  /// Whether a path is UTF-8; the library takes no other.
   static func isPlain(_ path: String) -> Bool {
     !path.unicodeScalars.contains { foreignByte($0) != nil }
   }
 
-  /// What the system calls a path, as text.
+  /// The text of a path whose bytes the system has given.
   static func text(ofBytes bytes: [UInt8]) -> String {
     var text = String.UnicodeScalarView()
-    var parser = Unicode.UTF8.ForwardParser()
-    var rest = bytes.makeIterator()
-    var position = 0
-    while true {
-      let length: Int
-      switch parser.parseScalar(from: &rest) {
-      case .emptyInput: return String(text)
-      case .error(let count): length = count
-      case .valid(let encoded):
-        let scalar = Unicode.UTF8.decode(encoded)
-        length = encoded.count
-        if foreignByte(scalar) == nil {
-          text.append(scalar)
-          position += length
-          continue
-        }
-      }
-      for byte in bytes[position..<position + length] {
+    var rest = bytes[...]
+    while let byte = rest.first {
+      let decoded = (1...4).lazy.compactMap { String(validating: rest.prefix($0), as: UTF8.self) }
+      if let scalar = decoded.first?.unicodeScalars.first, foreignByte(scalar) == nil {
+        text.append(scalar)
+        rest = rest.dropFirst(UTF8.width(scalar))
+      } else {
         if let scalar = Unicode.Scalar(foreignBase + UInt32(byte)) { text.append(scalar) }
+        rest = rest.dropFirst()
       }
-      position += length
     }
+    return String(text)
   }
 
-  /// What the system calls it, without the NUL at the end.
+  /// The bytes by which the system knows a path, without the NUL at the end.
   static func bytes(of text: String) -> [UInt8] {
     guard !isPlain(text) else { return Array(text.utf8) }
     return text.unicodeScalars.flatMap { scalar in
@@ -99,26 +89,21 @@ extension Path {
 
   /// Whether `first` stands before `second` as people count: "frame2" before "frame10".
   static func isOrdered(_ first: String, _ second: String) -> Bool {
-    var (one, two) = (first.utf8[...], second.utf8[...])
-    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-    while let left = one.first, let right = two.first {
-      guard isDigit(left), isDigit(right) else {
-        guard left == right else { return left < right }
-        one.removeFirst()
-        two.removeFirst()
-        continue
-      }
-      let numbers = (one.prefix(while: isDigit), two.prefix(while: isDigit))
-      one.removeFirst(numbers.0.count)
-      two.removeFirst(numbers.1.count)
-      let zero = UInt8(ascii: "0")
-      let digits = (numbers.0.drop { $0 == zero }, numbers.1.drop { $0 == zero })
-      guard digits.0.count == digits.1.count else { return digits.0.count < digits.1.count }
-      guard digits.0.elementsEqual(digits.1) else {
-        return digits.0.lexicographicallyPrecedes(digits.1)
-      }
+    let (one, two) = (sortingKey(first), sortingKey(second))
+    return one == two ? first < second : one.lexicographicallyPrecedes(two)
+  }
+
+  /// The bytes of a name; a number is "0", the count of its digits, and its digits.
+  private static func sortingKey(_ name: String) -> [Int] {
+    let zero = UInt8(ascii: "0")
+    var key: [Int] = []
+    var rest = name.utf8[...]
+    while let byte = rest.first {
+      let digits = rest.prefix { (zero...UInt8(ascii: "9")).contains($0) }
+      let number = digits.drop { $0 == zero }
+      key += digits.isEmpty ? [Int(byte)] : [Int(zero), number.count] + number.map(Int.init)
+      rest = rest.dropFirst(max(1, digits.count))
     }
-    guard one.isEmpty, two.isEmpty else { return one.isEmpty }
-    return first < second
+    return key
   }
 }

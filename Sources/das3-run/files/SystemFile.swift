@@ -1,14 +1,16 @@
-// Paths in, what the file system says of them, their bytes, or new files out.
+// Paths in, what is there, its bytes, or new files out.
 import Foundation
 
-/// Files by the system's own calls, which take a name of any bytes.
+/// Files by calls of the system, because a path may have any bytes; Foundation wants UTF-8.
+///
+/// Functions that return nil or false leave the reason in errno.
 @safe
 enum SystemFile {
   enum Kind {
     case regular, directory, camera, device, pipe, other
   }
 
-  /// Lends a path as the system wants it.
+  /// Lends a path as a C string.
   static func withPath<Result>(_ path: String, _ use: (UnsafePointer<CChar>) -> Result) -> Result {
     let bytes = Path.bytes(of: path).map(CChar.init(bitPattern:)) + [0]
     return unsafe bytes.withUnsafeBufferPointer { buffer in
@@ -25,7 +27,7 @@ enum SystemFile {
     return result == 0 ? status : nil
   }
 
-  /// nil where there is nothing, with errno.
+  /// What kind of thing a path leads to; nil where there is nothing.
   static func kind(_ path: String) -> Kind? {
     guard let status = status(path) else { return nil }
     switch status.st_mode & S_IFMT {
@@ -44,7 +46,7 @@ enum SystemFile {
     status(path, followsLinks: false).map { $0.st_mode & S_IFMT == S_IFLNK } ?? false
   }
 
-  /// Without links; nil where there is nothing.
+  /// The absolute path after all links are followed; nil where there is nothing.
   static func resolved(_ path: String) -> String? {
     guard let found = unsafe withPath(path, { unsafe realpath($0, nil) }) else { return nil }
     defer { unsafe free(found) }
@@ -52,7 +54,7 @@ enum SystemFile {
     return unsafe Path.text(ofBytes: bytes.map { UInt8(bitPattern: $0) })
   }
 
-  /// Where a link leads, as it says it.
+  /// The path that a link contains; nil where `path` is no link.
   static func target(ofLink path: String) -> String? {
     var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe withPath(path) { unsafe readlink($0, &bytes, bytes.count) }
@@ -60,7 +62,7 @@ enum SystemFile {
     return Path.text(ofBytes: bytes.prefix(count).map { UInt8(bitPattern: $0) })
   }
 
-  /// Names in a directory; nil with errno where it cannot be read.
+  /// Names in a directory; nil where it cannot be read.
   static func names(in directory: String) -> [String]? {
     guard let stream = unsafe withPath(directory, { unsafe opendir($0) }) else { return nil }
     defer { unsafe closedir(stream) }
@@ -74,7 +76,7 @@ enum SystemFile {
     return names
   }
 
-  /// Makes one directory; false with errno.
+  /// Makes one directory.
   static func makeDirectory(_ path: String) -> Bool {
     unsafe withPath(path) { unsafe mkdir($0, 0o777) } == 0
   }
@@ -84,7 +86,7 @@ enum SystemFile {
     unsafe withPath(path) { unsafe rmdir($0) } == 0
   }
 
-  /// Makes a link at `path`; false with errno.
+  /// Makes a symbolic link at `path`.
   static func makeLink(_ path: String, to target: String) -> Bool {
     unsafe withPath(target) { target in
       unsafe withPath(path) { path in unsafe symlink(target, path) }
@@ -101,16 +103,16 @@ enum SystemFile {
       == 0
   }
 
-  /// What errno means.
+  /// The system's message for the errno of the last failed call.
   static var reason: String { unsafe String(cString: strerror(errno)) }
 
-  /// The whole file; `kind` says in messages what it is, such as "the class map ".
+  /// Reads a whole file; messages put `kind` before its path, such as "the class map ".
   static func read(_ path: String, kind: String = "") throws(Failure) -> [UInt8] {
     guard let file = FileBytes(path) else { throw Failure("cannot read \(kind)\(path): \(reason)") }
     return file.bytes(at: 0, count: file.count)
   }
 
-  /// Writes to an open file; false with errno.
+  /// Writes all of the bytes to an open file.
   static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
     var rest = unsafe bytes[...]
     while unsafe !rest.isEmpty {
@@ -123,10 +125,10 @@ enum SystemFile {
     return true
   }
 
-  /// Writes a whole file: what was there stays until the new one is complete.
+  /// Writes a whole file; an old file at `path` stays until the new one is complete.
   ///
-  /// What is no plain file, such as a link or a device, is written itself.
-  /// Nothing half written is left.
+  /// Where `path` is a link or a device, the bytes go to what is there. A failure leaves no
+  /// incomplete file.
   static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(Failure) {
     let isPlain = status(path, followsLinks: false).map { $0.st_mode & S_IFMT == S_IFREG } ?? true
     let trial =
@@ -145,7 +147,7 @@ enum SystemFile {
 }
 
 extension Sequence<UInt8> {
-  /// The number that they are, the highest byte first.
+  /// The number that these bytes make, the highest byte first.
   var bigEndianNumber: Int { reduce(0) { $0 << 8 | Int($1) } }
 }
 
@@ -155,7 +157,7 @@ final class FileBytes {
   let count: Int
   let descriptor: Int32
 
-  /// nil with errno where it cannot be opened.
+  /// Opens a file; nil where that fails.
   init?(_ path: String) {
     descriptor = unsafe SystemFile.withPath(path) {
       unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -169,7 +171,13 @@ final class FileBytes {
     close(descriptor)
   }
 
-  /// So many bytes, or fewer where the file ends before.
+  /// `wanted` bytes; nil where the file ends before.
+  func wholeBytes(at offset: Int, count wanted: Int) -> [UInt8]? {
+    let bytes = bytes(at: offset, count: wanted)
+    return bytes.count == wanted ? bytes : nil
+  }
+
+  /// `wanted` bytes, or fewer where the file ends before.
   func bytes(at offset: Int, count wanted: Int) -> [UInt8] {
     let wanted = max(0, min(wanted, count - offset))
     var bytes = [UInt8](repeating: 0, count: wanted)
@@ -186,8 +194,7 @@ final class FileBytes {
     return bytes
   }
 
-  /// The parts of an MP4 file, or of its like, that stand between two places: at most a thousand,
-  /// the last of which may be cut off.
+  /// The boxes in a part of an MP4 or AVIF file: at most a thousand; the last may be cut off.
   func boxes(in range: Range<Int>) -> [(name: String, contents: Range<Int>)] {
     var boxes: [(name: String, contents: Range<Int>)] = []
     var offset = range.lowerBound

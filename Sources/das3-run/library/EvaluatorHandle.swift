@@ -5,16 +5,27 @@ import CDas3
 @safe
 final class EvaluatorHandle {
   struct Result {
-    /// Of the truth.
+    /// The classes of the truth.
     let classes: [ModelClass]
-    /// 0 to 1; nil for a class that is in neither truth nor prediction.
+    /// Of each class, 0 to 1; nil for a class that is in neither truth nor prediction.
     let iou: [Double?]
     let miou: Double
     let pixelAccuracy: Double
     let pixelCount: UInt64
 
-    /// Classes that count in the mean.
+    /// How many classes count in the mean.
     var seenClassCount: Int { iou.count { $0 != nil } }
+
+    /// The rows of a table in percent: the classes, an empty row, the means.
+    func rows(decimals: Int) -> [(name: String, value: String)] {
+      let values = zip(classes, iou).map { entry, value in
+        (entry.name, value.map { fixed($0 * 100, decimals) } ?? "–")
+      }
+      let means = [("mIoU", miou), ("pixel accuracy", pixelAccuracy)].map { name, value in
+        (name, fixed(value * 100, decimals))
+      }
+      return values + [("", "")] + means
+    }
 
     /// In percent; null = class left out.
     var json: [JsonValue.Member] {

@@ -1,18 +1,18 @@
-// Bytes that stay where they are until the next ones come, for callbacks that lend them.
+// Bytes in, a pointer that stays valid until the next bytes come out, for callbacks that lend it.
 
-/// One block of memory; it only grows.
+/// One block of memory, which grows as needed.
 @safe
 final class LentBytes {
   private var block = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
-  /// Of any number that is lent.
+  /// Enough for numbers of any type.
   private static let alignment = 64
 
   deinit {
     unsafe block.deallocate()
   }
 
-  /// Copies `bytes`; what was lent before is gone.
+  /// Copies `bytes`; earlier pointers become invalid.
   func fill(_ bytes: some Collection<UInt8>) {
     if unsafe block.count < bytes.count {
       unsafe block.deallocate()

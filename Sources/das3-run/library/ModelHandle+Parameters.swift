@@ -6,14 +6,14 @@ extension ModelHandle {
   struct Parameter {
     let name: String
     let isStatistic: Bool
-    /// Whether it belongs to the last layers, which stage (a) leaves as they are.
+    /// Whether it belongs to the last layers, which stage (a) does not train.
     let isClassifier: Bool
     let sizes: [Int]
 
     var count: Int { sizes.reduce(1, *) }
   }
 
-  /// In the order of their values.
+  /// Describes all parameters, in the order of `values()`.
   func parameters() throws(Failure) -> [Parameter] {
     var parameters: [Parameter] = []
     for index in unsafe 0..<storedInfo.parameter_tensor_count {
@@ -33,7 +33,7 @@ extension ModelHandle {
     return parameters
   }
 
-  /// The same model with other values: of all parameters, one tensor after the other.
+  /// The same model with other values of all parameters, one tensor after the other.
   func with(_ values: [Float]) throws(Failure) -> ModelHandle {
     var created: OpaquePointer?
     let status = unsafe values.withUnsafeBufferPointer { values in
@@ -45,7 +45,7 @@ extension ModelHandle {
     return try unsafe ModelHandle(owning: model, path: path)
   }
 
-  /// All values, one tensor after the other.
+  /// The values of all parameters, one tensor after the other.
   func values() throws(Failure) -> [Float] {
     var values = [Float](repeating: 0, count: parameterCount)
     let status = unsafe values.withUnsafeMutableBufferPointer { values in

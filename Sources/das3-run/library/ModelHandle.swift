@@ -1,4 +1,4 @@
-// A path to an ONNX file in, a loaded model and its description out, and back to a file.
+// A path to an ONNX file in, a loaded model and its description out.
 import CDas3
 import Foundation
 
@@ -16,7 +16,7 @@ final class ModelHandle {
   let classes: [ModelClass]
   let storedInfo: das3_model_info
 
-  /// Loads an ONNX file; keys of `metadata`, which is JSON, come before its own.
+  /// Loads an ONNX file; keys of `metadata`, which is JSON, replace those of the file.
   convenience init(
     path: String, metadata: String? = nil, classPreset: String? = nil
   ) throws(Failure) {
@@ -38,7 +38,7 @@ final class ModelHandle {
     try unsafe self.init(owning: model, path: path)
   }
 
-  /// Takes a model over; `path` is what messages call it.
+  /// Takes over a model, which messages call `path`.
   init(owning model: OpaquePointer, path: String) throws(Failure) {
     var info = unsafe das3_model_info()
     unsafe info.struct_size = UInt32(MemoryLayout<das3_model_info>.stride)
@@ -58,7 +58,7 @@ final class ModelHandle {
     unsafe das3_model_free(pointer)
   }
 
-  /// Writes an ONNX file; one that is there is replaced when the new one is complete.
+  /// Writes an ONNX file; an old file stays until the new one is complete.
   func save(to file: String) throws(Failure) {
     try LibraryPath.writing(file) { plain throws(Failure) in
       try Failure.check(unsafe das3_model_save(pointer, plain), file, calledHere: plain)
@@ -76,22 +76,22 @@ final class ModelHandle {
   var wantsBGR: Bool { unsafe storedInfo.swaps_colours != 0 }
   var colourOrder: String { channelCount == 1 ? "gray" : wantsBGR ? "bgr" : "rgb" }
   var scale: Float { unsafe storedInfo.scale }
-  /// Width and height as the file fixes them; 0 where it leaves them open.
+  /// The input size that the file fixes; 0 where it does not.
   var fixedWidth: Int { Int(unsafe storedInfo.width) }
   var fixedHeight: Int { Int(unsafe storedInfo.height) }
   var producer: String? { unsafe Self.text(storedInfo.producer) }
   var inputName: String? { unsafe Self.text(storedInfo.input_name) }
   var outputName: String? { unsafe Self.text(storedInfo.output_name) }
-  /// How the class scores were found: one sentence.
+  /// How the class scores were found in the graph, in one sentence.
   var scoresPath: String? { unsafe Self.text(storedInfo.scores_path) }
-  /// What metadata says the network was trained on.
+  /// The size of training, where metadata says it.
   var trainingSize: PixelSize? {
     let (width, height) = unsafe (storedInfo.training_width, storedInfo.training_height)
     return width > 0 ? PixelSize(width: Int(width), height: Int(height)) : nil
   }
-  /// Weights that the file keeps as integers.
+  /// How many weights the file stores as integers.
   var quantizedCount: Int { Int(unsafe storedInfo.quantized_count) }
-  /// Whether some of the preprocessing is a default that no source states.
+  /// Whether some of the preprocessing is an assumption, because neither file nor metadata says it.
   var isInputAssumed: Bool { unsafe storedInfo.is_input_assumed != 0 }
   var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }
 

@@ -1,6 +1,6 @@
-// What the network says about one frame.
+// The network's results for one frame.
 
-/// Buffers for the results of one frame; only those that were asked for have room.
+/// Buffers for the results of one frame; those that were not asked for are empty.
 struct Segmentation {
   /// Height × width class numbers; 255 = no class.
   var labels: [UInt8] = []
@@ -24,7 +24,7 @@ struct Segmentation {
     self.classCount = classCount
   }
 
-  /// Makes room for frames of `newSize`; does nothing while the size stays.
+  /// Makes room for frames of `newSize`; does nothing where that is the size already.
   mutating func resize(to newSize: PixelSize) {
     guard newSize != size else { return }
     size = newSize

@@ -1,7 +1,7 @@
-// A model and the shared options in, frames to labels out.
+// A model and the shared options in, a segmenter for frames out.
 import CDas3
 
-/// What was prepared for a model: size, threads, memory, arithmetic of one frame.
+/// What the library has prepared; `multiplyAdds` are those of one frame.
 struct Workload {
   let size: PixelSize
   let threadCount: Int
@@ -10,16 +10,16 @@ struct Workload {
   let multiplyAdds: Double
 }
 
-/// Owns a `das3_segmenter`, and another one once frames of another size want it.
+/// Owns a `das3_segmenter`, and makes a new one when frames need another size.
 @safe
 final class SegmenterHandle {
   private var pointer: OpaquePointer
   private var model: ModelHandle
   private let wantedSize: PixelSize?
   private let shared: SharedOptions
-  /// What the library was told; nil = each frame's own size.
+  /// The size that the library was given; nil = each frame's own size.
   private var size: PixelSize?
-  private var notedSizes: Set<String> = []
+  private var notedSizes: Set<PixelSize> = []
 
   init(model: ModelHandle, size: PixelSize?, shared: SharedOptions) throws(Failure) {
     unsafe pointer = try Self.create(model, size, shared)
@@ -49,10 +49,10 @@ final class SegmenterHandle {
     return unsafe segmenter
   }
 
-  /// Makes another segmenter where frames are so large that they are brought down.
+  /// Makes another segmenter where a frame is so large that it is scaled down.
   private func prepare(for frame: Frame) throws(Failure) {
     let wanted = NetworkSize(wanted: wantedSize, model: model, frame: frame.size).size
-    if let wanted, wanted != wantedSize, notedSizes.insert("\(frame.size)").inserted {
+    if let wanted, wanted != wantedSize, notedSizes.insert(frame.size).inserted {
       NetworkSize.note(frame, works: wanted)
     }
     guard wanted != size else { return }
@@ -66,7 +66,7 @@ final class SegmenterHandle {
     unsafe das3_segmenter_free(pointer)
   }
 
-  /// Fills the buffers that `result` was made with; makes room first.
+  /// Segments a frame into the buffers of `result`, which get room for it.
   func segment(_ frame: Frame, into result: inout Segmentation) throws(Failure) {
     try prepare(for: frame)
     result.resize(to: frame.size)
@@ -92,13 +92,13 @@ final class SegmenterHandle {
     try Failure.check(status, frame.name)
   }
 
-  /// Takes the weights of a model of the same graph from the next frame on.
+  /// Uses the weights of another model of the same graph from the next frame on.
   func setModel(_ model: ModelHandle) throws(Failure) {
     try Failure.check(unsafe das3_segmenter_set_model(pointer, model.pointer), model.path)
     self.model = model
   }
 
-  /// What was prepared; sizes are known once the first frame has run.
+  /// Describes what was prepared; the size is known after the first frame.
   func describe() throws(Failure) -> Workload {
     var info = unsafe das3_segmenter_info()
     unsafe info.struct_size = UInt32(MemoryLayout<das3_segmenter_info>.stride)
@@ -111,7 +111,7 @@ final class SegmenterHandle {
 }
 
 extension das3_image {
-  /// A frame as the library takes it; `pixels` are its own, lent.
+  /// A frame for the library, which gets `pixels`, those of the frame, for one call.
   init(_ frame: Frame, pixels: UnsafePointer<UInt8>?) {
     unsafe self.init()
     unsafe data = UnsafeRawPointer(pixels)

@@ -1,13 +1,13 @@
-// What the library doubts, said on stderr: each sentence once.
+// Warnings of the library in, messages on stderr out, each once.
 import CDas3
 import Synchronization
 
 enum Warnings {
   private static let said = Mutex<Set<String>>([])
 
-  /// From now on warnings of the library appear as notes.
+  /// Shows the library's warnings from now on.
   static func show() {
-    // A program without them is better than none.
+    // Where this fails, the program runs without warnings.
     _ = unsafe das3_set_log_callback(
       { _, text, _ in
         guard let text = unsafe text.map({ unsafe String(cString: $0) }) else { return }

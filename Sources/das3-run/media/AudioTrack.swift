@@ -1,4 +1,4 @@
-// A video in, the packets of its sound out, into another video.
+// A video in, the packets of its sound copied into another video out.
 import CFFmpeg
 
 /// Copies the sound of a file without decoding it.
@@ -8,9 +8,9 @@ final class AudioTrack {
   private let source: UnsafeMutablePointer<AVStream>
   /// When the first picture is shown, in seconds.
   private let origin: Double
-  /// In the other file.
+  /// The stream in the other file.
   private var target: UnsafeMutablePointer<AVStream>?
-  /// Whether the packet that was read last waits for its time.
+  /// Whether the packet that was read last is not copied yet.
   private var isWaiting = false
 
   /// - Parameter path: of a video.
@@ -34,7 +34,7 @@ final class AudioTrack {
     }
   }
 
-  /// Makes room for it in a file whose header is not written yet.
+  /// Adds a stream for the sound to a file whose header is not written yet.
   func add(to other: UnsafeMutablePointer<AVFormatContext>) throws(Failure) {
     guard let stream = unsafe avformat_new_stream(other, nil) else {
       throw Failure("memory ran out")
@@ -45,7 +45,7 @@ final class AudioTrack {
     unsafe target = stream
   }
 
-  /// Copies what is heard before `seconds` since the first picture.
+  /// Copies the sound before `seconds` after the first picture.
   func copy(
     until seconds: Double, into other: UnsafeMutablePointer<AVFormatContext>, path file: String
   ) throws(Failure) {

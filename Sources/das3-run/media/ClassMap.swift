@@ -1,14 +1,15 @@
-// A JSON file in, the model's class probabilities to labels of another class list out.
+// A JSON file in, a mapping from the model's classes to the classes of the truth out.
 import Foundation
 
-/// Which classes of the model make up which class of the truth.
+/// Says which classes of the model make up each class of the truth.
 struct ClassMap {
-  /// Names of the truth's classes by number.
+  /// Names of the truth's classes; the index is the class number.
   let classes: [String]
   let ignoreLabel: Int
-  /// For each truth class the model classes whose probabilities are summed; maybe none.
+  /// For each truth class the model classes whose probabilities are summed; there may be none.
   private let sources: [[Int]]
-  /// The truth class of each label where that is all: none left out, no two the same.
+  /// The truth class of each of the model's labels, where each model class is a truth class of its
+  /// own; nil where probabilities must be summed.
   let renumbering: [UInt8]?
 
   /// What the numbers or colours of truth pictures mean.
@@ -18,15 +19,16 @@ struct ClassMap {
     let classes: [String]?
     let ignore: Int?
     let map: [String: String]?
-    /// From numbers of the truth, or colours, to its classes; null = not counted, "*" = all others.
+    /// The class of each number or colour in the truth; null = not counted, "*" = all others.
     let values: [String: String?]?
     let colours: [String: String?]?
   }
 
   private static let blockLength = 4096
 
-  /// Reads JSON with the keys classes, ignore, map, values, colours, each of which may be missing;
-  /// names of the model's classes that it does not have are an error.
+  /// Reads JSON with the keys classes, ignore, map, values and colours; each may be missing.
+  ///
+  /// - Throws: `Failure` for a key of "map" that is no class of the model, and for other mistakes.
   init(path: String, modelClasses: [String]) throws(Failure) {
     let data = try SystemFile.read(path, kind: "the class map ")
     let file: File
@@ -69,14 +71,15 @@ struct ClassMap {
     renumbering = isOneToOne ? targets + others : nil
   }
 
-  /// The classes of the truth, in the colours of what becomes them.
+  /// The classes of the truth; each has the colour of its first model class.
   func truthClasses(of modelClasses: [ModelClass]) -> [ModelClass] {
     zip(classes, sources).map { name, sources in
       ModelClass(name: name, colour: sources.first.map { modelClasses[$0].colour } ?? .dim)
     }
   }
 
-  /// Sums the probabilities of each truth class and takes the largest; the first of equal ones.
+  /// Labels each pixel with the truth class whose model classes have the largest sum of
+  /// probabilities; of equal sums the first wins.
   /// - Parameters:
   ///   - probabilities: model classes × pixels.
   ///   - labels: receives one truth class per pixel; its count is the number of pixels.

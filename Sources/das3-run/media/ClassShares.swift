@@ -1,4 +1,4 @@
-// Labels of frames in, how much of them each class takes out.
+// Labels of frames in, the share of each class out.
 
 struct ClassShares {
   let names: [String]
@@ -20,7 +20,7 @@ struct ClassShares {
     pixelCount += other.pixelCount
   }
 
-  /// 0 to 1 for each class.
+  /// The share of each class, 0 to 1.
   var shares: [Double] {
     names.indices.map { pixelCount > 0 ? Double(counts[$0]) / Double(pixelCount) : 0 }
   }
@@ -31,7 +31,7 @@ struct ClassShares {
     return pixelCount > 0 ? Double(count) / Double(pixelCount) : 0
   }
 
-  /// The classes that occur, in percent.
+  /// The shares in percent of the classes that occur.
   var json: JsonValue {
     .object(
       zip(names, shares).filter { $0.1 > 0 }.map {

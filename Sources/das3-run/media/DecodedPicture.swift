@@ -16,13 +16,13 @@ struct DecodedPicture {
 
   var format: AVPixelFormat { AVPixelFormat(unsafe pointer.pointee.format) }
 
-  /// Copies one number per pixel: gray values, the indices of a palette picture, or the value of
-  /// red, green and blue where all three are equal; alpha does not count.
+  /// Copies one number per pixel: a gray value, the index in a palette, or the value of red, green
+  /// and blue where all three are equal; alpha is ignored.
   /// - Parameters:
   ///   - values: receives height × width numbers, or colours as 0xRRGGBB.
-  ///   - bitCount: of a number in the file.
+  ///   - bitCount: bits of a number in the file.
   ///   - areColours: whether colours are wanted.
-  /// - Returns: what `values` are.
+  /// - Returns: whether `values` are numbers or colours.
   func copyNumbers(
     into values: inout [UInt32], bitCount: Int, areColours: Bool
   ) -> Contents {
@@ -35,7 +35,7 @@ struct DecodedPicture {
       values = [UInt32](repeating: 0, count: size.pixelCount)
     }
     let depth = unsafe layout.pointee.comp.0.depth
-    // What the decoder makes of less than 8 bits of gray.
+    // The decoder scales gray of fewer than 8 bits to 0 to 255; this division undoes it.
     let isStretched = bitCount < 8 && depth == 8 && !isPalette
     let stretch: UInt32 = isStretched ? 255 / (1 << UInt32(bitCount) - 1) : 1
     func byte(_ value: UInt32) -> UInt32 {

@@ -1,14 +1,14 @@
-// A path in, the packets of its streams out, as they are stored.
+// A path in, the packets of its streams as they are stored out.
 import CFFmpeg
 
 /// libavformat for one local file.
 @safe
 final class Demuxer {
   let format: UnsafeMutablePointer<AVFormatContext>
-  /// What `next` has read.
+  /// The packet that `next` has read.
   let packet: UnsafeMutablePointer<AVPacket>
 
-  /// Opens a file, and nothing else that it may name.
+  /// Opens a local file; other files or addresses that it names are not opened.
   init(path: String) throws(Failure) {
     av_log_set_level(AV_LOG_QUIET)
     var options = unsafe OpaquePointer?.none
@@ -32,7 +32,7 @@ final class Demuxer {
     unsafe av_packet_free(&packet)
   }
 
-  /// The stream that people mean; where a decoder is asked for, among those that have one.
+  /// The stream of a kind that FFmpeg prefers; where `decoder` is given, one that can be decoded.
   func bestStream(
     _ kind: AVMediaType, decoder: UnsafeMutablePointer<UnsafePointer<AVCodec>?>? = nil
   ) -> UnsafeMutablePointer<AVStream>? {
@@ -49,7 +49,7 @@ final class Demuxer {
     }
   }
 
-  /// Says what the file is, where that is known, or else what FFmpeg says.
+  /// A failure that says what the file is, where that is known, or else what FFmpeg reports.
   static func failure(
     _ path: String, _ status: Int32?, _ guess: String = "it is damaged or cut off"
   ) -> Failure {

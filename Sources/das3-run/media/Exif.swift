@@ -1,12 +1,12 @@
-// The bytes of a picture in, which way up it is out: EXIF in JPEG, PNG, WebP and TIFF, and the
-// turns of AVIF. FFmpeg reads them in some of these and not in others.
+// The bytes of a picture in, which way up it is shown out: from EXIF in JPEG, PNG, WebP and TIFF, and
+// from the rotation of AVIF. FFmpeg reads these in some of the formats only.
 
 enum Exif {
-  /// Of a picture that says nothing, or nothing that is known: upright.
+  /// How the picture in a file is turned; upright where the file does not say it.
   static func orientation(ofFile path: String) -> Orientation {
-    guard let file = FileBytes(path) else { return .upright }
-    let head = file.bytes(at: 0, count: 16)
-    guard head.count == 16 else { return .upright }
+    guard let file = FileBytes(path), let head = file.wholeBytes(at: 0, count: 16) else {
+      return .upright
+    }
     if head.starts(with: [0xFF, 0xD8]) { return jpeg(file) }
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
       return chunk("eXIf", of: file, from: 8, isRiff: false)
@@ -18,49 +18,46 @@ enum Exif {
     return tiff(file, at: 0)
   }
 
-  /// Segments up to the first scan.
+  /// Walks the segments up to the first scan.
   private static func jpeg(_ file: FileBytes) -> Orientation {
     let (scan, end, application): (UInt8, UInt8, UInt8) = (0xDA, 0xD9, 0xE1)
     var offset = 2
-    while true {
-      let head = file.bytes(at: offset, count: 10)
-      guard head.count == 10, head[0] == 0xFF else { return .upright }
+    while let head = file.wholeBytes(at: offset, count: 10), head[0] == 0xFF {
+      let length = head[2..<4].bigEndianNumber
       if head[1] == 0xFF {
         offset += 1
-        continue
-      }
-      guard head[1] != scan, head[1] != end else { return .upright }
-      if head[1] == application, head[4..<8].elementsEqual("Exif".utf8) {
+      } else if head[1] == application, head[4..<8].elementsEqual("Exif".utf8) {
         return tiff(file, at: offset + 10)
+      } else if head[1] == scan || head[1] == end || length < 2 {
+        return .upright
+      } else {
+        offset += 2 + length
       }
-      let length = head[2..<4].bigEndianNumber
-      guard length >= 2 else { return .upright }
-      offset += 2 + length
     }
+    return .upright
   }
 
-  /// Chunks of a PNG (length, name, data, checksum), or of a RIFF file (name, length, data, even).
+  /// Walks the chunks of a PNG (length, name, data, checksum) or of a RIFF file (name, length, data,
+  /// padding to an even length).
   private static func chunk(
     _ name: String, of file: FileBytes, from start: Int, isRiff: Bool
   ) -> Orientation {
     var offset = start
-    while true {
-      let head = file.bytes(at: offset, count: 8)
-      guard head.count == 8 else { return .upright }
+    while let head = file.wholeBytes(at: offset, count: 8) {
       let length = isRiff ? head[4..<8].reversed().bigEndianNumber : head[0..<4].bigEndianNumber
       if (isRiff ? head[0..<4] : head[4..<8]).elementsEqual(name.utf8) {
-        // Some writers keep what stands before it in a JPEG.
+        // Some writers keep the six bytes that stand before the TIFF header in a JPEG.
         let hasPrefix = file.bytes(at: offset + 8, count: 4).elementsEqual("Exif".utf8)
         return tiff(file, at: offset + 8 + (hasPrefix ? 6 : 0))
       }
       offset += 8 + length + (isRiff ? length & 1 : 4)
     }
+    return .upright
   }
 
-  /// The first directory of tags.
+  /// Reads the orientation tag in the first directory of a TIFF file.
   private static func tiff(_ file: FileBytes, at start: Int) -> Orientation {
-    let head = file.bytes(at: start, count: 8)
-    guard head.count == 8 else { return .upright }
+    guard let head = file.wholeBytes(at: start, count: 8) else { return .upright }
     let isLittle = head[0..<2].elementsEqual("II".utf8)
     guard isLittle || head[0..<2].elementsEqual("MM".utf8) else { return .upright }
     func number(_ bytes: ArraySlice<UInt8>) -> Int {
@@ -80,12 +77,12 @@ enum Exif {
     return .upright
   }
 
-  /// Properties of the picture: `irot` turns it, then `imir` mirrors it.
+  /// Reads the properties of an AVIF picture: `irot` turns it, then `imir` mirrors it.
   ///
-  /// EXIF does not count there.
+  /// Readers of AVIF ignore an orientation in EXIF.
   private static func avif(_ file: FileBytes) -> Orientation {
     var (turns, mirror): (Int, Int?) = (0, nil)
-    /// Walks the boxes between two places, and those inside of the ones that hold properties.
+    /// Walks the boxes of a part of the file, and the boxes inside those that hold properties.
     func walk(_ range: Range<Int>) {
       for (name, contents) in file.boxes(in: range) {
         let first = Int(file.bytes(at: contents.lowerBound, count: 1).first ?? 0)
@@ -99,7 +96,7 @@ enum Exif {
       }
     }
     walk(0..<file.count)
-    // Quarter turns against the clock as EXIF numbers.
+    // The EXIF numbers of 0 to 3 quarter turns against the clock.
     var result = Orientation(exif: [1, 8, 3, 6][turns]) ?? .upright
     if let mirror {
       result = Orientation(

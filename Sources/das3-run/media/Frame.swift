@@ -3,11 +3,11 @@ import CFFmpeg
 
 /// A frame as red, green and blue bytes; the memory is kept from one frame to the next.
 struct Frame {
-  /// What results are called after: the file's name without its ending, or the number in a video.
+  /// The stem of the names of results: the file's name without its ending, or the number in a video.
   var stem = ""
   /// The file's name, or the number in a video.
   var name = ""
-  /// Of a video: since its first picture, in units of its time base.
+  /// Time since the first picture of a video, in units of its time base; 0 for images.
   var time: Int64 = 0
   /// Whether parts of it were missing when it was decoded.
   var isDamaged = false
@@ -27,7 +27,7 @@ struct Frame {
     pixels = [UInt8](repeating: 0, count: newSize.pixelCount * 3 + Self.spareBytes)
   }
 
-  /// Turns what was stored the way it is to be seen.
+  /// Turns the stored pixels the way they are shown.
   mutating func turn(_ turn: Orientation) {
     pixels = turn.turned(pixels, size: size, elementsPerPixel: 3)
     size = turn.shownSize(of: size)
@@ -52,7 +52,7 @@ struct VideoTiming {
   var rate = AVRational(num: 25, den: 1)
   /// Seconds in one unit of time.
   var base = AVRational(num: 1, den: 25)
-  /// Width of a pixel by its height.
+  /// The width of a pixel divided by its height.
   var pixelAspect = AVRational(num: 1, den: 1)
 }
 

@@ -1,14 +1,14 @@
-// Frames of a reader in, the callback through which an adapter asks for them out.
+// Frames of a reader in, the callback by which an adapter reads them out.
 import CDas3
 
-/// Reads frames again whenever they are wanted, one at a time.
+/// Reads a frame each time the library asks for it.
 @safe
 final class FrameFeed {
   /// Why the last read failed.
   private(set) var failure: Failure?
 
   private let reader: FrameReader
-  /// Which of the reader's frames there are.
+  /// Indices in the reader of the frames that the library may ask for.
   private let indices: [Int]
   private var frame = Frame()
   private let pixels = LentBytes()
@@ -18,7 +18,7 @@ final class FrameFeed {
     self.indices = indices
   }
 
-  /// What the library calls; only for as long as this object lives.
+  /// The callback for the library; it may be called only while this object lives.
   var source: das3_frame_source {
     var source = unsafe das3_frame_source()
     unsafe source.struct_size = UInt32(MemoryLayout<das3_frame_source>.stride)

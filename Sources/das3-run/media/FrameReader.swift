@@ -12,11 +12,11 @@ final class FrameReader {
 
   let kind: Kind
   let path: String
-  /// nil where a video does not say.
+  /// nil where a video does not declare it.
   let frameCount: Int?
-  /// Of a video.
+  /// The timing of a video; of images, the default.
   let timing: VideoTiming
-  /// Which of the chosen frames was read last.
+  /// Index among the chosen frames of the one that was read last.
   private(set) var lastIndex = -1
   /// Images of a directory that could not be read and were left out.
   private(set) var leftOutCount = 0
@@ -27,10 +27,10 @@ final class FrameReader {
   private let choice: FrameChoice
   private let reading: ReadingOptions
   private let threadCount: Int
-  /// Of the images; none of a video.
+  /// Names of the images; empty for a video.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
-  /// Pictures that the decoder of a video has given.
+  /// How many pictures the decoder of a video has given.
   private var decodedCount = 0
   private var nextIndex = 0
 
@@ -39,7 +39,7 @@ final class FrameReader {
     "tga", "gif",
   ]
 
-  /// Opens what `--input` says; a video is decoded by `threadCount` threads, 0 = one per core.
+  /// Opens the input; `threadCount` threads decode a video, 0 = one per core.
   init(
     path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int
   ) throws(Failure) {
@@ -75,7 +75,7 @@ final class FrameReader {
   /// Whether all of the input could be used so far.
   var isWhole: Bool { leftOutCount == 0 && damage == nil }
 
-  /// What is wrong with a video, as far as it was read; nil where nothing is.
+  /// What is wrong with the part of a video that was read so far; nil where nothing is.
   var damage: String? {
     guard let decoder, kind == .video else { return nil }
     var parts: [String] = []
@@ -89,7 +89,7 @@ final class FrameReader {
     return "\(path) is damaged: " + parts.joined(separator: ", and ")
   }
 
-  /// Where the last frame of a video ends, in units of its time base: where the next would be shown.
+  /// When `frame`, the last one read from a video, is no longer shown, in units of its time base.
   func endTime(of frame: Frame) -> Int64 {
     guard let decoder else { return 0 }
     if decoder.isAtEnd { return decoder.endTime }
@@ -98,9 +98,9 @@ final class FrameReader {
     return isTooLong ? frame.time + decoder.duration : frame.time &+ length
   }
 
-  /// Reads the next frame; leaves out images that cannot be read where that was asked for.
+  /// Reads the next frame; with `--keep-going`, skips images that cannot be read.
   ///
-  /// Returns false behind the last one.
+  /// Returns false after the last frame.
   func read(into frame: inout Frame) throws(Failure) -> Bool {
     while true {
       let index = nextIndex
@@ -122,10 +122,10 @@ final class FrameReader {
     return false
   }
 
-  /// Reads frame `index` of the chosen ones.
+  /// Reads the chosen frame `index`.
   ///
-  /// A video is decoded from where it stands, or from its beginning to go back. Returns false
-  /// behind the last frame.
+  /// To reach an earlier frame, a video is decoded again from its beginning. Returns false after the
+  /// last frame.
   func read(_ index: Int, into frame: inout Frame) throws(Failure) -> Bool {
     guard let place = choice.place(of: index) else { return false }
     var file = path
@@ -168,7 +168,7 @@ final class FrameReader {
 }
 
 extension FrameReader {
-  /// Says what was left out or damaged, and ends with the exit code for that.
+  /// Reports what was left out or damaged, and throws the exit code for it.
   func reportDamage() throws(ExitCode) {
     if leftOutCount > 0 { Terminal.note("\(path): \(counted(leftOutCount, "image")) left out") }
     if let damage {
@@ -177,7 +177,7 @@ extension FrameReader {
     if !isWhole { throw ExitCode.partial }
   }
 
-  /// Throws where two files of a directory would give results of the same name.
+  /// Throws where the results of two files of a directory would have the same name.
   func checkStemsDiffer() throws(Failure) {
     let groups = Dictionary(grouping: fileNames, by: Path.stem(of:))
     guard let clash = groups.values.filter({ $0.count > 1 }).min(by: { $0[0] < $1[0] }) else {

@@ -1,7 +1,6 @@
-// A PNG of one number per pixel in, its numbers out: gray values, palette indices or, where they are
-// meant, colours.
+// A PNG in, one number per pixel out: gray values, palette indices or, on request, colours.
 
-/// Truth or predictions as files of a directory, found by the stem of the frame's name.
+/// Truth or predictions in the files of a directory, which are found by the stems of frames.
 final class GrayReader {
   /// Height × width numbers, or colours as 0xRRGGBB.
   private(set) var values: [UInt32] = []
@@ -9,15 +8,15 @@ final class GrayReader {
   private(set) var path = ""
 
   private let directory: String
-  /// Such as "truth".
+  /// What the files hold, as messages call it, such as "truth".
   private let contents: String
   private let reading: ReadingOptions
   /// File names by stem.
   private let fileNames: [String: String]
-  /// What file names have behind those of the frames, such as "_labelIds".
+  /// The end of the file names that the names of frames do not have, such as "_labelIds".
   private var suffix = ""
 
-  /// What the names of frames may have behind those of their truth.
+  /// Ends of the names of frames that the names of their truth files may lack.
   private static let frameSuffixes = ["_leftImg8bit", "_rgb_anon", "_rgb"]
 
   init(directory: String, contents: String, reading: ReadingOptions) throws(Failure) {
@@ -31,9 +30,10 @@ final class GrayReader {
     fileNames = Dictionary(names.map { (Path.stem(of: $0), $0) }) { first, _ in first }
   }
 
-  /// Finds out how the files of frames are called: as the frames, or with one suffix for all.
+  /// Finds the suffix of the file names: `wanted`, or none where all frames have a file of their
+  /// own name, or else the only suffix that fits all frames.
   ///
-  /// That is `wanted`, or else the one that fits; where several do, that is an error.
+  /// - Throws: `Failure` where several suffixes fit.
   func findSuffix(for stems: [String], wanted: String?) throws(Failure) {
     if let wanted {
       suffix = wanted
@@ -46,7 +46,7 @@ final class GrayReader {
         bases.filter(name.hasPrefix).map { String(name.dropFirst($0.count)) }
       }
     ).filter { suffix in
-      // A number behind the name would be another frame.
+      // A suffix without a letter is the number of another frame.
       suffix.contains(where: \.isLetter) && suffix.first.map { "_-.".contains($0) } ?? false
     }.filter { suffix in
       stems.allSatisfy { stem in Self.bases(of: stem).contains { fileNames[$0 + suffix] != nil } }
@@ -104,17 +104,16 @@ final class GrayReader {
     Self.bases(of: stem).lazy.compactMap { self.fileNames[$0 + self.suffix] }.first
   }
 
-  /// Bits of a number, as the header has it: the decoder stretches few levels of gray over 8 bits.
+  /// The bit depth in the PNG header; the decoder scales gray of fewer bits to 8 bits.
   private func bitCount(of path: String) throws(Failure) -> Int {
     let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     let headerByteCount = 26
     guard let file = FileBytes(path) else {
       throw Failure("cannot read \(path): \(SystemFile.reason)")
     }
-    let header = file.bytes(at: 0, count: headerByteCount)
-    guard header.count == headerByteCount, header.starts(with: signature) else {
-      throw Failure("\(contents) \(path) is not a PNG")
-    }
+    guard let header = file.wholeBytes(at: 0, count: headerByteCount),
+      header.starts(with: signature)
+    else { throw Failure("\(contents) \(path) is not a PNG") }
     return Int(header[24])
   }
 }

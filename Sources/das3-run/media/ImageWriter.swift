@@ -1,7 +1,7 @@
 // Bytes of a picture in, a PNG file out.
 import CFFmpeg
 
-/// FFmpeg's PNG encoder for one pixel format; made anew only when the size changes.
+/// FFmpeg's PNG encoder for one pixel format; a change of the picture's size makes a new encoder.
 @safe
 final class ImageWriter {
   enum Format {
@@ -12,9 +12,8 @@ final class ImageWriter {
   private let format: Format
   private var size: PixelSize?
   private var codec: Codec?
-  private var packet = unsafe av_packet_alloc()
 
-  /// zlib's level: photographs hardly get smaller above it, but much slower.
+  /// The level of zlib: at higher levels photographs hardly get smaller and take much longer.
   private static let compressionLevel: Int32 = 3
 
   init(format: Format) {
@@ -22,18 +21,15 @@ final class ImageWriter {
     self.format = format
   }
 
-  deinit {
-    unsafe av_packet_free(&packet)
-  }
-
   /// Writes height × width pixels of one or three bytes, without padding.
   func write(_ pixels: [UInt8], size: PixelSize, to path: String) throws(Failure) {
     if size != self.size || codec == nil { codec = try makeCodec(size: size, path: path) }
     self.size = size
     let rowBytes = Int32(size.width * (format == .gray ? 1 : 3))
-    guard pixels.count >= Int(rowBytes) * size.height, let codec, let packet = unsafe packet
-    else { throw Failure("cannot write \(path): memory ran out") }
-    let picture = unsafe codec.picture
+    guard pixels.count >= Int(rowBytes) * size.height, let codec else {
+      throw Failure("cannot write \(path): memory ran out")
+    }
+    let (picture, packet) = unsafe (codec.picture, codec.packet)
     try MediaError.check(unsafe av_frame_make_writable(picture), "cannot write \(path)")
     unsafe pixels.withUnsafeBufferPointer { source in
       unsafe av_image_copy_plane(

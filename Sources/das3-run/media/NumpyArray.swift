@@ -1,4 +1,4 @@
-// A .npy file in, the shape and the bytes of its numbers out.
+// A .npy file in, its shape and the bytes of its numbers out.
 import Foundation
 
 /// A C-ordered array of three dimensions, little-endian float16 or float32.
@@ -18,7 +18,7 @@ struct NumpyArray {
 
   init(path: String) throws(Failure) {
     let file = Data(try SystemFile.read(path))
-    // Version 1 has a header length of 2 bytes, later ones of 4.
+    // The length of the header takes 2 bytes in version 1 and 4 bytes in later versions.
     let lengthByteCount = file.count > 6 && file[6] > 1 ? 4 : 2
     let headerStart = 8 + lengthByteCount
     guard file.count >= headerStart, file.starts(with: Self.magic) else {

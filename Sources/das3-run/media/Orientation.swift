@@ -1,9 +1,9 @@
-// How a camera was held in, pixels as they are to be seen out.
+// How a camera was held in, pixels as they are shown out.
 
 /// Which way up a stored picture is shown: transposed or not, then mirrored in either direction.
 struct Orientation: Equatable {
   let isTransposed: Bool
-  /// Of the shown picture: left and right, top and bottom change places.
+  /// Whether left and right, or top and bottom, of the shown picture change places.
   let flipsX: Bool
   let flipsY: Bool
 
@@ -11,7 +11,7 @@ struct Orientation: Equatable {
 }
 
 extension Orientation {
-  /// From the number that EXIF has for it, 1 to 8; nil for another.
+  /// Reads the number that EXIF has for it, 1 to 8; nil for other numbers.
   init?(exif: Int) {
     guard (1...8).contains(exif) else { return nil }
     self.init(
@@ -19,9 +19,9 @@ extension Orientation {
       flipsY: [3, 4, 7, 8].contains(exif))
   }
 
-  /// From a display matrix: x' = a x + c y, y' = b x + d y.
+  /// Reads a display matrix: x' = a x + c y, y' = b x + d y.
   ///
-  /// Angles between are rounded to the nearest quarter turn.
+  /// Other angles are rounded to the nearest quarter turn.
   init(a: Int32, b: Int32, c: Int32, d: Int32) {
     let straight = Int64(a).magnitude + Int64(d).magnitude
     let isTransposed = Int64(b).magnitude + Int64(c).magnitude > straight
@@ -30,12 +30,12 @@ extension Orientation {
       flipsY: (isTransposed ? b : d) < 0)
   }
 
-  /// Of a picture that is stored in `size`.
+  /// The size in which a picture is shown that is stored in `size`.
   func shownSize(of size: PixelSize) -> PixelSize {
     isTransposed ? PixelSize(width: size.height, height: size.width) : size
   }
 
-  /// Height × width pixels of `size` where they are shown; what is behind them stays as it is.
+  /// Moves height × width pixels to where they are shown; elements after them stay as they are.
   func turned<Element>(_ stored: [Element], size: PixelSize, elementsPerPixel count: Int)
     -> [Element]
   {

@@ -6,17 +6,18 @@ import CFFmpeg
 final class PictureDecoder {
   /// Whether the file holds one picture and no time.
   let isStill: Bool
-  /// Of a video.
+  /// The timing of a video; of a still picture, the default.
   let timing: VideoTiming
-  /// Of a video, as the file declares it; nil where it does not.
+  /// Frames of a video, as the file declares them; nil where it does not.
   let frameCount: Int?
-  /// Parts of a video that could not be decoded so far.
+  /// How many parts of a video could not be decoded so far.
   private(set) var damagedPartCount = 0
-  /// Seconds of a video that the file declares and does not have; known at its end.
+  /// Seconds of a video that the file declares but does not contain; known at its end.
   private(set) var missingSeconds = 0.0
   /// Whether all of the file has been read.
   private(set) var isAtEnd = false
-  /// Of the last picture, in units of the time base, since the first.
+  /// Time of the last picture since the first one, and how long it is shown, in units of the time
+  /// base.
   private(set) var time: Int64 = 0
   private(set) var duration: Int64 = 0
   /// Whether parts of the last picture, or of one that it builds upon, are missing.
@@ -29,7 +30,7 @@ final class PictureDecoder {
   private let codec: Codec
   private let streamIndex: Int32
   private let turn: Orientation
-  /// In units of the time base; 0 where the file does not say.
+  /// The declared length in units of the time base; 0 where the file does not say it.
   private let declaredDuration: Int64
   private var firstStamp: Int64?
   private var isDraining = false
@@ -37,13 +38,12 @@ final class PictureDecoder {
 
   private static let largestPixelCount: Int64 = 1 << 28
   private static let mostDamagedParts = 1000
-  /// What files say beyond it is not believed.
+  /// Longer times in a file are taken for damage.
   private static let longestTime: Int64 = 1 << 50
-  /// What a container may declare too much before something is missing.
+  /// A video may be so much shorter than declared before something counts as missing.
   private static let slackSeconds = 1.0
 
-  /// Opens a file, never a network address; a video is decoded by `threadCount` threads, 0 = one
-  /// per core.
+  /// Opens a local file; `threadCount` threads decode a video, 0 = one per core.
   init(path: String, reading: ReadingOptions, threadCount: Int) throws(Failure) {
     self.path = path
     try FileDiagnosis.check(path)
@@ -61,7 +61,7 @@ final class PictureDecoder {
       throw Demuxer.failure(path, nil)
     }
     streamIndex = unsafe stream.pointee.index
-    // GIF and AVIF hold either.
+    // A GIF or AVIF file may be a picture or a video.
     isStill =
       isPicture
       || FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
@@ -73,7 +73,7 @@ final class PictureDecoder {
     unsafe context.pointee.thread_count = isStill ? 1 : Int32(threadCount)
     unsafe context.pointee.pkt_timebase = stream.pointee.time_base
     let kind = unsafe context.pointee.codec_id
-    // In a TIFF any tag that FFmpeg does not know would be damage, such as how it is turned.
+    // In a TIFF, FFmpeg would take each unknown tag for damage, such as the orientation.
     if isStill && kind != AV_CODEC_ID_TIFF || kind == AV_CODEC_ID_MJPEG {
       unsafe context.pointee.err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK
     }
@@ -125,7 +125,7 @@ final class PictureDecoder {
     return nil
   }
 
-  /// Hands the next packet of our stream, or the end, to the decoder.
+  /// Gives the decoder the next packet of the stream, or tells it that no more will come.
   private func feed() throws(Failure) {
     guard !isDraining else { return }
     let status = demuxer.next(of: streamIndex)
@@ -165,12 +165,12 @@ final class PictureDecoder {
       damagedPartCount += 1
       isDamaged = true
     } else if unsafe picture.pointee.key_frame != 0 {
-      // It builds upon no other.
+      // A key frame does not depend on earlier pictures.
       isDamaged = false
     }
   }
 
-  /// At the end of a video: what the file declares must have come.
+  /// Compares the length of a video, at its end, with what the file declares.
   private func noteEnd() {
     guard !isStill, declaredDuration > 0, damagedPartCount <= Self.mostDamagedParts else { return }
     let missing = declaredDuration - endTime
@@ -179,20 +179,20 @@ final class PictureDecoder {
     if seconds > Self.slackSeconds, share > 0.02 { missingSeconds = seconds }
   }
 
-  /// A damaged image is an error; a video goes on behind the damage.
+  /// Throws for an image; counts the damage of a video, which goes on after it.
   private func noteDamage(_ status: Int32) throws(Failure) {
     if isStill { throw Demuxer.failure(path, status == 0 ? nil : status) }
     damagedPartCount += 1
     isDamaged = true
   }
 
-  /// Whether a file has one picture although its kind may have many.
+  /// Whether a file contains a single picture.
   private static func holdsOnePacket(_ path: String, streamIndex: Int32) -> Bool {
     guard let demuxer = try? Demuxer(path: path) else { return false }
     return demuxer.next(of: streamIndex) >= 0 && demuxer.next(of: streamIndex) < 0
   }
 
-  /// From the display matrix of a stream.
+  /// The orientation in the display matrix of a stream.
   private static func turn(of stream: UnsafeMutablePointer<AVStream>) -> Orientation {
     guard let bytes = unsafe av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nil) else {
       return .upright

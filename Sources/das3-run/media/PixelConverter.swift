@@ -1,7 +1,7 @@
 // A decoded picture of any pixel format in, RGB bytes out; and RGB bytes to a video's format.
 import CFFmpeg
 
-/// libswscale for one kind of picture at a time; sizes stay as they are.
+/// libswscale, which converts pixel formats here and keeps sizes.
 @safe
 final class PixelConverter {
   private var context: OpaquePointer?
@@ -13,7 +13,7 @@ final class PixelConverter {
     unsafe sws_freeContext(context)
   }
 
-  /// Copies a picture as RGB; bytes that are RGB already stay exactly as they are.
+  /// Converts a picture to RGB; a picture that is RGB already is copied.
   func convert(_ decoded: DecodedPicture, into frame: inout Frame) throws(Failure) {
     let picture = unsafe decoded.pointer
     let source = decoded.format
@@ -36,30 +36,30 @@ final class PixelConverter {
       unsafe sws_setColorspaceDetails(
         context, matrix, full ? 1 : 0, sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16)
     }
-    let isDone = unsafe frame.pixels.withUnsafeMutableBufferPointer { pixels in
-      unsafe scale(
-        Planes(of: picture), to: Planes(pixels.baseAddress, strideBytes: strideBytes),
-        height: picture.pointee.height)
+    let rowCount = unsafe frame.pixels.withUnsafeMutableBufferPointer { pixels in
+      unsafe cffmpeg_scale_to_rgb(context, picture, pixels.baseAddress, strideBytes)
     }
-    guard isDone else { throw Failure("a picture cannot be converted to RGB") }
+    guard Int(rowCount) == frame.size.height else {
+      throw Failure("a picture cannot be converted to RGB")
+    }
   }
 
-  /// Fills `picture`, which is as large as `frame` or one pixel smaller, with BT.709 video colours.
+  /// Converts a frame to BT.709 video colours; `picture` is as large, or one row or column smaller.
   func convert(_ frame: Frame, into picture: UnsafeMutablePointer<AVFrame>) throws(Failure) {
     let lent = unsafe UnsafePointer(picture)
     try unsafe prepare(
       lent, from: AV_PIX_FMT_RGB24, to: AVPixelFormat(unsafe picture.pointee.format))
     let matrix = unsafe sws_getCoefficients(SWS_CS_ITU709)
     unsafe sws_setColorspaceDetails(context, matrix, 1, matrix, 0, 0, 1 << 16, 1 << 16)
-    let isDone = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
-      let source = unsafe Planes(
-        UnsafeMutablePointer(mutating: pixels.baseAddress), strideBytes: Int32(frame.strideBytes))
-      return unsafe scale(source, to: Planes(of: lent), height: picture.pointee.height)
+    let rowCount = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
+      unsafe cffmpeg_scale_from_rgb(context, pixels.baseAddress, Int32(frame.strideBytes), picture)
     }
-    guard isDone else { throw Failure("a picture cannot be converted for the video") }
+    guard unsafe rowCount == picture.pointee.height else {
+      throw Failure("a picture cannot be converted for the video")
+    }
   }
 
-  /// Makes the context for pictures as large as `picture`.
+  /// Prepares the context for pictures as large as `picture`.
   private func prepare(
     _ picture: UnsafePointer<AVFrame>, from source: AVPixelFormat, to target: AVPixelFormat
   ) throws(Failure) {
@@ -67,34 +67,8 @@ final class PixelConverter {
     unsafe context = sws_getCachedContext(
       context, width, height, source, width, height, target, Self.flags, nil, nil, nil)
     guard unsafe context != nil else {
-      let names = [source, target].map { format in
-        unsafe av_get_pix_fmt_name(format).map { unsafe String(cString: $0) } ?? "unknown"
-      }
-      throw Failure("pictures of format \(names[0]) cannot be converted to \(names[1])")
-    }
-  }
-
-  /// Returns whether all rows were converted.
-  private func scale(_ source: Planes, to target: Planes, height: Int32) -> Bool {
-    let data = unsafe source.data.map { unsafe UnsafePointer($0) }
-    return unsafe sws_scale(
-      context, data, source.strides, 0, height, target.data, target.strides) == height
-  }
-
-  @unsafe
-  private struct Planes {
-    let data: [UnsafeMutablePointer<UInt8>?]
-    let strides: [Int32]
-
-    init(_ pixels: UnsafeMutablePointer<UInt8>?, strideBytes: Int32) {
-      unsafe data = [pixels, nil, nil, nil]
-      unsafe strides = [strideBytes, 0, 0, 0]
-    }
-
-    init(of picture: UnsafePointer<AVFrame>) {
-      let (planes, lengths) = unsafe (picture.pointee.data, picture.pointee.linesize)
-      unsafe data = [planes.0, planes.1, planes.2, planes.3]
-      unsafe strides = [lengths.0, lengths.1, lengths.2, lengths.3]
+      let names = "\(Self.name(of: source)) cannot be converted to \(Self.name(of: target))"
+      throw Failure("pictures of format \(names)")
     }
   }
 
@@ -104,10 +78,12 @@ final class PixelConverter {
     return unsafe description.pointee.nb_components >= 3 && description.pointee.flags & other == 0
   }
 
+  /// Whether the format itself says that all 256 levels are used: "yuvj420p" and its like.
   private static func isFullRange(_ format: AVPixelFormat) -> Bool {
-    [
-      AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUVJ440P,
-      AV_PIX_FMT_YUVJ411P,
-    ].contains(format)
+    name(of: format).hasPrefix("yuvj")
+  }
+
+  private static func name(of format: AVPixelFormat) -> String {
+    unsafe av_get_pix_fmt_name(format).map { unsafe String(cString: $0) } ?? "unknown"
   }
 }

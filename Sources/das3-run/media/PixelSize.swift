@@ -1,7 +1,7 @@
 // "480x360" in, a width and a height out.
 import ArgumentParser
 
-struct PixelSize: Equatable, CustomStringConvertible {
+struct PixelSize: Hashable, CustomStringConvertible {
   let width: Int
   let height: Int
 

@@ -1,7 +1,7 @@
-// Numbers or colours of truth pictures in, class numbers out; what nobody has explained is refused.
+// Numbers or colours of truth pictures in, class numbers out; values without a meaning are refused.
 import Foundation
 
-/// What the numbers of truth pictures mean.
+/// The meaning of the values in truth pictures.
 struct TruthCoding {
   /// Whether the pictures hold colours.
   let areColours: Bool
@@ -10,18 +10,17 @@ struct TruthCoding {
   private let ignoreLabel: UInt8
   /// The class number of each value; nil = values are class numbers themselves.
   private let values: [UInt32: UInt8]?
-  /// Of values that are not listed; nil = they are refused.
+  /// The class number of values that are not listed; nil = they are refused.
   private let others: UInt8?
-  /// Whether any pixel was of a class but the first.
+  /// Whether any pixel had a class other than the first.
   private(set) var isVaried = false
   private(set) var hasSeenTop = false
 
   private static let mostListed = 12
-  /// Cityscapes' own numbers of all that is labelled there.
+  /// The label numbers of Cityscapes.
   private static let cityscapesNumbers: ClosedRange<UInt32> = 0...33
 
-  /// Values are class numbers unless `values` says more; the ignored number, and 255, are not
-  /// counted.
+  /// Without `values`, the values are class numbers; the ignored number and 255 are not counted.
   init(
     classes: [String], ignoreLabel: Int, values: [UInt32: UInt8]? = nil, others: UInt8? = nil,
     areColours: Bool = false
@@ -33,7 +32,7 @@ struct TruthCoding {
     self.areColours = areColours
   }
 
-  /// The class number of every pixel; those that are not counted are the ignored number or 255.
+  /// The class number of each pixel; a pixel that is not counted has the ignored number or 255.
   /// - Throws: `Failure` with the values of `path` that have no meaning, and their shares.
   mutating func classNumbers(_ pixels: [UInt32], path: String) throws(Failure) -> [UInt8] {
     var numbers = [UInt8](repeating: 0, count: pixels.count)
@@ -54,7 +53,7 @@ struct TruthCoding {
     return numbers
   }
 
-  /// Throws where all that was seen may mean two things.
+  /// Throws where the values that were seen may have two meanings.
   func checkMeaning(of truth: String) throws(Failure) {
     guard values == nil, classes.count == 2, ignoreLabel == 255, hasSeenTop, !isVaried else {
       return

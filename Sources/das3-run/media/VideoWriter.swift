@@ -10,21 +10,20 @@ final class VideoWriter {
   private let audio: AudioTrack?
   private let converter = PixelConverter()
   private let codec: Codec
-  private var packet = unsafe av_packet_alloc()
-  /// The last packet, which waits for the next one to say how long it is shown.
+  /// The last packet; how long it is shown is known when the next one comes.
   private var held = unsafe av_packet_alloc()
   private var format: UnsafeMutablePointer<AVFormatContext>?
   private var stream: UnsafeMutablePointer<AVStream>?
-  /// Of the last frame, in units of the encoder.
+  /// Time of the last frame, in units of the encoder.
   private var lastTime: Int64 = -1
-  /// From the header to the index.
+  /// Whether the header is written and the index is not yet.
   private var isOpen = false
 
   private static let encoderNames = ["libx264", "libopenh264", "mpeg4"]
-  /// MPEG-4 counts time in no finer units than these.
+  /// The MPEG-4 encoder takes no more units of time per second.
   private static let finestBase: Int32 = 65_535
 
-  /// Opens the file, or replaces it; it is encoded by `threadCount` threads, 0 = one per core.
+  /// Opens a new file, or replaces an old one; `threadCount` threads encode it, 0 = one per core.
   init(
     path: String, size: PixelSize, timing: VideoTiming, audio: AudioTrack?, threadCount: Int
   ) throws(Failure) {
@@ -41,16 +40,15 @@ final class VideoWriter {
     try open(threadCount: threadCount)
   }
 
-  /// After a failure elsewhere the file still becomes a video.
+  /// Completes the file where a failure elsewhere has kept `finish` from being called.
   deinit {
     try? finish(at: lastTime + 1)
     if let format = unsafe format { unsafe avio_closep(&format.pointee.pb) }
     unsafe avformat_free_context(format)
-    unsafe av_packet_free(&packet)
     unsafe av_packet_free(&held)
   }
 
-  /// Adds a frame that is shown from its time on.
+  /// Adds a frame, which is shown from its time on.
   func write(_ frame: Frame) throws(Failure) {
     guard frame.size == size else {
       throw Failure(
@@ -65,9 +63,9 @@ final class VideoWriter {
     try unsafe encode(picture)
   }
 
-  /// Writes what the encoder still holds and the index; without it the file is no video.
+  /// Writes the frames that the encoder still holds, and the index, without which nothing plays.
   /// - Parameter end: when the last frame is no longer shown, in units of the timing's base.
-  /// - Throws: `Failure` where it cannot be written; what is there of it is removed.
+  /// - Throws: `Failure` where the file cannot be written; it is removed then.
   func finish(at end: Int64) throws(Failure) {
     guard isOpen else { return }
     isOpen = false
@@ -93,7 +91,7 @@ final class VideoWriter {
     unsafe context.pointee.time_base = encoderBase
     unsafe context.pointee.framerate = timing.rate
     unsafe context.pointee.sample_aspect_ratio = timing.pixelAspect
-    // Packets then come in the order of the frames, and their times are those of the frames.
+    // Without B frames, packets come in the order of the frames and with their times.
     unsafe context.pointee.max_b_frames = 0
     unsafe context.pointee.colorspace = AVCOL_SPC_BT709
     unsafe context.pointee.color_primaries = AVCOL_PRI_BT709
@@ -101,7 +99,7 @@ final class VideoWriter {
     unsafe context.pointee.color_range = AVCOL_RANGE_MPEG
     unsafe context.pointee.thread_count = Int32(threadCount)
     unsafe context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER
-    // Only one of the two is known to each encoder: constant quality, or a generous bit rate.
+    // libx264 takes the constant quality, the other encoders the generous bit rate.
     unsafe context.pointee.bit_rate = Int64(size.pixelCount) * 5
     unsafe av_opt_set(context.pointee.priv_data, "preset", "veryfast", 0)
     unsafe av_opt_set(context.pointee.priv_data, "crf", "20", 0)
@@ -121,7 +119,7 @@ final class VideoWriter {
     isOpen = true
   }
 
-  /// Units of time in which frames are encoded.
+  /// The unit of time in which frames are encoded, in seconds.
   private var encoderBase: AVRational {
     timing.base.den > Self.finestBase ? AVRational(num: 1, den: 60_000) : timing.base
   }
@@ -137,16 +135,16 @@ final class VideoWriter {
   private func encode(_ picture: UnsafeMutablePointer<AVFrame>?) throws(Failure) {
     try check(unsafe avcodec_send_frame(codec.context, picture))
     while true {
+      let packet = unsafe codec.packet
       let status = unsafe avcodec_receive_packet(codec.context, packet)
       if status == cffmpeg_try_again() || status == cffmpeg_end_of_file() { return }
       try check(status)
-      guard let packet = unsafe packet else { return }
       try writeHeld(until: unsafe packet.pointee.pts)
       unsafe av_packet_move_ref(held, packet)
     }
   }
 
-  /// Writes the packet that was held back; it is shown until `time`, in units of the encoder.
+  /// Writes the packet that was held back, if any; it is shown until `time`, in units of the encoder.
   private func writeHeld(until time: Int64) throws(Failure) {
     guard let stream = unsafe stream, let held = unsafe held, unsafe held.pointee.data != nil
     else { return }
@@ -161,7 +159,7 @@ final class VideoWriter {
     try check(unsafe av_interleaved_write_frame(format, held))
   }
 
-  /// Copies what is heard before `time`, in units of the timing's base.
+  /// Copies the sound before `time`, in units of the timing's base.
   private func copy(_ audio: AudioTrack, until time: Int64) throws(Failure) {
     guard let format = unsafe format else { return }
     let seconds = Double(time) * timing.base.value

@@ -6,19 +6,19 @@ final class AdaptReport {
   private let before: EvaluatorHandle.Result?
   private var after: EvaluatorHandle.Result?
   private let start = ContinuousClock.now
-  /// Moved on by the time that measurements take.
+  /// When the stage began; measurements move it on by the time that they take.
   private var stageStart = ContinuousClock.now
   private var lastFollowed = ContinuousClock.now
   private var progress: ProgressBar?
   private var labelProgress: ProgressBar?
-  /// The report of the last step, or of none where nothing was left to do.
+  /// The last report of the adapter, which has no step where nothing was left to do.
   private var last: das3_adapter_report?
-  /// Steps of training that were followed, and those of them that moved nothing.
+  /// How many training steps were followed, and how many of them changed no weight.
   private var followedCount = 0
   private var skippedCount = 0
-  /// Steps that the model has taken, those before the checkpoint too.
+  /// How many steps the model has taken, including those before the checkpoint.
   private(set) var stepCount = 0
-  /// Whether nobody has been told yet where a checkpoint goes on.
+  /// Whether the run goes on from a checkpoint and this is not reported yet.
   private var isResumed: Bool
 
   init(isJson: Bool, before: EvaluatorHandle.Result?, isResumed: Bool) throws(Failure) {
@@ -28,7 +28,7 @@ final class AdaptReport {
     if let before { try printMeasurement(before, step: 0, stage: nil) }
   }
 
-  /// Takes what the adapter reports while it runs.
+  /// Reports a step, or the progress of labels, while the adapter runs.
   func follow(_ report: das3_adapter_report) throws(Failure) {
     defer { lastFollowed = .now }
     stepCount = Int(report.total_step)
@@ -43,7 +43,7 @@ final class AdaptReport {
     skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
     var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
-    // A stage that ends early takes its other steps out.
+    // The total shrinks where a stage ends early.
     bar.count = Int(report.total_step_count)
     bar.update(
       finished: Int(report.total_step), detail: "\(report.place)  loss \(brief(report.loss))")
@@ -57,7 +57,7 @@ final class AdaptReport {
         + "loss \(brief(report.loss)), entropy \(brief(report.entropy))")
   }
 
-  /// Says how far the statistics were moved, and by what that was chosen.
+  /// Reports how far the statistics were moved, and the scores by which that was chosen.
   private func printBlend(_ report: das3_adapter_report) throws(Failure) {
     guard !isJson else {
       guard case .object(let members) = report.blendJson else { return }
@@ -83,43 +83,35 @@ final class AdaptReport {
     try printText("\(head): \(choice)\n\(table.text)")
   }
 
-  /// Takes a measurement on the way.
+  /// Reports a measurement during the run.
   func add(_ result: EvaluatorHandle.Result, at report: das3_adapter_report) throws(Failure) {
     stageStart += ContinuousClock.now - lastFollowed
     try printMeasurement(result, step: Int(report.total_step), stage: report.stageName)
   }
 
-  /// Wipes the progress bars, so that other lines start on a clean one.
+  /// Erases the progress bars, so that other output starts on an empty line.
   func clearProgress() {
     progress?.clear()
     labelProgress?.clear()
   }
 
-  /// Takes the measurement at the end.
+  /// Reports the measurement at the end, beside the one before the run.
   func finish(after result: EvaluatorHandle.Result) throws(Failure) {
     after = result
     try printMeasurement(result, step: stepCount, stage: last?.stageName)
     guard let before else { return }
     var table = Table([.left, .right, .right, .right])
-    func add(_ name: String, _ old: Double?, _ new: Double?) {
-      let cells = [old, new].map { value in value.map { fixed($0 * 100, 2) } ?? "–" }
-      var change = ""
-      if let old = Double(cells[0]), let new = Double(cells[1]) {
-        change = (new < old ? "" : "+") + fixed(new - old, 2)
-      }
-      table.add(name, cells[0], cells[1], change)
-    }
     table.add("", "before", "after", "change")
-    for (entry, values) in zip(result.classes, zip(before.iou, result.iou)) {
-      add(entry.name, values.0, values.1)
+    for (old, new) in zip(before.rows(decimals: 2), result.rows(decimals: 2)) {
+      let values = [old.value, new.value].compactMap(Double.init)
+      let change = values.count == 2 ? values[1] - values[0] : nil
+      let text = change.map { ($0 < 0 ? "" : "+") + fixed($0, 2) } ?? ""
+      table.add(old.name, old.value, new.value, text)
     }
-    table.add("")
-    add("mIoU", before.miou, result.miou)
-    add("pixel accuracy", before.pixelAccuracy, result.pixelAccuracy)
     try printText("\n" + table.text)
   }
 
-  /// Prints the summary: what the command knows as `facts`, and how much of `schedule` is done.
+  /// Prints the summary: `facts` of the command, and which parts of `schedule` are done.
   func finish(
     _ facts: [JsonValue.Member], schedule: [String], frameCount: Int, workload: Workload,
     output: String
@@ -157,7 +149,7 @@ final class AdaptReport {
     try JsonValue.printEvent("summary", facts + own)
   }
 
-  /// Those that have come to their end, before a checkpoint too.
+  /// The stages that are complete, including those before a checkpoint.
   private func stagesDone(of schedule: [String]) -> [String] {
     guard let last else { return [] }
     if last.done != 0 { return schedule }
@@ -167,7 +159,7 @@ final class AdaptReport {
     return Array(schedule[..<(place + (last.stage_done != 0 ? 1 : 0))])
   }
 
-  /// Says what makes a run that came to its end worth nothing.
+  /// Warns where training has not worked.
   private func warn() {
     clearProgress()
     if skippedCount > 0 {
@@ -180,7 +172,7 @@ final class AdaptReport {
     }
   }
 
-  /// Says, with the first report, where a checkpoint goes on.
+  /// Reports, with the first report of the adapter, at which step the run goes on.
   private func printResumed(_ report: das3_adapter_report) throws(Failure) {
     isResumed = false
     let isFinished = report.labelling == 0 && report.step == 0
@@ -201,7 +193,7 @@ final class AdaptReport {
     labelProgress = bar
   }
 
-  /// Says, with the first step that uses them, that all labels are made.
+  /// Reports, with the first step that uses them, that all labels are made.
   private func printLabels(_ report: das3_adapter_report) throws(Failure) {
     try JsonValue.printEvent(
       "labels",
@@ -221,7 +213,7 @@ final class AdaptReport {
       [(key: "step", value: .integer(step)), (key: "stage", value: .text(stage))] + result.json)
   }
 
-  /// Prints at once unless lines are JSON.
+  /// Prints a line at once, unless the output is JSON.
   private func printText(_ text: String) throws(Failure) {
     guard !isJson else { return }
     clearProgress()

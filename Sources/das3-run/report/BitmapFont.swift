@@ -1,16 +1,16 @@
 // A character in, the pixels of a small fixed-width letter out. The letters are our own drawing.
 
-/// Letters of 5×7 pixels on a grid of 6×9: g, j, p, q, y and some marks reach two rows lower.
+/// Letters of 5×7 pixels in cells of 6×9; g, j, p, q, y and some marks extend two rows lower.
 struct BitmapFont {
   static let advance = 6
   static let lineHeight = 9
-  /// Rows above the base line.
+  /// Rows of a capital letter.
   static let capitalHeight = 7
 
   private static let glyphWidth = 5
   private static let glyphsPerRow = 16
   private static let firstCode: UInt8 = 32
-  /// The last glyph stands for everything that has no drawing.
+  /// The last glyph is drawn for characters that the font does not have.
   private static let glyphCount = 96
   /// One value per row of a glyph, the leftmost pixel in bit 4.
   private static let bits = readSheet()

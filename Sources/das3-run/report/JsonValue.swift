@@ -1,4 +1,4 @@
-// Values in, one line of JSON out, keys in the order they were given.
+// Values in, one line of JSON out; keys keep their order.
 import Foundation
 
 indirect enum JsonValue {
@@ -22,7 +22,7 @@ indirect enum JsonValue {
     value.map(JsonValue.string) ?? .null
   }
 
-  /// One line, without the line end.
+  /// The JSON text, without a line end.
   var line: String {
     switch self {
     case .null: "null"
@@ -42,7 +42,7 @@ indirect enum JsonValue {
     try Terminal.say(line)
   }
 
-  /// Prints one of several lines, and says first which.
+  /// Prints a line whose first key, "event", says what it is.
   static func printEvent(_ name: String, _ members: [Member]) throws(Failure) {
     try JsonValue.object([(key: "event", value: .string(name))] + members).printLine()
   }
@@ -57,7 +57,7 @@ indirect enum JsonValue {
       case "\r": result += "\\r"
       case "\t": result += "\\t"
       default:
-        // As Python's os.fsdecode has it: such bytes are no text.
+        // A byte that is not UTF-8 is written as Python's os.fsdecode does it.
         if let byte = Path.foreignByte(scalar) {
           result += "\\udc" + String(byte, radix: 16)
         } else if scalar.value < 0x20 || scalar.value == 0x7F {

@@ -1,17 +1,19 @@
-// The width of a picture and the classes in, columns of colours and names below the picture out.
+// The width of a picture and the classes in, columns of colours and names out.
 
-/// A strip of columns below a picture; lengths without "scale" in their formula are font pixels.
+/// The columns of colours and names below a picture.
+///
+/// Lengths are in pixels of the font unless they are multiplied by `scale`.
 struct Legend {
   /// Picture pixels per font pixel.
   private let scale: Int
   private let classes: [ModelClass]
-  /// Characters that fit a name.
+  /// How many characters of a name are shown.
   private let nameLength: Int
   private let showsShares: Bool
   private let columnWidth: Int
   private let rowCount: Int
 
-  /// A class is shown as present from this share of the picture on.
+  /// A class with a smaller share of the picture is shown as absent.
   private static let smallestShare = 0.0005
 
   private static let swatchSide = 9
@@ -21,13 +23,14 @@ struct Legend {
   private static let columnGap = 12
   private static let shareLength = 4
 
-  /// Narrower pictures have no room for whole names.
+  /// The least width that has room for the longest name.
   static func leastWidth(for classes: [ModelClass]) -> Int {
     let longest = classes.map(\.name.count).max() ?? 1
     return 2 * margin + nameOffset + longest * BitmapFont.advance
   }
 
-  /// The largest letters, within reason, whose strip stays small beside the picture.
+  /// The legend with the largest letters that is at most a quarter as high as the picture; where
+  /// none is, the one with the smallest letters.
   static func fitting(
     _ size: PixelSize, classes: [ModelClass], showsShares: Bool = true
   ) -> Legend {
@@ -54,7 +57,7 @@ struct Legend {
     rowCount = max(1, (classes.count + columnCount - 1) / columnCount)
   }
 
-  /// Such that the height of picture and strip together is even, as videos need it.
+  /// The legend's height; together with the picture it is even, as videos need it.
   func height(belowHeight: Int) -> Int {
     stripHeight + (stripHeight + belowHeight) % 2
   }
@@ -63,9 +66,9 @@ struct Legend {
     (rowCount * Self.rowHeight + 2 * Self.margin - 4) * scale
   }
 
-  /// Draws the classes from row `top` of `canvas` to its end.
+  /// Draws the legend from row `top` of `canvas` to its end.
   ///
-  /// Every class keeps its place: one that the picture lacks is only dimmed.
+  /// Classes that the picture lacks are dimmed, so that every class keeps its place.
   func draw(_ shares: [Double], top: Int, into canvas: inout Frame) {
     canvas.fill(
       x: 0, y: top, width: canvas.size.width, height: canvas.size.height - top, with: .background)

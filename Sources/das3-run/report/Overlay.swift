@@ -1,12 +1,10 @@
 // A frame and its labels in, the frame tinted with class colours above a legend out.
 
-/// Draws overlays.
-///
-/// The legend keeps its place from frame to frame: classes that a frame lacks are only dimmed.
+/// Draws a frame with its labels and a legend.
 struct Overlay {
   let classes: [ModelClass]
 
-  /// Draws into `canvas`, higher than the frame by the legend, and wider where that must be.
+  /// Draws into `canvas`, which becomes higher than the frame and, where names need it, wider.
   func draw(
     _ frame: Frame, labels: [UInt8], shares: [Double], into canvas: inout Frame
   ) {
@@ -25,7 +23,7 @@ struct Overlay {
     legend.draw(shares, top: frame.size.height, into: &canvas)
   }
 
-  /// Half frame, half class colour; pixels without a class stay as they are.
+  /// Mixes frame and class colours half and half; pixels without a class keep their colour.
   private func blend(_ frame: Frame, labels: [UInt8], into canvas: inout Frame) {
     guard labels.count >= frame.size.pixelCount else { return }
     for row in 0..<frame.size.height {

@@ -1,6 +1,6 @@
-// Pictures of equal size and their captions in, all of them side by side above a legend out.
+// Pictures of equal size and their captions in, one picture with all of them and a legend out.
 
-/// Draws what belongs together: a frame, its labels before and after, the truth.
+/// Draws pictures side by side for comparison: a frame, its labels before and after, the truth.
 struct PictureStrip {
   enum Picture {
     case frame(Frame)
@@ -15,9 +15,9 @@ struct PictureStrip {
 
   let classes: [ModelClass]
 
-  /// Smaller pictures are drawn with several pixels for each of theirs.
+  /// Narrower pictures are enlarged.
   private static let smallestWidth = 320
-  /// From this ratio of width to height on, pictures stand one above the other.
+  /// Pictures of this ratio of width to height, or wider ones, are drawn one above the other.
   private static let wideRatio = 2.5
   private static let captionMargin = 4
   private static let gap = 4
@@ -26,8 +26,8 @@ struct PictureStrip {
   /// - Parameters:
   ///   - panels: pictures of `size`, at least one.
   ///   - size: of each picture.
-  ///   - columnCount: panels in a row; nil = all, or one where they are wide.
-  ///   - canvas: becomes as large as it must be; its height is even.
+  ///   - columnCount: panels in a row; nil = all, or one where pictures are wide.
+  ///   - canvas: becomes as large as needed; its height is even.
   func draw(
     _ panels: [Panel], size: PixelSize, columnCount: Int? = nil, into canvas: inout Frame
   ) {

@@ -1,19 +1,17 @@
 // Counts of what is finished in, a line on stderr out, if that is a terminal.
 import Foundation
 
-/// A bar with rate and time left.
-///
-/// Redraws at most ten times a second; silent without a terminal.
+/// A bar with rate and time left, which is drawn at most ten times a second, and only on a terminal.
 struct ProgressBar {
   private let title: String
-  /// How many will come, as far as is known.
+  /// How many there will be; nil where that is not known.
   var count: Int?
   private let unit: String
   private let isVisible: Bool
   private var first: (finished: Int, time: ContinuousClock.Instant)?
   private var lastDrawn: ContinuousClock.Instant?
 
-  /// Counts `unit`, in the plural, up to `count`; nil where nobody knows.
+  /// A bar that counts `unit`, a noun in the plural.
   init(title: String, count: Int?, unit: String = "frames") {
     self.title = title
     self.count = count
@@ -21,7 +19,7 @@ struct ProgressBar {
     isVisible = Terminal.errorIsTerminal
   }
 
-  /// Draws the line, with the rate since the first update, and `detail` at its end.
+  /// Draws the bar with the rate since the first update, and `detail` at its end.
   mutating func update(finished: Int, detail: String = "") {
     guard isVisible else { return }
     let now = ContinuousClock.now
@@ -35,7 +33,7 @@ struct ProgressBar {
     Terminal.writeError(line(finished: finished, rate: rate, detail: detail))
   }
 
-  /// Wipes the bar, so that results start on a clean line.
+  /// Erases the bar, so that results start on an empty line.
   mutating func clear() {
     guard isVisible, lastDrawn != nil else { return }
     Terminal.eraseErrorLine()

@@ -1,6 +1,7 @@
 // Segmented frames in, files below one directory out.
-/// Writes `labels/`, `confidence/`, `entropy/` and `overlay/` PNGs called after their frames; the
-/// overlays of a video become one video, `<stem>_overlay.mp4`.
+
+/// Writes PNGs with the names of their frames into `labels/`, `confidence/`, `entropy/` and
+/// `overlay/`; the overlays of a video become one video, `<stem>_overlay.mp4`.
 final class ResultWriter {
   let directory: String
 
@@ -17,9 +18,7 @@ final class ResultWriter {
 
   private static let overlayName = "overlay"
 
-  /// Creates the directories.
-  ///
-  /// Refuses those that the frames are read from.
+  /// Creates the directories; throws where one of them is where frames are read from.
   init(
     directory: String, saved: [Segmentation.Output], overlay: Overlay?, reader: FrameReader,
     audio: AudioTrack?, threadCount: Int
@@ -75,7 +74,7 @@ final class ResultWriter {
     try videoWriter?.write(canvas)
   }
 
-  /// Completes the video, if there is one; after `last`, the last frame.
+  /// Completes the video, if there is one; `last` is its last frame.
   func finish(after last: Frame) throws(Failure) {
     try videoWriter?.finish(at: reader.endTime(of: last))
   }
@@ -89,7 +88,7 @@ final class ResultWriter {
     try Folder.checkCanReplace(videoPath)
   }
 
-  /// 0 to 1 → 0 to 255.
+  /// Scales 0 to 1 to 0 to 255.
   private func scaleToBytes(_ values: [Float]) {
     if grayLevels.count != values.count {
       grayLevels = [UInt8](repeating: 0, count: values.count)

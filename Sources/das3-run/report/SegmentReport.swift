@@ -2,11 +2,11 @@
 
 struct SegmentReport {
   private let classes: [ModelClass]
-  /// Of a video; nil of images.
+  /// The timing of a video; nil for images.
   private let timing: VideoTiming?
   private let isJson: Bool
   private let start = ContinuousClock.now
-  private var milliseconds = Samples()
+  private var milliseconds: [Double] = []
   private var total: ClassShares
 
   init(classes: [ModelClass], timing: VideoTiming?, isJson: Bool) {
@@ -16,7 +16,7 @@ struct SegmentReport {
     total = ClassShares(names: classes.map(\.name))
   }
 
-  var frameCount: Int { milliseconds.values.count }
+  var frameCount: Int { milliseconds.count }
 
   /// Counts a frame and returns the share of each class in it, 0 to 1.
   mutating func add(_ frame: Frame, labels: [UInt8], milliseconds elapsed: Double) throws(Failure)
@@ -25,7 +25,7 @@ struct SegmentReport {
     var own = ClassShares(names: total.names)
     own.add(labels)
     total.add(own)
-    milliseconds.add(elapsed)
+    milliseconds.append(elapsed)
     if isJson {
       var members: [JsonValue.Member] = [
         (key: "frame", value: .string(frame.name)),
@@ -42,7 +42,7 @@ struct SegmentReport {
     return own.shares
   }
 
-  /// Prints the table, if there are no files to look at, and the summary.
+  /// Prints the summary and, where no files are written, the table of classes.
   func finish(
     networkSize: PixelSize, output: String?, reader: FrameReader, isWhole: Bool
   ) throws(Failure) {
@@ -77,8 +77,7 @@ struct SegmentReport {
     var table = Table([.left, .left, .right])
     let rows = zip(classes, total.shares).filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }
     for (entry, share) in rows {
-      let swatch = Terminal.outputIsTerminal ? Terminal.swatch(entry.colour) : ""
-      table.add(swatch, entry.name, fixed(share * 100, 2) + " %")
+      table.add(Terminal.swatch(entry.colour), entry.name, fixed(share * 100, 2) + " %")
     }
     if total.unlabelledShare > 0 {
       table.add("", "(no class)", fixed(total.unlabelledShare * 100, 2) + " %")

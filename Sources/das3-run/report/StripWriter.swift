@@ -1,6 +1,6 @@
-// A model at several times, some frames in, one picture of each out: frame, labels, truth.
+// Models and some frames in, for each frame a picture with its labels by each model out.
 
-/// Writes `NAME_strip.png` for a few frames, evenly spread over all of them.
+/// Writes `NAME_strip.png` for a few frames that are evenly spread over all of them.
 struct StripWriter {
   let directory: String
   let labeller: Labeller
@@ -22,7 +22,7 @@ struct StripWriter {
     }
   }
 
-  /// What the models see in a frame, and its truth.
+  /// The labels of a frame by each of the models, and its truth.
   func panels(
     of frame: Frame, truth: [UInt8]?, _ models: [(name: String, model: ModelHandle)]
   ) throws(Failure) -> [PictureStrip.Panel] {

@@ -6,7 +6,7 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
   String(format: "%.\(decimals)f", locale: Locale(identifier: "en_US_POSIX"), value)
 }
 
-/// A number with three digits that count, such as "0.0123" or "-1.2e-05".
+/// A number with three significant digits, such as "0.0123" or "-1.2e-05".
 func brief(_ value: Double) -> String {
   String(format: "%.3g", locale: Locale(identifier: "en_US_POSIX"), value)
 }
@@ -38,7 +38,7 @@ struct Table {
     rows.append(cells)
   }
 
-  /// The rows, two blanks between columns, each line ended.
+  /// The rows as lines, with two blanks between columns.
   var text: String {
     var widths = alignments.map { _ in 0 }
     for row in rows {
@@ -57,7 +57,7 @@ struct Table {
     }.joined()
   }
 
-  /// Characters without the escape sequences of colours.
+  /// The number of characters, without the escape sequences of colours.
   private static func visibleLength(_ cell: String) -> Int {
     cell.replacing(/\u{1B}\[[0-9;]*m/, with: "").count
   }

@@ -91,9 +91,10 @@ const char *text(const std::string &bytes, const std::string &what);
 /// Throws if two of the names are equal; `what` says what they name. Sorts them.
 void refuse_duplicates(std::vector<std::string_view> &names, const char *what);
 
-/// Walks the wire format before protobuf allocates: a byte of file may cost it 200 bytes.
-enum class Root { model, tensor };
-void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits);
+/// Walks the wire format of a model before protobuf allocates anything, and throws where the
+/// objects or the tensors of the model would need more memory than the limits allow: a byte of the
+/// file can cost protobuf 200 bytes.
+void scan(const void *bytes, size_t size, const d3o_limits &limits);
 
 /// Adds the record of `proto`; its dims, type and data must agree. `what` names it in messages.
 /// `total` is the sum of tensor bytes so far.

@@ -20,20 +20,17 @@ std::string range(int64_t low, int64_t high) {
 
 // libprotobuf logs only about missing required fields and proto3 strings, and ONNX has neither;
 // so its process-wide log handler, which belongs to the program, is left alone.
-void read_message(google::protobuf::MessageLite &message, const void *bytes, size_t size,
-                  d3o::Root root, const d3o_limits &limits) {
-  const std::string kind = root == d3o::Root::model ? "model" : "tensor";
-  if (bytes == nullptr || size == 0) {
-    fail(D3O_E_FORMAT, "not an ONNX " + kind + ": there are no bytes");
-  }
+void read_message(onnx::ModelProto &proto, const void *bytes, size_t size,
+                  const d3o_limits &limits) {
+  if (bytes == nullptr || size == 0) fail(D3O_E_FORMAT, "not an ONNX model: there are no bytes");
   if (size > INT_MAX) {
-    fail(D3O_E_LIMIT, "the " + kind + " has " + std::to_string(size) +
+    fail(D3O_E_LIMIT, "the model has " + std::to_string(size) +
                           " bytes, protobuf reads at most 2147483647; use external data");
   }
-  d3o::scan(bytes, size, root, limits);
-  if (!message.ParseFromArray(bytes, static_cast<int>(size))) {
-    fail(D3O_E_FORMAT, "not an ONNX " + kind + ": protobuf cannot read the " +
-                           std::to_string(size) + " bytes (truncated or damaged?)");
+  d3o::scan(bytes, size, limits);
+  if (!proto.ParseFromArray(bytes, static_cast<int>(size))) {
+    fail(D3O_E_FORMAT, "not an ONNX model: protobuf cannot read the " + std::to_string(size) +
+                           " bytes (truncated or damaged?)");
   }
 }
 
@@ -147,18 +144,6 @@ void fill_graph(d3o_model &model) {
   graph.metadata = model.metadata.data();
 }
 
-template <typename Fill>
-d3o_status make_model(d3o_model **out, char *message, size_t capacity, Fill fill) {
-  if (out != nullptr) *out = nullptr;
-  return d3o::guarded(message, capacity, [&] {
-    if (out == nullptr) fail(D3O_E_FORMAT, "there is no place for the model (out is NULL)");
-    auto model = std::make_unique<d3o_model>();
-    fill(*model);
-    fill_graph(*model);
-    *out = model.release();
-  });
-}
-
 }  // namespace
 
 extern "C" {
@@ -166,25 +151,19 @@ extern "C" {
 d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_limits *limits,
                      char *message, size_t capacity) {
   const d3o_limits bounds = limits != nullptr ? *limits : kDefaultLimits;
-  return make_model(out, message, capacity, [&](d3o_model &model) {
-    read_message(model.proto, bytes, size, d3o::Root::model, bounds);
-    check_header(model.proto);
-    model.graph.opset = default_opset(model.proto);
+  if (out != nullptr) *out = nullptr;
+  return d3o::guarded(message, capacity, [&] {
+    if (out == nullptr) fail(D3O_E_FORMAT, "there is no place for the model (out is NULL)");
+    auto model = std::make_unique<d3o_model>();
+    read_message(model->proto, bytes, size, bounds);
+    check_header(model->proto);
+    model->graph.opset = default_opset(model->proto);
     uint64_t total = 0;
-    const auto initializers = add_initializers(model, bounds, total);
-    d3o::add_nodes(model, bounds, total);
-    add_values(model, initializers);
-  });
-}
-
-d3o_status d3o_parse_tensor(d3o_model **out, const void *bytes, size_t size,
-                            const d3o_limits *limits, char *message, size_t capacity) {
-  const d3o_limits bounds = limits != nullptr ? *limits : kDefaultLimits;
-  return make_model(out, message, capacity, [&](d3o_model &model) {
-    auto &tensor = *model.proto.mutable_graph()->add_initializer();
-    read_message(tensor, bytes, size, d3o::Root::tensor, bounds);
-    uint64_t total = 0;
-    d3o::add_tensor(model, tensor, "tensor " + shown(tensor.name()), bounds, total);
+    const auto initializers = add_initializers(*model, bounds, total);
+    d3o::add_nodes(*model, bounds, total);
+    add_values(*model, initializers);
+    fill_graph(*model);
+    *out = model.release();
   });
 }
 

@@ -75,7 +75,7 @@ class Scanner {
     }
   }
 
-  void run(const Descriptor *kind) { message(kind, begin_, end_, 0); }
+  void run() { message(onnx::ModelProto::descriptor(), begin_, end_, 0); }
 
  private:
   [[noreturn]] void fail_at(const unsigned char *at) const {
@@ -173,9 +173,8 @@ class Scanner {
 
 }  // namespace
 
-void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits) {
-  Scanner(bytes, size, limits)
-      .run(root == Root::model ? onnx::ModelProto::descriptor() : TensorProto::descriptor());
+void scan(const void *bytes, size_t size, const d3o_limits &limits) {
+  Scanner(bytes, size, limits).run();
 }
 
 }  // namespace d3o

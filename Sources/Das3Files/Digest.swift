@@ -11,10 +11,7 @@ internal import CDigest
   }
 
   mutating func add(_ part: WholeFile.Part) {
-    switch part {
-    case .bytes(let values): unsafe values.span.bytes.withUnsafeBytes { unsafe add($0) }
-    case .floats(let values): unsafe values.span.bytes.withUnsafeBytes { unsafe add($0) }
-    }
+    unsafe part.lend { unsafe add($0) }
   }
 
   /// 32 bytes.

@@ -15,7 +15,8 @@ package enum WholeFile {
       }
     }
 
-    func lend(_ body: (UnsafeRawBufferPointer) throws(Das3Error) -> Void) throws(Das3Error) {
+    /// Lends the bytes of the part to `body`.
+    func lend<Failure>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
       switch self {
       case .bytes(let values): try unsafe values.span.bytes.withUnsafeBytes(body)
       case .floats(let values): try unsafe values.span.bytes.withUnsafeBytes(body)

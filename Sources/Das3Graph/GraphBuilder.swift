@@ -261,12 +261,18 @@ package struct GraphBuilder {
         }
         inputs.append(tensor)
       }
-      try reserve(info.shape.elementCount)
-      try deadline.check()
-      result = try node.operation.rules.folded(inputs, info)
+      result = try folded(node.operation, inputs, info)
     }
     evaluations[id] = .some(result)
     return result
+  }
+
+  private mutating func folded(
+    _ operation: Operator, _ inputs: [ConstantTensor], _ result: ValueInfo
+  ) throws(Das3Error) -> ConstantTensor? {
+    try reserve(result.shape.elementCount)
+    try deadline.check()
+    return try operation.rules.folded(inputs, result)
   }
 
   /// A configuration that may stand in an attribute (older opsets) or in an input.
@@ -289,11 +295,10 @@ package struct GraphBuilder {
     info.shape = try info.shape.validated()
     let constants = inputs.compactMap { graph.constant($0) }
     if constants.count == inputs.count,
-      info.shape.elementCount <= Operator.largestFoldedCount(info.type)
+      info.shape.elementCount <= Operator.largestFoldedCount(info.type),
+      let folded = try folded(operation, constants, info)
     {
-      try reserve(info.shape.elementCount)
-      try deadline.check()
-      if let folded = try operation.rules.folded(constants, info) { return constant(folded) }
+      return constant(folded)
     }
     let id = add("", info, .node(graph.nodes.count))
     graph.nodes.append(Graph.Node(name: place, operation: operation, inputs: inputs, output: id))

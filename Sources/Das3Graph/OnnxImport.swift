@@ -74,13 +74,6 @@ import Das3Files
     return try OnnxImport(limits: limits, message: message, folder: folder).convert()
   }
 
-  /// Reads one serialised TensorProto.
-  package static func loadTensor(bytes: UnsafeRawBufferPointer) throws(Das3Error) -> ConstantTensor
-  {
-    let message = try unsafe OnnxMessage(tensor: bytes)
-    return try OnnxImport(limits: Limits(), message: message, folder: nil).tensor(0)
-  }
-
   private static func unsupportedOperator(_ model: OpaquePointer) -> Das3Error? {
     let graph = unsafe d3o_get_graph(model).pointee
     for index in unsafe 0..<Int(graph.node_count) {

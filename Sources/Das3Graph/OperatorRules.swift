@@ -80,16 +80,18 @@ struct OperatorFacts {
       }
     }
   }
-  let role: Role
+
+  private(set) var role = Role.modifier
   let spacing: Spacing
   let placement: Placement
-  let fusion: Fusion
-  let inPlace: InPlace
-  /// Inputs with which the result changes smoothly.
-  let smoothInputs: Inputs
+  private(set) var fusion = Fusion.never
+  private(set) var inPlace = InPlace.never
+  /// The inputs by which the result can be differentiated.
+  private(set) var smoothInputs = Inputs.all
   let derivative: Derivative
-  /// Of the step itself, from the shapes of its inputs and result; nil where it is no product.
-  let multiplyAdds: (([Shape], Shape) -> Double)?
+  /// The multiply-adds of the step, from the shapes of its inputs and of its result; nil where the
+  /// operator is neither a convolution nor a matrix product.
+  private(set) var multiplyAdds: (([Shape], Shape) -> Double)?
 }
 
 /// The kinds of operators that there are; each says what its operators must say of themselves.
@@ -105,8 +107,8 @@ extension OperatorFacts {
     derivative: Derivative
   ) -> Self {
     Self(
-      role: .modifier, spacing: spacing, placement: placement, fusion: .never, inPlace: inPlace,
-      smoothInputs: smoothInputs, derivative: derivative, multiplyAdds: nil)
+      spacing: spacing, placement: placement, inPlace: inPlace, smoothInputs: smoothInputs,
+      derivative: derivative)
   }
 
   /// Element by element: a stage of a chain where it can be, else a step.
@@ -115,8 +117,8 @@ extension OperatorFacts {
     derivative: Derivative
   ) -> Self {
     Self(
-      role: .modifier, spacing: .kept, placement: placement, fusion: fusion, inPlace: inPlace,
-      smoothInputs: smoothInputs, derivative: derivative, multiplyAdds: nil)
+      spacing: .kept, placement: placement, fusion: fusion, inPlace: inPlace,
+      smoothInputs: smoothInputs, derivative: derivative)
   }
 
   /// Multiplies its input by weights.
@@ -126,7 +128,7 @@ extension OperatorFacts {
     derivative: @escaping (Plan.Step, Plan.View, inout Planner) -> Void
   ) -> Self {
     Self(
-      role: role, spacing: spacing, placement: placement, fusion: .never, inPlace: .never,
-      smoothInputs: .all, derivative: .steps(derivative), multiplyAdds: multiplyAdds)
+      role: role, spacing: spacing, placement: placement, derivative: .steps(derivative),
+      multiplyAdds: multiplyAdds)
   }
 }

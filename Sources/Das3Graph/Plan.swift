@@ -311,24 +311,19 @@ struct ReshapeGroup {
   static func groups(from source: Shape, to target: Shape) -> [ReshapeGroup] {
     var groups: [ReshapeGroup] = []
     var (i, j) = (0, 0)
+    func next(_ shape: Shape, _ axis: inout Int) -> Int {
+      guard axis < shape.rank else { return 1 }
+      axis += 1
+      return shape[axis - 1]
+    }
     while i < source.rank || j < target.rank {
       let (first, second) = (i, j)
-      var (a, b) = (1, 1)
-      if i < source.rank {
-        a = source[i]
-        i += 1
-      }
-      if j < target.rank {
-        b = target[j]
-        j += 1
-      }
+      var (a, b) = (next(source, &i), next(target, &j))
       while a != b {
         if a < b, i < source.rank {
-          a *= source[i]
-          i += 1
+          a *= next(source, &i)
         } else if j < target.rank {
-          b *= target[j]
-          j += 1
+          b *= next(target, &j)
         } else {
           break
         }

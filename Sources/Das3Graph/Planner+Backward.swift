@@ -30,11 +30,11 @@ extension Planner {
     dy.buffer = buffer
     switch step.work {
     case .copy: deposit(dy, to: step.inputs[0], step.name)
-    case .elementwise: differentiateChain(step, dy)
+    case .elementwise: differentiateChain(step, dy, isFused: false)
     case .operation(let operation):
       var step = step
       if !step.chain.isEmpty {
-        differentiateFused(step, dy)
+        differentiateChain(step, dy, isFused: true)
         step.chain = []
       }
       guard isTracked(step.inputs) else { return }
@@ -53,28 +53,25 @@ extension Planner {
 
   // MARK: Element-wise
 
-  private mutating func differentiateChain(_ step: Plan.Step, _ dy: View) {
+  /// The derivative of an element-wise chain.
+  ///
+  /// The chain at the end of an operation (`isFused`) has no input of its own to read: its
+  /// derivative overwrites `dy`, which is then the derivative by the operation's result.
+  private mutating func differentiateChain(_ step: Plan.Step, _ dy: View, isFused: Bool) {
     let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
     let needs = step.chainNeeds(wanted: wanted)
+    let readsInput = needs == .input && !isFused
     var gradient = Plan.Gradient(
-      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [needs == .input])
+      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [readsInput])
     gradient.readsOutput = needs == .output
-    gradient.readsOperands = needs == .input || step.chain.contains(where: \.usesOperands)
-    if isTracked([step.inputs[0]]) { gradient.inputs[0] = target(step.inputs[0], .input(0)) }
-    emitWithOperands(gradient, wanted)
-  }
-
-  /// A chain at the end of an operation: its derivative replaces that of the result.
-  private mutating func differentiateFused(_ step: Plan.Step, _ dy: View) {
-    let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
-    var chain = step
-    chain.work = .elementwise
-    chain.inputs = [step.output]
-    var gradient = Plan.Gradient(
-      step: chain, outputGradient: dy, inputs: [.init(view: dy, accumulates: false)],
-      operands: [], readsInput: [false])
-    gradient.readsOutput = chain.chainNeeds(wanted: wanted) == .output
-    gradient.readsOperands = chain.chain.contains(where: \.usesOperands)
+    gradient.readsOperands = readsInput || step.chain.contains(where: \.usesOperands)
+    if isFused {
+      gradient.step.work = .elementwise
+      gradient.step.inputs = [step.output]
+      gradient.inputs[0] = Plan.Gradient.Target(view: dy, accumulates: false)
+    } else if isTracked([step.inputs[0]]) {
+      gradient.inputs[0] = target(step.inputs[0], .input(0))
+    }
     emitWithOperands(gradient, wanted)
   }
 

@@ -122,10 +122,6 @@ typedef struct d3o_graph {
 d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_limits *limits,
                      char *message, size_t capacity);
 
-/** Parses one serialised TensorProto: a model without nodes and with one initializer. */
-d3o_status d3o_parse_tensor(d3o_model **out, const void *bytes, size_t size,
-                            const d3o_limits *limits, char *message, size_t capacity);
-
 void d3o_free(d3o_model *model);
 
 const d3o_graph *d3o_get_graph(const d3o_model *model);

@@ -54,16 +54,26 @@ package struct Window: Equatable, Sendable {
     case "NOTSET": break
     case "VALID": (padTop, padLeft, padBottom, padRight) = (0, 0, 0, 0)
     case "SAME_UPPER", "SAME_LOWER":
-      func split(_ size: Int, _ stride: Int, _ extent: Int) -> (Int, Int) {
-        let total = max(0, ((size + stride - 1) / stride - 1) * stride + extent - size)
-        return auto == "SAME_UPPER"
-          ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
+      func total(_ size: Int, _ stride: Int, _ extent: Int) -> Int {
+        ((size + stride - 1) / stride - 1) * stride + extent - size
       }
-      (padTop, padBottom) = split(height, strideY, extentY)
-      (padLeft, padRight) = split(width, strideX, extentX)
+      setPads(
+        total(height, strideY, extentY), total(width, strideX, extentX),
+        isUpper: auto == "SAME_UPPER")
     default:
       throw .format("auto_pad is '\(auto)'; expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     }
+  }
+
+  /// Divides this many rows and columns of padding between the two sides; where a number is odd,
+  /// the end gets one more if `isUpper`, else the start.
+  mutating func setPads(_ rows: Int, _ columns: Int, isUpper: Bool) {
+    func split(_ total: Int) -> (Int, Int) {
+      let (less, more) = (max(0, total) / 2, (max(0, total) + 1) / 2)
+      return isUpper ? (less, more) : (more, less)
+    }
+    (padTop, padBottom) = split(rows)
+    (padLeft, padRight) = split(columns)
   }
 
   /// Output size of a convolution or pooling; `roundsUp` is ceil_mode.
@@ -249,15 +259,11 @@ extension GraphBuilder {
       guard size.0 > 0, size.1 > 0, size.0 <= 1 << 20, size.1 <= 1 << 20 else {
         throw .shape("output_shape is \(wanted)")
       }
-      func split(_ total: Int) -> (Int, Int) {
-        auto == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
-      }
       // As far as pads that are stated may go.
       guard max(fullHeight - size.0, fullWidth - size.1) <= Int(Int16.max) else {
         throw .shape("output_shape is \(wanted) of \(fullHeight)×\(fullWidth)")
       }
-      (window.padTop, window.padBottom) = split(max(0, fullHeight - size.0))
-      (window.padLeft, window.padRight) = split(max(0, fullWidth - size.1))
+      window.setPads(fullHeight - size.0, fullWidth - size.1, isUpper: auto == "SAME_UPPER")
       return size
     }
     return (

@@ -118,17 +118,15 @@ package struct Select: OperatorRules {
   }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    let shape = result.shape
-    let condition = inputs[0].broadcast(to: shape).ints
-    let (a, b) = (inputs[1].broadcast(to: shape), inputs[2].broadcast(to: shape))
-    if case .ints(let x) = a.storage, case .ints(let y) = b.storage {
-      return ConstantTensor(
-        shape: shape, type: result.type,
-        ints: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
+    let condition = inputs[0].broadcast(to: result.shape).ints
+    let (a, b) = (inputs[1].broadcast(to: result.shape), inputs[2].broadcast(to: result.shape))
+    func chosen<T>(_ x: [T], _ y: [T]) -> [T] {
+      condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] }
     }
-    let (x, y) = (a.floats, b.floats)
-    return ConstantTensor(
-      shape: shape, floats: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
+    if case .ints(let x) = a.storage, case .ints(let y) = b.storage {
+      return ConstantTensor(shape: result.shape, type: result.type, ints: chosen(x, y))
+    }
+    return ConstantTensor(shape: result.shape, floats: chosen(a.floats, b.floats))
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerBroadcast(node) }

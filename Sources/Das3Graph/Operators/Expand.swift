@@ -12,8 +12,7 @@ package struct Expand: OperatorRules {
   var facts: OperatorFacts { .view(spacing: .kept, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    inputs[0].moved(
-      to: result.shape, strides: inputs[0].shape.broadcastStrides(to: result.shape))
+    inputs[0].broadcast(to: shape)
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {

@@ -5,14 +5,14 @@ extension GraphBuilder {
     "ScatterND": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
       try builder.importScatterND(node)
     },
-    "ScatterElements": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
-      try builder.importScatterElements(node)
-    },
-    // Its name up to opset 10.
-    "Scatter": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
-      try builder.importScatterElements(node)
-    },
+    "ScatterElements": scatterElements,
+    // The name of ScatterElements up to opset 10.
+    "Scatter": scatterElements,
   ]
+
+  private static let scatterElements = Importer(configuration: [1]) {
+    (builder, node) throws(Das3Error) in try builder.importScatterElements(node)
+  }
 
   /// More updates of one element are refused: each takes a pass of its own.
   private static let maximumRepetition = 64

@@ -25,10 +25,7 @@ package struct Slice: OperatorRules {
   var facts: OperatorFacts { .view(spacing: .enlarged, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    let x = inputs[0].shape.contiguousStrides
-    return inputs[0].moved(
-      to: result.shape, offset: zip(starts, x).reduce(0) { $0 + $1.0 * $1.1 },
-      strides: zip(steps, x).map { $0 * $1 })
+    inputs[0].viewed { $0.sliced(self) }
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {

@@ -1,4 +1,4 @@
-// The bytes of an ONNX file come in; flat records that point into the parsed message go out.
+// Parses the bytes of an ONNX file and makes records that point into the parsed message.
 #include <algorithm>
 #include <climits>
 #include <memory>
@@ -18,8 +18,8 @@ std::string range(int64_t low, int64_t high) {
   return std::to_string(low) + " to " + std::to_string(high);
 }
 
-// libprotobuf logs only about missing required fields and proto3 strings, and ONNX has neither;
-// so its process-wide log handler, which belongs to the program, is left alone.
+// libprotobuf logs only about missing required fields and about proto3 strings. ONNX has neither,
+// so the log handler of the process, which belongs to the program, need not be changed.
 void read_message(onnx::ModelProto &proto, const void *bytes, size_t size,
                   const d3o_limits &limits) {
   if (bytes == nullptr || size == 0) fail(D3O_E_FORMAT, "not an ONNX model: there are no bytes");
@@ -96,7 +96,7 @@ d3o_value value_record(d3o_model &model, const onnx::ValueInfoProto &info, const
   value.dim_count = shape.dim_size();
   value.dims = model.value_dims.data() + model.value_dims.size();
   for (const auto &dim : shape.dim()) {
-    // Some exporters write an open dimension as -1 instead of leaving it out.
+    // Some exporters write -1 for an open dimension instead of leaving it out.
     model.value_dims.push_back(dim.has_dim_value() ? std::max<int64_t>(dim.dim_value(), -1) : -1);
   }
   return value;
@@ -107,7 +107,7 @@ void add_values(d3o_model &model, const std::vector<std::string_view> &initializ
   size_t dims = 0;
   for (const auto &info : graph.input()) dims += info.type().tensor_type().shape().dim_size();
   for (const auto &info : graph.output()) dims += info.type().tensor_type().shape().dim_size();
-  model.value_dims.reserve(dims);  // records point into it: it must not move
+  model.value_dims.reserve(dims);  // records point into it, so it must not move
   for (const auto &info : graph.input()) {
     if (std::binary_search(initializers.begin(), initializers.end(), info.name())) continue;
     model.inputs.push_back(value_record(model, info, "graph input"));

@@ -1,4 +1,4 @@
-/// Repeats dimensions of size 1 to `shape` (which already includes the input's own sizes).
+/// Repeats dimensions of size 1 so that the result has `shape`.
 package struct Expand: OperatorRules {
   package var shape: Shape
 

@@ -1,4 +1,4 @@
-/// One value for all elements along `axes` (ascending, not negative).
+/// Reduces the elements along `axes` (ascending, not negative) to one value.
 package struct Reduce: OperatorRules {
   package enum Kind: Sendable {
     case sum, mean, max, min, l1, l2, product, sumSquare, logSum, logSumExp
@@ -71,7 +71,7 @@ package struct Reduce: OperatorRules {
   }
 }
 
-/// Index of the largest value along `axis`.
+/// The index of the largest value along `axis`.
 package struct ArgMax: OperatorRules {
   package var axis: Int
   package var keepsDims: Bool
@@ -151,7 +151,7 @@ extension GraphBuilder {
         let operation = Softmax(axis: axis, isLog: isLog)
         return try builder.emit(.softmax(operation), [x])
       }
-      // Before opset 13 all dimensions from `axis` on are one.
+      // Before opset 13 a softmax is over all dimensions from `axis` on.
       let outer = shape.dims[..<axis].reduce(1, *)
       let rows = try builder.reshape(x, [outer, shape.dims[axis...].reduce(1, *)])
       let y = try builder.emit(.softmax(Softmax(axis: 1, isLog: isLog)), [rows])

@@ -68,7 +68,9 @@ struct Pooling {
   }
 }
 
-/// The first maximum of each window takes all of its derivative; a mean gives each cell its share.
+/// The derivative of pooling.
+///
+/// The first maximum of a window gets all of dy; in a mean each cell gets an equal share.
 @safe final class PoolGradientKernel: GradientKernel {
   private let kind: Pooling.Kind
   private var window: d3k_window

@@ -5,7 +5,7 @@
 Each network is a sum of so many products of one small image, all of which are alive at once and any
 of which may be dropped and computed again: the most that planning can have to choose from. It is
 timed without a memory limit and with one that the plan alone could not keep. Planning should take
-about as many times longer as there are more nodes; `RecomputeTests` counts what it tries.
+about as many times longer as there are more nodes; `PlanRecomputeTests` counts what it tries.
 """
 
 import argparse

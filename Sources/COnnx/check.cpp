@@ -1,4 +1,4 @@
-// A parsed model comes in; the judgement of libonnx's checker goes out, where it has one.
+// Runs the checker of libonnx on a parsed model.
 // internal.hpp says how libonnx was built, so it must come first.
 // clang-format off
 #include "internal.hpp"
@@ -13,7 +13,7 @@ namespace {
 using onnx::AttributeProto;
 using onnx::TensorProto;
 
-// What the linked libonnx 1.12 knows.
+// The newest versions that libonnx 1.12 knows.
 constexpr int64_t kNewestIR = 8;
 constexpr int64_t kNewestOpset = 17;
 
@@ -22,10 +22,7 @@ bool is_standard(const std::string &domain) {
          domain == "ai.onnx.preview.training";
 }
 
-// Subgraphs, functions and sparse tensors are refused by the importer with a better message. Here
-// they would let a hostile file make the checker ask for files (external data inside a subgraph)
-// or read past the end of sparse indices.
-// Nodes out of order it calls damage; the importer sorts them.
+// Whether each node stands after the nodes whose outputs it reads.
 bool is_sorted(const onnx::GraphProto &graph) {
   std::unordered_map<std::string_view, int> makers;
   for (int i = 0; i < graph.node_size(); i++) {
@@ -40,11 +37,14 @@ bool is_sorted(const onnx::GraphProto &graph) {
   return true;
 }
 
+// Whether the checker may see the model. It calls nodes out of order an error, which the importer
+// sorts. With subgraphs and sparse tensors a hostile file could make it open files (external data
+// inside a subgraph) or read past the end of sparse indices; the importer handles both.
 bool can_judge(const d3o_model &model) {
   if (model.proto.ir_version() > kNewestIR || model.graph.opset > kNewestOpset) return false;
   if (model.graph.opset == 0 || model.proto.functions_size() > 0) return false;
   if (!is_sorted(model.proto.graph())) return false;
-  // It insists on shapes of outputs, which are inferred here.
+  // The checker requires shapes of outputs. The importer does not need them.
   for (const auto &output : model.proto.graph().output()) {
     if (!output.type().tensor_type().has_shape()) return false;
   }
@@ -57,7 +57,7 @@ bool can_judge(const d3o_model &model) {
   return true;
 }
 
-// The checker prints a warning about these names to stderr and looks no further.
+// The checker would only print a warning to stderr about an operator that ONNX has removed.
 void refuse_removed_operators(const d3o_model &model) {
   for (const auto &node : model.nodes) {
     if (!onnx::checker::check_is_experimental_op(node.op_type)) continue;
@@ -66,9 +66,10 @@ void refuse_removed_operators(const d3o_model &model) {
   }
 }
 
-// While it lives, the message is as the checker wants it: the default domain has no name, every
-// attribute a type, and external tensors are inline ones with one byte of data (it never compares
-// sizes, the parser has), so that it neither looks for files nor misses data.
+// Changes the message for the checker and undoes the changes when it is destroyed: the default
+// domain gets the name "", every attribute its type, and every external tensor one byte of inline
+// data. The checker then opens no files and misses no data; it does not compare sizes, which the
+// parser has done.
 class Adjusted {
  public:
   explicit Adjusted(d3o_model &model) {
@@ -92,7 +93,7 @@ class Adjusted {
   template <typename Message>
   void unname(Message &message) {
     if (message.domain() != "ai.onnx") return;
-    undo_.push_back([&message] { message.set_domain("ai.onnx"); });  // its room is still there
+    undo_.push_back([&message] { message.set_domain("ai.onnx"); });  // needs no new memory
     message.clear_domain();
   }
 

@@ -1,8 +1,10 @@
-// What the files of this folder share: the model behind the records, failures, names in messages.
+// Declarations that the files of this folder share: the model behind the records, failures, and
+// names in messages.
 #ifndef D3O_INTERNAL_HPP
 #define D3O_INTERNAL_HPP
 
-// Debian's libonnx is built with these two; without them the classes have other names and layouts.
+// Debian builds libonnx with these two macros. Without them the classes have other names and other
+// layouts.
 #define ONNX_NAMESPACE onnx
 #define ONNX_ML 1
 #include <onnx/onnx_pb.h>
@@ -17,15 +19,15 @@
 
 #include "d3o.h"
 
-// The records point into `proto` (names, dims, attribute values), so it lives as long as they do.
+// Records point into `proto` (names, dims, attribute values), so it lives as long as they do.
 struct d3o_model {
   onnx::ModelProto proto;
   d3o_graph graph = {};
-  std::vector<d3o_node> nodes;  // of the graph, then of blocks
+  std::vector<d3o_node> nodes;  // those of the graph, then those of blocks
   std::vector<d3o_attribute> attributes;
   std::vector<d3o_block> blocks;
-  std::deque<onnx::AttributeProto> defaults;  // of functions' attributes
-  size_t file_tensors = 0;                    // of `tensors`: those outside blocks
+  std::deque<onnx::AttributeProto> defaults;  // of the attributes of functions
+  size_t file_tensors = 0;                    // the first of `tensors`, which are outside blocks
   std::vector<const char *> strings;
   std::vector<d3o_tensor> tensors;
   std::vector<onnx::TensorProto *> tensor_protos;  // parallel to `tensors`
@@ -44,7 +46,7 @@ struct Failure {
 /// A name for a message: quoted, printable ASCII, at most about 80 bytes.
 std::string shown(std::string_view name);
 
-/// Any text as one line of printable ASCII without runs of blanks.
+/// Turns any text into one line of printable ASCII. Several blanks in a row become one.
 std::string one_line(std::string_view text);
 
 void write_message(char *message, size_t capacity, std::string_view text) noexcept;
@@ -53,7 +55,7 @@ void write_message(char *message, size_t capacity, std::string_view text) noexce
   throw Failure{status, std::move(message)};
 }
 
-/// Runs `body`; everything thrown becomes a status and a line, so that nothing crosses into C.
+/// Runs `body` and turns every exception into a status and a line, so that none reaches C code.
 template <typename Body>
 d3o_status guarded(char *message, size_t capacity, Body body) noexcept {
   write_message(message, capacity, "");
@@ -82,31 +84,32 @@ d3o_status guarded(char *message, size_t capacity, Body body) noexcept {
   }
 }
 
-/// True for UTF-8 without NUL: what a C string can carry and every language can read.
+/// Whether the bytes are UTF-8 without NUL, so that a C string can hold them.
 bool is_text(std::string_view bytes);
 
-/// The C string of a name, refused unless it is text; `what` says whose name it is.
+/// The C string of a name. Throws unless it is text; `what` says in the message whose name it is.
 const char *text(const std::string &bytes, const std::string &what);
 
-/// Throws if two of the names are equal; `what` says what they name. Sorts them.
+/// Sorts the names and throws if two are equal; `what` says in the message what they name.
 void refuse_duplicates(std::vector<std::string_view> &names, const char *what);
 
-/// Walks the wire format before protobuf allocates: a byte of file may cost it 200 bytes.
-enum class Root { model, tensor };
-void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits);
+/// Walks the wire format of a model before protobuf allocates anything, and throws where the
+/// objects or the tensors of the model would need more memory than the limits allow: a byte of the
+/// file can cost protobuf 200 bytes.
+void scan(const void *bytes, size_t size, const d3o_limits &limits);
 
-/// Adds the record of `proto`; its dims, type and data must agree. `what` names it in messages.
-/// `total` is the sum of tensor bytes so far.
+/// Adds the record of a tensor. Throws where its dims, type and data do not agree. `what` is its
+/// name in messages; `total` is the number of bytes of all tensors so far.
 void add_tensor(d3o_model &model, onnx::TensorProto &proto, const std::string &what,
                 const d3o_limits &limits, uint64_t &total);
 
-/// "ai.onnx" and "" are the same domain; records know only "".
+/// Whether this is the default domain of ONNX. It has two names; records use only "".
 inline bool is_default(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
 
-/// The AttributeProto type of an attribute, whether it is stated or not.
+/// The AttributeProto type of an attribute, also where the file leaves the type out.
 int type_of(const onnx::AttributeProto &attribute);
 
-/// Fills nodes, attributes, the tensors of attributes, and blocks.
+/// Adds the records of nodes, of their attributes with the tensors of these, and of blocks.
 void add_nodes(d3o_model &model, const d3o_limits &limits, uint64_t &total);
 
 /// Size of one element in bits, 0 where the type is not fixed-size or unknown.

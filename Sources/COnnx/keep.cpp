@@ -1,5 +1,5 @@
-// A parsed model comes in; what it is saved from stays of it: its message, without the values of
-// weights and without other files.
+// Turns a parsed model into the source that it is saved from: its message without the values of the
+// weights and without external data.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -30,7 +30,7 @@ bool holds_external(const onnx::GraphProto &graph) {
   return false;
 }
 
-// Not the attribute's single tensor: that one is looked after.
+// The single tensor of an attribute does not count: keep_tensor handles it.
 bool holds_external(const onnx::AttributeProto &attribute) {
   for (const auto &tensor : attribute.tensors()) {
     if (tensor.data_location() == TensorProto::EXTERNAL) return true;
@@ -50,7 +50,7 @@ void remove(RepeatedPtrField<Element> &list, Test is_gone) {
   list.DeleteSubrange(kept, list.size() - kept);
 }
 
-/// Moves the fields below a number from one message to another.
+/// Moves the fields with numbers below `number` from one message to another.
 template <typename Message>
 void move_fields_below(int number, Message &from, Message &to) {
   std::vector<const google::protobuf::FieldDescriptor *> fields;
@@ -122,7 +122,8 @@ class Keeper {
     }
   }
 
-  // Takes a weight out of a node, and the node apart around it. `tensor` is the next one's index.
+  // Takes a weight out of a node and cuts the node in two around it. `tensor` is the index of the
+  // next tensor record.
   void keep_node(onnx::NodeProto &node, size_t &tensor) {
     int place = -1;
     for (int i = 0; i < node.attribute_size(); i++) {
@@ -144,7 +145,7 @@ class Keeper {
     add_layer(onnx::AttributeProto::kTFieldNumber, value, kRawData);
   }
 
-  // Takes the message of the last weight apart, around a field that it does not have any more.
+  // Cuts a message of the last weight in two around the field `inner`, which it no longer has.
   template <typename Message>
   std::pair<Message *, Message *> add_layer(int field, Message &message, int inner) {
     auto front = std::make_unique<Message>(), back = std::make_unique<Message>();
@@ -155,12 +156,14 @@ class Keeper {
     return result;
   }
 
-  // Whether it is a weight that is raw_data alone, and is not any more.
+  // Frees the values of a tensor that follow from the weights. Returns whether the tensor is a
+  // weight that is written as raw_data.
   bool keep_tensor(size_t index, TensorProto &tensor, const void *owner) {
     const d3o_tensor &record = model_.tensors[index];
     const bool is_external = record.is_external != 0, is_weight = offsets_[index] >= 0;
     const bool is_raw = is_external || !tensor.raw_data().empty();
-    // The rest says more than the weights that are made of it.
+    // Doubles, and 16-bit values in wider fields, have bits that the float32 weights do not have:
+    // their tensors stay.
     const bool is_exact = is_weight && record.data_type != TensorProto::DOUBLE &&
                           (is_raw || record.data_type == TensorProto::FLOAT);
     if (is_external) {
@@ -183,9 +186,8 @@ class Keeper {
     return is_written;
   }
 
-  // Weights that were integers in the file.
-
-  // Initializers that only replaced nodes use. What a subgraph uses is not known here.
+  // Finds the initializers that only replaced nodes use, and which need not be saved. With
+  // subgraphs, which may use any initializer, it finds none.
   void find_unused() {
     if (dequantized_.empty()) return;
     std::set<std::string_view> used;
@@ -205,7 +207,7 @@ class Keeper {
     }
   }
 
-  // One of float32, in place of a node.
+  // Adds a float32 initializer in place of a DequantizeLinear.
   void add_initializer(int node, const Dequantized &weight) {
     const d3o_tensor &record = model_.tensors[weight.tensor];
     TensorProto &tensor = *graph_.add_initializer();
@@ -218,7 +220,8 @@ class Keeper {
     add_layer(GraphProto::kInitializerFieldNumber, tensor, kRawData);
   }
 
-  // The made initializers, which follow `count` others, come first.
+  // Removes the replaced nodes and the unused initializers, and moves the added initializers, which
+  // follow `count` others, to the front.
   void remove_replaced(int count) {
     if (dequantized_.empty()) return;
     std::set<const onnx::NodeProto *> nodes;
@@ -229,7 +232,8 @@ class Keeper {
     remove(tensors, [&](const auto &tensor) { return unused_.count(tensor.name()) > 0; });
   }
 
-  // Takes the message apart where it is written piece by piece, in the order of field numbers.
+  // Divides the message into the parts that are written one after the other, in the order of field
+  // numbers.
   void divide() {
     onnx::ModelProto &model = model_.proto;
     source_.nodes.Swap(graph_.mutable_node());
@@ -246,7 +250,7 @@ class Keeper {
   d3o_source &source_;
   d3o_model &model_;
   onnx::GraphProto &graph_;
-  std::vector<int64_t> offsets_;            // of a tensor's values in the weights, -1 = none
+  std::vector<int64_t> offsets_;  // of the values of each tensor in the weights; -1 = none
   std::map<int, Dequantized> dequantized_;  // by node
   std::set<std::string> unused_;            // initializers that are not saved
 };

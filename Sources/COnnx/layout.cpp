@@ -1,4 +1,4 @@
-// A TensorProto comes in; a record goes out whose dims, type and stored data are known to agree.
+// Makes the record of a TensorProto after it has checked that dims, type and data agree.
 #include <charconv>
 #include <climits>
 
@@ -14,10 +14,10 @@ constexpr int kMaxRank = 32;
 
 struct TypeInfo {
   const char *name;
-  int bits;  // of one element; 0 = not fixed
+  int bits;  // of one element; 0 = the size is not fixed
 };
 
-// By TensorProto.DataType; those above 16 are younger than the libonnx that is linked.
+// Indexed by TensorProto.DataType. The linked libonnx does not know the types above 16.
 constexpr TypeInfo kTypes[] = {
     {"undefined", 0},      {"float", 32},       {"uint8", 8},          {"int8", 8},
     {"uint16", 16},        {"int16", 16},       {"int32", 32},         {"int64", 64},
@@ -56,13 +56,13 @@ uint64_t needed_bytes(int64_t count, int32_t type, const std::string &what) {
   return bits / 8 + (bits % 8 != 0);
 }
 
-// How many entries of its typed field a tensor of `count` elements fills.
+// The number of entries in the typed field of a tensor of `count` elements.
 uint64_t typed_entries(const TensorProto &tensor, uint64_t count) {
   switch (tensor.data_type()) {
     case TensorProto::COMPLEX64:
     case TensorProto::COMPLEX128:
       return count * 2;
-    case 21:  // uint4 and int4: two to an entry
+    case 21:  // uint4 and int4: an entry holds two elements
     case 22:
       return count / 2 + count % 2;
     default:

@@ -1,4 +1,4 @@
-// Names and texts of a file come in; one printable line that fits the caller's buffer goes out.
+// Turns names and texts of a file into one printable line that fits the buffer of the caller.
 #include <algorithm>
 #include <cstring>
 
@@ -20,7 +20,7 @@ std::string shown(std::string_view name) {
   if (name.size() <= kShownBytes) {
     result += name;
   } else {
-    // Both ends are kept: exporters put the scope in front and the counter at the end.
+    // Both ends are kept, because exporters put the scope in front and a counter at the end.
     result += name.substr(0, kShownBytes / 2);
     result += "...";
     result += name.substr(name.size() - (kShownBytes / 2 - 3));
@@ -63,7 +63,7 @@ bool is_text(std::string_view bytes) {
     if (lead < 0x80) continue;
     const int following = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
     if (lead < 0xc2 || lead > 0xf4 || end - at < following) return false;
-    // The second byte alone tells overlong forms, surrogates and points above U+10FFFF.
+    // The second byte shows overlong forms, surrogates and code points above U+10FFFF.
     const unsigned char second = *at;
     if (lead == 0xe0 && second < 0xa0) return false;
     if (lead == 0xed && second > 0x9f) return false;
@@ -84,7 +84,7 @@ const char *text(const std::string &bytes, const std::string &what) {
 }
 
 void refuse_duplicates(std::vector<std::string_view> &names, const char *what) {
-  // Sorted instead of hashed: crafted names cannot make this slow.
+  // Sorting instead of hashing: no choice of names can make this slow.
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice != names.end()) {

@@ -1,4 +1,4 @@
-// The floating-point types of ONNX that C++ has no name for, from and to float32.
+// Converts the 16-bit floating-point types of ONNX, which C++17 does not have, from and to float32.
 #ifndef D3O_NUMBER_HPP
 #define D3O_NUMBER_HPP
 
@@ -40,7 +40,8 @@ inline float to_float(Half value) {
   return sign != 0 ? -subnormal : subnormal;
 }
 
-// The other way: to the nearest, ties to even; what came from the type returns to the same bits.
+// From float32 to the type: to the nearest value, ties to even. A value that was read from the type
+// returns to the same bits.
 
 inline void from_float(float value, float &out) { out = value; }
 inline void from_float(float value, double &out) { out = value; }
@@ -49,7 +50,7 @@ inline void from_float(float value, BFloat16 &out) {
   const uint32_t bits = to_bits(value);
   uint32_t upper = bits >> 16;
   if ((bits & 0x7fffffff) > 0x7f800000) {
-    if ((upper & 0x7f) == 0) upper |= 0x40;  // a NaN stays one
+    if ((upper & 0x7f) == 0) upper |= 0x40;  // without this the NaN would become an infinity
   } else {
     upper = (bits + 0x7fff + (upper & 1)) >> 16;
   }
@@ -63,11 +64,11 @@ inline void from_float(float value, Half &out) {
   if (size > 0x7f800000) {
     const uint32_t fraction = size >> 13 & 0x3ff;
     rest = 0x7c00 | (fraction != 0 ? fraction : 0x200);
-  } else if (size >= 0x477ff000) {  // 65520, half way from the largest to the next
+  } else if (size >= 0x477ff000) {  // 65520 and more round to infinity
     rest = 0x7c00;
-  } else if (size >= 0x38800000) {  // 2^-14, the smallest that is normal
+  } else if (size >= 0x38800000) {  // 2^-14, the smallest normal number
     rest = (size + 0xfff + (size >> 13 & 1) - 0x38000000) >> 13;
-  } else {  // from 0.5 to 1 the last bit of a float32 is worth 2^-24, as in a subnormal half
+  } else {  // in 0.5…1 the last bit of a float32 is worth 2^-24, as in a subnormal half
     rest = to_bits(from_bits(size) + 0.5f) - to_bits(0.5f);
   }
   out.bits = static_cast<uint16_t>(sign | rest);

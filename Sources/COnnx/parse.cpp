@@ -1,4 +1,4 @@
-// The bytes of an ONNX file come in; flat records that point into the parsed message go out.
+// Parses the bytes of an ONNX file and makes records that point into the parsed message.
 #include <algorithm>
 #include <climits>
 #include <memory>
@@ -18,22 +18,19 @@ std::string range(int64_t low, int64_t high) {
   return std::to_string(low) + " to " + std::to_string(high);
 }
 
-// libprotobuf logs only about missing required fields and proto3 strings, and ONNX has neither;
-// so its process-wide log handler, which belongs to the program, is left alone.
-void read_message(google::protobuf::MessageLite &message, const void *bytes, size_t size,
-                  d3o::Root root, const d3o_limits &limits) {
-  const std::string kind = root == d3o::Root::model ? "model" : "tensor";
-  if (bytes == nullptr || size == 0) {
-    fail(D3O_E_FORMAT, "not an ONNX " + kind + ": there are no bytes");
-  }
+// libprotobuf logs only about missing required fields and about proto3 strings. ONNX has neither,
+// so the log handler of the process, which belongs to the program, need not be changed.
+void read_message(onnx::ModelProto &proto, const void *bytes, size_t size,
+                  const d3o_limits &limits) {
+  if (bytes == nullptr || size == 0) fail(D3O_E_FORMAT, "not an ONNX model: there are no bytes");
   if (size > INT_MAX) {
-    fail(D3O_E_LIMIT, "the " + kind + " has " + std::to_string(size) +
+    fail(D3O_E_LIMIT, "the model has " + std::to_string(size) +
                           " bytes, protobuf reads at most 2147483647; use external data");
   }
-  d3o::scan(bytes, size, root, limits);
-  if (!message.ParseFromArray(bytes, static_cast<int>(size))) {
-    fail(D3O_E_FORMAT, "not an ONNX " + kind + ": protobuf cannot read the " +
-                           std::to_string(size) + " bytes (truncated or damaged?)");
+  d3o::scan(bytes, size, limits);
+  if (!proto.ParseFromArray(bytes, static_cast<int>(size))) {
+    fail(D3O_E_FORMAT, "not an ONNX model: protobuf cannot read the " + std::to_string(size) +
+                           " bytes (truncated or damaged?)");
   }
 }
 
@@ -99,7 +96,7 @@ d3o_value value_record(d3o_model &model, const onnx::ValueInfoProto &info, const
   value.dim_count = shape.dim_size();
   value.dims = model.value_dims.data() + model.value_dims.size();
   for (const auto &dim : shape.dim()) {
-    // Some exporters write an open dimension as -1 instead of leaving it out.
+    // Some exporters write -1 for an open dimension instead of leaving it out.
     model.value_dims.push_back(dim.has_dim_value() ? std::max<int64_t>(dim.dim_value(), -1) : -1);
   }
   return value;
@@ -110,7 +107,7 @@ void add_values(d3o_model &model, const std::vector<std::string_view> &initializ
   size_t dims = 0;
   for (const auto &info : graph.input()) dims += info.type().tensor_type().shape().dim_size();
   for (const auto &info : graph.output()) dims += info.type().tensor_type().shape().dim_size();
-  model.value_dims.reserve(dims);  // records point into it: it must not move
+  model.value_dims.reserve(dims);  // records point into it, so it must not move
   for (const auto &info : graph.input()) {
     if (std::binary_search(initializers.begin(), initializers.end(), info.name())) continue;
     model.inputs.push_back(value_record(model, info, "graph input"));
@@ -147,18 +144,6 @@ void fill_graph(d3o_model &model) {
   graph.metadata = model.metadata.data();
 }
 
-template <typename Fill>
-d3o_status make_model(d3o_model **out, char *message, size_t capacity, Fill fill) {
-  if (out != nullptr) *out = nullptr;
-  return d3o::guarded(message, capacity, [&] {
-    if (out == nullptr) fail(D3O_E_FORMAT, "there is no place for the model (out is NULL)");
-    auto model = std::make_unique<d3o_model>();
-    fill(*model);
-    fill_graph(*model);
-    *out = model.release();
-  });
-}
-
 }  // namespace
 
 extern "C" {
@@ -166,25 +151,19 @@ extern "C" {
 d3o_status d3o_parse(d3o_model **out, const void *bytes, size_t size, const d3o_limits *limits,
                      char *message, size_t capacity) {
   const d3o_limits bounds = limits != nullptr ? *limits : kDefaultLimits;
-  return make_model(out, message, capacity, [&](d3o_model &model) {
-    read_message(model.proto, bytes, size, d3o::Root::model, bounds);
-    check_header(model.proto);
-    model.graph.opset = default_opset(model.proto);
+  if (out != nullptr) *out = nullptr;
+  return d3o::guarded(message, capacity, [&] {
+    if (out == nullptr) fail(D3O_E_FORMAT, "there is no place for the model (out is NULL)");
+    auto model = std::make_unique<d3o_model>();
+    read_message(model->proto, bytes, size, bounds);
+    check_header(model->proto);
+    model->graph.opset = default_opset(model->proto);
     uint64_t total = 0;
-    const auto initializers = add_initializers(model, bounds, total);
-    d3o::add_nodes(model, bounds, total);
-    add_values(model, initializers);
-  });
-}
-
-d3o_status d3o_parse_tensor(d3o_model **out, const void *bytes, size_t size,
-                            const d3o_limits *limits, char *message, size_t capacity) {
-  const d3o_limits bounds = limits != nullptr ? *limits : kDefaultLimits;
-  return make_model(out, message, capacity, [&](d3o_model &model) {
-    auto &tensor = *model.proto.mutable_graph()->add_initializer();
-    read_message(tensor, bytes, size, d3o::Root::tensor, bounds);
-    uint64_t total = 0;
-    d3o::add_tensor(model, tensor, "tensor " + shown(tensor.name()), bounds, total);
+    const auto initializers = add_initializers(*model, bounds, total);
+    d3o::add_nodes(*model, bounds, total);
+    add_values(*model, initializers);
+    fill_graph(*model);
+    *out = model.release();
   });
 }
 

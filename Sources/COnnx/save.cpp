@@ -1,4 +1,4 @@
-// What a model is saved from and weights come in; the bytes of a file go out.
+// Writes the bytes of an ONNX file from the source of a model and weights.
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 
 #include <climits>
@@ -16,7 +16,7 @@ using onnx::ModelProto;
 
 constexpr int kBufferBytes = 64 * 1024;
 
-// Counts bytes and, where there is a stream, writes them.
+// Counts the bytes of what is put into it, and writes them where it has a stream.
 class Output {
  public:
   explicit Output(CodedOutputStream *stream = nullptr) : stream_(stream) {}
@@ -26,7 +26,7 @@ class Output {
     if (stream_ != nullptr) message.SerializeWithCachedSizes(stream_);
   }
 
-  /// The tag and length of a field that holds `size` bytes.
+  /// Puts the tag and the length of a field whose content has `size` bytes.
   void open(int field, uint64_t size) {
     const auto tag = static_cast<uint32_t>(field) << 3 | 2;
     size_ += field_bytes(field, size) - size;
@@ -43,7 +43,7 @@ class Output {
   void put(const Weight &weight, const float *values) {
     const auto count = static_cast<size_t>(weight.count);
     const uint64_t bytes = count * static_cast<uint64_t>(bits_of(weight.type)) / 8;
-    std::vector<uint64_t> sizes;  // of the messages, from the inside out
+    std::vector<uint64_t> sizes;  // of the messages, the innermost first
     uint64_t inner = field_bytes(onnx::TensorProto::kRawDataFieldNumber, bytes);
     for (auto layer = weight.layers.rbegin(); layer != weight.layers.rend(); ++layer) {
       sizes.push_back(layer->front->ByteSizeLong() + inner + layer->back->ByteSizeLong());
@@ -77,7 +77,7 @@ class Output {
   uint64_t size_ = 0;
 };
 
-// A tensor whose values do not stand as they are saved has them while this lives.
+// Fills the tensor of a weight with its values, and restores the tensor when it is destroyed.
 class Filled {
  public:
   Filled(const Weight &weight, const float *weights)
@@ -174,7 +174,7 @@ class Saver {
   const std::lock_guard<std::mutex> guard_;
   google::protobuf::RepeatedPtrField<onnx::StringStringEntryProto> entries_;
   uint64_t graph_bytes_ = 0;
-  size_t next_ = 0;  // of the weights
+  size_t next_ = 0;  // index of the next weight in the order of the file
 };
 
 template <typename Body>

@@ -1,5 +1,5 @@
-// The bytes of a file come in before protobuf sees them; those that would cost it far more memory
-// than the limits allow are refused, by counting on the wire, without allocating anything.
+// Estimates the memory that protobuf would need for a file, from the wire format and without
+// allocating anything, and refuses the file where it is far more than the limits allow.
 #include <google/protobuf/descriptor.h>
 
 #include "internal.hpp"
@@ -13,8 +13,8 @@ using google::protobuf::FieldDescriptor;
 using onnx::TensorProto;
 
 constexpr int kMaxDepth = 90;           // protobuf itself stops at 100
-constexpr uint64_t kHeapOverhead = 24;  // allocator header and the pointer to the object
-constexpr uint64_t kNodeBytes = 8192;   // of objects per allowed node; exporters need about 2000
+constexpr uint64_t kHeapOverhead = 24;  // the header of the allocator and the pointer to the object
+constexpr uint64_t kNodeBytes = 8192;   // allowed for each node; exporters need about 2000
 constexpr uint64_t kSpareBytes = 16 << 20;
 
 template <typename Message>
@@ -31,21 +31,21 @@ uint64_t object_bytes(const Descriptor *kind) {
   return 128;  // all others are smaller
 }
 
-// Values of a tensor, whose count the other limit bounds.
+// Whether a field holds the values of a tensor, which count towards the limit on bytes.
 bool is_data(const FieldDescriptor *field) {
   return field != nullptr && is<TensorProto>(field->containing_type()) &&
          (field->number() == TensorProto::kRawDataFieldNumber ||
           (field->is_packable() && field->number() != TensorProto::kDimsFieldNumber));
 }
 
-// A varint ends at the first byte below 0x80.
+// A varint ends with its first byte below 0x80.
 uint64_t count_varints(const unsigned char *at, const unsigned char *end) {
   uint64_t count = 0;
   for (; at < end; at++) count += *at < 0x80;
   return count;
 }
 
-// What the values of a field need that holds numbers one after the other, or bytes.
+// The memory of a packed field of numbers, or of a field of bytes.
 uint64_t value_bytes(const FieldDescriptor *field, const unsigned char *at,
                      const unsigned char *end) {
   switch (field->cpp_type()) {
@@ -63,8 +63,8 @@ class Scanner {
  public:
   Scanner(const void *bytes, size_t size, const d3o_limits &limits)
       : begin_(static_cast<const unsigned char *>(bytes)), end_(begin_ + size), limits_(limits) {
-    // Saturating: a caller may mean "no limit" with UINT64_MAX. Small elements stand four times as
-    // large in memory as their type when they are stored as int32.
+    // The sums saturate, because a caller may pass UINT64_MAX for "no limit". Elements of 8 bits
+    // that are stored as int32 take four times the bytes of their type.
     if (__builtin_mul_overflow(limits.max_nodes, kNodeBytes, &object_limit_) ||
         __builtin_add_overflow(object_limit_, kSpareBytes, &object_limit_)) {
       object_limit_ = UINT64_MAX;
@@ -75,7 +75,7 @@ class Scanner {
     }
   }
 
-  void run(const Descriptor *kind) { message(kind, begin_, end_, 0); }
+  void run() { message(onnx::ModelProto::descriptor(), begin_, end_, 0); }
 
  private:
   [[noreturn]] void fail_at(const unsigned char *at) const {
@@ -128,7 +128,7 @@ class Scanner {
     }
     add_objects(object_bytes(kind) + kHeapOverhead);
     while (at < end) {
-      // protobuf drops what a tag has beyond 32 bits; what counts is the field that it sees.
+      // protobuf ignores the bits of a tag above the 32nd, so they are ignored here too.
       const auto tag = static_cast<uint32_t>(varint(at, end));
       const auto number = static_cast<int>(tag >> 3);
       uint64_t size = 0;
@@ -173,9 +173,8 @@ class Scanner {
 
 }  // namespace
 
-void scan(const void *bytes, size_t size, Root root, const d3o_limits &limits) {
-  Scanner(bytes, size, limits)
-      .run(root == Root::model ? onnx::ModelProto::descriptor() : TensorProto::descriptor());
+void scan(const void *bytes, size_t size, const d3o_limits &limits) {
+  Scanner(bytes, size, limits).run();
 }
 
 }  // namespace d3o

@@ -1,4 +1,4 @@
-// What a model is saved from: its message in parts, and where its weights belong.
+// A model as it is kept for saving: its protobuf message in parts, and the places of its weights.
 #ifndef D3O_SOURCE_HPP
 #define D3O_SOURCE_HPP
 
@@ -11,42 +11,44 @@
 
 namespace d3o {
 
-/// A message around a field of it that holds what is written in between.
+/// A protobuf message that is cut in two around one of its fields, which is written between the
+/// parts.
 struct Layer {
-  int field;  // of the message, in the one around it
+  int field;  // the number of the message in the message around it
   std::unique_ptr<google::protobuf::MessageLite> front, back;
 };
 
-/// A tensor whose values are in the weights and, where they follow from these, nowhere else.
+/// A tensor whose values are weights. Values that follow from the weights alone are not kept here.
 struct Weight {
-  const void *owner;          // the element of `nodes` or `initializers` that stands for it
-  int64_t first, count;       // in the flat weights
+  const void *owner;          // the element of `nodes` or `initializers` that contains it
+  int64_t first, count;       // its elements of the flat weights
   int32_t type;               // TensorProto.DataType
-  onnx::TensorProto *tensor;  // which is filled to be written; else, NULL,
-  std::vector<Layer> layers;  // from the element to the raw_data of the tensor
+  onnx::TensorProto *tensor;  // filled with the values before it is written; or NULL:
+  std::vector<Layer> layers;  // the messages from `owner` inwards, around the values
 };
 
-/// Writes values as raw_data has them, of a type of at most 32 bits.
+/// Writes values in the encoding of raw_data; `type` is FLOAT, FLOAT16 or BFLOAT16.
 void write_values(google::protobuf::io::CodedOutputStream &stream, int32_t type,
                   const float *values, size_t count);
 
-/// Puts values into a tensor that has some, in the encoding of its type; one that is what stands
-/// there already keeps its bits.
+/// Replaces the values of a tensor, in the encoding that it has. A value that has not changed keeps
+/// its bits.
 void put_values(onnx::TensorProto &tensor, const float *values, size_t count);
 
 }  // namespace d3o
 
 struct d3o_source {
-  // In the order of the file, between them the graph and the metadata.
+  // The parts of the model in the order of the file. The graph stands after `head`, the metadata
+  // after `middle`.
   onnx::ModelProto head, middle, tail;
-  // Between them the initializers, before them the nodes.
+  // The parts of the graph: the nodes stand before `graph_head`, the initializers after it.
   onnx::GraphProto graph_head, graph_tail;
   google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
   google::protobuf::RepeatedPtrField<onnx::TensorProto> initializers;
   google::protobuf::RepeatedPtrField<onnx::StringStringEntryProto> metadata;
-  std::vector<d3o::Weight> weights;  // in the order of their owners in the file
+  std::vector<d3o::Weight> weights;  // in the order of the file
   int64_t weight_count = 0;
-  std::mutex mutex;  // guards the tensors of weights, which are filled one at a time to be written
+  std::mutex mutex;  // guards the tensors that are filled for writing, one at a time
 };
 
 #endif  // D3O_SOURCE_HPP

@@ -1,4 +1,5 @@
-// A tensor of any in-file encoding comes in; its values as float32 or int64 go out, and back in.
+// Reads the values of a tensor, in any encoding of the file, as float32 or int64, and writes them
+// back.
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,7 +46,7 @@ void convert(Element value, int64_t *out) {
   *out = to_int(value);
 }
 
-// In typed fields small elements stand in an int32, uint32 in a uint64: their low bits count.
+// Typed fields hold small elements in an int32, and uint32 in a uint64. The low bits are the value.
 template <typename Element, typename Entry>
 Element narrow(Entry entry) {
   if constexpr (std::is_same_v<Element, Bool>) {
@@ -115,7 +116,7 @@ void read_external(const Source &source, Out *out) {
   }
 }
 
-// The parser has made sure that the data has element_count entries, wherever it stands.
+// The parser has checked that the data has element_count entries, wherever it is stored.
 template <typename Element, typename Entries, typename Out>
 void read_values(const Source &source, const Entries &entries, Out *out) {
   if (source.record.is_external != 0) {
@@ -198,8 +199,8 @@ d3o_status read(const d3o_model *model, int64_t tensor, int file, Out *out, int6
   });
 }
 
-// A double has bits that a float32 lacks, and an entry may have more bits than its type: what
-// stands for the value already stays.
+// Changes an element unless it has this float32 value already: a double, or an entry that is wider
+// than its type, may hold bits that float32 cannot restore. Returns whether it changed.
 template <typename Element>
 bool replace(Element &element, float value) {
   if (d3o::to_bits(to_float(element)) == d3o::to_bits(value)) return false;

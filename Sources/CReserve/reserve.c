@@ -1,4 +1,4 @@
-/* See reserve.h. Without --wrap nothing here is called but d3m_reserve_is_low. */
+/* See reserve.h. Without the linker option --wrap only d3m_reserve_is_low is called. */
 #include "reserve.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The linker gives these the functions of libc. */
+/* With --wrap the linker sets these to the functions of libc. */
 #define WEAK __attribute__((weak))
 WEAK void *__real_malloc(size_t size);
 WEAK void *__real_calloc(size_t count, size_t size);
@@ -18,19 +18,20 @@ WEAK int __real_posix_memalign(void **block, size_t alignment, size_t size);
 WEAK size_t __real_malloc_usable_size(void *block);
 WEAK void __real_free(void *block);
 
-/* Pages that nobody touches take no memory. */
+/* A page of the reserve takes no physical memory before it is used. */
 enum { SIZE = 16 << 20, UNIT = 16 };
 static _Alignas(4096) unsigned char reserve[SIZE];
 
-/* A piece of 2^power bytes that begins at `start` holds one block, and this in front of it. */
+/* The reserve is divided into pieces of 2^power bytes. Each holds one block, with this header in
+ * front of it. `start` is the offset of the piece. */
 typedef struct header {
   uint32_t start, power;
   uint64_t size;
 } header;
 
-/* Pieces that were given back wait, those of a power in a list: the place behind the first one's
- * start, and in its first bytes the next one's; 0 ends it. New ones are cut off at `cut`. When the
- * last block is given back everything is one piece again. */
+/* Free pieces of one power form a linked list. waiting[power] is the offset of the first piece plus
+ * 1, and the first bytes of each piece hold that of the next; 0 ends the list. New pieces are cut
+ * off at the offset `cut`. When the last block is freed, the whole reserve is one piece again. */
 enum { POWERS = 25 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t waiting[POWERS], cut, live;
@@ -44,7 +45,7 @@ static header header_of(const void *block) {
   return found;
 }
 
-/* A piece of `power` or, where there is none, of the next that has one. */
+/* Finds a free piece of 2^power bytes, or else the next larger one. */
 static bool find(uint32_t power, header *piece) {
   if (waiting[power] == 0 && SIZE - cut >= 1u << power) {
     *piece = (header){.start = cut, .power = power};

@@ -1,24 +1,25 @@
 import Glibc
 
-/// A file that appears under its name when it is complete; until then it is gone with the value.
+/// A file that gets its name only when it is complete.
+///
+/// Before that it is deleted with this value.
 @safe package final class AtomicFile {
   private let shown: String
-  /// Any bytes, and 0.
+  /// The name in the folder: any bytes, and a 0 at the end.
   private let name: [CChar]
-  /// "" once it has its name.
+  /// The temporary name; "" once the file has its final name.
   private var temporary: String
   private let folder: OpenFile
   private let file: OpenFile
 
-  /// Begins a file.
+  /// Creates the temporary file.
   ///
-  /// What was there stays until `commit`, and its permissions beyond that; a link is followed to an
-  /// existing regular file. What a killed process has left half written in the same folder is
-  /// removed.
+  /// An old file stays until `commit`, which keeps its permissions. A symbolic link to a regular
+  /// file is followed. Unfinished files that killed processes have left in the folder are removed.
   ///
   /// - Parameters:
-  ///   - path: a regular file, or nothing yet.
-  ///   - byteCount: what will be written.
+  ///   - path: a regular file to replace, or a name that does not exist.
+  ///   - byteCount: the number of bytes that will be written.
   /// - Throws: `.io` naming path and reason.
   package init(_ path: String, byteCount: UInt64) throws(Das3Error) {
     shown = path.shown
@@ -44,27 +45,27 @@ import Glibc
     if !temporary.isEmpty { unsafe unlinkat(folder.descriptor, temporary, 0) }
   }
 
-  /// Where others may write to it.
+  /// The descriptor, for C code that writes the file.
   package var descriptor: Int32 { file.descriptor }
 
   package func write(_ bytes: UnsafeRawBufferPointer) throws(Das3Error) {
     try unsafe file.write(bytes, name: shown)
   }
 
-  /// Waits until it is on disk, and names it.
+  /// Waits until the file is on disk, then gives it its name.
   package func commit() throws(Das3Error) {
     guard fsync(file.descriptor) == 0,
       unsafe renameat(folder.descriptor, temporary, folder.descriptor, name) == 0
     else { throw .system("cannot write \(shown)") }
     temporary = ""
-    // The new file is there, whole and on disk: a failure from here on would say that the old one
-    // still is. Where the folder cannot be synced, a crash of the machine may bring that back.
+    // The new file is complete now. An error here would mean that the old file is still there.
+    // Where the folder cannot be synced, a crash of the machine may restore the old file.
     fsync(folder.descriptor)
   }
 
   private static let slash = CChar(UInt8(ascii: "/"))
 
-  /// The path behind a link, else the path itself, as bytes; and what is there, nil = nothing.
+  /// The path as bytes, with links resolved, and the status of the file; nil = no file exists.
   private static func resolved(_ path: String) throws(Das3Error) -> ([CChar], stat?) {
     var (status, target) = (stat(), Array(path.utf8CString))
     guard unsafe lstat(path, &status) == 0 else {
@@ -87,7 +88,7 @@ import Glibc
 
   private static func folder(_ path: [CChar], for shown: String) throws(Das3Error) -> OpenFile {
     if let folder = OpenFile(path, O_RDONLY | O_DIRECTORY) { return folder }
-    // It may be written but not read; then it cannot be synced.
+    // A folder that can be written but not read cannot be synced.
     if errno == EACCES, let folder = OpenFile(path, OpenFile.O_PATH | O_DIRECTORY) {
       return folder
     }
@@ -106,14 +107,14 @@ import Glibc
         if errno == EEXIST { continue }
         throw .system("cannot write \(shown)")
       }
-      // Somebody may have seen it before it was locked, and removes it.
+      // Another process may have found the file before it was locked, and removed it.
       let isOurs = isLocked(file) || errno != EWOULDBLOCK
       if isOurs, isNamed(name, in: folder, file) { return (name, file) }
     }
     throw .system("cannot write \(shown)")
   }
 
-  /// Whoever writes a temporary file holds a lock on it, which ends with its process.
+  /// Locks a file; the writer of a temporary file holds this lock until its process ends.
   private static func isLocked(_ file: OpenFile) -> Bool {
     flock(file.descriptor, LOCK_EX | LOCK_NB) == 0
   }
@@ -126,10 +127,10 @@ import Glibc
     return file.status?.isSame(as: named) ?? false
   }
 
-  /// Removes what killed processes have left: files that nobody holds.
+  /// Removes the temporary files that no process has locked: those of killed processes.
   ///
-  /// Process numbers do not tell, for containers and machines share folders but not numbers.
-  /// Without locks nothing is removed.
+  /// The process number in the name does not decide, because containers and machines share folders
+  /// but not process numbers. Where the file system has no locks, nothing is removed.
   private static func removeAbandoned(in folder: OpenFile) {
     for name in folder.names where isTemporary(name) {
       guard let file = OpenFile(name, in: folder, O_WRONLY | O_NOFOLLOW | O_NONBLOCK) else {
@@ -141,7 +142,7 @@ import Glibc
     }
   }
 
-  // .das3-PROCESS-NUMBER.tmp
+  // The form of the name is .das3-PROCESS-NUMBER.tmp.
   private static func isTemporary(_ name: String) -> Bool {
     guard name.hasPrefix(".das3-"), name.hasSuffix(".tmp") else { return false }
     let numbers = name.dropFirst(6).dropLast(4).split(

@@ -1,6 +1,6 @@
-/// Everything that can go wrong on bad input: a code for programs, one line for people.
+/// The error of all functions of the library: a code for programs and one line of text for people.
 package struct Das3Error: Error, Equatable, Sendable {
-  /// The public status of the C header; raw values are its numbers.
+  /// The raw values are the status codes of the C header.
   package enum Code: Int32, Sendable {
     case argument = -1
     case shape = -2
@@ -29,6 +29,6 @@ package struct Das3Error: Error, Equatable, Sendable {
   package static func unsupported(_ message: String) -> Self { Self(.unsupported, message) }
   package static func limit(_ message: String) -> Self { Self(.limit, message) }
 
-  /// The same failure with the place it happened at in front.
+  /// The same error with the place where it occurred in front of the message.
   package func at(_ place: String) -> Self { Self(code, "\(place): \(message)") }
 }

@@ -1,6 +1,6 @@
 internal import CDigest
 
-/// The SHA-256 of bytes that come in pieces.
+/// The SHA-256 (FIPS 180-4) of bytes that are added in pieces.
 @safe package struct Digest {
   private var hash = d3f_sha256_begin()
 
@@ -11,13 +11,10 @@ internal import CDigest
   }
 
   mutating func add(_ part: WholeFile.Part) {
-    switch part {
-    case .bytes(let values): unsafe values.span.bytes.withUnsafeBytes { unsafe add($0) }
-    case .floats(let values): unsafe values.span.bytes.withUnsafeBytes { unsafe add($0) }
-    }
+    unsafe part.lend { unsafe add($0) }
   }
 
-  /// 32 bytes.
+  /// The hash, 32 bytes.
   package consuming func finished() -> [UInt8] {
     var result = [UInt8](repeating: 0, count: 32)
     var hash = hash

@@ -1,11 +1,12 @@
 import Glibc
 
-/// The bytes of a regular file, read at once.
+/// All bytes of a regular file.
 @safe package final class FileBytes {
   private let start: UnsafeMutableRawPointer
   private let count: Int
 
-  /// - Throws: `.io` where there is none, `.limit` beyond so many bytes.
+  /// - Throws: `.io` where the file cannot be read, `.limit` where it is larger than
+  ///   `maximumBytes`.
   package init(_ path: String, maximumBytes: UInt64) throws(Das3Error) {
     let file = try ReadFile(path, maximumBytes: maximumBytes)
     count = file.byteCount

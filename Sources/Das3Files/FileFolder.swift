@@ -1,18 +1,19 @@
 import Glibc
 
-/// A folder whose files a hostile file may name: only regular files directly or deeper inside it are
-/// read.
+/// A folder in which a hostile file may name other files.
 ///
-/// No "..", no absolute path, no symbolic link anywhere on the way, no file with a second hard link,
-/// no device or pipe.
+/// Only regular files inside the folder are read.
+///
+/// Refused are "..", absolute paths, symbolic links anywhere in the path, files with more than one
+/// hard link, devices and pipes.
 @safe package final class FileFolder {
   private let folder: OpenFile
 
   private static let maximumDepth = 64
 
-  /// - Throws: `.io` where there is no such folder.
+  /// - Throws: `.io` where the folder cannot be opened.
   package init(_ path: String) throws(Das3Error) {
-    // The right to reach files is enough, listing them is not needed.
+    // Files must be reachable; the folder need not be readable.
     guard let folder = OpenFile.path(path, O_DIRECTORY) else {
       throw .system("cannot open directory \(path.shown)")
     }
@@ -23,11 +24,11 @@ import Glibc
   ///
   /// - Parameters:
   ///   - location: its path inside the folder.
-  ///   - offset: where what is needed of it begins.
-  ///   - byteCount: how many bytes are needed.
-  ///   - owner: whose they are, for messages.
-  /// - Returns: the file, whose bytes from `offset` on are there.
-  /// - Throws: `.io` where it is no such file, `.format` where it is too short.
+  ///   - offset: the first byte that is needed.
+  ///   - byteCount: the number of bytes that are needed.
+  ///   - owner: the tensor that the bytes belong to, for messages.
+  /// - Returns: the open file, which has `byteCount` bytes from `offset` on.
+  /// - Throws: `.io` where the file is refused, `.format` where it is too short.
   package func open(_ location: String, offset: Int, byteCount: Int, of owner: String)
     throws(Das3Error) -> OpenFile
   {
@@ -43,7 +44,7 @@ import Glibc
     let file = try OpenFile.regular(
       names[names.count - 1], in: inner, followsLinks: false, name: name)
     guard let status = file.status else { throw .system("cannot open \(name)") }
-    // A hard link can give a file from elsewhere a name in here.
+    // A hard link can give a file of another folder a name in this one.
     guard status.st_nlink == 1 else {
       throw .io("\(name) has \(status.st_nlink) hard links, expected 1")
     }
@@ -54,7 +55,7 @@ import Glibc
     return file
   }
 
-  /// "a/b/c" as its names; anything that could lead out of the folder is refused.
+  /// Splits "a/b/c" into its names; throws where the path could lead out of the folder.
   private static func names(_ location: String, _ owner: String) throws(Das3Error) -> [String] {
     let names = location.utf8.split(
       separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)

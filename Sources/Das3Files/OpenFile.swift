@@ -1,20 +1,21 @@
 import Glibc
 
-/// A file or a folder that the system has opened: a descriptor, closed with the value.
+/// An open file or folder; its descriptor is closed with this value.
 @safe package final class OpenFile {
   package let descriptor: Int32
 
-  /// Linux's, which Glibc does not show to Swift: opens a name without reading what it names.
+  /// The flag O_PATH of Linux, which Swift's Glibc lacks: opens a file without access to its
+  /// content.
   static let O_PATH: Int32 = 0o10000000
 
-  /// One read or write moves below 2 GiB.
+  /// One read or write transfers less than 2 GiB.
   private static let largestTransfer = 1 << 30
 
   convenience init?(_ path: String, in folder: OpenFile? = nil, _ flags: Int32) {
     self.init(Array(path.utf8CString), in: folder, flags)
   }
 
-  /// nil with errno where it cannot be opened; a path of any bytes ends with 0.
+  /// Fails with errno where the file cannot be opened; the path is any bytes with a 0 at the end.
   init?(_ path: [CChar], in folder: OpenFile? = nil, _ flags: Int32, mode: mode_t = 0) {
     var descriptor: Int32
     repeat {
@@ -28,12 +29,15 @@ import Glibc
 
   deinit { close(descriptor) }
 
-  /// Looks without opening, so a pipe does not block and a device is not touched.
+  /// Opens a path without access to the content, so that a pipe does not block and a device does
+  /// not notice.
   static func path(_ path: String, in folder: OpenFile? = nil, _ flags: Int32 = 0) -> OpenFile? {
     OpenFile(path, in: folder, O_PATH | flags)
   }
 
-  /// A regular file, to be read: the very one that was looked at.
+  /// Opens a regular file for reading.
+  ///
+  /// It checks that the file is the same that it found to be regular.
   static func regular(
     _ path: String, in folder: OpenFile? = nil, followsLinks: Bool = true, name: String
   ) throws(Das3Error) -> OpenFile {
@@ -53,13 +57,13 @@ import Glibc
     return file
   }
 
-  /// nil with errno.
+  /// The status of the file; nil with errno where there is none.
   var status: stat? {
     var status = stat()
     return unsafe fstat(descriptor, &status) == 0 ? status : nil
   }
 
-  /// The names in a folder, none where they cannot be read.
+  /// The names in the folder; empty where they cannot be read.
   var names: [String] {
     let copy = unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard copy >= 0, let entries = unsafe fdopendir(copy) else {
@@ -77,7 +81,7 @@ import Glibc
     return names
   }
 
-  /// Fills the buffer from a place in the file; `name` is for messages.
+  /// Fills the buffer from `offset` of the file on; `name` is for messages.
   func read(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int, name: String)
     throws(Das3Error)
   {
@@ -93,7 +97,7 @@ import Glibc
     }
   }
 
-  /// Writes at a place in the file, or without one at its end.
+  /// Writes at `offset` of the file, or at the current position where it is nil.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil, name: String)
     throws(Das3Error)
   {
@@ -113,8 +117,9 @@ import Glibc
     }
   }
 
-  /// Bytes that a file of this process may have, nil = any number: the kernel would end the process
-  /// that writes more.
+  /// The largest file that this process may write, in bytes; nil = no limit.
+  ///
+  /// The kernel ends a process that writes more.
   static var sizeLimit: UInt64? {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else {
@@ -129,7 +134,7 @@ extension stat {
 
   func isSame(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
 
-  /// What is there that is no regular file.
+  /// The kind of a file that is not a regular one, for messages.
   var kind: String {
     switch st_mode & S_IFMT {
     case S_IFDIR: "a directory"
@@ -142,9 +147,9 @@ extension stat {
 }
 
 extension Das3Error {
-  /// What errno says.
+  /// The error that errno describes.
   static func system(_ action: @autoclosure () -> String) -> Das3Error {
-    let error = errno  // before any text is made, which may change it
+    let error = errno  // making the text may change errno
     return Das3Error(
       error == ENOMEM ? .memory : .io, "\(action()): \(unsafe String(cString: strerror(error)))")
   }
@@ -154,7 +159,7 @@ extension String {
   /// A name for a message: quoted, printable ASCII, at most about 80 bytes.
   package var shown: String {
     var bytes = Array(utf8)
-    // Both ends are kept: exporters put the scope in front and the counter at the end.
+    // Both ends are kept, because exporters put the scope in front and a counter at the end.
     if bytes.count > 80 { bytes = bytes[..<40] + Array("...".utf8) + bytes.suffix(37) }
     let text = bytes.map { (0x20..<0x7f).contains($0) ? $0 : UInt8(ascii: "?") }
     return "'\(String(decoding: text, as: UTF8.self))'"

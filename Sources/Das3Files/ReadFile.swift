@@ -1,12 +1,13 @@
 /// A regular file that is read piece by piece.
 @safe package final class ReadFile {
   package let byteCount: Int
-  /// Where the next piece begins.
+  /// The offset of the next piece.
   package var position = 0
   private let file: OpenFile
   private let name: String
 
-  /// - Throws: `.io` where there is none, `.limit` beyond so many bytes.
+  /// - Throws: `.io` where the file cannot be read, `.limit` where it is larger than
+  ///   `maximumBytes`.
   package init(_ path: String, maximumBytes: UInt64) throws(Das3Error) {
     name = path.shown
     file = try OpenFile.regular(path, name: name)
@@ -21,9 +22,9 @@
     position += bytes.count
   }
 
-  /// So many values as they lie in memory, little endian.
+  /// Reads the next `count` values in the byte order of memory, little endian.
   ///
-  /// - Throws: `.io` where there are fewer.
+  /// - Throws: `.io` where the file ends before.
   package func next<Element: BitwiseCopyable & ExpressibleByIntegerLiteral>(_ count: Int)
     throws(Das3Error) -> [Element]
   {
@@ -34,7 +35,8 @@
     return values
   }
 
-  /// The SHA-256 of the bytes from the begin to a place, where the next piece begins then.
+  /// The SHA-256 of the bytes from the start of the file to `end`, where the next piece begins
+  /// then.
   ///
   /// - Returns: 32 bytes.
   package func digest(upTo end: Int) throws(Das3Error) -> [UInt8] {

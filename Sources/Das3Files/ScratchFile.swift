@@ -1,19 +1,20 @@
 import Glibc
 
-/// A file without a name, written and read at any place; it ends with the value, and leaves nothing
-/// of a killed process.
+/// A file without a name, for reading and writing at any offset.
+///
+/// It is deleted with this value, also when the process is killed.
 @safe package final class ScratchFile {
   private let file: OpenFile
-  /// For messages.
+  /// The folder, for messages.
   private let name: String
 
-  /// - Parameter folder: where it lies; nil = $TMPDIR or /var/tmp.
-  /// - Throws: `.io` where it cannot be made.
+  /// - Parameter folder: the folder of the file; nil = $TMPDIR or /var/tmp.
+  /// - Throws: `.io` where the file cannot be created.
   package init(in folder: String?) throws(Das3Error) {
     let environment = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) }
     let folder = folder ?? environment ?? "/var/tmp"
     name = "a scratch file in \(folder.shown)"
-    // It has a name only for a moment.
+    // The file loses its name as soon as it is open.
     var path = Array("\(folder)/das3-XXXXXX".utf8CString)
     let descriptor = unsafe mkstemp(&path)
     guard descriptor >= 0 else { throw .system("cannot make \(name)") }

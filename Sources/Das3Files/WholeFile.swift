@@ -1,11 +1,11 @@
 import Glibc
 
-/// Files read and written whole.
+/// Functions that write, hash or look for whole files.
 package enum WholeFile {
   /// A piece of a file.
   package enum Part: Sendable {
     case bytes([UInt8])
-    /// Little endian, as they lie in memory.
+    /// Values in the byte order of memory, little endian.
     case floats([Float])
 
     package var byteCount: Int {
@@ -15,7 +15,8 @@ package enum WholeFile {
       }
     }
 
-    func lend(_ body: (UnsafeRawBufferPointer) throws(Das3Error) -> Void) throws(Das3Error) {
+    /// Lends the bytes of the part to `body`.
+    func lend<Failure>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
       switch self {
       case .bytes(let values): try unsafe values.span.bytes.withUnsafeBytes(body)
       case .floats(let values): try unsafe values.span.bytes.withUnsafeBytes(body)
@@ -23,8 +24,9 @@ package enum WholeFile {
     }
   }
 
-  /// Writes the parts, one after the other, and waits until they are on disk; what was there stays
-  /// until then.
+  /// Writes the parts one after the other and waits until they are on disk.
+  ///
+  /// An old file stays until then.
   ///
   /// - Throws: `.io` naming path and reason.
   package static func write(_ parts: [Part], to path: String) throws(Das3Error) {
@@ -35,7 +37,7 @@ package enum WholeFile {
     try file.commit()
   }
 
-  /// The SHA-256 of the parts, one after the other: 32 bytes.
+  /// The SHA-256 of the parts one after the other, 32 bytes.
   package static func digest(_ parts: [Part]) -> [UInt8] {
     var digest = Digest()
     for part in parts { digest.add(part) }
@@ -47,10 +49,10 @@ package enum WholeFile {
     return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
 
-  /// Whether something of that name is there, readable or not.
+  /// Whether a file of this name exists, also where it cannot be read.
   package static func exists(_ path: String) -> Bool {
     var status = stat()
-    // Whatever else is wrong than that nothing is there is told by who opens it.
+    // All errors but "does not exist" count as existing: opening the file will report them.
     return unsafe lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR)
   }
 }

@@ -1,13 +1,14 @@
 import CReserve
 import Glibc
 
-/// Asks for memory before Swift does, whose allocator ends the process where there is none.
+/// Checks that memory is available before Swift allocates it: the allocator of Swift ends the
+/// process when there is none.
 package enum AddressSpace {
-  /// For what a call makes beside the arrays that it counts: names, lists, messages.
+  /// Bytes for the small objects of a call that are not counted: names, lists, messages.
   package static let margin = 8 << 20
 
-  /// - Parameter byteCount: of all large arrays that come next.
-  /// - Throws: `.memory` where a limit of the process (`ulimit -v`) or the machine leaves less.
+  /// - Parameter byteCount: bytes of all large arrays that are allocated next.
+  /// - Throws: `.memory` where the machine, or a limit of the process (`ulimit -v`), allows less.
   package static func check(_ byteCount: Int) throws(Das3Error) {
     let block = unsafe mmap(
       nil, max(byteCount, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -17,9 +18,9 @@ package enum AddressSpace {
     unsafe munmap(block, max(byteCount, 1))
   }
 
-  /// Before something that may take many small blocks; costs a load.
+  /// Call this before work that may allocate many small blocks; it costs one load from memory.
   ///
-  /// - Throws: `.memory` where the system had none left and those in use are of the reserve.
+  /// - Throws: `.memory` where the system has no memory left and the reserve is in use.
   package static func checkReserve() throws(Das3Error) {
     if d3m_reserve_is_low() { throw .memory("the process has no memory left") }
   }

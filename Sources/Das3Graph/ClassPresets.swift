@@ -1,4 +1,4 @@
-/// Class lists of public data sets by name, with their customary colours.
+/// The class lists of public data sets by name, with the colours of these data sets.
 package enum ClassPresets {
   private static let cityscapes: [(String, [UInt8])] = [
     ("road", [128, 64, 128]), ("sidewalk", [244, 35, 232]), ("building", [70, 70, 70]),
@@ -16,7 +16,7 @@ package enum ClassPresets {
     ("Pedestrian", [64, 64, 0]), ("Bicyclist", [0, 128, 192]),
   ]
 
-  /// As metadata, or nil for an unknown name.
+  /// The list as metadata, or nil for an unknown name.
   package static func json(named name: String) -> [String: Json]? {
     let list: [(String, [UInt8])]
     switch name {

@@ -1,4 +1,4 @@
-/// In which order a file keeps the dimensions of images and scores.
+/// The order of the dimensions of images and scores in a file.
 package enum Layout: String, Sendable {
   /// N×C×H×W.
   case channelsFirst = "nchw"
@@ -15,13 +15,13 @@ package struct ImagePort: Sendable {
   /// 1 or 3.
   package let channelCount: Int
   package let layout: Layout
-  /// nil where the file leaves it open.
+  /// In pixels; nil where the file leaves the size open.
   package let fixedHeight: Int?
   package let fixedWidth: Int?
 
-  /// The metadata decides the layout where the sizes leave it open.
+  /// Finds the layout from the sizes, or from the metadata where the sizes do not decide it.
   ///
-  /// - Throws: `.unsupported` or `.shape` where the graph does not take one image.
+  /// - Throws: `.unsupported` or `.shape` where the graph does not take exactly one image.
   init(_ onnx: OnnxModel, metadata: Metadata) throws(Das3Error) {
     guard let port = onnx.inputs.first, onnx.inputs.count == 1 else {
       throw .unsupported("the graph has \(onnx.inputs.count) inputs; expected one image")
@@ -51,7 +51,7 @@ package struct ImagePort: Sendable {
           "\(place) is \(shown), channels first or last; say which by metadata 'input.layout', 'nchw' or 'nhwc'"
         )
       }
-      // What the file states says more than what it leaves open.
+      // A stated size is a stronger sign of channels than an open one.
       layout = dims[1] == nil && dims[3] != nil ? .channelsLast : .channelsFirst
     case (nil, false, false):
       throw .unsupported("\(place) is \(shown); expected 1 or 3 channels, first or last")
@@ -67,31 +67,32 @@ package struct ImagePort: Sendable {
   }
 }
 
-/// The value with the scores of all classes, and how it becomes 1×C×h×w.
+/// The value that holds the scores of all classes, and how to bring it to 1×C×h×w.
 package struct ClassScores: Sendable {
-  /// Of the ONNX value.
+  /// The name of the ONNX value.
   package var name: String
-  /// The dimension of the value along which classes lie.
+  /// The axis of the value along which the classes lie.
   package var classAxis: Int
-  /// They are probabilities already.
+  /// The scores are probabilities.
   package var isProbability = false
-  /// One channel says how likely class 1 is against class 0.
+  /// There is one channel, the score of class 1 against class 0.
   package var isBinary = false
-  /// How they were found: one sentence.
+  /// One sentence that says how the scores were found.
   package var path = ""
-  /// What may have been meant otherwise.
+  /// Sentences about assumptions that may be wrong.
   package var doubts: [String] = []
 
-  /// Whether so many names fit so many channels: of one channel's two classes the first, the
-  /// background, needs none.
+  /// Whether the number of class names fits the number of channels.
+  ///
+  /// With one channel there are two classes.
   static func fits(channels: Int, names: Int) -> Bool {
     names == channels || (channels == 1 && names == 2)
   }
 
-  /// Classes first; of one channel, two.
+  /// Adds the nodes that turn the value `id` into scores 1×C×h×w.
   ///
-  /// A score z of class 1 stands beside 0 for class 0, so that softmax gives σ(z); a probability p
-  /// beside 1 − p.
+  /// One channel becomes two. A score z of class 1 gets the score 0 for class 0 beside it, so that
+  /// softmax gives σ(z); a probability p gets 1 − p.
   func present(_ id: GraphBuilder.ValueID, in builder: inout GraphBuilder) throws(Das3Error)
     -> GraphBuilder.ValueID
   {
@@ -99,7 +100,7 @@ package struct ClassScores: Sendable {
     guard shape.rank == 3 || shape.rank == 4, classAxis < shape.rank else {
       throw .shape("the scores are \(shape); expected C×h×w or 1×C×h×w in some order")
     }
-    // Without a batch there is one image.
+    // A value without a batch axis holds one image.
     var scores = try shape.rank == 4 ? id : builder.reshape(id, [1] + shape.dims)
     let axis = shape.rank == 4 ? classAxis : classAxis + 1
     scores = try builder.transpose(scores, [0, axis] + (1..<4).filter { $0 != axis })

@@ -1,33 +1,28 @@
-/// Computes nodes whose inputs are all constants: what an exporter wrote as shape arithmetic.
+// Computes nodes whose inputs are all constants: the shape arithmetic of an exporter.
+
 extension Operator {
-  /// Larger results are computed by the runtime, once per model; integers, which say where data
-  /// goes, must be known at once.
+  /// The largest result, in elements, that is computed while the graph is made.
+  ///
+  /// The runtime computes larger float tensors, once per model. The limit for integers is higher
+  /// because they are indices and sizes, which must be known while the graph is made.
   static func largestFoldedCount(_ type: ElementType) -> Int {
     type == .float32 ? 1 << 18 : 1 << 22
   }
 }
 
 extension ConstantTensor {
-  /// The elements at offset + Σ position · stride.
-  func moved(to shape: Shape, offset: Int = 0, strides: [Int]) -> ConstantTensor {
-    guard shape.elementCount > 0 else { return selecting([], shape: shape) }
-    var indices = [offset]
-    for axis in shape.dims.indices {
-      indices = indices.flatMap { base in (0..<shape[axis]).map { base + $0 * strides[axis] } }
+  /// The elements of a view of this tensor, in row-major order.
+  func viewed(_ transform: (Plan.View) -> Plan.View) -> ConstantTensor {
+    let view = transform(Plan.View(buffer: 0, shape: shape, strides: shape.contiguousStrides))
+    guard !view.isEmpty else { return selecting([], shape: view.shape) }
+    var indices = [view.offset]
+    for (size, stride) in zip(view.shape.dims, view.strides) {
+      indices = indices.flatMap { base in (0..<size).map { base + $0 * stride } }
     }
-    return selecting(indices, shape: shape)
+    return selecting(indices, shape: view.shape)
   }
 
   func broadcast(to shape: Shape) -> ConstantTensor {
-    self.shape == shape ? self : moved(to: shape, strides: self.shape.broadcastStrides(to: shape))
-  }
-}
-
-extension Shape {
-  /// Strides that read this dense tensor as the larger `shape`; 0 where a dimension repeats.
-  package func broadcastStrides(to shape: Shape) -> [Int] {
-    let extended = extended(to: shape.rank)
-    let strides = extended.contiguousStrides
-    return shape.dims.indices.map { extended[$0] == 1 ? 0 : strides[$0] }
+    self.shape == shape ? self : viewed { $0.expanded(to: shape) }
   }
 }

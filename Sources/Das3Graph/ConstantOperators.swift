@@ -1,9 +1,11 @@
 import Glibc
 
-/// Operators that are computed while the graph is made, where all their inputs are known: what
-/// exporters write to make masks, position tables and indices.
+/// Operators that are computed while the graph is made, where all their inputs are known.
+///
+/// Exporters write them to make masks, position tables and indices.
 extension GraphBuilder {
-  /// The outputs of a node from its first input and from all, which are known; nil = left out.
+  /// Computes the outputs of a node from the node, its first input and all its inputs; nil stands
+  /// for an optional input that is left out.
   typealias Evaluator =
     @Sendable (OnnxModel.Node, ConstantTensor, [ConstantTensor?]) throws(Das3Error)
     -> [ConstantTensor]
@@ -160,7 +162,10 @@ extension GraphBuilder {
 }
 
 extension ConstantTensor {
-  /// The element of each position of `shape` whose place on `axis` is `place(index, position)`.
+  /// A tensor of `shape` with the elements of this one.
+  ///
+  /// `place` maps the index of an element of the result, and its position on `axis`, to the
+  /// position on `axis` that is read.
   fileprivate func gathered(
     along axis: Int, _ shape: Shape, _ place: (_ index: Int, _ position: Int) -> Int
   ) throws(Das3Error) -> ConstantTensor {
@@ -176,7 +181,8 @@ extension ConstantTensor {
 }
 
 extension [Int64] {
-  /// Indices with negative ones counted from the end; throws where one is outside 0..<size.
+  /// The indices, of which negative ones count from the end; throws where one is outside the
+  /// dimension.
   func positions(below size: Int) throws(Das3Error) -> [Int] {
     var result: [Int] = []
     result.reserveCapacity(count)

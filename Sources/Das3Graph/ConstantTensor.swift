@@ -1,4 +1,4 @@
-/// Values known when the graph is made: shape arithmetic, folded constants, configuration inputs.
+/// A tensor whose values are known while the graph is made, such as a result of shape arithmetic.
 package struct ConstantTensor: Equatable, Sendable {
   package enum Storage: Equatable, Sendable {
     case floats([Float])
@@ -8,7 +8,7 @@ package struct ConstantTensor: Equatable, Sendable {
   package var shape: Shape
   package var type: ElementType
   package var storage: Storage
-  /// What the integer type of the file can hold; nil for types of 32 bits and more, and computed
+  /// The range of the integer type in the file; nil for types of 32 bits and more, and for computed
   /// values.
   package var bounds: ClosedRange<Int64>?
 
@@ -30,7 +30,8 @@ package struct ConstantTensor: Equatable, Sendable {
 
   package init(scalar: Float) { self.init(shape: [], floats: [scalar]) }
 
-  /// What an element type of ONNX (`TensorProto.DataType`) of up to 16 bits can hold, else nil.
+  /// The range of an integer type of ONNX (`TensorProto.DataType`) of up to 16 bits; nil for
+  /// others.
   static func bounds(ofType type: Int) -> ClosedRange<Int64>? {
     switch type {
     case 2: 0...255
@@ -72,7 +73,7 @@ package struct ConstantTensor: Equatable, Sendable {
 
 /// What the elements of a value mean.
 ///
-/// Everything that runs per frame is computed in float32.
+/// Everything that runs for each frame is computed in float32.
 package enum ElementType: Sendable {
   case float32
   case int64
@@ -80,7 +81,9 @@ package enum ElementType: Sendable {
 }
 
 extension Int64 {
-  /// Truncates towards zero; NaN becomes 0, what is out of range the nearest value.
+  /// Truncates towards zero.
+  ///
+  /// NaN becomes 0; a value out of range becomes the nearest integer.
   package init(clamping value: Float) {
     if value.isNaN {
       self = 0

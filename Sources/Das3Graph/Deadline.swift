@@ -1,18 +1,18 @@
 import Glibc
 
-/// A moment after which work that a caller has limited in time is given up.
+/// The moment at which loading a model is given up, because the caller has set a limit on its time.
 package struct Deadline: Sendable {
   private let limitMilliseconds: UInt64
   private let end: UInt64
 
-  /// Starts now; 0 = never ends.
+  /// Counts from now; 0 = no limit.
   package init(milliseconds: UInt64) {
     limitMilliseconds = milliseconds
     let (end, isNever) = Self.now.addingReportingOverflow(milliseconds)
     self.end = milliseconds == 0 || isNever ? .max : end
   }
 
-  /// Throws once the moment has passed, or memory has run out meanwhile.
+  /// Throws `.limit` once the moment has passed, and `.memory` where memory has run out.
   package func check() throws(Das3Error) {
     try AddressSpace.checkReserve()
     if end != .max, Self.now > end {

@@ -1,11 +1,12 @@
-/// Which elements of its buffer a view covers: what decides whether two writes meet.
+/// The elements of a buffer that a view covers; it decides whether two writes overlap.
 struct Footprint: Equatable {
-  /// Lowest element.
+  /// The lowest element.
   private(set) var start: Int
-  /// Sizes above 1 with their distances, farthest first; neighbours that continue each other are
-  /// one.
+  /// The axes with more than one element, largest stride first.
+  ///
+  /// Axes that together cover one regular run of elements are merged.
   private(set) var runs: [Run]
-  /// No element is reached twice.
+  /// No two positions of the view are the same element.
   private(set) var isInjective: Bool
 
   struct Run: Equatable {
@@ -44,11 +45,12 @@ struct Footprint: Equatable {
   var elementCount: Int { runs.reduce(1) { $0 * $1.count } }
   private var end: Int { start + runs.reduce(0) { $0 + $1.stride * ($1.count - 1) } + 1 }
 
-  /// Never says `disjoint` of footprints that meet, nor `same` of different ones.
+  /// `disjoint` and `same` are certain; `overlapping` is also the answer where the relation is
+  /// unknown.
   func relation(to other: Footprint) -> Relation {
     if start == other.start, runs == other.runs { return .same }
     if end <= other.start || other.end <= start { return .disjoint }
-    // Slices of the same rows: disjoint where their channels are.
+    // Two slices of the same rows are disjoint where their ranges of channels are.
     guard let (rows, channels) = rows, let (otherRows, otherChannels) = other.rows,
       rows == otherRows, start / rows.stride == other.start / rows.stride,
       !channels.overlaps(otherChannels)
@@ -56,7 +58,8 @@ struct Footprint: Equatable {
     return .disjoint
   }
 
-  /// Rows at one distance, and the elements of each; nil for other patterns.
+  /// Rows at a constant distance, and the range of elements within each row; nil for other
+  /// patterns.
   private var rows: (Run, Range<Int>)? {
     guard let row = runs.first, row.stride > 1 else { return nil }
     let first = start % row.stride

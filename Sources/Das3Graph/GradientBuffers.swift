@@ -1,30 +1,31 @@
-/// Which buffer holds the derivative by each buffer, and what was written to it so far.
+/// The gradient buffer of each buffer, and the writes to it so far.
 ///
-/// A derivative by a view is the same view of the derivative's buffer, so slices, transpositions
-/// and repetitions need no steps of their own.
+/// The gradient of a view is the same view of the gradient buffer, so slices, transpositions and
+/// repetitions need no steps in the backward pass.
 struct GradientBuffers {
-  /// Where in the plan a view of a derivative is written.
+  /// A write to a view of a gradient buffer.
   struct Write {
     enum Slot {
-      /// The whole output of an accumulating step, which may as well copy.
+      /// The whole output of an `.accumulate` step, which can become a `.copy` step.
       case output
-      /// A target of a gradient step.
+      /// A target of a gradient step: an input of the differentiated step.
       case input(Int)
+      /// A target of a gradient step: an operand of a stage of the differentiated step.
       case operand(stage: Int, index: Int)
-      /// Overwrites; nothing that it covers is written before.
+      /// An overwriting step; nothing that it covers is written before.
       case fresh
     }
 
     var step: Int
     var slot: Slot
     var footprint: Footprint
-    /// The step adds, whatever is there.
+    /// The step can only add, not overwrite.
     var alwaysAdds: Bool
   }
 
-  /// By buffer of the forward pass.
+  /// The gradient buffer of each buffer of the forward pass.
   private(set) var buffers: [Int: Int] = [:]
-  /// By buffer of derivatives.
+  /// The writes to each gradient buffer.
   private(set) var writes: [Int: [Write]] = [:]
 
   mutating func setBuffer(_ gradient: Int, of buffer: Int) {
@@ -38,7 +39,8 @@ struct GradientBuffers {
 
   func isWritten(_ gradient: Int) -> Bool { !(writes[gradient] ?? []).isEmpty }
 
-  /// Whether nothing that the view covers is written yet, and no element of it lies twice.
+  /// Whether no element of the view is written yet, and no two positions of it are the same
+  /// element.
   func isFresh(_ view: Plan.View) -> Bool {
     let footprint = Footprint(view)
     return footprint.isInjective
@@ -49,7 +51,8 @@ struct GradientBuffers {
 }
 
 extension Plan {
-  /// Turns first writes into overwriting ones, and clears what is added to before it is written.
+  /// Makes the first write to each element overwrite it, and clears the buffers whose first write
+  /// adds.
   mutating func initialiseGradients(_ gradients: GradientBuffers) {
     var clears: [Int: [Int]] = [:]
     for (buffer, writes) in gradients.writes.sorted(by: { $0.key < $1.key })
@@ -72,7 +75,7 @@ extension Plan {
         clears[first, default: []].append(buffer)
         isCleared = true
       }
-      // What is cleared as a whole may be added to by all but those that cannot.
+      // A buffer that is cleared first may be added to by all its writes.
       if !isCleared { for write in overwriting { overwrite(write) } }
     }
     insertClears(clears)
@@ -93,9 +96,12 @@ extension Plan {
     }
   }
 
-  /// `clears`: buffers by the step that first writes them.
+  /// Inserts steps that clear buffers.
+  ///
+  /// `clears` has the buffers by the step that first writes them.
   private mutating func insertClears(_ clears: [Int: [Int]]) {
-    // The caller writes derivatives of outputs after the forward pass.
+    // The caller writes the gradients of outputs after the forward pass, so they are cleared within
+    // it.
     let fromOutside = Set(outputGradients.map(\.buffer))
     var result: [Step] = []
     for (index, step) in steps.enumerated() {

@@ -1,10 +1,11 @@
-/// What the parameters of a network are for, told from where they stand in the graph.
+/// What the parameters of a network are for; the place of a parameter in the graph shows it.
 extension Graph {
-  /// Parameters of the last layers: those from which output 0 is reached without passing another
-  /// layer with weights of its own.
+  /// The parameters of the last layers.
   ///
-  /// Parallel layers whose results are added or joined all count; what only scales or shifts a
-  /// layer's result belongs to it.
+  /// No other layer with weights lies between them and output 0.
+  ///
+  /// There are several last layers where their results are added or concatenated. A parameter that
+  /// only scales or shifts the result of a layer belongs to the layer.
   var classifierParameters: Set<Int> {
     let isStatic = staticValues
     var found: Set<Int> = []
@@ -18,7 +19,7 @@ extension Graph {
       switch node.operation.rules.facts.role {
       case .layer: found.formUnion(parameters(behind: node.inputs.dropFirst()))
       case .product:
-        // A product of two activations is no layer.
+        // A product of two activations has no weights, so it is not a layer.
         let weights = node.inputs.filter { isStatic[$0] }
         found.formUnion(parameters(behind: weights))
         if weights.isEmpty { open += node.inputs }
@@ -30,7 +31,7 @@ extension Graph {
     return found
   }
 
-  /// Scale and shift of every BatchNormalization.
+  /// The scale and shift of every BatchNormalization.
   var batchNormParameters: Set<Int> {
     parameters(
       behind: nodes.flatMap { node -> ArraySlice<ValueID> in
@@ -39,7 +40,7 @@ extension Graph {
       })
   }
 
-  /// Of each value whether it depends on parameters and constants alone.
+  /// For each value, whether it depends on parameters and constants alone.
   private var staticValues: [Bool] {
     var result = values.map { value in
       switch value.source {
@@ -51,7 +52,7 @@ extension Graph {
     return result
   }
 
-  /// Parameters that values made of parameters alone depend on.
+  /// The parameters that these values depend on; the values depend on no input of the graph.
   private func parameters(behind values: some Sequence<ValueID>) -> Set<Int> {
     var found: Set<Int> = []
     var seen: Set<ValueID> = []

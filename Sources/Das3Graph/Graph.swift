@@ -1,4 +1,4 @@
-// Errors and files belong to what every module above works with.
+// All modules that import this one use the errors and files of Das3Files.
 @_exported import Das3Files
 
 /// A network at one input size: typed values, and nodes in an order in which they can run.
@@ -22,7 +22,7 @@ package struct Graph: Sendable {
   }
 
   package struct Node: Sendable {
-    /// "Conv 'layer1.conv'": the ONNX operator and node it was made from.
+    /// The ONNX operator and node that it was made from, such as "Conv 'layer1.conv'".
     package var name: String
     package var operation: Operator
     package var inputs: [ValueID]
@@ -41,7 +41,7 @@ package struct Graph: Sendable {
     if case .constant(let tensor) = values[id].source { tensor } else { nil }
   }
 
-  /// Output 0 becomes f(output 0).
+  /// Replaces output 0 by f(output 0).
   mutating func appendToOutput(_ unary: Unary) {
     let info = values[outputs[0]].info
     values.append(Value(name: "", info: info, source: .node(nodes.count)))
@@ -51,7 +51,7 @@ package struct Graph: Sendable {
     outputs[0] = values.count - 1
   }
 
-  /// Nodes that `outputs` do not need are dropped.
+  /// Removes the nodes that `outputs` do not depend on.
   package mutating func prune() {
     var needed = Set(outputs)
     var kept: [Node] = []

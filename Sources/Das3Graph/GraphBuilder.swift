@@ -1,5 +1,7 @@
-/// Makes a `Graph` from an `OnnxModel` and input shapes: lowers every node to `Operator`s, infers
-/// shapes and folds away whatever depends on nothing but constants.
+/// Makes a `Graph` from an `OnnxModel` and input shapes.
+///
+/// It lowers every node to `Operator`s, infers shapes, and computes the values that depend on
+/// constants alone.
 package struct GraphBuilder {
   typealias ValueID = Graph.ValueID
   typealias Node = OnnxModel.Node
@@ -27,8 +29,8 @@ package struct GraphBuilder {
   ///   - inputs: shapes of the graph inputs that come at run time, by name.
   ///   - constants: values of the graph inputs that are known now, by name.
   ///   - outputs: names of the values to keep; everything else is dropped.
-  ///   - deadline: asked before every node, and before every value that is folded.
-  /// - Returns: the nodes that the outputs need, in an order in which they can run.
+  ///   - deadline: checked before every node and before every constant that is computed.
+  /// - Returns: a graph of the nodes that the outputs depend on, in an order in which they can run.
   /// - Throws: an error that names the node, its operator, what was found and what was expected.
   package static func build(
     _ model: OnnxModel, inputs: [(name: String, shape: Shape)],
@@ -46,7 +48,8 @@ package struct GraphBuilder {
     return builder.graph
   }
 
-  /// Makes the graph from an image 1×C×H×W to class scores 1×C×h×w, whatever the file's layouts.
+  /// Makes the graph from an image 1×C×H×W to class scores 1×C×h×w, also where the file has other
+  /// layouts.
   package static func build(
     _ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int), scores: ClassScores,
     deadline: Deadline = Deadline(milliseconds: 0)
@@ -61,10 +64,10 @@ package struct GraphBuilder {
     return builder.graph
   }
 
-  /// The shapes of all named values for an image of one size.
+  /// Finds the shapes of all named values for an image of one size.
   ///
-  /// Nodes that cannot be lowered, and what depends on them, have none; the first such failure is
-  /// told.
+  /// A value that cannot be lowered has no shape, and neither have the values that depend on it.
+  /// The first such failure is returned too.
   static func survey(
     _ model: OnnxModel, image: ImagePort, size: (height: Int, width: Int), deadline: Deadline
   ) throws(Das3Error) -> (values: [String: ValueInfo], failure: Das3Error?) {
@@ -129,7 +132,8 @@ package struct GraphBuilder {
 
   private mutating func lower(_ node: Node) throws(Das3Error) {
     try deadline.check()
-    // ONNX Runtime's quantizer writes these two for types that the opset lacks; they mean the same.
+    // The quantizer of ONNX Runtime writes QuantizeLinear and DequantizeLinear in its own domain
+    // for types that the opset does not have. They mean the same as those of ONNX.
     let isStandard =
       node.domain.isEmpty
       || node.domain == "com.microsoft" && Self.quantizationImporters[node.opType] != nil
@@ -145,7 +149,8 @@ package struct GraphBuilder {
           inputs.append(nil)
           continue
         }
-        // What depends on weights stays in the graph where it can: weights may change.
+        // A value that depends on weights stays in the graph where it can, because weights may
+        // change.
         let tensor = try importer == nil ? evaluated(id) : graph.constant(id)
         isKnown = tensor != nil
         inputs.append(tensor)
@@ -219,7 +224,7 @@ package struct GraphBuilder {
     return id
   }
 
-  /// The value of an input that configures the operator, nil where it is left out.
+  /// The value of an input that configures the operator; nil where the input is left out.
   mutating func configuration(_ node: Node, _ index: Int, _ name: String)
     throws(Das3Error) -> ConstantTensor?
   {
@@ -233,8 +238,8 @@ package struct GraphBuilder {
     return tensor
   }
 
-  /// The value of what depends on constants and parameters alone, as the file has them; nil where
-  /// it depends on the image, or is too large to be worth knowing.
+  /// The value of `id`, computed with the weights of the file; nil where the value depends on the
+  /// image or is too large.
   mutating func evaluated(_ id: ValueID, depth: Int = 0) throws(Das3Error) -> ConstantTensor? {
     if let known = evaluations[id] { return known }
     var result: ConstantTensor?
@@ -249,7 +254,7 @@ package struct GraphBuilder {
     case .node(let index):
       let node = graph.nodes[index]
       let info = graph.values[id].info
-      // Shape arithmetic is short.
+      // The bound on the depth keeps the recursion off the end of the stack.
       guard depth < 256, info.shape.elementCount <= Operator.largestFoldedCount(info.type) else {
         return nil
       }
@@ -261,15 +266,21 @@ package struct GraphBuilder {
         }
         inputs.append(tensor)
       }
-      try reserve(info.shape.elementCount)
-      try deadline.check()
-      result = try node.operation.rules.folded(inputs, info)
+      result = try folded(node.operation, inputs, info)
     }
     evaluations[id] = .some(result)
     return result
   }
 
-  /// A configuration that may stand in an attribute (older opsets) or in an input.
+  private mutating func folded(
+    _ operation: Operator, _ inputs: [ConstantTensor], _ result: ValueInfo
+  ) throws(Das3Error) -> ConstantTensor? {
+    try reserve(result.shape.elementCount)
+    try deadline.check()
+    return try operation.rules.folded(inputs, result)
+  }
+
+  /// A configuration that stands in an attribute in older opsets and in an input in newer ones.
   mutating func intsFromAttributeOrInput(_ node: Node, _ name: String, _ index: Int)
     throws(Das3Error) -> [Int]?
   {
@@ -281,27 +292,28 @@ package struct GraphBuilder {
     if case .node = graph.values[id].source { true } else { false }
   }
 
-  // MARK: What importers write
+  // MARK: Functions for importers
 
-  /// Adds one lowered node, or its value where all inputs are constants.
+  /// Adds a node; where all inputs are constants and small, adds the computed result instead.
   mutating func emit(_ operation: Operator, _ inputs: [ValueID]) throws(Das3Error) -> ValueID {
     var info = try operation.rules.infer(inputs.map { graph.values[$0].info })
     info.shape = try info.shape.validated()
     let constants = inputs.compactMap { graph.constant($0) }
     if constants.count == inputs.count,
-      info.shape.elementCount <= Operator.largestFoldedCount(info.type)
+      info.shape.elementCount <= Operator.largestFoldedCount(info.type),
+      let folded = try folded(operation, constants, info)
     {
-      try reserve(info.shape.elementCount)
-      try deadline.check()
-      if let folded = try operation.rules.folded(constants, info) { return constant(folded) }
+      return constant(folded)
     }
     let id = add("", info, .node(graph.nodes.count))
     graph.nodes.append(Graph.Node(name: place, operation: operation, inputs: inputs, output: id))
     return id
   }
 
-  /// Counts elements of constants and tables before they are made: real networks have thousands,
-  /// a hostile file could ask for more than there is memory.
+  /// Counts the elements of constants and tables before they are made.
+  ///
+  /// Real networks have thousands; a hostile file could ask for more than the memory of the
+  /// machine.
   mutating func reserve(_ count: Int) throws(Das3Error) {
     reservedCount += count
     guard reservedCount <= Shape.maximumComputedCount else {
@@ -328,7 +340,7 @@ package struct GraphBuilder {
     try emit(.binary(Binary(kind: kind)), [a, b])
   }
 
-  /// Gives the node's output `index` its value.
+  /// Sets the value of the node's output `index`.
   mutating func bind(_ node: Node, _ id: ValueID, output index: Int = 0)
     throws(Das3Error)
   {
@@ -344,7 +356,9 @@ package struct GraphBuilder {
     shape(id).dims == dims ? id : try emit(.reshape(Reshape(shape: Shape(dims))), [id])
   }
 
-  /// Two in a row become one, or none.
+  /// Transposes a value.
+  ///
+  /// Two transpositions in a row become one, or none.
   mutating func transpose(_ id: ValueID, _ order: [Int]) throws(Das3Error) -> ValueID {
     if order == Array(order.indices) { return id }
     if case .node(let index) = graph.values[id].source,

@@ -1,18 +1,20 @@
 extension GraphBuilder {
   /// How one ONNX operator is lowered, and what its inputs are to it.
   ///
-  /// Parameters are found before any shape is known, so each importer says beside its code which
-  /// inputs it reads as configuration; it can read no others so.
+  /// Parameters are found before any shape is known. Therefore each importer lists the inputs that
+  /// it reads as configuration, and it cannot read other inputs that way.
   struct Importer: Sendable {
     typealias Lowering = @Sendable (inout GraphBuilder, Node) throws(Das3Error) -> ValueID?
 
-    /// Inputs that say what to compute (shapes, axes, scales, bounds): never parameters.
+    /// Inputs that say what to compute (shapes, axes, scales, bounds); they are never parameters.
     let configuration: Set<Int>
-    /// Weights of a layer: parameters even where a Constant node holds them.
+    /// Inputs that are weights of a layer.
+    ///
+    /// They are parameters even where a Constant node holds them.
     let weights: Set<Int>
-    /// Running mean and variance.
+    /// Inputs that are a running mean or variance.
     let statistics: Set<Int>
-    /// Gives the value of output 0, nil where outputs are given by itself.
+    /// Returns the value of output 0, or nil where it has set the outputs itself.
     let lower: Lowering
 
     init(
@@ -25,7 +27,7 @@ extension GraphBuilder {
       self.lower = lower
     }
 
-    /// Of an operator with an input 0, whose value is handed over.
+    /// The importer of an operator that requires input 0; `lower` gets the value of this input.
     static func ofInput(
       configuration: Set<Int> = [], weights: Set<Int> = [],
       _ lower:
@@ -46,7 +48,7 @@ extension GraphBuilder {
     shapeImporters, sequenceImporters, quantizationImporters, scatterImporters,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
-  /// Their ONNX names, in order, without those that leave nothing to compute.
+  /// The ONNX names of these operators, sorted, without those that leave nothing to compute.
   package static var operatorTypes: [String] {
     importers.keys.filter { !resolvedTypes.contains($0) }.sorted()
   }

@@ -1,5 +1,6 @@
-/// A JSON value to its text: one line without blanks, keys in alphabetical order, numbers that read
-/// back the same.
+/// Writes a JSON value as text: one line without blanks, keys in alphabetical order.
+///
+/// Numbers are read back as the same numbers.
 extension Json {
   package var text: String {
     switch self {
@@ -16,7 +17,7 @@ extension Json {
   }
 
   private static func text(of number: Double) -> String {
-    // Integers as such, but not −0, whose sign would be lost.
+    // Integers are written without a fraction, except −0, which would lose its sign.
     if number.magnitude < 0x1p53, number != 0 || number.sign == .plus,
       let integer = Int(exactly: number)
     {

@@ -1,4 +1,4 @@
-/// Bytes of a JSON text to a value; bounded in size and depth.
+/// A JSON value, and its parser, which limits the size and the depth of the text.
 package enum Json: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -7,7 +7,7 @@ package enum Json: Equatable, Sendable {
   case array([Json])
   case object([String: Json])
 
-  /// - Throws: `.format` with the position of what is wrong, `.limit` beyond 1 MiB.
+  /// - Throws: `.format` with the position of the error, `.limit` for a text above 1 MiB.
   package init(parsing text: String) throws(Das3Error) {
     var parser = Parser(bytes: Array(text.utf8))
     guard parser.bytes.count <= 1 << 20 else { throw .limit("JSON text above 1 MiB") }

@@ -1,8 +1,9 @@
-/// What a model says of itself beyond the graph: class names, colours, preprocessing.
+/// What is known of a model beside its graph: class names, colours, preprocessing.
 ///
-/// The same keys everywhere (`classes`, `colours`, `ignore`, `input`, `output`): in the caller's
-/// options, in the ONNX file's metadata, in a JSON file beside the model; the first that has a key
-/// decides it. The keys inside `input` and `output` count one by one.
+/// There are three sources: the options of the caller, the metadata of the ONNX file, and a JSON
+/// file beside the model. All use the same keys (`classes`, `colours`, `ignore`, `input`,
+/// `output`). The first source that has a key decides its value; each key inside `input` and
+/// `output` is decided separately.
 package struct Metadata: Sendable {
   package struct Colour: Equatable, Sendable {
     package var red: UInt8 = 0
@@ -14,19 +15,20 @@ package struct Metadata: Sendable {
   package var colours: [Colour]?
   package var ignoreLabel = 255
   package var swapsColours = false
-  /// The network sees (pixel · scale − mean) / deviation, per channel of its colour order.
+  /// The input of the network is (pixel · scale − mean) / deviation, for each channel in its colour
+  /// order.
   package var scale: Float = 1 / 255
   package var mean: [Float] = [0, 0, 0]
   package var deviation: [Float] = [1, 1, 1]
-  /// Some of colour order, scale, mean and deviation is the default: no source says it.
+  /// At least one of colour order, scale, mean and deviation is a default that no source states.
   package private(set) var isInputAssumed = true
   package var inputLayout: Layout?
-  /// What the network was trained on, in pixels.
+  /// The size of the images that the network was trained on, in pixels.
   package private(set) var trainingSize: (height: Int, width: Int)?
   package var outputName: String?
   package var outputLayout: Layout?
   package var isProbability: Bool?
-  /// Every key that a source had, as the most binding one had it.
+  /// The value of every key that a source has, from the source with the highest priority.
   private var stated: [String: Json] = [:]
 
   private static let keys = ["classes", "colours", "ignore", "input", "output"]
@@ -35,8 +37,8 @@ package struct Metadata: Sendable {
 
   package init() {}
 
-  /// - Parameter sources: JSON objects, the most binding first.
-  /// - Throws: `.format` naming the key that is not what it should be.
+  /// - Parameter sources: JSON objects, the one with the highest priority first.
+  /// - Throws: `.format` naming a key whose value is not of the right kind.
   package init(_ sources: [[String: Json]]) throws(Das3Error) {
     for key in Self.keys {
       for value in sources.compactMap({ $0[key] }) {
@@ -117,7 +119,9 @@ package struct Metadata: Sendable {
     guard deviation.allSatisfy({ $0 != 0 }) else { throw .format("metadata 'input.std' has a 0") }
   }
 
-  /// The members of an object; a misspelt key would give pixels that the network does not know.
+  /// The members of an object.
+  ///
+  /// Unknown keys are refused, because a misspelt key would silently give the network wrong pixels.
   private static func members(of key: String, _ value: Json, known: [String])
     throws(Das3Error) -> [String: Json]
   {
@@ -136,15 +140,15 @@ package struct Metadata: Sendable {
     return layout
   }
 
-  /// Refuses keys that mean nothing, in metadata that was written for this library.
+  /// Refuses unknown keys in metadata that was written for this library.
   package static func refuseUnknownKeys(in object: [String: Json]) throws(Das3Error) {
     if let other = object.keys.sorted().first(where: { !keys.contains($0) }) {
       throw .format("metadata has '\(other)'; expected \(keys.joined(separator: ", "))")
     }
   }
 
-  /// Whether a JSON file beside a model was written for this library: one of its keys holds what
-  /// it holds here.
+  /// Whether a JSON file beside a model was written for this library: at least one of the keys has
+  /// a value of the right kind.
   package static func isOurs(_ json: Json) -> Bool {
     guard let object = json.object else { return false }
     func hasMember(_ key: String, _ known: [String]) -> Bool {
@@ -177,8 +181,9 @@ package struct Metadata: Sendable {
     return result
   }
 
-  /// What a file with these metadata entries lacks, or says otherwise: entries that make it say
-  /// the same without options or a file beside it.
+  /// The entries that a file with the metadata `file` lacks, or has with other values.
+  ///
+  /// With them the file needs no options and no JSON file beside it.
   package func entries(missingFrom file: [String: String]) -> [(key: String, value: String)] {
     let own = Self.json(ofFile: file)
     return Self.keys.compactMap { key in
@@ -186,7 +191,7 @@ package struct Metadata: Sendable {
     }
   }
 
-  /// Colours for classes that have none: well apart, the same for every model.
+  /// The colour of a class that has none; the colours of PASCAL VOC are far apart and fixed.
   package static func defaultColour(_ index: Int) -> Colour {
     var (red, green, blue) = (0, 0, 0)
     // Bit k of the class number goes to bit 7 − k/3 of channel k mod 3.

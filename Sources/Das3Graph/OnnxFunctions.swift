@@ -1,4 +1,4 @@
-/// Replaces calls of functions that a model defines itself by the nodes of these functions.
+/// Replaces each call of a function that the model defines by the nodes of this function.
 struct OnnxFunctions {
   private struct Function {
     let block: OnnxModel.Block
@@ -9,7 +9,7 @@ struct OnnxFunctions {
     let domain, name: String
   }
 
-  /// Functions call functions; a circle of them would not end.
+  /// Functions can call functions; the limit ends a circle of calls.
   private static let maximumDepth = 32
 
   private var functions: [Key: Function] = [:]
@@ -17,13 +17,13 @@ struct OnnxFunctions {
 
   init(maximumNodes: UInt64) { self.maximumNodes = maximumNodes }
 
-  /// - Throws: `.unsupported` where the function's operators would mean something else in the
-  ///   model's opset.
+  /// - Throws: `.unsupported` where the operators of the function could have another meaning in the
+  ///   opset of the model.
   mutating func add(
     name: String, domain: String, opset: Int, modelOpset: Int, block: OnnxModel.Block,
     defaults: [String: OnnxModel.Attribute]
   ) throws(Das3Error) {
-    // From 13 on the versions of an operator say by their attributes and inputs what they mean.
+    // From opset 13 on, attributes and inputs alone decide the meaning of an operator.
     guard opset == 0 || opset == modelOpset || (opset >= 13 && modelOpset >= 13) else {
       throw .unsupported(
         "function '\(name)' of domain '\(domain)' has opset \(opset), the model \(modelOpset); expected the same"
@@ -63,7 +63,8 @@ struct OnnxFunctions {
 }
 
 extension OnnxModel.Block {
-  /// The nodes with the caller's names and attributes; names of their own get the prefix.
+  /// The nodes of the block for one call: with the names and attributes of the calling node, and
+  /// with a prefix before all other names.
   func called(
     by node: OnnxModel.Node, prefix: String, defaults: [String: OnnxModel.Attribute] = [:]
   ) -> OnnxModel.Block {
@@ -77,7 +78,7 @@ extension OnnxModel.Block {
     var copies: [OnnxModel.Node] = []
     for (position, name) in outputs.enumerated() where position < node.outputs.count {
       guard !node.outputs[position].isEmpty else { continue }
-      // An output that is an input, or that stands twice, needs a node of its own.
+      // An output that is also an input, or that is listed twice, needs an Identity node.
       if inputs.contains(name) || outputs[..<position].contains(name) || !makes(name) {
         copies.append(
           OnnxModel.Node(
@@ -101,7 +102,7 @@ extension OnnxModel.Node {
     attributes.values.compactMap { if case .block(let block) = $0 { block } else { nil } }
   }
 
-  /// The names it needs: its inputs, and what its branches take from around them.
+  /// The names that the node needs: its inputs, and the values from outside that its branches use.
   var dependencies: Set<String> {
     var result = Set(inputs.filter { !$0.isEmpty })
     for block in blocks {
@@ -138,9 +139,11 @@ extension OnnxModel.Node {
 }
 
 extension [OnnxModel.Node] {
-  /// The nodes with each after those that it needs; as they are where that holds already.
+  /// The nodes in an order in which each stands after the nodes that it needs.
   ///
-  /// - Throws: `.format` naming a node of a circle.
+  /// Nodes that are in such an order already keep it.
+  ///
+  /// - Throws: `.format` naming a node of a circle, if there is one.
   func inComputingOrder() throws(Das3Error) -> [OnnxModel.Node] {
     var makers: [String: Int] = [:]
     for (index, node) in enumerated() {
@@ -149,7 +152,7 @@ extension [OnnxModel.Node] {
     let needs = map { node in node.dependencies.compactMap { makers[$0] }.sorted() }
     if needs.indices.allSatisfy({ index in needs[index].allSatisfy { $0 < index } }) { return self }
     var order: [Int] = []
-    var states = [UInt8](repeating: 0, count: count)  // 1 = on the way, 2 = in the order
+    var states = [UInt8](repeating: 0, count: count)  // 1 = on the path, 2 = in the order
     for start in indices where states[start] == 0 {
       var path = [(node: start, next: 0)]
       states[start] = 1

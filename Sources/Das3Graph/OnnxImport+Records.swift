@@ -1,8 +1,8 @@
 internal import COnnx
 
-/// Records of the reader to Swift values.
+/// Turns records of the ONNX reader into Swift values.
 extension OnnxImport {
-  /// The tensor in a Constant node's attribute `value`.
+  /// The index of the tensor in the attribute `value` of a Constant node.
   func valueTensor(of record: d3o_node) -> Int? {
     for index in unsafe 0..<Int(record.attribute_count) {
       let attribute = unsafe record.attributes[index]
@@ -79,7 +79,7 @@ extension OnnxImport {
     case D3O_INT: return unsafe .int(Int(record.i))
     case D3O_STRING: return .string(unsafe record.s.map { unsafe String(cString: $0) } ?? "")
     case D3O_TENSOR where unsafe record.tensor >= 0:
-      // Attribute tensors of kinds that are not read (strings) matter only to operators we lack.
+      // Only operators that are not supported have attributes that are tensors of strings.
       return unsafe (try? tensor(Int(record.tensor))).map { .tensor($0) } ?? .other
     case D3O_FLOATS: return .floats((0..<count).map { unsafe record.floats[$0] })
     case D3O_INTS: return .ints((0..<count).map { unsafe Int(record.ints[$0]) })

@@ -1,7 +1,7 @@
 internal import COnnx
 import Das3Files
 
-/// Tensors to values, from the file or from others.
+/// Reads the values of tensors, from the model or from files with external data.
 extension OnnxImport {
   func tensor(_ index: Int) throws(Das3Error) -> ConstantTensor {
     let record = unsafe d3o_get_graph(model).pointee.tensors[index]
@@ -27,7 +27,7 @@ extension OnnxImport {
       }
       return ConstantTensor(shape: shape, floats: floats)
     default:
-      // Integers are indices and sizes; eight bytes each here, perhaps one in the file.
+      // Integers are indices and sizes. Each has eight bytes here, perhaps one byte in the file.
       guard count <= Shape.maximumComputedCount else {
         throw .limit(
           "tensor '\(name)' has \(count) integers; the limit is \(Shape.maximumComputedCount)")
@@ -47,7 +47,8 @@ extension OnnxImport {
     }
   }
 
-  /// Runs one reader function with the file that an external tensor lies in, -1 where it is none.
+  /// Calls a function of the reader with the descriptor of the file that holds the data of the
+  /// tensor, or -1 where the data is not external.
   private func withFile(
     of index: Int, _ body: (Int32, UnsafeMutablePointer<CChar>?, Int) -> d3o_status
   ) throws(Das3Error) {
@@ -68,10 +69,10 @@ extension OnnxImport {
       place, offset: Int(record.offset), byteCount: Int(record.length), of: owner)
   }
 
-  /// Makes external data part of the message, so that it can be saved as one file.
+  /// Reads external data into the model, so that the model can be saved as one file.
   ///
-  /// - Parameter weights: tensors whose values are saved anyway.
-  /// - Throws: why it cannot be saved so.
+  /// - Parameter weights: tensors that are not read, because the weights are saved in their place.
+  /// - Throws: an error that says why the model cannot be saved as one file.
   func readExternalData(but weights: Set<Int>) throws(Das3Error) {
     let graph = unsafe d3o_get_graph(model).pointee
     let external = unsafe (0..<Int(graph.tensor_count)).filter {
@@ -82,7 +83,7 @@ extension OnnxImport {
         "tensor \(String(cString: graph.tensors[index].name).shown) of a function or a branch holds external data"
       )
     }
-    // One file cannot hold more; so no more is read.
+    // One file cannot hold more, so no more is read.
     var total = 0
     for index in external {
       total += unsafe Int(graph.tensors[index].length)
@@ -90,14 +91,14 @@ extension OnnxImport {
         throw .limit("its external data has \(total) bytes, one file may have \(Int32.max)")
       }
     }
-    // A double says more than the weight that is made of it.
+    // A double has bits that the float32 weight does not have, so it is read as well.
     for index in external
     where unsafe !weights.contains(index) || graph.tensors[index].data_type == 11 {
       try unsafe withFile(of: index) { unsafe d3o_read_data(model, Int64(index), $0, $1, $2) }
     }
   }
 
-  /// Runs one reader function and turns its status and message into an error.
+  /// Calls a function of the reader and throws its status and message as an error.
   static func call(
     _ body: (UnsafeMutablePointer<CChar>?, Int) -> d3o_status
   ) throws(Das3Error) {

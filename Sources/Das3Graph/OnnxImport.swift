@@ -1,10 +1,10 @@
 internal import COnnx
 import Das3Files
 
-/// Bytes of an ONNX file, or a file with its external data, to an `OnnxModel`.
+/// Reads an ONNX file, with its external data, into an `OnnxModel`.
 ///
-/// libonnx's own checker has its say where it can judge (opset ≤ 17, IR ≤ 8); `GraphBuilder`
-/// judges the rest when a graph is made.
+/// The checker of libonnx checks models that it knows (opset ≤ 17, IR version ≤ 8). `GraphBuilder`
+/// checks everything else when it makes a graph.
 @safe package struct OnnxImport {
   package struct Limits: Sendable {
     package var maximumBytes: UInt64 = 2 << 30
@@ -13,30 +13,33 @@ import Das3Files
     package init() {}
   }
 
-  /// From 9 on every meaning is covered; 6 to 8 load where their operators' attributes say what
-  /// later versions say by default.
+  /// From opset 9 on every meaning of the operators is covered.
+  ///
+  /// Models of opset 6 to 8 load where they state the attributes that later versions have as
+  /// defaults.
   package static let supportedOpsets = 6...25
 
-  /// Where the file holds a parameter, and its first element in the flat weights.
+  /// The place of a parameter in the file, and its first element in the flat weights.
   struct Place {
     var tensor: Int
     var offset: Int
-    /// The DequantizeLinear that makes it of the tensor's integers.
+    /// The index of the DequantizeLinear that makes it from the integers of the tensor, if one
+    /// does.
     var node: Int?
   }
 
   private let limits: Limits
   private let message: OnnxMessage
-  /// Where external data lies, nil = it is refused.
+  /// The folder of external data; nil = external data is refused.
   let folder: FileFolder?
   var model: OpaquePointer { unsafe message.model }
 
-  /// Reads the file at `path`; external data is looked for beside it.
+  /// Reads the file at `path`; its external data must be in the same folder.
   package static func load(path: String, allowsExternalData: Bool, limits: Limits)
     throws(Das3Error) -> OnnxModel
   {
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) }
-    // Its bytes end with the closure.
+    // The bytes of the file are freed at the end of the closure.
     let message = try { () throws(Das3Error) in
       let file = try FileBytes(path, maximumBytes: limits.maximumBytes)
       return try unsafe OnnxMessage(file.bytes, limits)
@@ -44,7 +47,9 @@ import Das3Files
     return try load(message, allowsExternalData ? folder ?? "." : nil, limits)
   }
 
-  /// Reads a file's bytes; external data is looked for in `directory`, nil = refused.
+  /// Reads the bytes of a file.
+  ///
+  /// External data must be in `directory`; nil = it is refused.
   package static func load(bytes: UnsafeRawBufferPointer, directory: String?, limits: Limits)
     throws(Das3Error) -> OnnxModel
   {
@@ -64,7 +69,7 @@ import Das3Files
     do throws(Das3Error) {
       try unsafe call { unsafe d3o_check(model, $0, $1) }
     } catch {
-      // The checker calls an operator that it does not know damage; we say what it is.
+      // The checker reports an unknown operator as damage. This message says which one it is.
       if let unsupported = unsafe unsupportedOperator(model) { throw unsupported }
       throw error
     }
@@ -72,13 +77,6 @@ import Das3Files
     var folder: FileFolder?
     if let directory, unsafe hasExternalData(model) { folder = try FileFolder(directory) }
     return try OnnxImport(limits: limits, message: message, folder: folder).convert()
-  }
-
-  /// Reads one serialised TensorProto.
-  package static func loadTensor(bytes: UnsafeRawBufferPointer) throws(Das3Error) -> ConstantTensor
-  {
-    let message = try unsafe OnnxMessage(tensor: bytes)
-    return try OnnxImport(limits: Limits(), message: message, folder: nil).tensor(0)
   }
 
   private static func unsupportedOperator(_ model: OpaquePointer) -> Das3Error? {
@@ -106,7 +104,7 @@ import Das3Files
 
   private func convert() throws(Das3Error) -> OnnxModel {
     let graph = unsafe d3o_get_graph(model).pointee
-    // Constant nodes of the file itself may hold weights.
+    // Constant nodes outside functions and branches may hold weights.
     var tensors: [String: Int] = [:]
     var nodes: [OnnxModel.Node] = []
     nodes.reserveCapacity(unsafe Int(graph.node_count))
@@ -131,7 +129,7 @@ import Das3Files
       _ name: String, _ index: Int, shape: Shape, floats: [Float], node: Int? = nil
     ) throws(Das3Error) {
       let count = weights.count + floats.count
-      // The array doubles where it grows.
+      // The array may double its capacity when it grows.
       if weights.capacity < count { try AddressSpace.check(8 * count + AddressSpace.margin) }
       places.append(Place(tensor: index, offset: weights.count, node: node))
       var parameter = OnnxModel.Parameter(
@@ -167,7 +165,7 @@ import Das3Files
         weight.name, weight.tensor, shape: values.shape, floats: values.floats, node: weight.node)
       try limits.deadline.check()
     }
-    // A weight may also stand in a Constant node.
+    // A Constant node that holds a weight becomes a parameter.
     var others: [OnnxModel.Node] = []
     others.reserveCapacity(nodes.count)
     for node in nodes {
@@ -198,7 +196,7 @@ import Das3Files
       weights: weights, quantizedCount: quantized.count, source: source, sourceHash: message.hash)
   }
 
-  /// What the model is saved from; ends the records.
+  /// The source that the model is saved from; the records of the reader are invalid afterwards.
   private func source(_ places: [Place], weightCount: Int) -> OnnxSource {
     do throws(Das3Error) {
       try readExternalData(but: Set(places.filter { $0.node == nil }.map(\.tensor)))
@@ -208,7 +206,7 @@ import Das3Files
     }
   }
 
-  /// Initialisers of integers that a DequantizeLinear makes weights of.
+  /// The weights that a DequantizeLinear makes from an initialiser of integers.
   private func quantizedWeights(_ nodes: [OnnxModel.Node]) throws(Das3Error) -> [QuantizedWeight] {
     guard nodes.contains(where: { $0.opType == "DequantizeLinear" }) else { return [] }
     let graph = unsafe d3o_get_graph(model).pointee
@@ -216,7 +214,7 @@ import Das3Files
     for index in unsafe 0..<Int(graph.initializer_count) {
       places[unsafe String(cString: graph.tensors[index].name)] = index
     }
-    // Names that must not be a weight's too.
+    // Names of values that exist already; a weight must have another name.
     var outputs = unsafe Set(
       (0..<Int(graph.output_count)).map { unsafe String(cString: graph.outputs[$0].name) })
     var made: [String: ConstantTensor] = [:]
@@ -246,7 +244,7 @@ import Das3Files
     return result
   }
 
-  /// The nodes with calls of the model's own functions replaced by what these do.
+  /// The nodes, with each call of a function of the model replaced by the nodes of the function.
   private func inlined(_ nodes: [OnnxModel.Node]) throws(Das3Error) -> [OnnxModel.Node] {
     let graph = unsafe d3o_get_graph(model).pointee
     var functions = OnnxFunctions(maximumNodes: limits.maximumNodes)

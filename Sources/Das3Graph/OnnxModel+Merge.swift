@@ -1,12 +1,12 @@
-/// Models of one graph to one model: the weighted mean of their weights.
+/// Merges models with the same graph into one: its weights are the weighted mean of theirs.
 extension OnnxModel {
-  /// The mean of all parameters, statistics included, added up in double.
+  /// The mean of all parameters, including running statistics, summed in double precision.
   ///
   /// - Parameters:
-  ///   - models: at least one; the result is saved from the file of the first.
-  ///   - shares: one for each, finite, not negative, not all 0; only their ratios count.
-  /// - Returns: a model of the first one's file.
-  /// - Throws: `.argument` for shares that are not so, `.shape` naming what differs.
+  ///   - models: at least one. The result is saved from the file of the first.
+  ///   - shares: one for each model, finite, not negative, not all 0; only their ratios matter.
+  /// - Returns: the first model with the mean of the weights.
+  /// - Throws: `.argument` for invalid shares, `.shape` naming a difference between the graphs.
   package static func merge(_ models: [OnnxModel], shares: [Double]) throws(Das3Error) -> OnnxModel
   {
     guard let first = models.first, models.count == shares.count else {
@@ -22,7 +22,8 @@ extension OnnxModel {
       guard let difference = first.difference(from: model) else { continue }
       throw .shape("model \(index) differs from model 0: \(difference)")
     }
-    // Against the largest no sum overflows. A model without a share is left out, infinities and all.
+    // Relative to the largest share, no sum overflows. Models with share 0 are left out, so that
+    // their infinities and NaNs do not count.
     let parts = zip(models, shares).filter { $0.1 > 0 }.map {
       (weights: $0.0.weights, share: $0.1 / largest)
     }
@@ -43,7 +44,7 @@ extension OnnxModel {
     return try first.with(weights: mean, provenance: Provenance(method: "merge"))
   }
 
-  /// In what `other` is another network, nil where only weights may differ.
+  /// The first difference between the graphs; nil where at most the weights differ.
   package func difference(from other: OnnxModel) -> String? {
     guard source !== other.source else { return nil }
     guard opset == other.opset else { return "it has opset \(other.opset); expected \(opset)" }
@@ -74,7 +75,7 @@ extension OnnxModel {
 }
 
 extension OnnxModel.Node {
-  /// The same computation on values of the same names.
+  /// Whether both nodes do the same computation on values of the same names.
   fileprivate func isSame(as other: Self) -> Bool {
     opType == other.opType && domain == other.domain && inputs == other.inputs
       && outputs == other.outputs && attributes.count == other.attributes.count
@@ -84,7 +85,7 @@ extension OnnxModel.Node {
   }
 }
 
-// Floats are compared by their bits: what is not a number is itself all the same.
+// Floats are compared by their bits, so that a NaN equals itself.
 
 extension OnnxModel.Attribute {
   fileprivate func isSame(as other: Self) -> Bool {

@@ -1,18 +1,21 @@
-/// A model's way back to a file.
+/// Writes a model to a file.
 extension OnnxModel {
-  /// Hashes of the file it came from and of its weights: equal for the same model on any machine.
+  /// The hashes of the file of the model and of its weights; equal for the same model on any
+  /// machine.
   package var fingerprint: String {
     let weights = WholeFile.hexadecimal(WholeFile.digest([.floats(weights)]))
     return "\(sourceHash) \(weights)"
   }
 
-  /// Writes the file it came from with its own weights, whole or not at all.
+  /// Writes the file of the model with its present weights.
+  ///
+  /// After an error the old file is unchanged.
   ///
   /// - Parameters:
-  ///   - path: a file beside which another can be made; what was there is replaced.
-  ///   - metadata: entries that the file does not have, or says otherwise.
-  ///   - version: of the library that writes, for the provenance of changed weights.
-  /// - Throws: `.io` naming path and reason, `.limit` where one file cannot hold the model.
+  ///   - path: the file to write or replace, in a folder in which a temporary file can be made.
+  ///   - metadata: entries to add to those of the file, or to replace there.
+  ///   - version: the version of the library, for the provenance of changed weights.
+  /// - Throws: `.io` naming path and reason, `.limit` where the model is too large for one file.
   package func save(
     to path: String, metadata: [(key: String, value: String)] = [], version: String
   ) throws(Das3Error) {

@@ -1,6 +1,6 @@
-/// An ONNX file as Swift values: nodes, constants, and the parameters that weights are made of.
+/// An ONNX file as Swift values: nodes, constants, and parameters with their weights.
 ///
-/// Independent of the input size; its copies share their memory.
+/// It does not depend on the input size. Copies share their memory.
 package struct OnnxModel: Sendable {
   package enum Attribute: Equatable, Sendable {
     case float(Float)
@@ -11,17 +11,17 @@ package struct OnnxModel: Sendable {
     case ints([Int])
     case strings([String])
     case block(Block)
-    /// In a function: the value of its caller's attribute of this name.
+    /// In a function: the value of the attribute with this name of the calling node.
     case reference(String)
-    /// A kind that no supported operator takes.
+    /// A kind that no supported operator has.
     case other
   }
 
-  /// Nodes that stand for one: a branch of an `If`, or a function of the model.
+  /// A list of nodes with inputs and outputs: a branch of an `If`, or a function of the model.
   package struct Block: Equatable, Sendable {
     package let inputs: [String]
     package let outputs: [String]
-    /// Initialisers are Constant nodes.
+    /// Initialisers of the block are Constant nodes here.
     package let nodes: [Node]
   }
 
@@ -29,18 +29,18 @@ package struct OnnxModel: Sendable {
     package let name: String
     package let opType: String
     package let domain: String
-    /// "" where an optional one is left out.
+    /// The name is "" where an optional input is left out.
     package let inputs: [String]
     package let outputs: [String]
     package let attributes: [String: Attribute]
 
-    /// How messages call it: the operator and the node's name, or its first output where unnamed.
+    /// The name of the node in messages: the operator, and the name or else the first output.
     package var place: String {
       "\(opType) '\(name.isEmpty ? outputs.first ?? "" : name)'"
     }
   }
 
-  /// A graph input or output as declared: nil sizes are open.
+  /// A graph input or output as the file declares it; nil sizes are open, nil `dims` is an open rank.
   package struct Port: Sendable {
     package let name: String
     package let isFloat: Bool
@@ -53,15 +53,17 @@ package struct OnnxModel: Sendable {
     package let shape: Shape
     /// First element in the flat vector.
     package let offset: Int
-    /// Running mean or variance of a BatchNormalization: merged and saved, never trained by gradient.
+    /// It is a running mean or variance of a BatchNormalization, which no gradient trains.
     package let isStatistic: Bool
-    /// In 16 bits in the file, where small changes are lost.
+    /// Its encoding in the file.
+    ///
+    /// 16 bits do not hold small changes.
     package var storage = Storage.wide
 
     package enum Storage: Sendable {
       case wide, float16, bfloat16
 
-      /// What is read again of a value that was written.
+      /// The value that is read back after `value` has been written.
       func rounded(_ value: Float) -> Float {
         switch self {
         case .wide: return value
@@ -82,28 +84,28 @@ package struct OnnxModel: Sendable {
   package let irVersion: Int
   package let producer: String
   package let metadata: [String: String]
-  /// In the file, Constant nodes included.
+  /// The number of nodes in the file, including Constant nodes.
   package let nodeCount: Int
-  /// Initialisers that are configuration or shape arithmetic.
+  /// Initialisers that are not parameters: configuration and shape arithmetic.
   package let constants: [String: ConstantTensor]
   package let parameters: [Parameter]
   package let parameterIndex: [String: Int]
-  /// Every parameter as the file has it, one after the other, row-major.
+  /// The values of all parameters, one after the other, each row-major.
   package private(set) var weights: [Float]
-  /// Of `parameters`, those that the file stores as integers with scales.
+  /// The number of parameters that the file stores as integers with scales.
   package let quantizedCount: Int
   /// The file without its weights.
   let source: OnnxSource
   /// The SHA-256 of the file.
   let sourceHash: String
-  /// How the weights came about, nil where they are those of the file.
+  /// Where the weights come from; nil where they are those of the file.
   package private(set) var provenance: Provenance? = nil
-  /// The weights of the file, where those here are others and some are stored in 16 bits.
+  /// The weights of the file, where the present ones differ and some are stored in 16 bits.
   private(set) var fileWeights: [Float]? = nil
 
   /// The same graph with other weights; everything but the weights is shared.
   ///
-  /// - Throws: `.argument` where the count is not that of the model's own weights.
+  /// - Throws: `.argument` where the number of weights is not that of the model.
   package func with(weights: [Float], provenance: Provenance) throws(Das3Error) -> OnnxModel {
     guard weights.count == self.weights.count else {
       throw .argument(
@@ -117,8 +119,8 @@ package struct OnnxModel: Sendable {
     return result
   }
 
-  /// Of the weights that differ from the file's, the share that is the file's again when saved: the
-  /// 16 bits of their tensors do not hold so small a change.
+  /// The share of the changed weights that saving sets back to the value in the file, because 16
+  /// bits do not hold so small a change.
   package var shareLostInSaving: Double {
     guard let fileWeights else { return 0 }
     var (changed, lost) = (0, 0)
@@ -132,7 +134,7 @@ package struct OnnxModel: Sendable {
     return changed == 0 ? 0 : Double(lost) / Double(changed)
   }
 
-  /// A parameter's value, for operators that need to know it when the graph is made.
+  /// The value of a parameter, for operators that need it while the graph is made.
   func value(of parameter: Parameter) -> ConstantTensor {
     let range = parameter.offset..<parameter.offset + parameter.shape.elementCount
     return ConstantTensor(shape: parameter.shape, floats: Array(weights[range]))

@@ -1,15 +1,15 @@
 internal import COnnx
 import Das3Files
 
-/// What a file says besides its weights, so that it can be written again with others.
+/// The content of a file except its weights, so that the file can be written with other weights.
 ///
-/// Immutable and shared by every model that differs from the file only in its weights.
+/// It is immutable, and shared by all models that differ from the file only in their weights.
 @safe final class OnnxSource: @unchecked Sendable {
   private let source: OpaquePointer?
-  /// Why it cannot be written again.
+  /// The error that says why the file cannot be written again.
   private let problem: Das3Error
 
-  /// Takes the message of `model`, which has nothing to say any more.
+  /// Takes over the content of `model`, whose records are invalid afterwards.
   init(_ model: OpaquePointer, parameters: [OnnxImport.Place], weightCount: Int)
     throws(Das3Error)
   {
@@ -28,7 +28,7 @@ import Das3Files
     problem = Das3Error(.internal, "the ONNX reader gave no source")
   }
 
-  /// A file that cannot be written again: `save` says why it refuses.
+  /// The source of a file that cannot be written again; `save` throws `problem`.
   init(problem: Das3Error) {
     unsafe source = nil
     self.problem = problem
@@ -36,12 +36,14 @@ import Das3Files
 
   deinit { unsafe d3o_source_free(source) }
 
-  /// Writes the file with these weights; `metadata` replaces entries of the same keys.
+  /// Writes the file with these weights.
+  ///
+  /// `metadata` replaces entries with the same keys.
   func save(weights: [Float], metadata: [(key: String, value: String)], to path: String)
     throws(Das3Error)
   {
     guard let source = unsafe source else { throw problem.at("cannot write \(path.shown)") }
-    // One block of NUL-terminated texts, and where each begins.
+    // All texts in one block, each with a NUL at its end, and the offsets at which they start.
     var texts: [CChar] = []
     var starts: [(key: Int, value: Int)] = []
     for entry in metadata {

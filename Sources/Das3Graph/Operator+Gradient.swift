@@ -1,9 +1,10 @@
-/// What a chain's derivative needs of the forward pass.
+/// What the derivative of a chain needs from the forward pass.
 enum ChainNeeds { case nothing, output, input }
 
 extension Plan.Stage {
-  /// Whether the derivative depends on the running value before the stage, where `wanted` operands
-  /// want theirs too.
+  /// Whether the derivative depends on the running value before the stage.
+  ///
+  /// `wanted` says for which operands a derivative is wanted too.
   func needsInput(wanted: [Bool]) -> Bool {
     switch function {
     case .unary(let unary):
@@ -21,12 +22,12 @@ extension Plan.Stage {
     }
   }
 
-  /// The derivative follows from the result of the stage.
+  /// Whether the derivative follows from the result of the stage.
   var isDerivedFromOutput: Bool {
     if case .unary(let unary) = function { unary.isDerivedFromOutput } else { false }
   }
 
-  /// The operands must be there to compute derivatives.
+  /// Whether the derivative depends on the values of the operands.
   var usesOperands: Bool {
     if case .binary(let kind, _) = function, kind == .add || kind == .subtract { return false }
     return !operands.isEmpty
@@ -34,7 +35,7 @@ extension Plan.Stage {
 }
 
 extension Plan.Step {
-  /// Whether trained parameters reach the result.
+  /// Whether the result depends on trained parameters.
   func isTracked(_ plan: Plan) -> Bool {
     func isTracked(_ view: Plan.View) -> Bool { plan.buffers[view.buffer].isTracked }
     switch work {
@@ -50,7 +51,8 @@ extension Plan.Step {
     return chain.contains { $0.operands.contains(where: isTracked) }
   }
 
-  /// What the chain's derivative needs where `wanted` operands want theirs.
+  /// What the derivative of the chain needs; `wanted` says for which operands a derivative is
+  /// wanted.
   func chainNeeds(wanted: [[Bool]]) -> ChainNeeds {
     for (index, stage) in chain.enumerated() where stage.needsInput(wanted: wanted[index]) {
       return index == chain.count - 1 && stage.isDerivedFromOutput ? .output : .input

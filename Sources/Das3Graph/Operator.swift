@@ -1,6 +1,6 @@
-/// The operators a graph is made of: the one closed list of this module.
+/// The operators of a graph: the one closed list of this module.
 ///
-/// ONNX's larger vocabulary is lowered to these at import.
+/// The import lowers the larger set of ONNX operators to these.
 package enum Operator: Sendable {
   case conv(Conv)
   case convTranspose(ConvTranspose)
@@ -26,7 +26,7 @@ package enum Operator: Sendable {
   case expand(Expand)
   case matMul(MatMul)
 
-  /// What the graph knows of it.
+  /// The rules of the operator.
   var rules: any OperatorRules {
     switch self {
     case .conv(let op): op
@@ -56,7 +56,7 @@ package enum Operator: Sendable {
   }
 }
 
-/// What is known of a value before anything runs.
+/// The shape and element type of a value, which are known before anything runs.
 package struct ValueInfo: Equatable, Sendable {
   package var shape: Shape
   package var type: ElementType

@@ -1,50 +1,50 @@
-/// All that the graph knows of one operator, beside its import.
+/// All that the graph knows about an operator, except its import from ONNX.
 ///
-/// Each stands in `Operators/`, with its attributes. Nothing here has a default, so that the compiler
-/// lists what a new operator must say.
+/// The operators stand in `Operators/`, each with its attributes. No requirement has a default
+/// implementation, so that the compiler lists what a new operator must define.
 protocol OperatorRules: Sendable {
-  /// What follows from the operator and its attributes alone.
+  /// The properties that follow from the operator and its attributes alone.
   var facts: OperatorFacts { get }
 
-  /// The shape and element type of the result; throws where the inputs do not fit.
+  /// The shape and element type of the result; throws `.shape` where the inputs do not fit.
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo
 
-  /// The result for constant inputs, as shape arithmetic has them; nil where that is left to the
-  /// runtime.
+  /// The result for constant inputs, as in shape arithmetic; nil where the runtime computes it.
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) throws(Das3Error) -> ConstantTensor?
 
-  /// Makes the steps that compute a node, and says where its result is.
+  /// Adds the steps that compute a node to the plan, and sets the view of its result.
   func lower(_ node: Graph.Node, by planner: inout Planner)
 }
 
-/// What follows from an operator and its attributes alone.
+/// The properties that follow from an operator and its attributes alone.
 struct OperatorFacts {
-  /// What the parameters among its inputs are to the network.
+  /// The role in the network of the parameters among its inputs.
   enum Role {
-    /// Weights of a layer.
+    /// They are the weights of a layer.
     case layer
-    /// A factor: weights of a layer where the other factor has none.
+    /// They are a factor of a matrix product, and weights of a layer if the other factor depends on
+    /// the image.
     case product
-    /// Scale and shift of what comes before.
+    /// They scale or shift the result of the layer before.
     case modifier
   }
 
-  /// How far apart, in pixels of the image, neighbouring results lie.
+  /// The distance of neighbouring results in pixels of the image.
   enum Spacing: Equatable {
-    /// As the input's.
+    /// It is that of the inputs.
     case kept
-    /// As those of the first input, whatever the others are.
+    /// It is that of the first input, whatever the others have.
     case ofFirstInput
     case times(Int)
     case dividedBy(Int)
-    /// As the sizes of input and result say, where the result is larger.
+    /// It follows from the sizes of input and result where the result is larger.
     case enlarged
   }
 
-  /// Whether the result can be written straight into a concatenation.
+  /// Whether the step can write its result directly into the buffer of a concatenation.
   enum Placement { case never, always, whereKernelCan, besideWholeInput }
 
-  /// How it becomes a stage of a chain on one running value.
+  /// How the operator becomes a stage of a chain of element-wise functions.
   enum Fusion {
     case never
     case unary(Unary)
@@ -52,18 +52,22 @@ struct OperatorFacts {
     case normalization(epsilon: Float)
   }
 
-  /// Which pass may write its result over what it reads first.
+  /// The pass in which the result may overwrite the first view that the step reads.
   enum InPlace { case never, forward, backward }
 
-  /// How the steps that add to the derivatives by its inputs come about.
+  /// How the steps that compute the derivatives by its inputs are made.
   enum Derivative {
-    /// It becomes a view, a copy or a chain, which have theirs.
+    /// The operator becomes a view, a copy or a chain, and the planner differentiates those.
     case ofOtherSteps
-    /// One step for all inputs, which reads these and perhaps the result again.
+    /// One step for all inputs.
+    ///
+    /// It reads some inputs, and perhaps the result, of the forward pass again.
     case step(reads: Inputs, readsResult: Bool = false)
-    /// A step for each input at the size of the result, then sums where the input repeats.
+    /// One step for each input, at the size of the result.
+    ///
+    /// A sum follows where the input was repeated.
     case broadcast(reads: Inputs)
-    /// Its own, from the step and the derivative by its result.
+    /// The operator makes the steps itself, from its step and the derivative by its result.
     case steps((Plan.Step, Plan.View, inout Planner) -> Void)
   }
 
@@ -80,53 +84,57 @@ struct OperatorFacts {
       }
     }
   }
-  let role: Role
+
+  private(set) var role = Role.modifier
   let spacing: Spacing
   let placement: Placement
-  let fusion: Fusion
-  let inPlace: InPlace
-  /// Inputs with which the result changes smoothly.
-  let smoothInputs: Inputs
+  private(set) var fusion = Fusion.never
+  private(set) var inPlace = InPlace.never
+  /// The inputs by which the result can be differentiated.
+  private(set) var smoothInputs = Inputs.all
   let derivative: Derivative
-  /// Of the step itself, from the shapes of its inputs and result; nil where it is no product.
-  let multiplyAdds: (([Shape], Shape) -> Double)?
+  /// The multiply-adds of the step, from the shapes of its inputs and of its result; nil where the
+  /// operator is neither a convolution nor a matrix product.
+  private(set) var multiplyAdds: (([Shape], Shape) -> Double)?
 }
 
-/// The kinds of operators that there are; each says what its operators must say of themselves.
+/// The kinds of operators; each takes the properties that operators of the kind must state.
 extension OperatorFacts {
-  /// Shows its input in another way, without a step where memory allows.
+  /// An operator whose result is another view of its input.
+  ///
+  /// It needs no step unless the memory layout requires a copy.
   static func view(spacing: Spacing, placement: Placement) -> Self {
     kernel(spacing: spacing, placement: placement, derivative: .ofOtherSteps)
   }
 
-  /// Computed by a step of its own, without weights that make it a layer.
+  /// An operator that is computed by a step of its own and is not a layer.
   static func kernel(
     spacing: Spacing, placement: Placement, inPlace: InPlace = .never, smoothInputs: Inputs = .all,
     derivative: Derivative
   ) -> Self {
     Self(
-      role: .modifier, spacing: spacing, placement: placement, fusion: .never, inPlace: inPlace,
-      smoothInputs: smoothInputs, derivative: derivative, multiplyAdds: nil)
+      spacing: spacing, placement: placement, inPlace: inPlace, smoothInputs: smoothInputs,
+      derivative: derivative)
   }
 
-  /// Element by element: a stage of a chain where it can be, else a step.
+  /// An element-wise operator: a stage of a chain where possible, else a step.
   static func stage(
     _ fusion: Fusion, placement: Placement, inPlace: InPlace = .never, smoothInputs: Inputs,
     derivative: Derivative
   ) -> Self {
     Self(
-      role: .modifier, spacing: .kept, placement: placement, fusion: fusion, inPlace: inPlace,
-      smoothInputs: smoothInputs, derivative: derivative, multiplyAdds: nil)
+      spacing: .kept, placement: placement, fusion: fusion, inPlace: inPlace,
+      smoothInputs: smoothInputs, derivative: derivative)
   }
 
-  /// Multiplies its input by weights.
+  /// An operator that multiplies its input by weights.
   static func layer(
     _ role: Role, spacing: Spacing, placement: Placement,
     multiplyAdds: @escaping ([Shape], Shape) -> Double,
     derivative: @escaping (Plan.Step, Plan.View, inout Planner) -> Void
   ) -> Self {
     Self(
-      role: role, spacing: spacing, placement: placement, fusion: .never, inPlace: .never,
-      smoothInputs: .all, derivative: .steps(derivative), multiplyAdds: multiplyAdds)
+      role: role, spacing: spacing, placement: placement, derivative: .steps(derivative),
+      multiplyAdds: multiplyAdds)
   }
 }

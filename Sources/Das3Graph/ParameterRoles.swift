@@ -1,17 +1,21 @@
-/// What names are used as, decided from the nodes alone so that it does not depend on input size.
+/// What the values of a model are used for.
+///
+/// The nodes alone decide it, so that it does not depend on the input size.
 struct ParameterRoles {
-  /// Used by any node.
+  /// Names that any node uses.
   private(set) var uses: Set<String> = []
-  /// Used as data somewhere: a float initialiser among them is a parameter.
+  /// Names that a node uses as data; a float initialiser among them is a parameter.
   private(set) var operands: Set<String> = []
-  /// Used as the weight of a layer: a Constant node among them is a parameter too.
+  /// Names that a node uses as the weight of a layer.
+  ///
+  /// A Constant node among them is a parameter too.
   private(set) var weights: Set<String> = []
-  /// Used as running mean or variance.
+  /// Names that a node uses as running mean or variance.
   private(set) var statistics: Set<String> = []
 
   init(nodes: [OnnxModel.Node]) {
     for node in nodes {
-      // What the branches of an `If` compute with, as if it stood here.
+      // Values that the branches of an `If` use count as if the nodes of the branches stood here.
       for branch in node.blocks {
         let inner = ParameterRoles(nodes: branch.nodes)
         uses.formUnion(inner.uses)

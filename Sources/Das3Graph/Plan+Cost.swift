@@ -5,21 +5,24 @@ extension Plan {
     steps.lazy.filter { !$0.isStatic }.reduce(0) { $0 + $1.multiplyAdds }
   }
 
-  /// Of all steps that run for each frame.
+  /// The effort of all steps that run for each frame.
   var effort: Double { steps.lazy.filter { !$0.isStatic }.reduce(0) { $0 + $1.effort } }
 }
 
 extension Plan.Step {
-  /// A measure of the time: multiply-adds, and elements moved in their terms.
+  /// An estimate of the time in multiply-adds.
+  ///
+  /// Moved elements count as several of them.
   var effort: Double {
     let moved = output.shape.elementCount * (1 + chain.count)
     return multiplyAdds + Self.multiplyAddsPerElement * Double(moved)
   }
 
-  /// What a core multiplies while it fetches and stores one element.
+  /// The multiply-adds that a core does in the time in which it loads and stores one element.
   private static let multiplyAddsPerElement = 16.0
 
-  /// Of a convolution, a matrix product or the derivative of one by its weights; else 0.
+  /// The multiply-adds of a convolution, of a matrix product, or of its derivative by the weights;
+  /// 0 for other steps.
   var multiplyAdds: Double {
     let operation: Operator
     var (inputs, output) = (inputs, output)
@@ -28,7 +31,7 @@ extension Plan.Step {
     case .gradient(let gradient):
       guard case .operation(let earlier) = gradient.step.work else { return 0 }
       operation = earlier
-      // By the bias alone there is nothing to multiply.
+      // The derivative by the bias alone takes no multiplications.
       guard gradient.inputs.count > 1, gradient.inputs[1] != nil else { return 0 }
       (inputs, output) = (gradient.step.inputs, gradient.step.output)
     case .copy, .elementwise, .statistics, .accumulate, .clear: return 0

@@ -1,16 +1,19 @@
-/// Where every buffer lies: lifetimes from the steps, results in place of what they are made from,
-/// then a place for each.
+/// Assigns an offset to every buffer: finds the lifetimes from the steps, lets results overwrite
+/// inputs that are no longer needed, and then places the buffers.
 extension Plan {
-  /// Elements a buffer's start is a multiple of: 64 bytes, a cache line and the widest vector.
+  /// Buffers start at multiples of so many elements: 64 bytes, a cache line and the widest vector.
   package static let alignment = 16
 
-  /// Gives every buffer its place; frame buffers share memory where their lives do not overlap.
+  /// Assigns the offsets.
   ///
-  /// The largest buffers are placed first, each at the lowest gap that its whole life leaves free.
+  /// Frame buffers share memory where their lifetimes do not overlap.
+  ///
+  /// The largest buffers are placed first, each at the lowest offset that is free for its lifetime
+  /// (greedy by size: Pisarchyk and Lee, 2020).
   mutating func assignMemory() {
     assignLifetimes()
     var homes = inPlaceHomes()
-    // Every group of buffers in one place lives from its first to its last step.
+    // Buffers that share one place live from the first to the last step of any of them.
     for index in buffers.indices {
       let home = Self.root(of: index, &homes)
       buffers[home].firstStep = min(buffers[home].firstStep, buffers[index].firstStep)
@@ -53,7 +56,7 @@ extension Plan {
     (max(count, 1) + alignment - 1) / alignment * alignment
   }
 
-  /// From when to when the content of each frame buffer is needed.
+  /// Finds the first and the last step that need the content of each frame buffer.
   mutating func assignLifetimes() {
     for index in buffers.indices {
       (buffers[index].firstStep, buffers[index].lastStep) = (.max, -1)
@@ -69,7 +72,7 @@ extension Plan {
     for (index, step) in steps.enumerated() {
       for view in step.reads + step.writes { live(view, at: index, &changed) }
     }
-    // Between the passes the caller reads outputs and writes their gradients.
+    // Between the passes the caller reads the outputs and writes their gradients.
     for view in outputs where isFrame(view) {
       live(view, at: outputGradients.isEmpty ? .max : max(0, forwardCount - 1), &changed)
     }
@@ -77,8 +80,9 @@ extension Plan {
     buffers = changed
   }
 
-  /// For each buffer the one in whose place it lies: an element-wise step whose input nobody needs
-  /// afterwards writes over it.
+  /// For each buffer the buffer in whose place it lies.
+  ///
+  /// A step may overwrite its input where no later step needs the input.
   private func inPlaceHomes() -> [Int] {
     var homes = Array(buffers.indices)
     var lives = buffers.map { (first: $0.firstStep, last: $0.lastStep) }
@@ -117,7 +121,8 @@ extension Plan.Step.Work {
 }
 
 extension Plan.Step {
-  /// What it may write over while it reads it, and what it writes; nil where it may not.
+  /// The view that the step may overwrite while it reads it, and the view that it writes; nil where
+  /// it may overwrite nothing.
   fileprivate func inPlacePair(_ plan: Plan) -> (read: Plan.View, written: Plan.View)? {
     func isFrame(_ view: Plan.View) -> Bool { plan.buffers[view.buffer].region == .frame }
     var pair: (read: Plan.View, written: Plan.View)?

@@ -1,24 +1,31 @@
-/// Less memory for more time: activations that the backward pass needs are dropped after the forward
-/// pass and computed again (Chen et al., 2016), those that cost least first.
+/// Saves memory at the cost of time: some activations are dropped after the forward pass and
+/// computed again for the backward pass (Chen et al., 2016).
+///
+/// The cheapest are dropped first.
 extension Plan {
-  /// What grows with the time that the search takes.
+  /// Counts that grow with the time of the search.
   package struct RecomputeSearch: Sendable, Equatable {
-    /// Steps of all plans that were tried.
+    /// The number of steps of all plans that were tried.
     package var stepCount = 0
-    /// Times that memory was laid out, which takes the longer the more buffers there are.
+    /// How often memory was laid out; each time takes longer the more buffers there are.
     package var layoutCount = 0
   }
 
-  /// What recomputation may add to a step of a plan that has all the memory it asks for.
+  /// The share of the effort that recomputation may add where there is no limit on memory.
   private static let freeShare = 0.04
-  /// Steps of plans that are tried before each doubling of what is dropped at a time: networks of
-  /// a thousand steps are done before the first, and no network takes more than some seconds.
+  /// After so many steps of tried plans the number of activations that are dropped at a time
+  /// doubles.
+  ///
+  /// The search for a network of a thousand steps ends before the first doubling, and none takes
+  /// more than some seconds.
   package static let patience = 1 << 19
-  /// Doublings after which nothing more is tried.
+  /// The search ends after so many doublings.
   private static let mostDoublings = 12
 
-  /// Drops activations until the frame's arena has at most `limit` elements, or none is left whose
-  /// loss would make it smaller; without a limit those alone whose loss is hardly felt.
+  /// Drops activations until the memory of a frame has at most `limit` elements, or until dropping
+  /// more does not reduce it.
+  ///
+  /// Without a limit it drops only what adds little to the time (`freeShare`).
   ///
   /// The same kernels run on the same numbers, so no bit of the result changes.
   mutating func recompute(within limit: Int?) {
@@ -26,11 +33,12 @@ extension Plan {
     let limit = limit ?? 0
     let original = self
     let costs = recomputeCosts
-    // What a plan without a limit would drop goes first, so that no limit makes a plan larger.
+    // The activations that a plan without a limit would drop are dropped first, so that a limit
+    // never makes a plan larger.
     var mostEffort = effort * (1 + Self.freeShare)
     var dropped: Set<Int> = []
     var kept: Set<Int> = []
-    // Whether anything was dropped since what had to be kept was last tried.
+    // Whether something was dropped since the activations in `kept` were last tried.
     var isWorthRetrying = false
     var search = RecomputeSearch()
     var best = self
@@ -60,7 +68,7 @@ extension Plan {
         .prefix(1 << (search.stepCount / Self.patience))
       let trial = original.dropping(dropped.union(choice))
       search.stepCount += trial.steps.count
-      // What moves the peak elsewhere without lowering it is worth keeping.
+      // A trial that moves the peak to another step without lowering it counts as progress.
       if trial.peak.elementCount > peak.elementCount || trial.effort > mostEffort {
         kept.formUnion(choice)
         continue
@@ -75,7 +83,7 @@ extension Plan {
     recomputeSearch = search
   }
 
-  /// Where most elements are alive, and how many.
+  /// The step at which most elements are alive, and their number.
   private var peak: (step: Int, elementCount: Int) {
     var changes = [Int](repeating: 0, count: steps.count + 1)
     for buffer in buffers where buffer.region == .frame && buffer.firstStep <= buffer.lastStep {
@@ -91,7 +99,8 @@ extension Plan {
     return (step, most)
   }
 
-  /// Activations of this plan that `current`, made from it, holds over a step for the backward pass.
+  /// The activations of this plan that the plan `current`, which was made from it, keeps through a
+  /// step for the backward pass.
   private func droppable(at step: Int, of current: Plan) -> Set<Int> {
     var result: Set<Int> = []
     let fromOutside = Set((inputs + outputGradients).map(\.buffer))
@@ -106,7 +115,7 @@ extension Plan {
     return result
   }
 
-  /// By buffer: operations to compute it again, per element that it frees.
+  /// For each buffer the effort of computing it again, per element of memory that this frees.
   private var recomputeCosts: [Double] {
     var costs = [Double](repeating: 0, count: buffers.count)
     for step in steps.prefix(forwardCount) {
@@ -116,7 +125,7 @@ extension Plan {
     return costs
   }
 
-  /// The plan with these activations made anew where the backward pass first needs them.
+  /// The plan that computes these activations again where the backward pass first needs them.
   private func dropping(_ dropped: Set<Int>) -> Plan {
     var plan = self
     plan.steps = Array(steps.prefix(forwardCount))
@@ -128,8 +137,8 @@ extension Plan {
     for (index, step) in steps.enumerated().dropFirst(forwardCount) {
       for view in step.reads where firstUses[view.buffer] == nil { firstUses[view.buffer] = index }
     }
-    // What is made again on the way to something else, but is itself needed much later, is not
-    // kept until then.
+    // An activation that is computed again only to compute another, and is itself needed much
+    // later, is not kept until then.
     let patience = (steps.count - forwardCount) / 8
     var renewed: [Int: Int] = [:]
     var passing: [Int: Int] = [:]
@@ -139,7 +148,7 @@ extension Plan {
       return view
     }
     func renew(_ views: [View], at position: Int) {
-      // Everything dropped that these depend on, made in the order of the forward pass.
+      // All dropped activations that these depend on are computed in the order of the forward pass.
       var open = views
       var again: Set<Int> = []
       passing = [:]
@@ -160,7 +169,7 @@ extension Plan {
       }
       for index in again.sorted() {
         var step = steps[index].mapped(moved)
-        // Running statistics have moved already.
+        // The running statistics were updated in the forward pass.
         if case .statistics = step.work { step.work = .statistics(momentum: 0) }
         plan.steps.append(step)
       }

@@ -1,39 +1,41 @@
-/// A graph as a list of steps over buffers: what runs, in which order, on which memory.
+/// A graph as a list of steps on buffers: what runs, in which order, on which memory.
 ///
-/// Images lie channels last (NHWC) and every value is a strided view of a buffer, so transposing,
-/// slicing, repeating and most reshaping cost nothing. Steps that depend on weights alone are
-/// static: they run once per set of weights, not per frame.
+/// Images are stored channels last (NHWC). Every value is a strided view of a buffer, so
+/// transposing, slicing, repeating and most reshaping cost nothing. Steps that depend on weights
+/// alone are static: they run once for each set of weights, not for each frame.
 ///
-/// A plan for training goes on with the backward pass: from `forwardCount` on its steps compute
-/// derivatives of the loss, which the caller leaves in `outputGradients` between the two passes.
+/// In a plan for training, the steps from `forwardCount` on are the backward pass. Between the two
+/// passes the caller writes the derivative of the loss by each output into `outputGradients`.
 package struct Plan: Sendable {
-  /// Who owns the memory of a buffer, and how long its content lasts.
+  /// The owner of the memory of a buffer, which decides how long its content lasts.
   package enum Region: Sendable {
-    /// The arena of one frame: shared by buffers whose lives do not overlap.
+    /// The arena of one frame; buffers whose lifetimes do not overlap share its memory.
     case frame
-    /// Made once per model: folded constants and the results of static steps.
+    /// Memory that is filled once for each model: constants and the results of static steps.
     case model
     /// The flat weight vector itself.
     case parameter
-    /// The loss's derivative by the flat weight vector, to which backward passes add.
+    /// The derivative of the loss by the flat weight vector; backward passes add to it.
     case gradient
   }
 
   package struct Buffer: Sendable {
     package var region: Region
     package var elementCount: Int
-    /// First element within the region.
+    /// Its first element within the region.
     package var offset = 0
-    /// First and last step that touches it; set when memory is assigned.
+    /// The first and the last step that use it; set when memory is assigned.
     package var firstStep = Int.max
     package var lastStep = -1
-    /// What it holds from the start.
+    /// The values that it holds from the start.
     package var constant: ConstantTensor?
-    /// Whether trained parameters reach it through differentiable steps.
+    /// Whether it depends on trained parameters through differentiable steps.
     package var isTracked = false
   }
 
-  /// Elements of a buffer as a tensor; strides in elements, 0 where a dimension repeats.
+  /// Elements of a buffer seen as a tensor.
+  ///
+  /// Strides count elements and are 0 where a dimension repeats.
   package struct View: Sendable, Equatable {
     package var buffer: Int
     package var offset: Int
@@ -53,13 +55,15 @@ package struct Plan: Sendable {
     }
   }
 
-  /// One element-wise function applied to a result while it is in the cache.
+  /// One element-wise function of a chain, applied to a result while it is in the cache.
   package struct Stage: Sendable {
     package enum Function: Sendable {
       case unary(Unary)
-      /// `isReversed`: the running value is the second operand.
+      /// A function of the running value and an operand.
+      ///
+      /// `isReversed`: the running value comes second.
       case binary(Binary.Kind, isReversed: Bool)
-      /// Operands: scale, shift, mean, variance per channel.
+      /// Normalisation; the operands are scale, shift, mean and variance for each channel.
       case normalize(epsilon: Float)
     }
     package enum Extent: Sendable { case none, scalar, channel, full }
@@ -78,22 +82,22 @@ package struct Plan: Sendable {
   package struct Step: Sendable {
     package indirect enum Work: Sendable {
       case operation(Operator)
-      /// The input's elements in the output's layout.
+      /// Copies the elements of the input into the layout of the output.
       case copy
-      /// Nothing but the chain.
+      /// Applies the chain to the input and does nothing else.
       case elementwise
-      /// Mean and variance per channel (2×C) of the input; moves the running ones, which are the
-      /// other inputs, by `momentum`.
+      /// Computes mean and variance of the input for each channel (2×C), and moves the running
+      /// ones, which are the other inputs, towards them by `momentum`.
       case statistics(momentum: Float)
-      /// The derivative of an earlier step; `output` is its first target.
+      /// Computes the derivative of an earlier step; `output` is its first target.
       case gradient(Gradient)
-      /// Adds the input to the output; sums where strides of the output are 0.
+      /// Adds the input to the output; where a stride of the output is 0 this is a sum.
       case accumulate
-      /// Zeros.
+      /// Fills the output with zeros.
       case clear
     }
 
-    /// The node it was made from, for reports.
+    /// The name of the node that it was made from, for reports.
     package var name: String
     package var work: Work
     package var inputs: [View]
@@ -102,22 +106,23 @@ package struct Plan: Sendable {
     package var isStatic: Bool
   }
 
-  /// The loss's derivative by what an earlier step read, from that by what it wrote.
+  /// The derivative of the loss by the inputs of an earlier step, from the derivative by its
+  /// output.
   package struct Gradient: Sendable {
     package struct Target: Sendable {
       package var view: View
-      /// Adds to what is there instead of overwriting it.
+      /// Adds to the present values instead of overwriting them.
       package var accumulates: Bool
     }
 
-    /// The earlier step, its views as they lie when the derivative is computed.
+    /// The earlier step, with its views at the time when the derivative is computed.
     package var step: Step
     package var outputGradient: View
-    /// One per input of the step, nil = not wanted.
+    /// One for each input of the step; nil = this derivative is not wanted.
     package var inputs: [Target?]
-    /// One per operand of each stage of the step's chain.
+    /// One for each operand of each stage of the chain of the step.
     package var operands: [[Target?]]
-    /// What of the earlier step is read again.
+    /// Which inputs of the earlier step are read again.
     package var readsInput: [Bool]
     package var readsOutput = false
     package var readsOperands = false
@@ -125,16 +130,18 @@ package struct Plan: Sendable {
 
   package var buffers: [Buffer] = []
   package var steps: [Step] = []
-  /// Steps of the forward pass.
+  /// The number of steps of the forward pass.
   package var forwardCount = 0
   package var inputs: [View] = []
   package var outputs: [View] = []
-  /// Where the caller leaves the loss's derivative by each output; empty in plans without training.
+  /// The views for the derivative of the loss by each output; empty in plans without training.
   package var outputGradients: [View] = []
-  /// Elements of each region; those of parameters and gradients are as long as the weight vector.
+  /// The number of elements of each region.
+  ///
+  /// Parameters and gradients are as long as the weight vector.
   package var frameElementCount = 0
   package var modelElementCount = 0
-  /// How hard it was to find what is computed again.
+  /// How long the search for activations to compute again was.
   package var recomputeSearch = RecomputeSearch()
 
   package func isStatic(_ view: View) -> Bool {
@@ -146,7 +153,7 @@ package struct Plan: Sendable {
 }
 
 extension Plan.Step {
-  /// Views whose content it needs.
+  /// The views whose content the step needs.
   package var reads: [Plan.View] {
     switch work {
     case .operation, .copy, .elementwise, .statistics: inputs + chain.flatMap(\.operands)
@@ -156,7 +163,7 @@ extension Plan.Step {
     }
   }
 
-  /// Views whose content it makes or changes.
+  /// The views whose content the step writes.
   package var writes: [Plan.View] {
     switch work {
     case .operation, .copy, .elementwise, .statistics, .accumulate, .clear: [output]
@@ -199,26 +206,26 @@ extension Plan.Gradient {
 extension Plan.View {
   package var isEmpty: Bool { shape.elementCount == 0 }
 
-  /// Axes with more than one element, outermost in memory first.
+  /// The axes with more than one element, outermost in memory first.
   package var memoryOrder: [Int] {
     shape.dims.indices.filter { shape[$0] > 1 }.sorted {
       strides[$0] == strides[$1] ? $0 < $1 : strides[$0] > strides[$1]
     }
   }
 
-  /// A tensor seen as rows of channels: how element-wise kernels walk over it.
+  /// A tensor seen as rows of channels, which is how element-wise kernels process it.
   package struct Rows: Equatable {
     package var count: Int
     package var channels: Int
-    /// From one row to the next.
+    /// The distance from one row to the next, in elements.
     package var stride: Int
-    /// The logical axis that the channels are, and all axes outermost first.
+    /// All axes with more than one element, outermost first; the last is the axis of the channels.
     package var order: [Int]
     package var channelAxis: Int? { order.last }
     package var isDense: Bool { stride == channels || count == 1 }
   }
 
-  /// nil where the elements do not lie as rows of the innermost axis at one distance.
+  /// The view as rows of its innermost axis; nil where the rows have no constant distance.
   package var rows: Rows? {
     let order = memoryOrder
     guard let inner = order.last else { return Rows(count: 1, channels: 1, stride: 1, order: []) }
@@ -238,7 +245,8 @@ extension Plan.View {
     return rows
   }
 
-  /// The view as batch × height × width × channels with one distance between pixels, or nil.
+  /// The distance of pixels where the view is an image N×H×W×C in memory with a constant distance
+  /// of pixels; nil where it is not.
   package var pixelStride: Int? {
     guard shape.rank == 4 else { return nil }
     let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3])
@@ -279,7 +287,7 @@ extension Plan.View {
     return view
   }
 
-  /// The same elements in another shape without moving any, or nil.
+  /// A view of the same elements in another shape; nil where elements would have to be moved.
   package func reshaped(_ target: Shape) -> Self? {
     var view = self
     view.shape = target
@@ -303,7 +311,8 @@ extension Plan.View {
   }
 }
 
-/// Runs of neighbouring dimensions that a reshape turns into each other.
+/// Runs of neighbouring dimensions that a reshape turns into each other: both have the same
+/// product.
 struct ReshapeGroup {
   var source: Range<Int>
   var target: Range<Int>
@@ -311,24 +320,19 @@ struct ReshapeGroup {
   static func groups(from source: Shape, to target: Shape) -> [ReshapeGroup] {
     var groups: [ReshapeGroup] = []
     var (i, j) = (0, 0)
+    func next(_ shape: Shape, _ axis: inout Int) -> Int {
+      guard axis < shape.rank else { return 1 }
+      axis += 1
+      return shape[axis - 1]
+    }
     while i < source.rank || j < target.rank {
       let (first, second) = (i, j)
-      var (a, b) = (1, 1)
-      if i < source.rank {
-        a = source[i]
-        i += 1
-      }
-      if j < target.rank {
-        b = target[j]
-        j += 1
-      }
+      var (a, b) = (next(source, &i), next(target, &j))
       while a != b {
         if a < b, i < source.rank {
-          a *= source[i]
-          i += 1
+          a *= next(source, &i)
         } else if j < target.rank {
-          b *= target[j]
-          j += 1
+          b *= next(target, &j)
         } else {
           break
         }

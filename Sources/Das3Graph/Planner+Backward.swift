@@ -1,14 +1,16 @@
-/// Reverse-mode differentiation: the steps of the forward pass backwards, each turned into steps
-/// that add its share to the derivatives of what it read (Griewank and Walther, 2008, chapter 3).
+/// Reverse-mode differentiation (Griewank and Walther, 2008, chapter 3).
 ///
-/// Only steps between the outputs and a trained parameter take part: nothing else is computed.
+/// It takes the steps of the forward pass in reverse order and makes for each the steps that add
+/// its contribution to the derivatives by its inputs.
+///
+/// Only steps between a trained parameter and the outputs take part.
 extension Planner {
   mutating func appendBackward() {
     var apart: [(gradient: View, output: View)] = []
     for output in plan.outputs {
       let view = isTracked([output]) ? gradientView(of: output) : nil
       if let view, plan.buffers[view.buffer].region == .frame, gradients.isFresh(view) {
-        // The caller writes it between the passes, before any step.
+        // The caller writes it between the passes, before any step of the backward pass.
         record(.fresh, view)
         plan.outputGradients.append(view)
       } else {
@@ -30,11 +32,11 @@ extension Planner {
     dy.buffer = buffer
     switch step.work {
     case .copy: deposit(dy, to: step.inputs[0], step.name)
-    case .elementwise: differentiateChain(step, dy)
+    case .elementwise: differentiateChain(step, dy, isFused: false)
     case .operation(let operation):
       var step = step
       if !step.chain.isEmpty {
-        differentiateFused(step, dy)
+        differentiateChain(step, dy, isFused: true)
         step.chain = []
       }
       guard isTracked(step.inputs) else { return }
@@ -53,35 +55,32 @@ extension Planner {
 
   // MARK: Element-wise
 
-  private mutating func differentiateChain(_ step: Plan.Step, _ dy: View) {
+  /// The derivative of an element-wise chain.
+  ///
+  /// The chain at the end of an operation (`isFused`) has no input of its own to read: its
+  /// derivative overwrites `dy`, which is then the derivative by the operation's result.
+  private mutating func differentiateChain(_ step: Plan.Step, _ dy: View, isFused: Bool) {
     let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
     let needs = step.chainNeeds(wanted: wanted)
+    let readsInput = needs == .input && !isFused
     var gradient = Plan.Gradient(
-      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [needs == .input])
+      step: step, outputGradient: dy, inputs: [nil], operands: [], readsInput: [readsInput])
     gradient.readsOutput = needs == .output
-    gradient.readsOperands = needs == .input || step.chain.contains(where: \.usesOperands)
-    if isTracked([step.inputs[0]]) { gradient.inputs[0] = target(step.inputs[0], .input(0)) }
+    gradient.readsOperands = readsInput || step.chain.contains(where: \.usesOperands)
+    if isFused {
+      gradient.step.work = .elementwise
+      gradient.step.inputs = [step.output]
+      gradient.inputs[0] = Plan.Gradient.Target(view: dy, accumulates: false)
+    } else if isTracked([step.inputs[0]]) {
+      gradient.inputs[0] = target(step.inputs[0], .input(0))
+    }
     emitWithOperands(gradient, wanted)
   }
 
-  /// A chain at the end of an operation: its derivative replaces that of the result.
-  private mutating func differentiateFused(_ step: Plan.Step, _ dy: View) {
-    let wanted = step.chain.map { $0.operands.map { isTracked([$0]) } }
-    var chain = step
-    chain.work = .elementwise
-    chain.inputs = [step.output]
-    var gradient = Plan.Gradient(
-      step: chain, outputGradient: dy, inputs: [.init(view: dy, accumulates: false)],
-      operands: [], readsInput: [false])
-    gradient.readsOutput = chain.chainNeeds(wanted: wanted) == .output
-    gradient.readsOperands = chain.chain.contains(where: \.usesOperands)
-    emitWithOperands(gradient, wanted)
-  }
-
-  /// Adds the targets of a chain's operands.
+  /// Emits the derivative of a chain after adding the targets for its operands.
   ///
-  /// Those that share a buffer with another target get one of their own first: the kernel writes all
-  /// in one pass.
+  /// The kernel writes all targets in one pass. A target that would share its buffer with another
+  /// gets a buffer of its own, which is added afterwards.
   private mutating func emitWithOperands(_ gradient: Plan.Gradient, _ wanted: [[Bool]]) {
     var gradient = gradient
     var taken = Set([gradient.step.inputs[0].buffer])
@@ -98,7 +97,7 @@ extension Planner {
           parts.append((part, operand))
           row.append(Plan.Gradient.Target(view: part, accumulates: false))
         } else {
-          // Sums over pixels are always added; whole images may be the first to be there.
+          // Sums over pixels can only add. A whole image can also overwrite.
           row.append(
             target(
               operand, .operand(stage: number, index: position),
@@ -111,7 +110,8 @@ extension Planner {
     for (part, operand) in parts { deposit(part, to: operand, gradient.step.name) }
   }
 
-  /// y = f(a, b) with broadcasting: the derivative at full size, then summed where it repeats.
+  /// y = f(a, b) with broadcasting: computes each derivative at the size of the result, then sums
+  /// it over the dimensions that were repeated.
   private mutating func differentiateBroadcast(
     _ step: Plan.Step, _ dy: View, _ facts: OperatorFacts, reads: OperatorFacts.Inputs
   ) {
@@ -150,7 +150,7 @@ extension Planner {
     if wanted[0] { emitAdjoint(adjoint, step.name, [dy, step.inputs[1]], to: step.inputs[0]) }
   }
 
-  /// dx = adjoint(dy, weights), added to what is there while it is in the cache.
+  /// dx = adjoint(dy, weights); where dx has a value already, the addition is fused into the step.
   private mutating func emitAdjoint(
     _ operation: Operator, _ name: String, _ inputs: [View], to x: View
   ) {
@@ -159,7 +159,7 @@ extension Planner {
     if gradients.isFresh(target) {
       emitFresh(operation, name, inputs, target)
     } else if covers, gradients.isWritten(target.buffer), x.shape[1] > 1 {
-      // The sum is a buffer of its own: kernels do not read what they write.
+      // The sum gets a buffer of its own, because kernels must not read the buffer that they write.
       let sum = allocate(like: x)
       gradients.setBuffer(sum.buffer, of: x.buffer)
       let stage = Plan.Stage(
@@ -180,7 +180,7 @@ extension Planner {
     let (a, b) = (step.inputs[0], step.inputs[1])
     for (input, factors) in [(a, [dy, transposed(b)]), (b, [transposed(a), dy])]
     where isTracked([input]) {
-      // Over all batches; repeated ones are summed afterwards.
+      // The derivative for all batches; it is summed afterwards where a factor was repeated.
       let shape = Shape(
         Array(step.output.shape.dims.dropLast(2)) + Array(input.shape.dims.suffix(2)))
       let target = gradientView(of: input)
@@ -198,7 +198,7 @@ extension Planner {
 
   // MARK: Everything else
 
-  /// The derivative by all inputs that want it, in one step.
+  /// Emits one step for the derivatives by all inputs for which one is wanted.
   mutating func emitGradient(
     of step: Plan.Step, _ dy: View, by smooth: OperatorFacts.Inputs, reads: OperatorFacts.Inputs,
     readsResult: Bool = false
@@ -229,7 +229,8 @@ extension Planner {
     emit(.operation(operation), name, inputs, target, chain: chain)
   }
 
-  /// Adds `gradient`, of the shape of `view`, to the derivative by `view`.
+  /// Adds `gradient` to the derivative by `view`; sums it where `view` has to be repeated to its
+  /// shape.
   private mutating func deposit(_ gradient: View, to view: View, _ name: String) {
     let target = gradientView(of: view.expanded(to: gradient.shape))
     record(.output, target, alwaysAdds: !Footprint(target).isInjective)
@@ -244,7 +245,7 @@ extension Planner {
     return Plan.Gradient.Target(view: target, accumulates: true)
   }
 
-  /// The step that is emitted next writes this derivative.
+  /// Records that the step that is emitted next writes this derivative.
   private mutating func record(
     _ slot: GradientBuffers.Write.Slot, _ view: View, alwaysAdds: Bool = false
   ) {
@@ -255,7 +256,7 @@ extension Planner {
 
   // MARK: Buffers
 
-  /// The derivative by a view: the same view of the derivative's buffer.
+  /// The derivative by a view: the same view of the gradient buffer, which is made on first use.
   private mutating func gradientView(of view: View) -> View {
     var result = view
     if let buffer = gradients.buffers[view.buffer] {
@@ -272,7 +273,7 @@ extension Planner {
     return result
   }
 
-  /// A dense buffer of a view's own, with its axes in the same order.
+  /// A new dense buffer with the axes in the same order as those of the view.
   private mutating func allocate(like view: View) -> View {
     allocate(
       view.shape, order: Self.completed(view.memoryOrder, rank: view.shape.rank), isStatic: false)

@@ -1,17 +1,23 @@
-/// Which element-wise nodes join the step before them, and which results are written straight into
-/// a concatenation.
+/// Decides which element-wise nodes join the step before them, and which results are written
+/// directly into the buffer of a concatenation.
 extension Planner {
-  /// Follows the only consumers of `id` as long as they are element-wise on rows of `layout`.
+  /// Collects the consumers of `id` into a chain, as long as each is the only consumer and
+  /// element-wise on rows of `layout`.
   ///
-  /// Returns the stages and the value that the last of them makes. `channelAxis` is set where a
-  /// kernel takes that axis as its channels, whatever its size. `operands`: those of an
-  /// operation, whose result before the chain is not kept; where derivatives are wanted only stages
-  /// join that can do without it.
+  /// - Parameters:
+  ///   - id: the value that the chain starts from.
+  ///   - layout: the view that the stages work on.
+  ///   - channelAxis: the axis that the kernel takes as its channels, whatever its size; nil = any.
+  ///   - stages: the stages that the chain begins with.
+  ///   - operands: the inputs of the operation that the chain follows; nil where it follows none.
+  ///     The result of the operation itself is not kept. For training, a stage whose derivative
+  ///     needs it does not join.
+  /// - Returns: the stages, and the value that the last of them makes.
   mutating func absorb(
     _ id: ValueID, layout: View, channelAxis: Int? = nil, after stages: [Plan.Stage] = [],
     operands: [View]? = nil
   ) -> (chain: [Plan.Stage], value: ValueID) {
-    // Rows of one channel are not the rows of the layout: only scalars mean the same in both.
+    // With one channel the rows of the kernel are not those of the layout; only scalars fit both.
     let takesScalarsOnly = channelAxis.map { layout.shape[$0] == 1 } ?? false
     var chain = stages
     var value = id
@@ -28,7 +34,8 @@ extension Planner {
     return (chain, value)
   }
 
-  /// Whether the derivative of what follows an operation can do without the operation's own result.
+  /// Whether the derivative of a stage after an operation can be computed without the result of the
+  /// operation itself.
   private func canJoin(
     _ node: Graph.Node, _ value: ValueID, after chain: [Plan.Stage], _ operands: [View]
   ) -> Bool {
@@ -46,7 +53,8 @@ extension Planner {
     }
   }
 
-  /// The node as a stage on the running value, or nil where it is none or must wait for an operand.
+  /// The node as a stage on the running value; nil where it cannot be one, or where an operand is
+  /// not computed yet.
   mutating func stage(
     for node: Graph.Node, running value: ValueID, layout: View, takesScalarsOnly: Bool = false
   ) -> Plan.Stage? {
@@ -108,13 +116,13 @@ extension Planner {
 
   // MARK: Concatenation in place
 
-  /// Far more than networks have, far less than the stack holds.
+  /// Networks nest far fewer concatenations, and the stack holds far more calls.
   private static let maximumNesting = 64
 
-  /// Decides which values are written at their place in the buffer of the concatenation that
-  /// alone reads them.
+  /// Decides which values are written directly into the buffer of the concatenation that reads
+  /// them.
   mutating func placeConcatenations() {
-    // How many concatenations lie around a value. Finding its place takes as many calls.
+    // The number of concatenations around a value. `destination` recurses as often.
     var depths: [ValueID: Int] = [:]
     for node in graph.nodes.reversed() {
       guard case .concat(let concat) = node.operation, concat.axis == 1,
@@ -134,7 +142,7 @@ extension Planner {
   }
 
   private func canBePlaced(_ id: ValueID) -> Bool {
-    // A single channel would leave no run of elements to work on.
+    // A single channel has no run of neighbouring elements, so kernels would be slow.
     guard case .node(let index) = graph.values[id].source, graph.values[id].shape[1] > 1 else {
       return false
     }
@@ -148,7 +156,7 @@ extension Planner {
     }
   }
 
-  /// Where a 4-D NHWC result goes: its place in a concatenation, or a buffer of its own.
+  /// The view for a 4-D NHWC result: its place in a concatenation, or a buffer of its own.
   mutating func destination(_ id: ValueID, isStatic: Bool) -> View {
     let shape = graph.values[id].shape
     guard !isStatic, let placement = placements[id] else {

@@ -1,22 +1,25 @@
-/// The ways in which operators become steps: the layout they need, the layout they leave.
+/// The ways in which operators become steps: the layout that they require, and that of their
+/// result.
 extension Planner {
   mutating func lower(_ node: Graph.Node) { node.operation.rules.lower(node, by: &self) }
 
-  /// A result that is only another view of what is there.
+  /// Sets the view of a result that needs no step.
   mutating func place(_ output: ValueID, _ view: View) { views[output] = view }
 
-  /// One dense input, whose `axis` is gone along.
+  /// An operator that works along `axis` of one dense input.
   mutating func lowerAlong(_ axis: Int, _ node: Graph.Node) {
     let x = reducible(view(of: node.inputs[0]), [axis])
     finish(node, [x], order: Self.completed(x.memoryOrder, rank: x.shape.rank))
   }
 
-  /// Emits a step with a dense result in `order`, and fuses what follows where it `absorbs`.
+  /// Emits a step whose result is dense in `order`.
+  ///
+  /// If `absorbs`, element-wise nodes that follow are fused into it.
   mutating func finish(
     _ node: Graph.Node, _ inputs: [View], order: [Int], absorbs: Bool = false
   ) {
     let shape = graph.values[node.output].shape
-    // The layout decides what can be fused; fusion decides whether the step is static.
+    // Fusion depends on the layout, and whether the step is static depends on what was fused.
     let draft = allocate(shape, order: order, isStatic: isStatic(inputs))
     var (chain, value) = ([Plan.Stage](), node.output)
     if absorbs {
@@ -28,7 +31,7 @@ extension Planner {
     views[value] = draft
   }
 
-  /// Convolutions, pooling and resizing: NHWC in, NHWC out, chain at the end.
+  /// Convolutions, pooling and resizing: input and result are NHWC, and a chain may follow.
   mutating func lowerImage(_ node: Graph.Node) {
     var inputs = node.inputs.map { view(of: $0) }
     inputs[0] = channelsLast(inputs[0])
@@ -43,7 +46,7 @@ extension Planner {
 
   mutating func lowerElementwise(_ node: Graph.Node) {
     let shape = graph.values[node.output].shape
-    // What changes per frame sets the layout; weights come in as operands of the chain.
+    // A value that changes with the frame decides the layout. Weights become operands of the chain.
     let whole = node.inputs.filter { graph.values[$0].shape == shape }
     let inputs = whole.map { view(of: $0) }
     guard let base = zip(whole, inputs).first(where: { !plan.isStatic($0.1) })?.0 ?? whole.first
@@ -75,16 +78,16 @@ extension Planner {
     views[value] = output
   }
 
-  /// Whether a BatchNormalization takes the statistics of the frame itself.
+  /// Whether a BatchNormalization uses the statistics of the frame itself.
   ///
-  /// One value a channel, as after global pooling, has none: its variance is 0, and all that the
-  /// network knows of it would be normalised away. Such a layer keeps the running ones.
+  /// With one value for each channel, as after global pooling, the variance is 0 and normalisation
+  /// would remove all information. Such a layer uses the running statistics.
   func usesOwnStatistics(_ node: Graph.Node) -> Bool {
     let shape = graph.values[node.inputs[0]].shape
     return training?.batchNorm == .batch && shape.elementCount > shape[1]
   }
 
-  /// Broadcasting that is no chain on rows: strides of 0 repeat.
+  /// Broadcasting that is not possible in a chain: inputs are repeated by strides of 0.
   mutating func lowerBroadcast(_ node: Graph.Node) {
     let shape = graph.values[node.output].shape
     let inputs = node.inputs.map { view(of: $0) }
@@ -107,7 +110,7 @@ extension Planner {
     finish(node, [x], order: order)
   }
 
-  /// Dense with `axes` side by side in memory.
+  /// The view, or a copy, that is dense with `axes` next to each other in memory.
   private mutating func reducible(_ view: View, _ axes: [Int]) -> View {
     let rank = view.shape.rank
     if let rows = view.rows, rows.isDense {
@@ -124,7 +127,7 @@ extension Planner {
     return copy(view, order: order)
   }
 
-  /// How kernels read weights and parameters.
+  /// The view, or a copy, that is dense in row-major order, as kernels expect weights.
   mutating func rowMajor(_ view: View) -> View {
     dense(view, order: Array(0..<view.shape.rank))
   }

@@ -1,9 +1,10 @@
-/// Makes a `Plan` from a `Graph`: layouts, views, fusion of element-wise chains, concatenation in
-/// place, and last the memory.
+/// Makes a `Plan` from a `Graph`: chooses layouts and views, fuses element-wise chains, places
+/// concatenations, adds the backward pass, and assigns memory.
 package struct Planner {
-  /// What the planner must know about kernels to lay out memory well.
+  /// Properties of the kernels that the memory layout depends on.
   package struct Traits: Sendable {
-    /// Whether a convolution can leave gaps between the pixels it writes at no cost.
+    /// Whether a convolution can leave gaps between the pixels that it writes without becoming
+    /// slower.
     package var convolutionWritesStrided: @Sendable (Graph.Node, Graph) -> Bool
 
     package init(convolutionWritesStrided: @escaping @Sendable (Graph.Node, Graph) -> Bool) {
@@ -11,23 +12,24 @@ package struct Planner {
     }
   }
 
-  /// What the backward pass is for.
+  /// The purpose of the backward pass.
   package struct Training: Sendable {
     /// What BatchNormalization does while training.
     package enum BatchNormMode: Sendable {
-      /// Running statistics are used and kept; scale and shift can be trained.
+      /// It uses the running statistics and does not change them; scale and shift can be trained.
       case frozen
-      /// The frame's own statistics are used, and the running ones move towards them.
+      /// It uses the statistics of the frame, and moves the running ones towards them.
       case batch
     }
 
-    /// One per parameter of the model: whether its derivative is wanted.
+    /// For each parameter of the model, whether its derivative is wanted.
     package var isTrained: [Bool]
     package var batchNorm = BatchNormMode.frozen
-    /// How far running statistics move towards the frame's (PyTorch's momentum).
+    /// The share by which running statistics move towards those of the frame (PyTorch's
+    /// `momentum`).
     package var statisticsMomentum: Float = 0.1
-    /// Elements that activations and their derivatives may take; nil = as many as they need when
-    /// recomputation is to cost next to nothing.
+    /// The number of elements that activations and their derivatives may take; nil = no limit, and
+    /// recomputation only where it costs almost no time.
     package var frameElementLimit: Int?
 
     package init(isTrained: [Bool]) { self.isTrained = isTrained }
@@ -36,7 +38,7 @@ package struct Planner {
   typealias View = Plan.View
   typealias ValueID = Graph.ValueID
 
-  /// Longer chains are cut: kernels carry stages in fixed arrays.
+  /// The most stages of a chain: kernels have arrays of this size.
   static let maximumStageCount = 8
 
   let graph: Graph
@@ -47,20 +49,23 @@ package struct Planner {
   var plan = Plan()
   var views: [ValueID: View] = [:]
   var absorbed: Set<Int> = []
-  /// Where in a concatenation's buffer a value is written directly.
+  /// The values that are written directly into the buffer of a concatenation: which one, and the
+  /// first channel.
   var placements: [ValueID: (whole: ValueID, start: Int)] = [:]
   var gradients = GradientBuffers()
 
-  /// Makes the plan; a pure function of its arguments.
+  /// Makes the plan.
+  ///
+  /// The same arguments always give the same plan.
   ///
   /// - Parameters:
   ///   - graph: what to compute.
-  ///   - model: the owner of the graph's parameters.
-  ///   - traits: what kernels do well.
-  ///   - putsChannelsLast: 4-D outputs end as NHWC whatever the graph left them as.
+  ///   - model: the model that owns the parameters of the graph.
+  ///   - traits: properties of the kernels.
+  ///   - putsChannelsLast: whether 4-D outputs are stored as NHWC in any case.
   ///   - training: what to train; nil = a forward pass alone.
-  /// - Returns: steps over buffers, with the memory of each laid out. Where `training` sets a limit
-  ///   that no recomputation reaches, the smallest plan that was found.
+  /// - Returns: the steps, and buffers with their offsets. Where no recomputation keeps the limit
+  ///   of `training`, it is the smallest plan that was found.
   package static func plan(
     _ graph: Graph, of model: OnnxModel, traits: Traits, putsChannelsLast: Bool,
     training: Training? = nil
@@ -92,7 +97,7 @@ package struct Planner {
     for (index, node) in graph.nodes.enumerated() {
       for input in node.inputs { consumers[input, default: []].append(index) }
     }
-    // An output is read from outside too: −1 keeps it from being fused away.
+    // The caller reads outputs too. The consumer −1 keeps an output from being fused into a chain.
     for output in graph.outputs { consumers[output, default: []].append(-1) }
     self.consumers = consumers
   }
@@ -107,7 +112,7 @@ package struct Planner {
 
   // MARK: Views and buffers
 
-  /// The view of a value; parameters and constants get theirs on first use.
+  /// The view of a value; parameters and constants get a buffer on first use.
   mutating func view(of id: ValueID) -> View {
     if let view = views[id] { return view }
     let value = graph.values[id]
@@ -135,12 +140,12 @@ package struct Planner {
     return View(buffer: plan.buffers.count - 1, shape: shape, strides: shape.strides(order: order))
   }
 
-  /// All axes of a shape: those of `memoryOrder` at their places, sizes of 1 outermost.
+  /// Completes a `memoryOrder` to all axes: those of size 1, which it leaves out, come first.
   package static func completed(_ order: [Int], rank: Int) -> [Int] {
     (0..<rank).filter { !order.contains($0) } + order
   }
 
-  /// The view itself where it is NHWC already, else a copy that is.
+  /// The view itself where it is NHWC, else a copy that is.
   mutating func channelsLast(_ view: View, dense: Bool = false) -> View {
     if let pixel = view.pixelStride, !dense || pixel == view.shape[1] { return view }
     return copy(view, order: Self.channelsLastOrder(view.shape.rank))
@@ -167,10 +172,10 @@ package struct Planner {
     plan.steps.append(step)
   }
 
-  /// Whether trained parameters reach any of the views.
+  /// Whether any of the views depends on trained parameters.
   func isTracked(_ views: [View]) -> Bool { views.contains { plan.buffers[$0.buffer].isTracked } }
 
-  /// Whether trained parameters reach the value, as far as it is planned.
+  /// Whether the value depends on trained parameters; false where it is not planned yet.
   func isTracked(_ id: ValueID) -> Bool {
     if let view = views[id] { return isTracked([view]) }
     if case .parameter(let index) = graph.values[id].source {
@@ -179,7 +184,7 @@ package struct Planner {
     return false
   }
 
-  /// Whether everything a step reads is known per set of weights.
+  /// Whether all that a step reads depends on weights and constants alone.
   func isStatic(_ inputs: [View], _ chain: [Plan.Stage] = []) -> Bool {
     inputs.allSatisfy(plan.isStatic) && chain.allSatisfy { $0.operands.allSatisfy(plan.isStatic) }
   }

@@ -1,31 +1,33 @@
-/// How weights came about that are no longer those of a file: what a saved model says of itself
-/// under the metadata key `das3.provenance`.
+/// Where weights come from that differ from those of the file.
+///
+/// A saved model holds this under the metadata key `das3.provenance`.
 package struct Provenance: Equatable, Sendable {
-  /// "das3", "tent", …, or "parameters" and "merge" for weights that a client computed.
+  /// The method of adaptation, such as "das3" or "tent"; "parameters" for weights that a client has
+  /// set, "merge" for a mean of models.
   package var method: String
-  /// The stages that were run, such as "abc".
+  /// The stages of adaptation that were run, such as "abc".
   package var stages = ""
   package var seed: UInt64 = 0
-  /// Optimiser steps.
+  /// The number of optimiser steps.
   package var steps = 0
-  /// Target frames it has learned from.
+  /// The number of target frames that were learned from.
   package var frames = 0
-  /// How far BatchNormalization statistics were moved to the target's before that, 0…1; nil = nobody
-  /// asked.
+  /// The share, 0…1, of the target's statistics in those of BatchNormalization before the first
+  /// step; nil = they were not blended.
   package var blend: Double?
 
   package init(method: String) { self.method = method }
 
   static let key = "das3.provenance"
 
-  /// One JSON object, always the same for the same values.
+  /// The metadata entry: one JSON object, the same text for the same values.
   ///
   /// - Parameters:
-  ///   - version: of the library that writes.
-  ///   - source: SHA-256 of the file that the graph came from, in hexadecimal.
+  ///   - version: the version of the library that writes.
+  ///   - source: the SHA-256 of the file that the graph comes from, in hexadecimal.
   /// - Returns: the text of the metadata entry.
   func json(version: String, source: String) -> String {
-    // The seed is written by hand: a JSON number of ours has 53 bits.
+    // The seed is not written through `Json`, whose numbers have 53 bits.
     var texts = [
       ("version", Json.string(version).text), ("method", Json.string(method).text),
       ("stages", Json.string(stages).text), ("seed", "\(seed)"), ("steps", "\(steps)"),

@@ -1,24 +1,25 @@
-/// A weight that the file stores as integers: what a DequantizeLinear makes of an initialiser.
+/// A weight that the file stores as integers: an initialiser that is the input of a
+/// DequantizeLinear.
 ///
-/// It becomes a float32 parameter when the file is read, under the name of the node's output, so
-/// that it can be trained, and is saved as float32.
+/// It becomes a float32 parameter with the name of the node's output when the file is read, so that
+/// it can be trained. It is saved as float32.
 struct QuantizedWeight {
   var name: String
-  /// How messages call the DequantizeLinear.
+  /// The name of the DequantizeLinear in messages.
   var place: String
   /// Index of the DequantizeLinear in the file.
   var node: Int
   /// Index of the initialiser in the file.
   var tensor: Int
-  /// Along which there is a scale for each position, where there is more than one.
+  /// The axis that has one scale for each position, where there are several scales.
   var axis: Int
   var scale: ConstantTensor
   var zeroPoint: ConstantTensor?
 
   /// (q − zeroPoint) · scale in float32, as ONNX Runtime computes it.
   ///
-  /// - Throws: `.shape` where scale or zero point do not fit, `.format` where `tensor` is no tensor
-  ///   of integers.
+  /// - Throws: `.shape` where scale or zero point do not fit, `.format` where `tensor` does not
+  ///   hold integers.
   func values(_ tensor: ConstantTensor) throws(Das3Error) -> ConstantTensor {
     guard case .ints(let values) = tensor.storage, tensor.type == .int64 else {
       throw .format("input 0 is no tensor of integers")

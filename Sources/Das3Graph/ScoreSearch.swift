@@ -1,11 +1,13 @@
-/// Walks from the outputs of a graph back over what only presents class scores (arg max, softmax,
-/// casts, transposes) to the scores themselves.
+/// Finds the class scores of a network.
+///
+/// It walks from the outputs of the graph back over the operators that only present scores (arg
+/// max, softmax, casts, transposes).
 struct ScoreSearch {
   private let onnx: OnnxModel
   private let metadata: Metadata
   private let image: ImagePort
   private let size: (height: Int, width: Int)
-  /// What is known of named values for an image of `size`.
+  /// Shape and type of the named values for an image of `size`.
   private let values: [String: ValueInfo]
   private let failure: Das3Error?
   private let producers: [String: OnnxModel.Node]
@@ -25,9 +27,10 @@ struct ScoreSearch {
       uniquingKeysWith: { first, _ in first })
   }
 
-  /// The scores of the output that metadata names, else of the last computed one that fits.
+  /// The scores behind the output that the metadata names, or else behind the output that fits
+  /// best.
   ///
-  /// - Throws: `.unsupported` with what was found at the outputs and what would settle it.
+  /// - Throws: `.unsupported` with what was found at the outputs and which metadata would help.
   func find() throws(Das3Error) -> ClassScores {
     if let wanted = metadata.outputName {
       guard producers[wanted] != nil else {
@@ -43,7 +46,7 @@ struct ScoreSearch {
     for port in onnx.outputs {
       do throws(Das3Error) {
         let scores = try scores(behind: port.name)
-        // Labels beside the scores that they are made of say nothing new.
+        // Labels and the scores that they are made from are often both outputs.
         if !found.contains(where: { $0.name == scores.name }) {
           found.append(scores)
           names.append(port.name)
@@ -68,7 +71,8 @@ struct ScoreSearch {
 
   // MARK: Which output
 
-  /// Boxes or queries beside masks are another task: their masks are no classes.
+  /// Refuses networks for instance segmentation, which have boxes or queries beside masks: their
+  /// masks are not classes.
   private func refuseInstances() throws(Das3Error) {
     guard onnx.outputs.count > 1 else { return }
     for port in onnx.outputs {
@@ -83,8 +87,8 @@ struct ScoreSearch {
     }
   }
 
-  /// As many classes as there are names, several before one; of these the last computed, the one
-  /// with the longest way from the image.
+  /// The best of several scores: those with as many classes as there are names, then those with
+  /// several classes, then those with the longest path from the image.
   private func best(of found: [ClassScores]) -> Int? {
     guard found.count > 1 else { return found.isEmpty ? nil : 0 }
     let depths = depths
@@ -96,7 +100,7 @@ struct ScoreSearch {
     return ranks.indices.max { ranks[$0] == ranks[$1] ? $0 > $1 : ranks[$0] < ranks[$1] }
   }
 
-  /// The number of nodes on the longest way from the image to each value.
+  /// The number of nodes on the longest path from the image to each value.
   private var depths: [String: Int] {
     var depths: [String: Int] = [image.name: 0]
     for node in onnx.nodes {
@@ -138,7 +142,7 @@ struct ScoreSearch {
     }
     var result = ClassScores(name: walk.name, classAxis: axis)
     result.isBinary = channels == 1
-    // The file may call its output probabilities; before its softmax they are none yet.
+    // The metadata may call the output probabilities. Before the softmax the values are not yet.
     result.isProbability = !walk.isBeforeSoftmax && metadata.isProbability ?? walk.isProbability
     let passed =
       walk.passed.isEmpty ? "" : " before \(walk.passed.reversed().joined(separator: ", "))"
@@ -159,24 +163,24 @@ struct ScoreSearch {
     return result
   }
 
-  /// A way back from an output.
+  /// A walk from an output towards the image.
   private struct Walk {
     var name: String
-    /// Of the classes, where an operator on the way said it.
+    /// The axis of the classes, where an operator on the walk shows it.
     var axis: Int?
     var reason = ""
     var isLabelled = false
     var isBeforeSoftmax = false
     var isSigmoid = false
     var isProbability = false
-    /// Operators on the way, last first.
+    /// The operators on the walk, the last of the graph first.
     var passed: [String] = []
   }
 
-  /// What the ArgMax takes that an output presents; nil where it presents none.
+  /// The input of the ArgMax behind an output; nil where there is no ArgMax.
   private func labels(behind output: String) throws(Das3Error) -> Walk? {
     var name = output
-    // In a graph with a circle the walk would not end.
+    // The number of nodes bounds the walk, which would not end in a graph with a circle.
     for _ in onnx.nodes {
       guard let node = producers[name], let input = node.inputs.first else { return nil }
       switch node.opType {
@@ -195,7 +199,7 @@ struct ScoreSearch {
     return nil
   }
 
-  /// Goes on over what normalises scores and keeps their order.
+  /// Continues the walk over operators that normalise scores and keep their order.
   private func followProbabilities(_ walk: inout Walk) throws(Das3Error) {
     for _ in onnx.nodes {
       guard let node = producers[walk.name], let input = node.inputs.first else { return }
@@ -205,7 +209,7 @@ struct ScoreSearch {
         guard let order = try order(of: node, input) else { return }
         if let axis = walk.axis { walk.axis = axis < order.count ? order[axis] : nil }
       case "Squeeze":
-        // One image without its batch, or one channel without its axis.
+        // The batch axis of one image, or the axis of one channel, is removed.
         guard let shape = values[input]?.shape, let axis = squeezedAxis(of: node, shape) else {
           return
         }
@@ -219,7 +223,8 @@ struct ScoreSearch {
         walk.isBeforeSoftmax = true
         walk.isSigmoid = true
       case "Resize", "Upsample":
-        // The network decides how its scores grow; what grows may be probabilities.
+        // The resize belongs to the network, so the scores are taken behind it. They are
+        // probabilities if a softmax or a sigmoid comes before it.
         if !walk.isBeforeSoftmax {
           var behind = Walk(name: input, axis: walk.axis)
           try followResized(&behind)
@@ -238,7 +243,9 @@ struct ScoreSearch {
     }
   }
 
-  /// As `followProbabilities`, over one Resize after another; the axis stays that of the start.
+  /// Continues the walk as `followProbabilities` does, but also over Resize.
+  ///
+  /// The axis is not changed.
   private func followResized(_ walk: inout Walk) throws(Das3Error) {
     for _ in onnx.nodes {
       guard let node = producers[walk.name], let input = node.inputs.first else { return }
@@ -256,7 +263,7 @@ struct ScoreSearch {
     }
   }
 
-  /// Whether a softmax is over classes: not that of an attention.
+  /// Whether a softmax is over classes, and not that of an attention.
   private func passSoftmax(_ node: OnnxModel.Node, _ input: String, _ walk: inout Walk)
     throws(Das3Error) -> Bool
   {
@@ -264,7 +271,8 @@ struct ScoreSearch {
     let isOld = onnx.opset < 13
     let stated = try shape.axis(node.int("axis", default: isOld ? 1 : -1))
     if isOld, stated < shape.rank - 1 {
-      // All dimensions from the axis on are one: the order of scores is kept, nothing else.
+      // Before opset 13 all dimensions from the axis on are one. Only the order of the scores is
+      // kept.
       walk.isBeforeSoftmax = true
       return true
     }
@@ -296,17 +304,17 @@ struct ScoreSearch {
     }
   }
 
-  /// Whether a value of this size has a pixel for each of some stride of the image.
+  /// Whether the size is that of the image divided by some stride.
   private func isMap(_ height: Int, _ width: Int) -> Bool {
-    // Each size may be one off by rounding.
+    // Rounding may change each size by one.
     height > 0 && width > 0 && height <= size.height && width <= size.width
       && abs(height * size.width - width * size.height) <= size.height + size.width
   }
 
-  /// The axis of channels as the layers before give it; nil where they leave it open.
+  /// The axis of channels that follows from the layers before; nil where it does not follow.
   private func channelAxis(of name: String) -> Int? {
     guard values[name]?.shape.rank == 4 else { return nil }
-    // Which axis of `name` each axis of the current value is.
+    // The axis of `name` that corresponds to each axis of the current value.
     var axes = [0, 1, 2, 3]
     var current = name
     for _ in onnx.nodes {
@@ -332,7 +340,7 @@ struct ScoreSearch {
         axes = before
         current = input
       default:
-        // What keeps the shape, or changes it without moving axes.
+        // Operators that keep the shape, or that change it without moving axes.
         guard Self.keepsAxes.contains(node.opType),
           let input = node.inputs.first(where: { name in
             values[name]?.shape.rank == 4 && (producers[name] != nil || name == image.name)
@@ -359,7 +367,7 @@ struct ScoreSearch {
     return values[input].map { (0..<$0.shape.rank).reversed() }
   }
 
-  /// The one axis that a Squeeze takes from an image's scores; of several it may be, the first.
+  /// The axis that a Squeeze removes from scores of rank 4; the first of several possible ones.
   private func squeezedAxis(of node: OnnxModel.Node, _ shape: Shape) -> Int? {
     guard shape.rank == 4, let squeezed = values[node.outputs.first ?? ""]?.shape else {
       return nil

@@ -1,12 +1,12 @@
-/// An ONNX model understood as a segmentation network: which value holds the class scores, what
-/// frames must look like, what the classes are called.
+/// An ONNX model as a segmentation network: the value that holds the class scores, the form of the
+/// frames, and the names of the classes.
 package final class SegmentationModel: Sendable {
   package let onnx: OnnxModel
   package let metadata: Metadata
   package let image: ImagePort
   package let scores: ClassScores
   package let classCount: Int
-  /// The largest factor by which the network makes its input smaller.
+  /// The largest factor by which the network reduces the size of its input.
   package let strideMultiple: Int
   /// Indices of the parameters of the last layers before the scores.
   package let classifierParameters: Set<Int>
@@ -22,7 +22,7 @@ package final class SegmentationModel: Sendable {
     return backgroundCount > 0 ? ["background"] + names : names
   }
 
-  /// 1 where metadata names one class of two: the one that is looked for.
+  /// 1 where the metadata names one class of two; the other class is then the background.
   private var backgroundCount: Int { scores.isBinary && metadata.classes?.count == 1 ? 1 : 0 }
 
   package func colour(_ index: Int) -> Metadata.Colour {
@@ -32,8 +32,8 @@ package final class SegmentationModel: Sendable {
     return place < colours.count ? colours[place] : Metadata.defaultColour(index)
   }
 
-  /// - Throws: `.unsupported` where it is no segmentation network or has an operator we lack,
-  ///   `.shape` where sizes or class names do not fit.
+  /// - Throws: `.unsupported` where it is not a segmentation network or has an unsupported
+  ///   operator, `.shape` where sizes or class names do not fit.
   package init(
     _ onnx: OnnxModel, metadata: Metadata, deadline: Deadline = Deadline(milliseconds: 0)
   )
@@ -73,14 +73,14 @@ package final class SegmentationModel: Sendable {
     }
   }
 
-  /// The same network with other weights, which must be as many.
+  /// The same network with other weights, of which there must be as many.
   package convenience init(_ base: SegmentationModel, weights: [Float], provenance: Provenance)
     throws(Das3Error)
   {
     self.init(base, try base.onnx.with(weights: weights, provenance: provenance))
   }
 
-  /// The same network with the weights of `onnx`, a model of the same graph.
+  /// The same network with the weights of `onnx`, a model with the same graph.
   package init(_ base: SegmentationModel, _ onnx: OnnxModel) {
     self.onnx = onnx
     metadata = base.metadata
@@ -92,8 +92,8 @@ package final class SegmentationModel: Sendable {
     batchNormParameters = base.batchNormParameters
   }
 
-  /// Writes the ONNX file it came from with its own weights, and with the metadata that came from
-  /// elsewhere.
+  /// Writes the ONNX file of the model with its present weights, and adds the metadata that came
+  /// from other sources.
   package func save(to path: String, version: String) throws(Das3Error) {
     try onnx.save(
       to: path, metadata: metadata.entries(missingFrom: onnx.metadata), version: version)
@@ -121,13 +121,14 @@ package final class SegmentationModel: Sendable {
 }
 
 extension SegmentationModel {
-  /// The graph that is trained: as `graph`, but to scores before a softmax.
+  /// The graph for training: the same as `graph`, but with scores before the softmax.
   ///
-  /// Probabilities are put through a logarithm, whose softmax gives them back.
+  /// Where the network gives probabilities, their logarithm is the score: its softmax gives the
+  /// probabilities back.
   package func trainingGraph(height: Int, width: Int) throws(Das3Error) -> Graph {
     var graph = try graph(height: height, width: width)
     guard scores.isProbability else { return graph }
-    // Far below what float32 tells apart from 0 in a sum of probabilities.
+    // In a sum of probabilities float32 does not distinguish 1e-30 from 0.
     graph.appendToOutput(Unary(kind: .clip, a: 1e-30, b: 1))
     graph.appendToOutput(Unary(kind: .log))
     return graph
@@ -135,7 +136,8 @@ extension SegmentationModel {
 }
 
 extension Graph {
-  /// The largest product of strides on a way from the input, less what enlarges again.
+  /// The largest product of strides on a path from the input; layers that enlarge reduce the
+  /// product.
   fileprivate var strideMultiple: Int {
     var strides = [Int](repeating: 1, count: values.count)
     var largest = 1
@@ -143,7 +145,7 @@ extension Graph {
       var stride = node.inputs.map { strides[$0] }.max() ?? 1
       switch node.operation.rules.facts.spacing {
       case .kept: break
-      // Attention: the result lies where the queries do.
+      // In attention the positions of the result are those of the queries.
       case .ofFirstInput: stride = strides[node.inputs[0]]
       case .times(let factor): stride *= factor
       case .dividedBy(let factor): stride = max(1, stride / factor)
@@ -151,7 +153,7 @@ extension Graph {
         let (x, y) = (values[node.inputs[0]].shape, values[node.output].shape)
         if x.rank == 4, y.rank == 4, y[2] > x[2], x[2] > 0 { stride = max(1, stride * x[2] / y[2]) }
       }
-      // A pooling over the whole image says nothing about sizes that fit.
+      // A stride above 64 is a pooling over the whole image, which fits every size.
       if stride > 64 { stride = node.inputs.map { strides[$0] }.max() ?? 1 }
       strides[node.output] = stride
       largest = max(largest, stride)

@@ -1,10 +1,10 @@
-/// The sizes of a tensor's dimensions, outermost first, in the order ONNX writes them.
+/// The sizes of the dimensions of a tensor, outermost first, as ONNX writes them.
 package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
-  /// More dimensions than this are refused: kernels carry sizes in fixed arrays.
+  /// The most dimensions: kernels have arrays of this size.
   package static let maximumRank = 8
-  /// More elements than this are refused: offsets stay within 32-bit tables.
+  /// The most elements of a tensor: offsets must fit tables of 32 bits.
   package static let maximumElementCount = Int(Int32.max)
-  /// More elements than this are refused in all shape arithmetic of a graph together.
+  /// The most elements of all shape arithmetic of a graph together.
   package static let maximumComputedCount = 1 << 24
 
   package var dims: [Int]
@@ -20,7 +20,7 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
 
   package subscript(axis: Int) -> Int { dims[axis] }
 
-  /// Throws unless every size, the rank and the product are within what kernels can address.
+  /// Throws where a size is negative, or where the rank or the number of elements is too large.
   package func validated() throws(Das3Error) -> Shape {
     guard rank <= Self.maximumRank else {
       throw .unsupported(
@@ -29,7 +29,7 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
     var count = 1
     for size in dims {
       guard size >= 0 else { throw .shape("shape \(self) has a negative size") }
-      // A size of 0 does not excuse the others: strides multiply them.
+      // Strides multiply the sizes, so the others are checked also where one size is 0.
       let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
       guard !overflow, product <= Self.maximumElementCount else {
         throw .limit(
@@ -40,10 +40,10 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
     return self
   }
 
-  /// Strides of the dense tensor in this order, in elements.
+  /// The strides of a dense row-major tensor, in elements.
   package var contiguousStrides: [Int] { strides(order: Array(dims.indices)) }
 
-  /// Strides of the dense tensor whose axes lie in `order`, outermost first.
+  /// The strides of a dense tensor whose axes are in `order`, outermost first.
   func strides(order: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: rank)
     var stride = 1
@@ -54,7 +54,7 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
     return strides
   }
 
-  /// The shape both broadcast to by the multidirectional rule, or nil.
+  /// The shape to which both broadcast by the multidirectional rule of ONNX; nil where they do not.
   package func broadcast(with other: Shape) -> Shape? {
     let rank = max(self.rank, other.rank)
     let a = extended(to: rank)
@@ -67,12 +67,12 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
     return Shape(result)
   }
 
-  /// The same tensor with leading dimensions of size 1.
+  /// The shape with leading dimensions of size 1 up to `rank`.
   package func extended(to rank: Int) -> Shape {
     Shape([Int](repeating: 1, count: max(0, rank - self.rank)) + dims)
   }
 
-  /// Each of ONNX's axes as an index.
+  /// Turns ONNX axes into indices, as `axis` does.
   func axes(_ axes: [Int], called name: String = "axis") throws(Das3Error) -> [Int] {
     var result: [Int] = []
     for axis in axes { result.append(try self.axis(axis, called: name)) }

@@ -1,11 +1,11 @@
 import Das3Files
 
 extension OnnxImport {
-  /// What stands in `network.json` beside `network.onnx`.
+  /// The content of `network.json` beside `network.onnx`.
   package enum Sidecar {
     case none
     case metadata([String: Json])
-    /// Another program's file; says why it is not read.
+    /// A file of another program; the text says why it is ignored.
     case foreign(String)
 
     package var object: [String: Json]? {
@@ -15,8 +15,8 @@ extension OnnxImport {
 
   /// Reads the JSON file beside a model.
   ///
-  /// - Throws: `.io` or `.limit` where there is one that cannot be read, `.format` where it is
-  ///   damaged and names keys of ours.
+  /// - Throws: `.io` or `.limit` where the file exists and cannot be read, `.format` where it is
+  ///   not JSON and contains keys of this library.
   package static func sidecar(ofModel path: String) throws(Das3Error) -> Sidecar {
     let place = (path.hasSuffix(".onnx") ? String(path.dropLast(5)) : path) + ".json"
     guard WholeFile.exists(place) else { return .none }

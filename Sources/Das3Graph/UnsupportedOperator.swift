@@ -1,9 +1,9 @@
-/// An operator that cannot be run: what it is, and what a user can do about it.
+/// An operator that is not supported; the error says which one it is and what a user can do.
 struct UnsupportedOperator {
   var opType: String
-  /// "" = ONNX's own.
+  /// "" = the domain of ONNX.
   var domain: String
-  /// It is computed where its inputs are known, and here they are not.
+  /// The operator is supported where its inputs are known at load, and here they are not.
   var dependsOnImage = false
 
   var error: Das3Error { .unsupported("\(what); \(help)") }
@@ -35,7 +35,7 @@ struct UnsupportedOperator {
     "where it depends on shapes and constants alone, onnxsim removes it; otherwise try another opset"
   private static let otherOpset = "try another opset"
 
-  /// Of ONNX's own operators, where there is more to say than that it is not supported.
+  /// Advice for operators of ONNX itself; nil where there is none.
   private var ownHelp: String? {
     switch opType {
     case "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear":

@@ -6,9 +6,9 @@ import Glibc
   package let elementCount: Int
   private let start: UnsafeMutablePointer<Float>
 
-  /// Allocates; the content starts as zeros.
+  /// Allocates memory that is filled with zeros.
   ///
-  /// Pages cost nothing before they are first touched.
+  /// A page takes no physical memory before it is first used.
   package init(elementCount: Int) throws(Das3Error) {
     self.elementCount = max(elementCount, 1)
     let (byteCount, overflow) = self.elementCount.multipliedReportingOverflow(by: 4)
@@ -19,7 +19,7 @@ import Glibc
     guard let block = unsafe block, unsafe block != MAP_FAILED else {
       throw .memory("\(self.elementCount) × 4 bytes could not be allocated")
     }
-    // Large pages: a plan walks over all of its memory, once per frame.
+    // Large pages are faster, because a plan uses all of its memory once for each frame.
     unsafe madvise(block, byteCount, MADV_HUGEPAGE)
     unsafe start = block.assumingMemoryBound(to: Float.self)
   }
@@ -33,12 +33,10 @@ import Glibc
     }
   }
 
-  /// Element `offset`.
-  ///
-  /// Valid as long as the arena.
+  /// The address of element `offset`, which is valid as long as the arena.
   package func pointer(at offset: Int) -> UnsafeMutablePointer<Float> { unsafe start + offset }
 
-  /// Copies `values`, which must fit.
+  /// Copies `values` into the arena, which must have room for them.
   package func fill(_ values: [Float], at offset: Int = 0) {
     unsafe values.withUnsafeBufferPointer { source in
       if let base = source.baseAddress, source.count > 0 {
@@ -52,7 +50,7 @@ import Glibc
     unsafe start.update(from: source, count: elementCount)
   }
 
-  /// Zeros everywhere.
+  /// Fills the arena with zeros.
   package func clear() { unsafe start.update(repeating: 0, count: elementCount) }
 
   /// A copy of the content.

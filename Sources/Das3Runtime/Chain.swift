@@ -1,17 +1,19 @@
 internal import CKernels
 import Das3Graph
 
-/// Element-wise stages as C kernels take them, with the normalisations folded to y·a + b.
+/// A chain of element-wise stages in the form that C kernels take, with each normalisation folded
+/// into y·a + b.
 @safe struct Chain {
-  /// Of each stage; nil where it has no operand, or is a normalisation.
+  /// For each stage its operand; nil where it has none or is a normalisation.
   private let operands: [Memory.Place?]
-  /// Of each stage; nil where it is no normalisation.
+  /// For each stage its normalisation; nil where it is another function.
   private let foldPlaces: [Int?]
-  /// Without operands: what an implementation is chosen by.
+  /// The stages without operands, by which an implementation is chosen.
   private(set) var kernelChain = d3k_chain()
   /// Of its normalisations, in order; their results lie one after the other.
   private let folds: [NormalizationFold]
-  /// Whether a normalisation's operand is made per frame, so that folding must be repeated.
+  /// Whether an operand of a normalisation changes with the frame, so that it is folded in each
+  /// run.
   let isDynamic: Bool
 
   /// - Throws: never for planned chains; an internal error where one is too long.
@@ -85,7 +87,7 @@ import Das3Graph
     return chain
   }
 
-  /// Where a normalisation of the chain is folded; nil where the stage is none.
+  /// The address of the folded normalisation; nil where the stage is another function.
   func fold(of stage: Int, _ prepared: UnsafeMutableRawPointer) -> NormalizationFold.Result? {
     guard let place = foldPlaces[stage] else { return nil }
     let before = folds[..<place].reduce(0) { $0 + $1.byteCount }
@@ -93,7 +95,7 @@ import Das3Graph
   }
 }
 
-/// Statistics, scale and shift of a normalisation as one multiplication and addition:
+/// Folds statistics, scale and shift of a normalisation into one multiplication and one addition:
 /// factor = scale / √(variance + ε), offset = shift − mean · factor.
 @safe struct NormalizationFold {
   /// Scale, shift, mean, variance.
@@ -108,7 +110,7 @@ import Das3Graph
     byteCount = 3 * 4 * Plan.aligned(channelCount)
   }
 
-  /// Where the result is: one value of each a channel.
+  /// The result: one factor and one offset for each channel.
   @unsafe struct Result {
     let factor, offset: UnsafeMutablePointer<Float>
     /// 1 / √(variance + ε).

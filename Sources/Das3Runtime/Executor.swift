@@ -3,9 +3,9 @@ import Das3Graph
 import Glibc
 import Synchronization
 
-/// The kernels of a plan and the memory they want, before any is taken.
+/// The kernels of a plan, and the sizes of the memory that they need; it allocates none of it.
 ///
-/// It is not changed after it is made; what its kernels keep for a run is the executor's that runs it.
+/// A schedule is immutable. The executor that runs it owns all that its kernels keep during a run.
 package final class Schedule: @unchecked Sendable {
   package let plan: Plan
   package let options: ExecutionOptions
@@ -13,7 +13,7 @@ package final class Schedule: @unchecked Sendable {
   let kernels: [Kernel]
   let derivedElementCount: Int
   let scratchElementCount: Int
-  /// Of it, what weight sets need while they are prepared: the steps that see no frame run then.
+  /// The part of it that is used while weight sets are prepared, which runs the static steps.
   let preparationScratchElementCount: Int
   /// Kernels whose results depend on weights alone have room for one caller.
   private let preparation = Mutex(())
@@ -24,7 +24,8 @@ package final class Schedule: @unchecked Sendable {
   ///   - plan: the steps.
   ///   - options: how they are computed.
   ///   - parameterCount: elements of the weight vector.
-  /// - Throws: `.memory` where a kernel could not be set up, `.internal` for a plan that has no kernel.
+  /// - Throws: `.memory` where a kernel could not be set up, `.internal` for a plan that has no
+  ///   kernel.
   package init(_ plan: Plan, _ options: ExecutionOptions, parameterCount: Int) throws(Das3Error) {
     self.plan = plan
     self.options = options
@@ -81,7 +82,7 @@ package final class Schedule: @unchecked Sendable {
   }
 }
 
-/// Runs a plan: owns the memory that frames pass through; one thread at a time.
+/// Runs a plan and owns the memory of a frame; one thread at a time may use it.
 package final class Executor {
   package let schedule: Schedule
   private var memory: Memory
@@ -93,7 +94,7 @@ package final class Executor {
   package var plan: Plan { schedule.plan }
   package var options: ExecutionOptions { schedule.options }
 
-  /// Takes all memory, and prepares a first set of weights.
+  /// Allocates all memory and prepares a first set of weights.
   ///
   /// - Parameters:
   ///   - schedule: what to run.
@@ -122,31 +123,32 @@ package final class Executor {
       + weights.byteCount
   }
 
-  /// What runs until another set is taken; it must be of this executor's schedule.
+  /// The set of weights in use, which must be of the schedule of this executor.
   package var weights: WeightSet {
     get { memory.weights }
     set { memory.weights = newValue }
   }
 
-  /// Takes other parameters into the set in use.
+  /// Replaces the parameters of the set in use.
   package func setWeights(_ values: [Float]) {
     weights.parameters.fill(values)
     prepare(weights)
   }
 
-  /// Another set of the same schedule, prepared in this executor's scratch memory.
+  /// Makes another set of the same schedule, using the scratch memory of this executor.
   ///
   /// - Throws: `.memory` where the machine does not suffice.
   package func makeWeights(_ weights: [Float]) throws(Das3Error) -> WeightSet {
     try WeightSet(schedule, weights, scratch: memory.scratch)
   }
 
-  /// Computes everything that depends on a set's parameters alone, after they were changed in place.
+  /// Computes everything that depends on a set's parameters alone, after they were changed in
+  /// place.
   package func prepare(_ weights: WeightSet) { schedule.prepare(weights, memory.scratch) }
 
-  /// Computes the outputs from what stands in the inputs.
+  /// Computes the outputs from the inputs.
   ///
-  /// Inputs are used up: their memory may serve later steps.
+  /// The inputs are lost, because later steps may use their memory.
   ///
   /// - Parameter movesStatistics: whether running statistics follow, where the plan lets them.
   package func run(movesStatistics: Bool = true) {
@@ -154,9 +156,10 @@ package final class Executor {
     run(forwardKernels)
   }
 
-  /// Adds the loss's derivative by every trained parameter to `gradients`.
+  /// Adds the derivative of the loss by every trained parameter to `gradients`.
   ///
-  /// Its derivatives by the outputs stand in `outputGradient`; `run` comes before each call.
+  /// The caller must have called `run` and then written the derivatives by the outputs to
+  /// `outputGradient`.
   package func runBackward() { run(backwardKernels) }
 
   private func run(_ kernels: [Kernel]) {
@@ -186,12 +189,13 @@ package final class Executor {
     unsafe UnsafePointer(memory.pointer(plan.outputs[index]))
   }
 
-  /// Where the loss's derivative by output `index` goes (its layout: `plan.outputGradients`).
+  /// The derivative of the loss by output `index`, for writing (its layout:
+  /// `plan.outputGradients`).
   package func outputGradient(_ index: Int) -> UnsafeMutablePointer<Float> {
     unsafe memory.pointer(plan.outputGradients[index])
   }
 
-  /// The loss's derivative by the flat weight vector.
+  /// The derivative of the loss by the flat weight vector.
   package var gradientsPointer: UnsafeMutablePointer<Float> {
     unsafe memory.gradients.pointer(at: 0)
   }
@@ -243,6 +247,6 @@ package final class Executor {
 }
 
 extension Plan.Step {
-  /// Nothing to compute: a dimension is 0.
+  /// Whether a dimension is 0, so that there is nothing to compute.
   fileprivate var isEmpty: Bool { output.isEmpty }
 }

@@ -1,9 +1,9 @@
 internal import CKernels
 import Das3Graph
 
-/// A picture as a camera gives it, lent for one call: size, layout and first byte.
+/// A picture of a camera, lent for one call: its size, pixel format and first byte.
 @safe package struct Frame {
-  /// Numbers of `das3_format`.
+  /// The raw values are those of `das3_format`.
   package enum Format: Int32, Sendable {
     case rgb8 = 1
     case bgr8 = 2
@@ -20,13 +20,13 @@ import Das3Graph
       case .rgb8, .bgr8: 3 * width
       case .rgba8, .bgra8, .float32: 4 * width
       case .gray8: width
-      // Chroma rows hold one pair for two pixels, so an odd width needs a byte more.
+      // A row of chroma holds one pair for two pixels, so an odd width takes one byte more.
       case .nv12: (width + 1) / 2 * 2
       case .yuyv: 2 * width
       }
     }
 
-    /// Rows that lie one after the other, of all planes; float32 has one per channel.
+    /// The number of rows of all planes together; float32 has one plane for each channel.
     func rowCount(_ height: Int, channelCount: Int) -> Int {
       switch self {
       case .rgb8, .bgr8, .rgba8, .bgra8, .gray8, .yuyv: height
@@ -45,7 +45,7 @@ import Das3Graph
   package let data: UnsafeRawPointer
   package let strideBytes: Int
 
-  /// Checks what the caller says of the picture; nothing is read yet.
+  /// Checks the description of the picture; reads no pixels.
   ///
   /// - Parameters:
   ///   - data: first byte of the first row.
@@ -81,7 +81,7 @@ import Das3Graph
     self.strideBytes = strideBytes == 0 ? row : Int(strideBytes)
   }
 
-  /// Refuses planes of float32 that hold an infinity or what is not a number.
+  /// Refuses planes of float32 that hold an infinity or a NaN.
   ///
   /// - Cost: one pass over the pixels; nothing for other formats.
   /// - Parameter channelCount: of the network.

@@ -1,17 +1,17 @@
 internal import CKernels
 import Das3Graph
 
-/// The derivative of an earlier step: what it reads again, and its targets.
+/// The kernel of the derivative of an earlier step: the views that it reads again, and its targets.
 @safe class GradientKernel: Kernel {
   let gradient: Plan.Gradient
   let threads: Int32
   /// Whether the derivative by the first wanted input is added to.
   let accumulates: Int32
-  /// Of the earlier step; nil where they are not read.
+  /// Views of the earlier step; nil where they are not read.
   private let inputs: [Memory.Place?]
   private let output: Memory.Place?
   private let outputGradient: Memory.Place
-  /// By input; nil where they are not wanted.
+  /// The derivative by each input; nil where it is not wanted.
   private let targets: [Memory.Place?]
 
   init(_ gradient: Plan.Gradient, _ options: ExecutionOptions) {
@@ -49,7 +49,7 @@ import Das3Graph
   }
 }
 
-/// A derivative over operands with strides of their own, at the size of the result.
+/// The derivative of a step whose operands have any strides, at the size of the result.
 @safe class StridedGradientKernel: GradientKernel {
   /// The input whose derivative it is.
   let operand: Int
@@ -68,7 +68,7 @@ import Das3Graph
     super.init(gradient, options)
   }
 
-  /// Axes as they lie in memory, outermost first.
+  /// The axes in their order in memory, outermost first.
   static func order(_ gradient: Plan.Gradient) -> [Int] {
     Planner.completed(gradient.step.output.memoryOrder, rank: gradient.step.output.shape.rank)
   }

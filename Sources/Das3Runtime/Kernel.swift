@@ -1,7 +1,7 @@
 internal import CKernels
 import Das3Graph
 
-/// How steps are computed: what a user may choose.
+/// Options for the computation of steps, which a user can choose.
 package struct ExecutionOptions: Sendable, Equatable {
   package enum Backend: String, Sendable {
     case oneDNN = "onednn"
@@ -11,7 +11,8 @@ package struct ExecutionOptions: Sendable, Equatable {
   package var threads: Int
   package var backend: Backend
   package var usesBFloat16: Bool
-  /// Weights change with every run: they are packed just before use, not kept a second time.
+  /// The weights change with every run, so each kernel packs them just before use and keeps no
+  /// copy.
   package var packsPerRun: Bool
 
   /// The best backend that was built in.
@@ -29,7 +30,8 @@ package struct ExecutionOptions: Sendable, Equatable {
 
   package static var processorCount: Int { Int(d3k_processor_count()) }
 
-  /// - Throws: `.memory` where the calling thread cannot have so many: libgomp would end the process.
+  /// - Throws: `.memory` where the calling thread cannot have so many: libgomp would end the
+  ///   process.
   package func checkThreads() throws(Das3Error) {
     guard d3k_can_make_threads(Int32(clamping: threads)) != 0 else {
       throw .memory(
@@ -56,20 +58,21 @@ package struct ExecutionOptions: Sendable, Equatable {
   }
 }
 
-/// One step of a plan, ready to run: its implementation and what does not change between runs.
+/// A step of a plan that is ready to run: its implementation, and all that does not change between
+/// runs.
 ///
-/// It holds neither memory nor weights: those are given to `prepare` and `run`, so that one kernel
-/// serves any number of weight sets.
+/// It holds neither memory nor weights. `prepare` and `run` get these as arguments, so that one
+/// kernel serves any number of weight sets.
 class Kernel {
   /// Where its own part begins, in elements of a weight set, or of the scratch memory where it is
   /// prepared per run; set once, by the schedule.
   final var preparedOffset = 0
-  /// Bytes that hold what is made from weights: packed matrices, folded normalisation.
+  /// Bytes for what the kernel makes from weights: packed matrices, folded normalisation.
   var preparedByteCount: Int { 0 }
   /// Whether it is prepared before each run, for that run alone: it reads what the run has made, or
   /// its result is not worth keeping.
   var isPreparedPerRun: Bool { false }
-  /// Bytes needed only while it runs or prepares; all kernels of a plan share them.
+  /// Bytes that it needs only while it runs or prepares; all kernels of a plan share them.
   var scratchByteCount: Int { 0 }
 
   /// Makes what depends on its operands but not on x: of weights alone, unless per run.
@@ -83,7 +86,7 @@ class Kernel {
   }
 }
 
-/// The kernel of a forward step, with what nearly all of them need.
+/// The kernel of a forward step, with the views that almost all kernels need.
 @safe class StepKernel: Kernel {
   let step: Plan.Step
   let threads: Int32
@@ -108,7 +111,7 @@ class Kernel {
   }
 }
 
-/// Where the regions of a plan lie during one run.
+/// The addresses of the regions of a plan during one run.
 @safe struct Memory {
   /// Where a view begins: a few words, which kernels keep rather than the view.
   struct Place {
@@ -128,7 +131,7 @@ class Kernel {
       )
     }
   }
-  /// Whether running statistics follow the frame, where the plan lets them.
+  /// Whether running statistics are updated with the frame, where the plan does so.
   var movesStatistics = true
   /// Of each buffer of the plan.
   private let places: [(region: Plan.Region, offset: Int)]
@@ -161,7 +164,7 @@ class Kernel {
 
   func pointer(_ view: Plan.View) -> UnsafeMutablePointer<Float> { unsafe pointer(Place(view)) }
 
-  /// What the kernel has prepared.
+  /// The memory that the kernel has prepared.
   func prepared(_ kernel: Kernel) -> UnsafeMutableRawPointer {
     let base = unsafe kernel.isPreparedPerRun ? scratch.pointer(at: 0) : bases.model
     return unsafe UnsafeMutableRawPointer(base + kernel.preparedOffset)
@@ -172,10 +175,10 @@ class Kernel {
   }
 }
 
-/// What the runtime knows of an operator.
+/// The kernels of an operator.
 ///
-/// `Operators/Foo+Compute.swift` has it for Foo. Nothing has a default, so that the compiler lists what a
-/// new operator lacks.
+/// Those of an operator Foo stand in `Operators/Foo+Compute.swift`. No requirement has a default
+/// implementation, so that the compiler lists what a new operator lacks.
 protocol ComputedOperator {
   func kernel(_ step: Plan.Step, _ plan: Plan, _ options: ExecutionOptions) throws(Das3Error)
     -> Kernel
@@ -186,7 +189,8 @@ protocol ComputedOperator {
 }
 
 extension Operator {
-  /// The one closed list of this module; nil where an operator is planned as copies, views or chains.
+  /// The one closed list of this module; nil for operators that are planned as copies, views or
+  /// chains.
   fileprivate var computed: (any ComputedOperator)? {
     switch self {
     case .conv(let op): op

@@ -1,7 +1,7 @@
 internal import CKernels
 import Das3Graph
 
-/// What kernels that this thread called could not do: they have no other way to say so.
+/// Failures of the kernels that this thread has called; kernels have no other way to report them.
 package enum KernelFailure {
   /// - Throws: `.memory` or `.internal` where one of them failed since the last call.
   package static func check() throws(Das3Error) {
@@ -12,6 +12,6 @@ package enum KernelFailure {
     }
   }
 
-  /// Forgets what an earlier call has left.
+  /// Discards the failures of earlier calls.
   package static func clear() { _ = d3k_take_failure() }
 }

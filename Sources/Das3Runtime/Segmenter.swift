@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// One thread at a time.
 @safe package final class Segmenter {
-  /// Where results go; height × width of the frame each, nil = not wanted.
+  /// The buffers for results, height × width of the frame each; nil = not wanted.
   @safe package struct Results {
     let labels: UnsafeMutablePointer<UInt8>?
     let confidence: UnsafeMutablePointer<UInt8>?
@@ -25,17 +25,17 @@ import Synchronization
     }
   }
 
-  /// Everything that depends on the network's input size.
+  /// All that depends on the input size of the network.
   private struct Prepared {
     let height: Int
     let width: Int
     let executor: Executor
   }
 
-  /// Everything that depends on the size of the frames.
+  /// All that depends on the size of the frames.
   private struct Resampling {
     let input: FrameInput
-    /// nil where the scores have the frame's size.
+    /// nil where the scores have the size of the frame.
     let output: (rows: AxisTable, columns: AxisTable, scratch: Arena)?
   }
 
@@ -48,19 +48,19 @@ import Synchronization
   private let original: SegmentationModel
   private let standby = Mutex(Standby())
 
-  /// What `prepare` on another thread shares with the one that segments.
+  /// The state that `prepare` on another thread shares with the thread that segments.
   private struct Standby {
     /// Of the plan in use; nil before there is one.
     var schedule: Schedule?
     /// Prepared for `setModel`.
     var ready: (model: SegmentationModel, weights: WeightSet)?
-    /// What was in use before that; its memory serves the next one.
+    /// The set that was in use before; its memory is used for the next one.
     var spare: WeightSet?
 
     var byteCount: Int { (ready?.weights.byteCount ?? 0) + (spare?.byteCount ?? 0) }
   }
 
-  /// Prepares a model; where the size is known, plan and memory are made at once.
+  /// Prepares a model; where the size is known, makes plan and memory at once.
   ///
   /// - Parameters:
   ///   - model: shared, not copied.
@@ -86,7 +86,7 @@ import Synchronization
     if let known { prepared = try prepare(height: known.height, width: known.width) }
   }
 
-  /// Size the network works on; nil before the first frame decides.
+  /// The input size of the network; nil until the first frame decides it.
   package var size: (height: Int, width: Int)? { prepared.map { ($0.height, $0.width) } }
   package var byteCount: Int {
     (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.output?.scratch.elementCount ?? 0)
@@ -130,10 +130,10 @@ import Synchronization
     }
   }
 
-  /// Makes the weights of another model of the same graph ready for `setModel`.
+  /// Prepares the weights of another model of the same graph for `setModel`.
   ///
-  /// Any thread, also while another one segments; one at a time. Where no frame has set the size yet
-  /// there is nothing to make.
+  /// Any thread may call it, also while another thread segments, but only one at a time. It does
+  /// nothing before the first frame has set the size.
   ///
   /// - Throws: `.shape` where the graphs differ, `.memory` where the limit or the machine does not
   ///   suffice for a second set of weights.
@@ -155,10 +155,9 @@ import Synchronization
     standby.withLock { $0.ready = (other, weights) }
   }
 
-  /// Takes the weights of another model of the same graph; plan and memory stay.
+  /// Uses the weights of another model of the same graph from now on; plan and memory stay.
   ///
-  /// Cost: nothing that grows with the network where `prepare` has made them ready, else a pass over
-  /// the weights.
+  /// Cost: constant where `prepare` has prepared the weights, else one pass over them.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
     if let executor = prepared?.executor {
       let taken = standby.withLock { standby in

@@ -1,12 +1,12 @@
 import Das3Graph
 
-/// Values for all parameters of a network, with everything that follows from them alone for one
-/// schedule: packed matrices, folded normalisations, results of steps that see no frame.
+/// The values of all parameters of a network, with all that one schedule derives from them alone:
+/// packed matrices, folded normalisations, results of static steps.
 ///
-/// Student, teacher, the start of a stage and a candidate are sets of one schedule. A set can be made
-/// on any thread while another one runs; an executor takes it by taking a reference.
+/// Student, teacher, the start of a stage and a candidate are sets of one schedule. A set can be
+/// made on any thread while another set runs. To use it, an executor only needs a reference to it.
 ///
-/// Whoever has the only reference may change its parameters in place; everybody else reads.
+/// The holder of the only reference may change the parameters in place. A shared set is read-only.
 package final class WeightSet: @unchecked Sendable {
   /// The flat weight vector.
   let parameters: Arena
@@ -25,7 +25,7 @@ package final class WeightSet: @unchecked Sendable {
       schedule, weights, scratch: Arena(elementCount: schedule.preparationScratchElementCount))
   }
 
-  /// Prepares a set in scratch memory that nobody else uses meanwhile.
+  /// Prepares a set, using scratch memory that no other thread uses meanwhile.
   init(_ schedule: Schedule, _ weights: [Float], scratch: Arena) throws(Das3Error) {
     self.schedule = schedule
     parameters = try Arena(elementCount: schedule.parameterCount)
@@ -40,7 +40,7 @@ package final class WeightSet: @unchecked Sendable {
   /// Whether executors of the schedule can run it.
   func isOf(_ schedule: Schedule) -> Bool { self.schedule === schedule }
 
-  /// Takes other parameters, on a thread that owns the set.
+  /// Replaces the parameters, on the thread that owns the set.
   ///
   /// - Throws: `.memory` where the machine does not suffice.
   func take(_ weights: [Float]) throws(Das3Error) {

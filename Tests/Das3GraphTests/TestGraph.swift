@@ -39,6 +39,21 @@ enum TestGraph {
     return graph.outputs.first.flatMap { graph.constant($0) }
   }
 
+  /// The plan of a model for its only input; `training` changes a training of all parameters but
+  /// running statistics, nil = a forward pass alone.
+  static func plan(
+    _ model: OnnxModel, _ dims: [Int], training change: ((inout Planner.Training) -> Void)? = nil
+  ) throws(Das3Error) -> Plan {
+    let graph = try GraphBuilder.build(
+      model, inputs: [(model.inputs[0].name, Shape(dims))], outputs: model.outputs.map(\.name))
+    var training = Planner.Training(isTrained: model.parameters.map { !$0.isStatistic })
+    change?(&training)
+    let traits = Planner.Traits { _, _ in true }
+    return Planner.plan(
+      graph, of: model, traits: traits, putsChannelsLast: false,
+      training: change == nil ? nil : training)
+  }
+
   /// The operators that are left, by name of their case.
   static func operators(_ graph: Graph) -> [String] {
     graph.nodes.map { String("\($0.operation)".prefix { $0 != "(" }) }

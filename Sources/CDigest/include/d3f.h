@@ -1,4 +1,4 @@
-/* bytes -> their SHA-256 (FIPS 180-4), in pieces of any size. */
+/* Computes the SHA-256 (FIPS 180-4) of bytes that are added in pieces of any size. */
 #ifndef D3F_H
 #define D3F_H
 
@@ -15,7 +15,7 @@ d3f_sha256 d3f_sha256_begin(void);
 
 void d3f_sha256_put(d3f_sha256 *hash, const void *bytes, size_t size);
 
-/** Writes 32 bytes. Nothing can be put afterwards. */
+/** Writes the 32 bytes of the hash. No bytes can be added afterwards. */
 void d3f_sha256_end(d3f_sha256 *hash, uint8_t *digest);
 
 #endif /* D3F_H */

@@ -1,4 +1,4 @@
-/// Tensors one after the other along `axis`.
+/// Concatenation along `axis`.
 package struct Concat: OperatorRules {
   package var axis: Int
 
@@ -65,7 +65,7 @@ package struct Concat: OperatorRules {
       let slice = Slice(of: shape, along: axis, from: start, count: input.shape[axis])
       let part = whole.sliced(slice)
       start += input.shape[axis]
-      // Already there where its producer wrote it in place.
+      // No copy is needed where the step that made the input has written it here.
       if input.buffer != part.buffer || input.offset != part.offset || isStatic {
         planner.emit(.copy, node.name, [input], part)
       }

@@ -1,4 +1,4 @@
-/// Where a window of weights or cells lies on an image: ONNX's kernel, stride, dilation and pads.
+/// The kernel size, stride, dilation and padding of a convolution or pooling.
 package struct Window: Equatable, Sendable {
   package var kernelHeight: Int
   package var kernelWidth: Int
@@ -11,15 +11,18 @@ package struct Window: Equatable, Sendable {
   package var padBottom = 0
   package var padRight = 0
 
-  /// Rows and columns that the dilated kernel covers.
+  /// The rows and columns that the dilated kernel covers.
   package var extentY: Int { (kernelHeight - 1) * dilationY + 1 }
   package var extentX: Int { (kernelWidth - 1) * dilationX + 1 }
-  /// The larger of the two.
+  /// The larger of the two strides.
   var stride: Int { max(strideY, strideX) }
 
-  /// Reads ONNX's attributes; `auto_pad` is resolved for an image of `height` × `width`.
+  /// Reads the attributes of a node.
   ///
-  /// `axisCount` is 2, or 1 where the image is a signal N×C×W: attributes then speak of its columns.
+  /// `auto_pad` is resolved for an image of `height` × `width`.
+  ///
+  /// `axisCount` is 2 for images. It is 1 for signals N×C×W, whose attributes are those of the
+  /// columns.
   init(
     _ node: OnnxModel.Node, kernel: (Int, Int), height: Int, width: Int, axisCount: Int
   ) throws(Das3Error) {
@@ -54,16 +57,26 @@ package struct Window: Equatable, Sendable {
     case "NOTSET": break
     case "VALID": (padTop, padLeft, padBottom, padRight) = (0, 0, 0, 0)
     case "SAME_UPPER", "SAME_LOWER":
-      func split(_ size: Int, _ stride: Int, _ extent: Int) -> (Int, Int) {
-        let total = max(0, ((size + stride - 1) / stride - 1) * stride + extent - size)
-        return auto == "SAME_UPPER"
-          ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
+      func total(_ size: Int, _ stride: Int, _ extent: Int) -> Int {
+        ((size + stride - 1) / stride - 1) * stride + extent - size
       }
-      (padTop, padBottom) = split(height, strideY, extentY)
-      (padLeft, padRight) = split(width, strideX, extentX)
+      setPads(
+        total(height, strideY, extentY), total(width, strideX, extentX),
+        isUpper: auto == "SAME_UPPER")
     default:
       throw .format("auto_pad is '\(auto)'; expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     }
+  }
+
+  /// Divides this many rows and columns of padding between the two sides; where a number is odd,
+  /// the end gets one more if `isUpper`, else the start.
+  mutating func setPads(_ rows: Int, _ columns: Int, isUpper: Bool) {
+    func split(_ total: Int) -> (Int, Int) {
+      let (less, more) = (max(0, total) / 2, (max(0, total) + 1) / 2)
+      return isUpper ? (less, more) : (more, less)
+    }
+    (padTop, padBottom) = split(rows)
+    (padLeft, padRight) = split(columns)
   }
 
   /// Output size of a convolution or pooling; `roundsUp` is ceil_mode.
@@ -75,7 +88,7 @@ package struct Window: Equatable, Sendable {
       guard room >= 0 else { return 0 }
       guard roundsUp else { return room / stride + 1 }
       let rounded = (room + stride - 1) / stride + 1
-      // A window that would start in the padding after the image is dropped.
+      // A window that would start in the padding after the image does not count.
       return (rounded - 1) * stride >= input + before ? rounded - 1 : rounded
     }
     let result = (
@@ -116,7 +129,7 @@ package struct Conv: OperatorRules {
         Double(output.elementCount) * Double(inputs[1].elementCount / max(1, inputs[1][0]))
       },
       derivative: { (step, dy, planner) in
-        // Back to an input of this shape.
+        // The derivative has the shape of the input.
         let x = step.inputs[0].shape
         let adjoint = ConvTranspose(
           window: window, groups: groups, outputHeight: x[2], outputWidth: x[3])
@@ -131,7 +144,7 @@ package struct Conv: OperatorRules {
 
 /// 2-D transposed convolution: x N×C×H×W, weights C×O/groups×KH×KW, optional bias O.
 ///
-/// y[i·stride + k·dilation − pad] receives x[i]·w[k].
+/// y[i·stride + k·dilation − pad] += x[i]·w[k].
 package struct ConvTranspose: OperatorRules {
   package var window: Window
   package var groups: Int
@@ -213,19 +226,21 @@ extension GraphBuilder {
     return try restored(emit(operation, inputs), axisCount: axisCount)
   }
 
-  /// A signal N×C×W as an image of one row; an image as it is.
+  /// Turns a signal N×C×W into an image of one row; returns an image unchanged.
   mutating func image(_ id: ValueID) throws(Das3Error) -> ValueID {
     let dims = shape(id).dims
     return dims.count == 3 ? try reshape(id, [dims[0], dims[1], 1, dims[2]]) : id
   }
 
-  /// Undoes `image` where the value came with one axis.
+  /// Undoes `image` for signals, which have one axis.
   mutating func restored(_ id: ValueID, axisCount: Int) throws(Das3Error) -> ValueID {
     let dims = shape(id).dims
     return axisCount == 1 ? try reshape(id, [dims[0], dims[1], dims[3]]) : id
   }
 
-  /// Output size of a ConvTranspose; sets the pads where `output_shape` or `auto_pad` decide them.
+  /// The output size of a ConvTranspose.
+  ///
+  /// Sets the pads where `output_shape` or `auto_pad` decide them.
   private func transposedSize(
     _ node: Node, _ window: inout Window, height: Int, width: Int, axisCount: Int
   ) throws(Das3Error) -> (Int, Int) {
@@ -249,15 +264,11 @@ extension GraphBuilder {
       guard size.0 > 0, size.1 > 0, size.0 <= 1 << 20, size.1 <= 1 << 20 else {
         throw .shape("output_shape is \(wanted)")
       }
-      func split(_ total: Int) -> (Int, Int) {
-        auto == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2)
-      }
-      // As far as pads that are stated may go.
+      // The same limit as for pads that the file states.
       guard max(fullHeight - size.0, fullWidth - size.1) <= Int(Int16.max) else {
         throw .shape("output_shape is \(wanted) of \(fullHeight)×\(fullWidth)")
       }
-      (window.padTop, window.padBottom) = split(max(0, fullHeight - size.0))
-      (window.padLeft, window.padRight) = split(max(0, fullWidth - size.1))
+      window.setPads(fullHeight - size.0, fullWidth - size.1, isUpper: auto == "SAME_UPPER")
       return size
     }
     return (

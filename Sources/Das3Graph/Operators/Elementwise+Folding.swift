@@ -1,6 +1,6 @@
 import Glibc
 
-// Elementwise operators on constants: what an exporter wrote as shape arithmetic.
+// Computes element-wise operators on constants, as in shape arithmetic of exporters.
 extension Unary {
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let x = inputs[0]
@@ -48,7 +48,7 @@ extension Unary {
     case .cos: return floats(cosf)
     case .log: return floats(logf)
     case .sign: return floats { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
-    // Activations of layers; nobody does arithmetic on shapes with them.
+    // Shape arithmetic does not use the activations of layers.
     case .elu, .selu, .hardSigmoid, .hardSwish, .softplus, .softsign, .mish, .gelu, .geluTanh, .not:
       return nil
     }
@@ -103,7 +103,7 @@ extension Binary {
     }
   }
 
-  /// nil = not folded, or a division by zero.
+  /// nil = the runtime computes it, or it is a division by zero.
   private func integer(_ p: Int64, _ q: Int64) -> Int64? {
     switch kind {
     case .add: return p &+ q

@@ -10,9 +10,9 @@ package struct Unary: OperatorRules, Equatable {
   }
 
   package var kind: Kind
-  /// leakyRelu, elu: slope; selu: α; clip: lower bound; hardSigmoid: factor.
+  /// Of leakyRelu and elu the slope, of selu α, of clip the lower bound, of hardSigmoid the factor.
   package var a: Float = 0
-  /// selu: γ; clip: upper bound; hardSigmoid: offset.
+  /// Of selu γ, of clip the upper bound, of hardSigmoid the offset.
   package var b: Float = 0
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
@@ -43,7 +43,7 @@ extension Unary {
     }
   }
 
-  /// f′(x) follows from f(x).
+  /// Whether f′(x) follows from f(x).
   var isDerivedFromOutput: Bool {
     switch kind {
     case .relu, .clip, .sigmoid, .tanh, .exp, .sqrt: true
@@ -57,7 +57,8 @@ extension Unary {
 package struct Binary: OperatorRules, Equatable {
   package enum Kind: Sendable {
     case add, subtract, multiply, divide, minimum, maximum, power, prelu
-    /// Sign of the divisor (Python), sign of the dividend (C).
+    /// `modulo` has the sign of the divisor (as in Python), `remainder` that of the dividend (as in
+    /// C).
     case modulo, remainder
     case integerDivide
     case equal, less, greater, lessOrEqual, greaterOrEqual, and, or, xor
@@ -118,17 +119,15 @@ package struct Select: OperatorRules {
   }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    let shape = result.shape
-    let condition = inputs[0].broadcast(to: shape).ints
-    let (a, b) = (inputs[1].broadcast(to: shape), inputs[2].broadcast(to: shape))
-    if case .ints(let x) = a.storage, case .ints(let y) = b.storage {
-      return ConstantTensor(
-        shape: shape, type: result.type,
-        ints: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
+    let condition = inputs[0].broadcast(to: result.shape).ints
+    let (a, b) = (inputs[1].broadcast(to: result.shape), inputs[2].broadcast(to: result.shape))
+    func chosen<T>(_ x: [T], _ y: [T]) -> [T] {
+      condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] }
     }
-    let (x, y) = (a.floats, b.floats)
-    return ConstantTensor(
-      shape: shape, floats: condition.indices.map { condition[$0] != 0 ? x[$0] : y[$0] })
+    if case .ints(let x) = a.storage, case .ints(let y) = b.storage {
+      return ConstantTensor(shape: result.shape, type: result.type, ints: chosen(x, y))
+    }
+    return ConstantTensor(shape: result.shape, floats: chosen(a.floats, b.floats))
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerBroadcast(node) }
@@ -211,7 +210,10 @@ extension GraphBuilder {
     }
   }
 
-  /// Before opset 7 the second operand was aligned by an attribute, and a slope by channels.
+  /// The two inputs.
+  ///
+  /// Before opset 7 an attribute aligned the second one, and a slope belonged to channels; it is
+  /// reshaped here.
   private mutating func binaryInputs(_ node: Node, _ kind: Binary.Kind)
     throws(Das3Error) -> [ValueID]
   {
@@ -255,7 +257,7 @@ extension GraphBuilder {
 
   private mutating func importCast(_ node: Node, to type: Int) throws(Das3Error) -> ValueID {
     let x = try input(node, 0)
-    // Everything is computed in float32: the elements stay, what they mean changes.
+    // Everything is computed in float32, so only the meaning of the elements changes.
     func reading(as type: ElementType) throws(Das3Error) -> ValueID {
       let same = info(x).type == type
       return try same ? x : emit(.reshape(Reshape(shape: shape(x), type: type)), [x])

@@ -1,4 +1,4 @@
-/// Repeats dimensions of size 1 to `shape` (which already includes the input's own sizes).
+/// Repeats dimensions of size 1 so that the result has `shape`.
 package struct Expand: OperatorRules {
   package var shape: Shape
 
@@ -12,8 +12,7 @@ package struct Expand: OperatorRules {
   var facts: OperatorFacts { .view(spacing: .kept, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    inputs[0].moved(
-      to: result.shape, strides: inputs[0].shape.broadcastStrides(to: result.shape))
+    inputs[0].broadcast(to: shape)
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {

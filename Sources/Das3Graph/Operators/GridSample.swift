@@ -1,14 +1,15 @@
-/// An image read at positions that another tensor gives: y[n,c,i,j] = x[n,c] at grid[n,i,j].
+/// Samples an image at the positions that a grid gives: y[n,c,i,j] = x[n,c] at grid[n,i,j].
 ///
-/// x N×C×H×W, grid N×H'×W'×2 of (column, row), −1…1 from edge to edge → N×C×H'×W'.
+/// x N×C×H×W, grid N×H'×W'×2 → N×C×H'×W'. A position is (column, row), from −1 to 1 between the
+/// edges.
 package struct GridSample: OperatorRules {
   package enum Mode: Sendable { case nearest, linear, cubic }
-  /// What a position outside the image reads.
+  /// The value at positions outside the image.
   package enum Padding: String, Sendable { case zeros, border, reflection }
 
   package var mode: Mode
   package var padding: Padding
-  /// −1 and 1 are the centres of the outermost pixels, not their outer edges.
+  /// Whether −1 and 1 are the centres of the outermost pixels, and not their outer edges.
   package var alignsCorners: Bool
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {

@@ -1,6 +1,8 @@
-/// y[i, j, …] = x[tables[0][i], tables[1][j], …], or `fill` where a table says −1; nil = as it is.
+/// y[i, j, …] = x[tables[0][i], tables[1][j], …], or `fill` where a table has −1.
 ///
-/// Padding of every mode, gathering, tiling and nearest resizing.
+/// An axis without a table (nil) is kept.
+///
+/// It covers all modes of padding, gathering, tiling and nearest resizing.
 package struct Index: OperatorRules {
   package var tables: [[Int32]?]
   package var fill: Float = 0
@@ -112,7 +114,7 @@ extension GraphBuilder {
     return try reshape(gathered, Array(dims))
   }
 
-  /// Indexed dimensions are made one; the index tuples become positions in it.
+  /// The indexed dimensions are reshaped into one, and the tuples of indices into positions in it.
   private mutating func importGatherND(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let shape = shape(x)
     guard let indices = try configuration(node, 1, "indices"), let width = indices.shape.dims.last
@@ -136,7 +138,8 @@ extension GraphBuilder {
     return indices
   }
 
-  /// Tuples of `width` indices into the first dimensions, as positions in all of these made one.
+  /// Turns tuples of `width` indices into positions in the first `width` dimensions, reshaped into
+  /// one.
   mutating func positions(_ indices: ConstantTensor, width: Int, in shape: Shape)
     throws(Das3Error) -> [Int32]
   {

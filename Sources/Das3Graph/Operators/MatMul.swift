@@ -40,7 +40,8 @@ extension GraphBuilder {
       let (a, b) = (try builder.input(node, 0), try builder.input(node, 1))
       let (left, right) = (builder.shape(a), builder.shape(b))
       guard left.rank > 0, right.rank > 0 else { throw .shape("\(left) times \(right)") }
-      // Vectors are rows on the left, columns on the right, and leave no dimension behind.
+      // A vector on the left is a row, one on the right a column; its dimension of 1 is removed
+      // later.
       let y = try builder.emit(
         .matMul(MatMul()),
         [
@@ -76,8 +77,10 @@ extension GraphBuilder {
     "Einsum": Importer { (builder, node) throws(Das3Error) in try builder.importEinsum(node) },
   ]
 
-  /// A product of two tensors (or a rearrangement of one) written as letters: letters in both and
-  /// in the result are batch, those only summed are inner.
+  /// Imports an Einsum of one or two tensors.
+  ///
+  /// Letters of both tensors and of the result become batch dimensions, letters that the result
+  /// lacks become the inner dimension of a matrix product.
   private mutating func importEinsum(_ node: Node) throws(Das3Error) -> ValueID {
     let equation = try node.string("equation", default: "").filter { $0 != " " }
     guard !equation.contains(".") else { throw .unsupported("ellipsis in '\(equation)'") }
@@ -99,7 +102,7 @@ extension GraphBuilder {
       guard shape(ids[index]).rank == axes[index].count else {
         throw .shape("\(shape(ids[index])) for '\(String(axes[index]))'")
       }
-      // Letters of one tensor alone that the result lacks are summed first.
+      // A letter that only this tensor has, and that the result lacks, is summed first.
       let other = terms.count == 2 ? Set(terms[1 - index]) : []
       let gone = axes[index].indices.filter {
         !other.contains(axes[index][$0]) && !result.contains(axes[index][$0])

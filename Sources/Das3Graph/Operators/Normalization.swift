@@ -1,4 +1,5 @@
-/// y = (x − mean_c) / √(variance_c + ε) · scale_c + shift_c with running statistics.
+/// Batch normalisation by running statistics (Ioffe and Szegedy, 2015):
+/// y = (x − mean_c) / √(variance_c + ε) · scale_c + shift_c.
 ///
 /// Inputs: x N×C×…, scale, shift, mean, variance, each C.
 package struct BatchNorm: OperatorRules {
@@ -27,7 +28,7 @@ package struct BatchNorm: OperatorRules {
     }
   }
 
-  /// Normalisation by the frame's own statistics.
+  /// Lowers the normalisation by the statistics of the frame.
   private func lowerByOwnStatistics(_ node: Graph.Node, by planner: inout Planner) {
     var inputs = node.inputs.map { planner.view(of: $0) }
     let order = Planner.channelsLastOrder(inputs[0].shape.rank)
@@ -35,7 +36,8 @@ package struct BatchNorm: OperatorRules {
     for index in inputs.indices.dropFirst() { inputs[index] = planner.rowMajor(inputs[index]) }
     let statistics = planner.allocate(
       [2, inputs[1].shape.elementCount], order: [0, 1], isStatic: false)
-    // A file may let a weight stand for a statistic, or compute it: those do not follow.
+    // Only parameters that are statistics are updated. In some files a statistic is another weight,
+    // or is computed.
     let canFollow = node.inputs[3...].allSatisfy { id in
       guard case .parameter(let index) = planner.graph.values[id].source else { return false }
       return planner.model.parameters[index].isStatistic
@@ -51,7 +53,8 @@ package struct BatchNorm: OperatorRules {
   }
 }
 
-/// Each slice over the last `axes` dimensions to mean 0 and variance 1, then · scale + shift.
+/// Layer normalisation (Ba et al., 2016): each slice over the last `axisCount` dimensions is
+/// normalised to mean 0 and variance 1, then multiplied by scale and shifted.
 ///
 /// Inputs: x, optional scale and shift of the shape of the slice.
 package struct LayerNorm: OperatorRules {
@@ -78,7 +81,10 @@ package struct LayerNorm: OperatorRules {
   }
 }
 
-/// Statistics per image and group of channels (instance normalisation: one channel a group).
+/// Group normalisation (Wu and He, 2018): the statistics are those of one image and one group of
+/// channels.
+///
+/// With one channel in each group it is instance normalisation.
 ///
 /// Inputs: x N×C×…, scale C, shift C.
 package struct GroupNorm: OperatorRules {
@@ -133,7 +139,7 @@ extension GraphBuilder {
       var inputs = try builder.inputs(node, 0..<3)
       let groups = try node.int("num_groups", default: 1)
       let channels = builder.shape(inputs[0]).rank > 1 ? builder.shape(inputs[0])[1] : 0
-      // Opset 18 gives scale and shift per group, 21 per channel.
+      // Opset 18 has scale and shift for each group, opset 21 for each channel.
       for index in 1...2 where builder.shape(inputs[index]).dims == [groups] && groups != channels {
         guard groups > 0 else { throw .shape("num_groups is \(groups)") }
         let column = try builder.reshape(inputs[index], [groups, 1])
@@ -156,7 +162,7 @@ extension GraphBuilder {
       let operation = LayerNorm(axisCount: rank - axis, epsilon: epsilon)
       let result = try builder.emit(.layerNorm(operation), inputs)
       guard node.outputs.dropFirst().contains(where: { !$0.isEmpty }) else { return result }
-      // Mean and inverse deviation are rarely asked for; they are computed apart.
+      // Mean and inverse deviation are rarely used as outputs, so separate nodes compute them.
       func mean(_ id: ValueID) throws(Das3Error) -> ValueID {
         let axes = Array(axis..<rank)
         return try builder.emit(.reduce(Reduce(kind: .mean, axes: axes, keepsDims: true)), [id])
@@ -205,9 +211,9 @@ extension GraphBuilder {
       ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs)
   }
 
-  /// By the mean and variance of the values themselves, as in training.
+  /// Normalises by the mean and variance of the batch itself, as in training.
   ///
-  /// Over one image that is normalisation of each channel; a batch is laid out as one.
+  /// For one image this is instance normalisation. A batch is rearranged into one image.
   private mutating func batchStatisticsNormalized(_ inputs: [ValueID], _ epsilon: Float)
     throws(Das3Error) -> ValueID
   {
@@ -222,8 +228,9 @@ extension GraphBuilder {
     return try transpose(reshape(y, swapped.map { dims[$0] }), swapped)
   }
 
-  /// (x − mean) / √(variance + ε) · scale + shift with mean and variance that are computed, so that
-  /// gradients flow through them.
+  /// (x − mean) / √(variance + ε) · scale + shift where the graph computes mean or variance.
+  ///
+  /// It is made of single operators, so that gradients flow through the statistics.
   private mutating func normalized(_ inputs: [ValueID], _ epsilon: Float) throws(Das3Error)
     -> ValueID
   {

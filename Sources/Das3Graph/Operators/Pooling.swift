@@ -1,6 +1,6 @@
-/// Largest value under the window; x N×C×H×W.
+/// The largest value under the window; x N×C×H×W.
 ///
-/// Padding never wins.
+/// Padding does not count.
 package struct MaxPool: OperatorRules {
   package var window: Window
   package var roundsUp: Bool
@@ -18,7 +18,7 @@ package struct MaxPool: OperatorRules {
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
-/// Mean under the window; x N×C×H×W.
+/// The mean of the values under the window; x N×C×H×W.
 package struct AveragePool: OperatorRules {
   package var window: Window
   package var roundsUp: Bool

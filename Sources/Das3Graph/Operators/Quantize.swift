@@ -1,5 +1,7 @@
-/// Networks whose weights and activations are stored as small integers between QuantizeLinear and
-/// DequantizeLinear (QDQ): computed in float32, rounded where the file says so.
+/// Networks with weights and activations of small integers between QuantizeLinear and
+/// DequantizeLinear (QDQ form).
+///
+/// They are computed in float32 and rounded where the file has a QuantizeLinear.
 extension GraphBuilder {
   static let quantizationImporters: [String: Importer] = [
     "QuantizeLinear": .ofInput(configuration: [1, 2]) { (builder, node, x) throws(Das3Error) in
@@ -10,9 +12,9 @@ extension GraphBuilder {
     },
   ]
 
-  /// q = saturate(round(x / scale) + zeroPoint), half to even.
+  /// q = saturate(round(x / scale) + zeroPoint); ties are rounded to even.
   ///
-  /// The derivative goes straight through the rounding, and is 0 where the result is saturated.
+  /// The derivative of the rounding is 1 (straight-through); it is 0 where the result is saturated.
   private mutating func importQuantize(_ node: Node, _ x: ValueID) throws(Das3Error) -> ValueID {
     let zeroPoint = try configuration(node, 2, "y_zero_point")
     let bounds = try quantizedBounds(node, zeroPoint)
@@ -24,7 +26,8 @@ extension GraphBuilder {
       let moved = try binary(.add, rounded, quantizationOperand(node, 2, like: x))
       return try unary(.clip, moved, a: range.low, b: range.high)
     }
-    // Saturated first, half a step farther out: what rounds to the last value is still within.
+    // The value is clipped before it is rounded, half a step outside the range, so that all values
+    // that round to the last integer keep their derivative.
     let zero = Float(zeros.first ?? 0)
     range = ((range.low - zero - 0.5).nextUp, (range.high - zero + 0.5).nextDown)
     let clipped = try unary(.clip, scaled, a: range.low, b: range.high)
@@ -48,7 +51,8 @@ extension GraphBuilder {
     return try binary(.multiply, result, quantizationOperand(node, 1, like: result))
   }
 
-  /// The scale or zero point as it is broadcast: one for all, or one per position of `axis`.
+  /// The scale or zero point in a shape that broadcasts: a scalar, or one value for each position
+  /// of `axis`.
   private mutating func quantizationOperand(
     _ node: Node, _ index: Int, like x: ValueID
   ) throws(Das3Error) -> ValueID {
@@ -68,7 +72,7 @@ extension GraphBuilder {
     return try reshape(floats, dims.indices.map { $0 == axis ? dims[axis] : 1 })
   }
 
-  /// What the quantized type can hold: that of the zero point, or of `output_dtype`.
+  /// The range of the quantized type, which is that of the zero point or else `output_dtype`.
   private func quantizedBounds(_ node: Node, _ zeroPoint: ConstantTensor?)
     throws(Das3Error) -> ClosedRange<Int64>
   {

@@ -1,4 +1,4 @@
-/// One value for all elements along `axes` (ascending, not negative).
+/// Reduces the elements along `axes` (ascending, not negative) to one value.
 package struct Reduce: OperatorRules {
   package enum Kind: Sendable {
     case sum, mean, max, min, l1, l2, product, sumSquare, logSum, logSumExp
@@ -30,39 +30,39 @@ package struct Reduce: OperatorRules {
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
     let x = inputs[0]
     let kept = x.shape.dims.indices.filter { !axes.contains($0) }
-    let strides = x.shape.contiguousStrides
     let order = kept + axes
     let ordered =
-      order == Array(x.shape.dims.indices)
-      ? x : x.moved(to: Shape(order.map { x.shape[$0] }), strides: order.map { strides[$0] })
+      order == Array(x.shape.dims.indices) ? x : x.viewed { $0.transposed(order) }
     let length = axes.reduce(1) { $0 * x.shape[$1] }
     guard length > 0 else { return nil }
     func rows<T>(_ values: [T], _ combine: (ArraySlice<T>) -> T) -> [T] {
       stride(from: 0, to: values.count, by: length).map { combine(values[$0..<$0 + length]) }
     }
+    func extremes<T: Comparable & ExpressibleByIntegerLiteral>(_ values: [T]) -> [T]? {
+      switch kind {
+      case .max: rows(values) { $0.max() ?? 0 }
+      case .min: rows(values) { $0.min() ?? 0 }
+      default: nil
+      }
+    }
     switch ordered.storage {
     case .ints(let values):
-      let ints: [Int64]
-      switch kind {
-      case .sum: ints = rows(values) { $0.reduce(0, &+) }
-      case .product: ints = rows(values) { $0.reduce(1, &*) }
-      case .max: ints = rows(values) { $0.max() ?? 0 }
-      case .min: ints = rows(values) { $0.min() ?? 0 }
-      default: return nil
-      }
-      return ConstantTensor(shape: result.shape, type: x.type, ints: ints)
+      let ints: [Int64]? =
+        switch kind {
+        case .sum: rows(values) { $0.reduce(0, &+) }
+        case .product: rows(values) { $0.reduce(1, &*) }
+        default: extremes(values)
+        }
+      return ints.map { ConstantTensor(shape: result.shape, type: x.type, ints: $0) }
     case .floats(let values):
-      let floats: [Float]
-      switch kind {
-      case .sum: floats = rows(values) { $0.reduce(0, +) }
-      case .product: floats = rows(values) { $0.reduce(1, *) }
-      case .mean:
-        floats = rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) }
-      case .max: floats = rows(values) { $0.max() ?? 0 }
-      case .min: floats = rows(values) { $0.min() ?? 0 }
-      default: return nil
-      }
-      return ConstantTensor(shape: result.shape, floats: floats)
+      let floats: [Float]? =
+        switch kind {
+        case .sum: rows(values) { $0.reduce(0, +) }
+        case .product: rows(values) { $0.reduce(1, *) }
+        case .mean: rows(values) { Float($0.reduce(0) { $0 + Double($1) } / Double(length)) }
+        default: extremes(values)
+        }
+      return floats.map { ConstantTensor(shape: result.shape, floats: $0) }
     }
   }
 
@@ -71,7 +71,7 @@ package struct Reduce: OperatorRules {
   }
 }
 
-/// Index of the largest value along `axis`.
+/// The index of the largest value along `axis`.
 package struct ArgMax: OperatorRules {
   package var axis: Int
   package var keepsDims: Bool
@@ -151,7 +151,7 @@ extension GraphBuilder {
         let operation = Softmax(axis: axis, isLog: isLog)
         return try builder.emit(.softmax(operation), [x])
       }
-      // Before opset 13 all dimensions from `axis` on are one.
+      // Before opset 13 a softmax is over all dimensions from `axis` on.
       let outer = shape.dims[..<axis].reduce(1, *)
       let rows = try builder.reshape(x, [outer, shape.dims[axis...].reduce(1, *)])
       let y = try builder.emit(.softmax(Softmax(axis: 1, isLog: isLog)), [rows])

@@ -1,18 +1,20 @@
-/// One axis as weighted sums of positions: y[i] = Σ_k weights[k] · x[positions[k]].
+/// Resampling of one axis by weighted sums: y[i] = Σ_k weights[k] · x[positions[k]].
 ///
-/// Cubic and antialiased resizing, and linear resizing of what is no image. Axes are separable: a
-/// resize of two axes is two of these.
+/// It covers cubic and antialiased resizing, and linear resizing of tensors that are not images. A
+/// resize of two axes is separable into two of these.
 package struct Resample: OperatorRules {
-  /// For each output position a run of terms; no terms = outside, which takes `fill`.
+  /// The terms of each output position; a position without terms is outside and gets `fill`.
   package struct Table: Sendable {
-    /// First term of each output position, and the number of terms.
+    /// The first term of each output position, and at the end the number of terms.
     package private(set) var starts: [Int32] = [0]
     package private(set) var positions: [Int32] = []
     package private(set) var weights: [Float] = []
 
     package var count: Int { starts.count - 1 }
 
-    /// Appends an output position; terms of the same position that follow each other become one.
+    /// Appends an output position.
+    ///
+    /// Consecutive terms with the same position are merged.
     mutating func append(_ terms: [(position: Int, weight: Double)]) {
       var sums: [(position: Int, weight: Double)] = []
       for term in terms {
@@ -22,7 +24,7 @@ package struct Resample: OperatorRules {
           sums.append(term)
         }
       }
-      // A weight of 0 would let a neighbour's infinity in.
+      // A term of weight 0 would turn an infinity into a NaN.
       for sum in sums where sum.weight != 0 {
         positions.append(Int32(sum.position))
         weights.append(Float(sum.weight))
@@ -30,7 +32,8 @@ package struct Resample: OperatorRules {
       starts.append(Int32(positions.count))
     }
 
-    /// The way of the gradient: which outputs each of `inputCount` positions has a share in.
+    /// The table of the gradient: for each of `inputCount` positions the outputs that it
+    /// contributes to.
     package func transposed(inputCount: Int) -> Table {
       var lengths = [Int32](repeating: 0, count: inputCount + 1)
       for position in positions { lengths[Int(position) + 1] += 1 }
@@ -70,17 +73,19 @@ package struct Resample: OperatorRules {
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerAlong(axis, node) }
 }
 
-/// How much a position counts at a distance: the tent of linear, Keys' cubic of `a` (1981).
+/// The weight of a position by its distance: linear (tent), or cubic with parameter `a` (Keys,
+/// 1981).
 struct ResizeFilter {
   enum Shape { case linear, cubic(a: Double) }
 
   var shape: Shape
-  /// Downwards the filter is as wide as an output pixel.
+  /// Whether the filter is widened to the size of an output pixel where the image becomes smaller.
   var isAntialiased: Bool
-  /// What lies outside has no weight; otherwise the outermost pixel stands for it.
+  /// Whether positions outside have no weight; otherwise they have the value of the outermost
+  /// pixel.
   var excludesOutside: Bool
 
-  /// Positions at this distance and beyond have no weight.
+  /// The weight is 0 from this distance on.
   var reach: Double {
     switch shape {
     case .linear: 1

@@ -1,7 +1,7 @@
-/// The same elements, row-major, in another shape.
+/// The same elements in row-major order, in another shape.
 package struct Reshape: OperatorRules {
   package var shape: Shape
-  /// What the elements mean afterwards; nil = what they meant.
+  /// The element type of the result; nil = that of the input.
   package var type: ElementType?
 
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
@@ -23,7 +23,8 @@ package struct Reshape: OperatorRules {
   func lower(_ node: Graph.Node, by planner: inout Planner) {
     let x = planner.view(of: node.inputs[0])
     if let view = x.reshaped(shape) { return planner.place(node.output, view) }
-    // Each run of dimensions that is reshaped must lie in order; the runs keep their order.
+    // A copy is needed. It keeps the order of the runs in memory, and puts the dimensions of each
+    // run in row-major order.
     let runs = ReshapeGroup.groups(from: x.shape, to: shape).map(\.source)
     func outermost(_ run: Range<Int>) -> Int {
       run.filter { x.shape[$0] > 1 }.map { x.strides[$0] }.min() ?? .max

@@ -1,20 +1,21 @@
-/// Linear interpolation along any axes: y[i] = x[low] + (x[high] − x[low]) · weight.
+/// Linear interpolation of height and width: y[i] = x[low] + (x[high] − x[low]) · weight.
 package struct Resize: OperatorRules {
-  /// One resized axis: for each output position two source positions and the weight of the second.
+  /// A resized axis: for each output position two source positions and the weight of the second.
   ///
-  /// Weight −1 marks a position outside the image, which takes `fill`.
+  /// The weight −1 marks a position outside the image, which gets `fill`.
   package struct Axis: Sendable {
     package var low: [Int32]
     package var high: [Int32]
     package var weight: [Float]
 
-    /// Keeps its size.
+    /// An axis that keeps its size.
     package static func identity(_ size: Int) -> Self {
       let positions = Array(0..<Int32(size))
       return Self(low: positions, high: positions, weight: [Float](repeating: 0, count: size))
     }
 
-    /// Bilinear, half-pixel centres, no antialiasing: how frames and logits change size.
+    /// Linear interpolation with half-pixel centres and without antialiasing, as for frames and
+    /// logits.
     package static func halfPixel(from size: Int, to target: Int) -> Self {
       ResizeCoordinates(
         mode: .halfPixel, inputSize: size, outputSize: target,
@@ -49,7 +50,7 @@ package struct Resize: OperatorRules {
   func lower(_ node: Graph.Node, by planner: inout Planner) { planner.lowerImage(node) }
 }
 
-/// ONNX's coordinate arithmetic: which source position an output position looks at.
+/// The source position of each output position, by the coordinate modes of ONNX.
 struct ResizeCoordinates {
   enum Mode: String {
     case halfPixel = "half_pixel"
@@ -64,9 +65,9 @@ struct ResizeCoordinates {
   var mode: Mode
   var inputSize: Int
   var outputSize: Int
-  /// As the file states it; the sizes' quotient where the file states sizes.
+  /// The scale in the file, or the quotient of the sizes where the file has sizes.
   var scale: Double
-  /// The file states scales, which are float32.
+  /// Whether the file has scales, which are float32.
   var isScaled = false
   var start = 0.0
   var end = 1.0
@@ -81,7 +82,7 @@ struct ResizeCoordinates {
       return input / 2 * (1 - adjustment) + (x + 0.5) / scale - 0.5
     case .pytorchHalfPixel: return outputSize > 1 ? (x + 0.5) / scale - 0.5 : 0
     case .alignCorners:
-      // The scale times the input, which the output size rounds down.
+      // `scale * input` is the output size before it is rounded down.
       return outputSize > 1 ? x * (input - 1) / (scale * input - 1) : 0
     case .asymmetric: return x / scale
     case .tfHalfPixelForNearest: return (x + 0.5) / scale
@@ -96,9 +97,9 @@ struct ResizeCoordinates {
     mode == .tfCropAndResize && (position < 0 || position > Double(inputSize - 1))
   }
 
-  /// Makes sure that every position is a number, which can be rounded to an index.
+  /// Checks that every source position is finite, so that it can be rounded to an index.
   ///
-  /// - Throws: `.shape` where scale or region lead to none.
+  /// - Throws: `.shape` where it is not.
   func check() throws(Das3Error) {
     guard (0..<outputSize).allSatisfy({ source(Double($0)).isFinite }) else {
       throw .shape("scale \(scale) and roi from \(start) to \(end) lead to no position")
@@ -118,7 +119,7 @@ struct ResizeCoordinates {
     return axis
   }
 
-  /// The weights of all positions within the filter's reach.
+  /// The table of the weights of all positions within the reach of the filter.
   func table(_ filter: ResizeFilter) -> Resample.Table {
     var table = Resample.Table()
     let shrink = filter.isAntialiased ? min(scale, 1) : 1
@@ -144,13 +145,13 @@ struct ResizeCoordinates {
     return table
   }
 
-  /// −1 = outside.
+  /// The nearest source position of each output position; −1 = outside.
   func nearestTable(rounding: String) throws(Das3Error) -> [Int32] {
     var table: [Int32] = []
     for index in 0..<outputSize {
-      // 11 / 2.2 is 5 in float32, as others compute it, and below 5 in double.
+      // Other runtimes compute in float32, in which 11 / 2.2 is 5; in double it is less than 5.
       let single = isScaled ? Double(source(Float(index))) : .nan
-      // Float32 may have no number for it where double has.
+      // The float32 result may be infinite or NaN where the double result is finite.
       let position = single.isFinite ? single : source(Double(index))
       let rounded: Double
       switch rounding {
@@ -246,8 +247,8 @@ extension GraphBuilder {
         try reserve(Shape([target, 2 * Int(reach) + 1]).validated().elementCount)
         resized.append(ResizedAxis(axis: axis, coordinates: source))
       } else {
-        // Opset 10 does not say how; ONNX Runtime goes down where pixels are taken more than once
-        // and up where some are left out.
+        // Opset 10 does not define the rounding. ONNX Runtime rounds down when it enlarges and up
+        // when it reduces.
         let legacy = scale < 1 ? "ceil" : "floor"
         let rounding = isLegacy ? legacy : "round_prefer_floor"
         tables[axis] = try source.nearestTable(
@@ -268,7 +269,7 @@ extension GraphBuilder {
     var coordinates: ResizeCoordinates
   }
 
-  /// Bilinear of height and width in one pass; everything else axis by axis.
+  /// Resizes height and width of images bilinearly in one pass, and everything else axis by axis.
   private mutating func resize(
     _ x: ValueID, _ resized: [ResizedAxis], _ filter: ResizeFilter, fill: Float
   ) throws(Das3Error) -> ValueID {
@@ -281,7 +282,7 @@ extension GraphBuilder {
       return try emit(.resize(Resize(axes: axes, fill: fill)), [x])
     }
     var result = x
-    // What shrinks most goes first: less is left for the others.
+    // The axis that shrinks most comes first, so that less remains for the others.
     for entry in resized.sorted(by: { $0.coordinates.scale < $1.coordinates.scale }) {
       let table = entry.coordinates.table(filter)
       result = try emit(
@@ -290,7 +291,7 @@ extension GraphBuilder {
     return result
   }
 
-  /// nil = nearest.
+  /// The filter of a Resize; nil = nearest.
   private func resizeFilter(_ node: Node, _ mode: String) throws(Das3Error) -> ResizeFilter? {
     let shape: ResizeFilter.Shape
     switch mode {
@@ -305,7 +306,8 @@ extension GraphBuilder {
       excludesOutside: try node.int("exclude_outside", default: 0) != 0)
   }
 
-  /// One scale for all axes where sizes only bound the result.
+  /// The common scale of all axes where the aspect ratio is kept; nil = the sizes are used as they
+  /// are.
   private func aspectScale(_ policy: String, _ sizes: [Int64]?, _ axes: [Int], _ shape: Shape)
     throws(Das3Error) -> Double?
   {

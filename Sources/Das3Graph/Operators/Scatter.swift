@@ -1,20 +1,22 @@
-/// ScatterND and ScatterElements at indices known at load: lowered to concatenation and indexing,
-/// whose derivatives are those of data and updates.
+/// ScatterND and ScatterElements at indices that are known at load.
+///
+/// They are lowered to concatenation, indexing and element-wise operators, which also give the
+/// derivatives by data and updates.
 extension GraphBuilder {
   static let scatterImporters: [String: Importer] = [
     "ScatterND": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
       try builder.importScatterND(node)
     },
-    "ScatterElements": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
-      try builder.importScatterElements(node)
-    },
-    // Its name up to opset 10.
-    "Scatter": Importer(configuration: [1]) { (builder, node) throws(Das3Error) in
-      try builder.importScatterElements(node)
-    },
+    "ScatterElements": scatterElements,
+    // The name of ScatterElements up to opset 10.
+    "Scatter": scatterElements,
   ]
 
-  /// More updates of one element are refused: each takes a pass of its own.
+  private static let scatterElements = Importer(configuration: [1]) {
+    (builder, node) throws(Das3Error) in try builder.importScatterElements(node)
+  }
+
+  /// The most updates of one element: each takes a pass over the data.
   private static let maximumRepetition = 64
 
   private mutating func importScatterND(_ node: Node) throws(Das3Error) -> ValueID {
@@ -63,7 +65,7 @@ extension GraphBuilder {
     return try reshape(result, shape.dims)
   }
 
-  /// `data` P×…, at `positions` replaced by or combined with the rows of `updates` U×….
+  /// Replaces the rows of `data` P×… at `positions` by those of `updates` U×…, or combines both.
   private mutating func scatter(
     _ data: ValueID, _ updates: ValueID, _ positions: [Int32], _ reduction: String
   ) throws(Das3Error) -> ValueID {
@@ -81,7 +83,7 @@ extension GraphBuilder {
     }
     switch reduction {
     case "none":
-      // The last update of an element counts.
+      // The last update of an element is the one that remains.
       var table = (0..<count).map { Int32($0) }
       for (row, position) in positions.enumerated() { table[Int(position)] = Int32(count + row) }
       if table.allSatisfy({ $0 >= count }) {
@@ -98,7 +100,9 @@ extension GraphBuilder {
     }
   }
 
-  /// Tables of rows by element, −1 where there is none, in which each row stands once.
+  /// Tables that have for each element of the data the row of an update, or −1.
+  ///
+  /// Each row is in exactly one table.
   private mutating func passes(_ positions: [Int32], _ count: Int) throws(Das3Error) -> [[Int32]] {
     var tables: [[Int32]] = []
     var depths = [Int](repeating: 0, count: count)

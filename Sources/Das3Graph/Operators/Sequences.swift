@@ -1,4 +1,4 @@
-/// ONNX sequences: lists of values, taken apart while the graph is made.
+/// ONNX sequences; they are lists of values that exist only while the graph is made.
 extension GraphBuilder {
   static let sequenceImporters: [String: Importer] = [
     "SequenceConstruct": Importer { (builder, node) throws(Das3Error) in
@@ -74,7 +74,7 @@ extension GraphBuilder {
     guard counts.allSatisfy({ (0...size).contains($0) }), counts.reduce(0, +) == size else {
       throw .shape("split \(counts) of axis \(axis) of \(shape)")
     }
-    // Only without sizes may the axis itself go.
+    // Without sizes each part has one position, and the axis can be removed.
     let isKept = try node.int("keepdims", default: 1) != 0
     var list = try parts(of: x, counts, along: axis)
     if split == nil, !isKept {

@@ -1,4 +1,6 @@
-/// ONNX operators that only rename, describe or create: they leave at most a `Reshape` behind.
+/// ONNX operators that rename a value, describe a shape or create a constant.
+///
+/// They add no steps to a plan.
 extension GraphBuilder {
   static let shapeImporters: [String: Importer] = [
     "Identity": Importer { (builder, node) throws(Das3Error) in try builder.input(node, 0) },

@@ -1,17 +1,18 @@
-/// Every `steps[k]`-th element from `starts[k]`, `counts[k]` of them; steps may be negative.
+/// `counts[k]` elements of each axis k, from `starts[k]` in steps of `steps[k]`, which may be
+/// negative.
 package struct Slice: OperatorRules {
   package var starts: [Int]
   package var steps: [Int]
   package var counts: [Int]
 
-  /// Everything of `shape`.
+  /// All of a tensor of `shape`.
   init(whole shape: Shape) {
     starts = [Int](repeating: 0, count: shape.rank)
     steps = [Int](repeating: 1, count: shape.rank)
     counts = shape.dims
   }
 
-  /// `count` positions from `start` along `axis`, everything along the others.
+  /// `count` positions from `start` along `axis`, and all positions along the other axes.
   init(of shape: Shape, along axis: Int, from start: Int, count: Int) {
     self.init(whole: shape)
     starts[axis] = start
@@ -25,10 +26,7 @@ package struct Slice: OperatorRules {
   var facts: OperatorFacts { .view(spacing: .enlarged, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    let x = inputs[0].shape.contiguousStrides
-    return inputs[0].moved(
-      to: result.shape, offset: zip(starts, x).reduce(0) { $0 + $1.0 * $1.1 },
-      strides: zip(steps, x).map { $0 * $1 })
+    inputs[0].viewed { $0.sliced(self) }
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {
@@ -82,7 +80,7 @@ extension GraphBuilder {
         count = max(0, (end - start + step + 1) / step)
       }
       slice.starts[axis] = count == 0 ? 0 : start
-      // The step of a single element would only make strides grow.
+      // With a single element the step does not matter, and a large one could overflow strides.
       slice.steps[axis] = count > 1 ? step : 1
       slice.counts[axis] = count
     }
@@ -110,7 +108,7 @@ extension GraphBuilder {
     for (index, part) in parts.enumerated() { try bind(node, part, output: index) }
   }
 
-  /// Slices of so many positions along `axis`, one after the other.
+  /// Divides a value along `axis` into slices with these numbers of positions.
   mutating func parts(of x: ValueID, _ counts: some Sequence<Int>, along axis: Int)
     throws(Das3Error) -> [ValueID]
   {

@@ -12,8 +12,7 @@ package struct Transpose: OperatorRules {
   var facts: OperatorFacts { .view(spacing: .kept, placement: .never) }
 
   func folded(_ inputs: [ConstantTensor], _ result: ValueInfo) -> ConstantTensor? {
-    let strides = inputs[0].shape.contiguousStrides
-    return inputs[0].moved(to: result.shape, strides: order.map { strides[$0] })
+    inputs[0].viewed { $0.transposed(order) }
   }
 
   func lower(_ node: Graph.Node, by planner: inout Planner) {

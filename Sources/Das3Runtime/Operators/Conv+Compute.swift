@@ -29,8 +29,9 @@ extension ConvTranspose: ComputedOperator {
   }
 }
 
-/// Convolution and transposed convolution with everything that follows at once: a normalisation
-/// right after it is folded into the packed weights and the bias.
+/// Convolution and transposed convolution with the chain that follows.
+///
+/// A normalisation directly after it is folded into the packed weights and the bias.
 ///
 ///     y[n,i,j,o] = chain(bias[o] + Σ_{k,l,c} w[o,c,k,l] · x[n, i·s+k·d−p, j·s+l·d−p, c])
 @safe final class ConvKernel: StepKernel {
@@ -130,7 +131,7 @@ extension ConvTranspose: ComputedOperator {
 ///
 ///     dw[o,c,k,l] += Σ_{n,i,j} dy[n,i,j,o] · x[n, i·s+k·d−p, j·s+l·d−p, c];   db[o] += Σ dy[n,i,j,o]
 ///
-/// That by the input is a convolution too, and a step of its own.
+/// The derivative by the input is a convolution too, and a step of its own.
 @safe final class ConvGradientKernel: GradientKernel {
   private let conv: OpaquePointer
 
@@ -186,7 +187,7 @@ extension d3k_window {
 }
 
 extension Planner.Traits {
-  /// What the kernels behind `options` can do.
+  /// The properties of the kernels that `options` choose.
   package static func kernels(_ options: ExecutionOptions) -> Planner.Traits {
     Planner.Traits { node, graph in
       let y = graph.values[node.output].shape

@@ -50,8 +50,7 @@ extension Select: ComputedOperator {
   }
 }
 
-/// A step over up to three operands with strides of their own and a result that is dense in
-/// `order`.
+/// A step on up to three operands with any strides; the result is dense in `order`.
 @safe class StridedKernel: StepKernel {
   /// With the strides of the inputs.
   final var walk: d3k_walk
@@ -107,8 +106,10 @@ extension d3k_walk {
   }
 }
 
-/// The derivative of a chain: its stages are computed again in the cache, then gone through
-/// backwards, with those of all operands in the same pass.
+/// The derivative of a chain.
+///
+/// It computes the stages again in the cache, then differentiates them in reverse order, and writes
+/// the derivatives by all operands in the same pass.
 @safe final class ChainGradientKernel: GradientKernel {
   private let chain: Chain
   private let rows, inputRows: Plan.View.Rows
@@ -191,7 +192,8 @@ extension d3k_walk {
   }
 }
 
-/// The derivative of a choice by one of the two: where it was chosen.
+/// The derivative of a selection by one of the two values: dy where this value was selected, else
+/// 0.
 @safe final class SelectGradientKernel: StridedGradientKernel {
   override func run(_ memory: borrowing Memory) {
     unsafe d3k_where_backward(

@@ -15,8 +15,9 @@ extension MatMul: ComputedOperator {
   }
 }
 
-/// y = chain(scale · a·b) over the last two dimensions, with broadcasting of the others; operands
-/// lie with any strides.
+/// y = chain(scale · a·b) over the last two dimensions, with broadcasting of the others.
+///
+/// The operands may have any strides.
 @safe final class MatMulKernel: StepKernel {
   private let matmul: OpaquePointer
   private let packsB: Bool

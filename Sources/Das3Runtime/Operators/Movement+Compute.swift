@@ -15,7 +15,8 @@ extension Index: ComputedOperator {
   }
 }
 
-/// The input's elements in the layout of the output: transposition, concatenation, repetition.
+/// Copies the elements of the input into the layout of the output: transposition, concatenation,
+/// repetition.
 @safe final class CopyKernel: StepKernel {
   private var walk: d3k_walk
 
@@ -29,7 +30,9 @@ extension Index: ComputedOperator {
   }
 }
 
-/// y[i] += x[i]; where y repeats, what belongs to one element is summed.
+/// y[i] += x[i].
+///
+/// Where y repeats an element, the values for it are summed.
 @safe final class AccumulateKernel: StepKernel {
   private var walk: d3k_walk
 

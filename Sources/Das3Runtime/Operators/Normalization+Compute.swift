@@ -123,7 +123,7 @@ extension GradientKernel {
   }
 }
 
-/// BatchNormalization by the batch's own statistics, which depend on x too.
+/// BatchNormalization by the statistics of the batch itself, which depend on x too.
 @safe final class BatchNormGradientKernel: GradientKernel {
   private let epsilon: Float
   private let rowCount, channelCount: Int64
@@ -147,7 +147,7 @@ extension GradientKernel {
   }
 }
 
-/// Each slice over the last axes to mean 0 and variance 1 (Ba et al., 2016).
+/// Normalises each slice over the last axes to mean 0 and variance 1 (Ba et al., 2016).
 @safe final class LayerNormKernel: StepKernel {
   private let epsilon: Float
   private let rowCount, columnCount: Int64
@@ -166,7 +166,7 @@ extension GradientKernel {
   }
 }
 
-/// Statistics per image and group of channels (Wu and He, 2018).
+/// Normalises by the statistics of each image and group of channels (Wu and He, 2018).
 @safe final class GroupNormKernel: StepKernel {
   private let epsilon: Float
   private let batch, pixels, channels, groupCount: Int64

@@ -61,7 +61,9 @@ extension d3k_pool {
   }
 }
 
-/// The first maximum of each window takes all of its derivative; a mean gives each cell its share.
+/// The derivative of pooling.
+///
+/// The first maximum of a window gets all of dy; in a mean each cell gets an equal share.
 @safe final class PoolGradientKernel: GradientKernel {
   private var pool: d3k_pool
 

@@ -113,7 +113,9 @@ extension d3k_lines {
   }
 }
 
-/// dx of a reduction; extrema share it among all elements that are it.
+/// dx of a reduction.
+///
+/// Elements that are equal to the extremum share its derivative.
 @safe final class ReduceGradientKernel: GradientKernel {
   private let kind: Int32
   private var lines: d3k_lines

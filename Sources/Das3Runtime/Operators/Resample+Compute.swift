@@ -34,7 +34,7 @@ extension Resample: ComputedOperator {
   }
 }
 
-/// dx[positions[k]] += weights[k] · dy[i]: the sums with the table turned round.
+/// dx[positions[k]] += weights[k] · dy[i], computed as sums with the transposed table.
 @safe final class ResampleGradientKernel: GradientKernel {
   private var line: ResampledLine
 

@@ -60,6 +60,7 @@ let package = Package(
     .target(
       name: "Das3TestSupport", dependencies: ["COnnx", "Das3Graph", "Das3Runtime"],
       path: "Tests/Das3TestSupport"),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "Das3TestSupport"]),
     .testTarget(name: "COnnxTests", dependencies: ["COnnx", "Das3TestSupport"]),
     .testTarget(name: "Das3GraphTests", dependencies: ["Das3Graph", "Das3TestSupport"]),
     .testTarget(

@@ -239,7 +239,7 @@ for caps in "avx2 AVX2 Haswell" "base SSE41 Nehalem"; do
   step "operators, golden steps and a short adaptation within $caps"
   capped $caps swift_tests --skip-build --filter \
     'ForwardTests|GradientTests|AdaptationStepsTests|AlignmentRunTests|AdaptationVectorTests'
-  capped $caps build/das3-run adapt --model examples/street/street.onnx \
+  capped $caps build/das3-run adapt --method das3 --model examples/street/street.onnx \
     --input examples/street/frames --steps a=4,b=4,c=4 --output build/check/capped.onnx
   capped $caps labels_street build/check/capped.onnx
 done

@@ -238,7 +238,8 @@ def main() -> int:
         return Run(options, f"{pair} {kind}", "blend", 0, words)
 
     alone = {pair: blended(pair, "clear") for pair in PAIRS}
-    clear = {pair: [Run(options, str(pair), "das3", seed, command(options, pair))
+    clear = {pair: [Run(options, str(pair), "das3", seed,
+                        [*command(options, pair), "--method", "das3"])
                     for seed in options.seeds] for pair in PAIRS}
     weather, streams = {}, {}
     if not options.quick:

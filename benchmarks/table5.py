@@ -62,10 +62,10 @@ BASELINES = {
     "entropy": "entropy", "maxsquare": "maximum squares", "selftrain": "positive labels alone",
 }
 RUNS = {  # what das3-run adapt is told beside the pair and the seed
-    "whole": ["--start", "source"],
-    "focal": ["--start", "source", "--stages", "a", "--set", "beta=0"],
-    "positive": ["--start", "source", "--stages", "ab", "--set", "negative_weight=0"],
-    "augmented": ["--start", "source", "--set", "augment=1"],
+    "whole": ["--method", "das3", "--start", "source"],
+    "focal": ["--method", "das3", "--start", "source", "--stages", "a", "--set", "beta=0"],
+    "positive": ["--method", "das3", "--start", "source", "--stages", "ab", "--set", "negative_weight=0"],
+    "augmented": ["--method", "das3", "--start", "source", "--set", "augment=1"],
     "bn": ["--method", "bn"],
 } | {method: ["--method", method, "--start", "source"] for method in BASELINES if method != "bn"}
 ROWS = (

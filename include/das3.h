@@ -431,6 +431,11 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  * diverse over all pixels, and predicts the same for a frame as for its mirror image. Training can
  * start from a blend (das3_adapter_options.start).
  *
+ * DAS3_METHOD_AUTO, the default, runs a blend and the three stages under a guard. Nothing is learned
+ * from the frames that are set aside. After each stage the guard judges by them what the stage has
+ * left: it refuses weights that no working network has, and keeps the best set (das3_guard_candidate
+ * has the numbers). Where nothing is better than the source, the result is the source, bit for bit.
+ *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
  *     das3_adapter_create(&adapter, model, NULL);
@@ -463,7 +468,9 @@ typedef enum das3_method {
   DAS3_METHOD_MAXSQUARE = 4, /* minimises -1/2 sum of p^2; trains all parameters (Chen 2019)     */
   DAS3_METHOD_SELFTRAIN = 5, /* trains only with each class's most certain labels (Zou 2018)     */
   DAS3_METHOD_SUPERVISED = 6, /* minimises cross-entropy with the truth of labelled frames       */
-  DAS3_METHOD_BLEND = 7 /* moves BatchNormalization statistics a part of the way, see above      */
+  DAS3_METHOD_BLEND = 7, /* moves BatchNormalization statistics a part of the way, see above     */
+  DAS3_METHOD_AUTO = 8   /* a blend, then the stages (a), (b) and (c); a guard judges what each of
+                            them leaves, and the best set of weights is the result               */
 } das3_method;
 
 /** The weights from which a method that trains starts. */
@@ -559,11 +566,18 @@ typedef struct das3_adapter_options {
                              of the pixel                                                    */
   double easy_share;      /* share of the frames that are easy: the most certain ones, 0 to 1 */
 
-  int32_t start;          /* das3_start. BN always starts at the source; BLEND ignores it     */
-  int32_t reserved;
+  int32_t start;          /* das3_start. BN always starts at the source; BLEND and AUTO ignore it */
+  int32_t guard;          /* 0 = off, 1 = on in AUTO, 2 = on in every method. A guard sets probes
+                             aside: every k-th frame, at most 40. It judges by them what each stage
+                             leaves, and the best set of weights is the result               */
   double blend_limit;     /* largest share of the way that a blend tries, 0 to 1, in steps of a
                              quarter. More than 0.5 can help a network whose predictions have
                              collapsed (at night, in noise), and can ruin other networks      */
+  double guard_entropy;   /* the guard refuses weights whose mean entropy is less than this share of
+                             the source's, from 0                                            */
+  double guard_class_share; /* a class is lost that has less than this part of the pixels that both
+                             the source and the best set before it give it, 0 to 1           */
+  double guard_shift;     /* the guard refuses weights whose `shift` is larger; from 0       */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */
@@ -603,11 +617,61 @@ typedef enum das3_blend_reason {
   DAS3_BLEND_REASON_NONE = 0,     /* candidates were compared; the source may have won            */
   DAS3_BLEND_REASON_NO_STATISTICS = 1, /* the network has no BatchNormalization statistics        */
   DAS3_BLEND_REASON_FEW_FRAMES = 2,    /* too few frames are neither black nor blank              */
-  DAS3_BLEND_REASON_SAME_FRAMES = 3    /* all frames are the same                                 */
+  DAS3_BLEND_REASON_SAME_FRAMES = 3,   /* all frames are the same                                 */
+  DAS3_BLEND_REASON_FEW_CLASSES = 4    /* the network sees hardly more than one or two classes    */
 } das3_blend_reason;
 
+/** Where a set of weights comes from that a guard has judged. */
+typedef enum das3_guard_origin {
+  DAS3_GUARD_ORIGIN_SOURCE = 0,   /* the model                                              */
+  DAS3_GUARD_ORIGIN_BLEND = 1,    /* a blend of statistics                                  */
+  DAS3_GUARD_ORIGIN_TRAINING = 2, /* a method without stages                                */
+  DAS3_GUARD_ORIGIN_A = 97,       /* 'a'; a stage is its letter                             */
+  DAS3_GUARD_ORIGIN_B = 98,
+  DAS3_GUARD_ORIGIN_C = 99
+} das3_guard_origin;
+
+/** Why a guard has refused a set of weights. */
+typedef enum das3_guard_veto {
+  DAS3_GUARD_VETO_NONE = 0,
+  DAS3_GUARD_VETO_NOT_FINITE = 1,   /* some scores are not finite                            */
+  DAS3_GUARD_VETO_COLLAPSED = 2,    /* predictions are far more certain than the source's     */
+  DAS3_GUARD_VETO_LOST_CLASSES = 3, /* classes that the source sees are gone                  */
+  DAS3_GUARD_VETO_SHIFTED = 4       /* the shares of the classes are quite different          */
+} das3_guard_veto;
+
+/** Why the result of a guarded run is the source, exactly as it was. */
+typedef enum das3_guard_reason {
+  DAS3_GUARD_REASON_NONE = 0,        /* the result is another set of weights, or is not known yet */
+  DAS3_GUARD_REASON_FEW_FRAMES = 1,  /* too few frames are neither black nor blank            */
+  DAS3_GUARD_REASON_SAME_FRAMES = 2, /* all frames are the same                               */
+  DAS3_GUARD_REASON_FEW_CLASSES = 3, /* the network sees hardly more than one or two classes   */
+  DAS3_GUARD_REASON_REFUSED = 4,     /* every other set of weights was refused                */
+  DAS3_GUARD_REASON_NOT_BETTER = 5   /* no other set of weights did better than the source     */
+} das3_guard_reason;
+
+/** A set of weights that a guard has judged by the probes: frames from which nothing is learned.
+ *  Each probe is predicted in two views: the frame and its mirror image. */
+typedef struct das3_guard_candidate {
+  int32_t origin;         /* das3_guard_origin                                               */
+  int32_t veto;           /* das3_guard_veto                                                 */
+  int32_t accepted;       /* 1: it was the best set when it was judged                       */
+  int32_t reserved;
+  double share;           /* position on the line from the best set before it (0) to what its stage
+                             has led to (1)                                                  */
+  double information;     /* IM, as in das3_blend_candidate                                  */
+  double agreement;       /* F                                                               */
+  double divergence;      /* V                                                               */
+  double score;           /* M = IM x F                                                      */
+  double entropy;         /* mean entropy of a pixel, nats                                   */
+  double shift;           /* Jensen-Shannon divergence of the shares of the classes from those of
+                             the source, nats                                                */
+  double wins;            /* share of the probes with a larger M than the best set before it  */
+} das3_guard_candidate;
+
 enum {
-  DAS3_BLEND_CAPACITY = 5 /* largest number of candidates                                    */
+  DAS3_BLEND_CAPACITY = 5, /* largest number of candidates                                   */
+  DAS3_GUARD_CAPACITY = 16 /* likewise                                                       */
 };
 
 /** What the last step did. A loss that is turned off is 0. */
@@ -646,10 +710,18 @@ typedef struct das3_adapter_report {
   int32_t blend_choice;   /* index of the chosen candidate                                  */
   int32_t blend_done;     /* 1: a blend is complete; until then the fields below are 0        */
   int32_t blend_reason;   /* das3_blend_reason                                               */
-  int32_t reserved;
+  int32_t judging;        /* 1: a step of a guard: it looked at one probe and trained nothing */
   double blend_share;     /* of the chosen candidate                                        */
   double blend_seconds;   /* duration of the blend                                          */
   das3_blend_candidate blend[DAS3_BLEND_CAPACITY]; /* the source first, then growing shares  */
+
+  int32_t guard_count;    /* number of sets of weights judged; 0 = none, or none yet         */
+  int32_t guard_choice;   /* index of the best set so far                                    */
+  int32_t guard_done;     /* 1: the run is over, and the best set is its result              */
+  int32_t guard_reason;   /* das3_guard_reason                                               */
+  double guard_seconds;   /* time spent on judging                                           */
+  das3_guard_candidate guard[DAS3_GUARD_CAPACITY]; /* in the order they were judged; the source
+                             first                                                           */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
@@ -705,6 +777,10 @@ typedef struct das3_teacher {
 /** Says in one sentence what a das3_blend_reason means and what would help. The text is "" for
  *  DAS3_BLEND_REASON_NONE and for any other number, and never NULL.                  Since 0.1 */
 DAS3_API const char *das3_blend_reason_text(int32_t reason);
+
+/** Says in one sentence what a das3_guard_reason means and what would help. The text is "" for
+ *  DAS3_GUARD_REASON_NONE and for any other number, and never NULL.                  Since 0.1 */
+DAS3_API const char *das3_guard_reason_text(int32_t reason);
 
 /** Receives the reports of das3_adapter_run. A result other than 0 pauses the run. On the same
  *  adapter it may call das3_adapter_snapshot, _save, _get_info and _cancel. The callbacks of
@@ -786,7 +862,8 @@ DAS3_API das3_status das3_adapter_run(das3_adapter *adapter, das3_progress progr
  *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_adapter_cancel(das3_adapter *adapter);
 
-/** Makes a model of the current weights, for das3_segmenter_set_model and das3_model_save.
+/** Makes a model of the current weights, for das3_segmenter_set_model and das3_model_save. Before the
+ *  end of a guarded run these may be weights that the guard has yet to judge.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
 DAS3_API das3_status das3_adapter_snapshot(das3_model **out, const das3_adapter *adapter);
 

@@ -319,6 +319,12 @@ struct AdapterOptions : das3_adapter_options {
   }
 };
 
+/** Says in one sentence why the result of a guarded run is the source
+ *  (das3_adapter_report::guard_reason). It is "" for DAS3_GUARD_REASON_NONE. */
+inline const char *guard_reason_text(std::int32_t reason) noexcept {
+  return das3_guard_reason_text(reason);
+}
+
 /** Says in one sentence why a blend has left the statistics of the source as they are
  *  (das3_adapter_report::blend_reason). It is "" for DAS3_BLEND_REASON_NONE. */
 inline const char *blend_reason_text(std::int32_t reason) noexcept {

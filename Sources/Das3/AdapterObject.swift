@@ -188,7 +188,7 @@ final class AdapterObject {
   func snapshot() throws(Das3Error) -> ModelObject {
     try base.checkCopies(3)
     var provenance = Provenance(method: settings.method.rawValue)
-    if settings.method == .das3 {
+    if settings.hasStages {
       provenance.stages = (run?.letters ?? []).map { "\($0)" }.joined()
     }
     if run?.blend != nil { provenance.blend = run?.blend?.share }

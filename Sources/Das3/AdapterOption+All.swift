@@ -108,7 +108,19 @@ extension AdapterOption {
     .choice(
       "start", "where a method that trains starts", \.start, \.start,
       [("source", .source), ("blend", .blend)]),
+    .count(
+      "guard", "0 = off, 1 = judge weights in auto, 2 = always", \.guard, \.guardLevel, from: 0,
+      to: 2),
     .part("blend_limit", "largest share that a blend tries", \.blend_limit, \.blendLimit),
+    .number(
+      "guard_entropy", "least entropy of weights, times the source's", \.guard_entropy,
+      \.guardBounds.entropy),
+    .part(
+      "guard_class_share", "least share of a class, times the source's", \.guard_class_share,
+      \.guardBounds.classShare),
+    .number(
+      "guard_shift", "largest shift of the classes' shares, nats", \.guard_shift,
+      \.guardBounds.shift),
   ]
 
   /// The sizes that `networkSize` accepts.

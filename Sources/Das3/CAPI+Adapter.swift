@@ -191,6 +191,11 @@ public func das3_blend_reason_text(_ reason: Int32) -> UnsafePointer<CChar>? {
 }
 
 @c @implementation
+public func das3_guard_reason_text(_ reason: Int32) -> UnsafePointer<CChar>? {
+  unsafe StaticStrings.guardReasons[reason]?.start ?? StaticStrings.empty.start
+}
+
+@c @implementation
 public func das3_adapter_free(_ adapter: OpaquePointer?) {
   unsafe Handle.end(adapter, as: AdapterObject.self)
 }
@@ -239,6 +244,27 @@ extension das3_adapter_report {
     memory_bytes = UInt64(report.byteCount)
     blending = report.isBlending ? 1 : 0
     if let blend = report.blend { take(blend) }
+    judging = report.isJudging ? 1 : 0
+    if let record = report.guardRecord { take(record) }
+  }
+
+  private mutating func take(_ record: GuardRecord) {
+    guard_count = Int32(record.candidates.count)
+    guard_choice = Int32(record.choice)
+    guard_done = record.isFinal ? 1 : 0
+    guard_reason = record.reason?.rawValue ?? 0
+    guard_seconds = record.seconds
+    unsafe withUnsafeMutableBytes(of: &self.guard) { bytes in
+      let slots = unsafe bytes.bindMemory(to: das3_guard_candidate.self)
+      for (slot, candidate) in zip(slots.indices, record.candidates) {
+        unsafe slots[slot] = das3_guard_candidate(
+          origin: candidate.origin.rawValue, veto: candidate.veto?.rawValue ?? 0,
+          accepted: candidate.isAccepted ? 1 : 0, reserved: 0, share: candidate.share,
+          information: candidate.information, agreement: candidate.agreement,
+          divergence: candidate.divergence, score: candidate.information * candidate.agreement,
+          entropy: candidate.entropy, shift: candidate.shift, wins: candidate.wins)
+      }
+    }
   }
 
   private mutating func take(_ record: BlendRecord) {

@@ -94,6 +94,8 @@ enum StaticStrings {
   static let empty = CString("")
   static let blendReasons = Dictionary(
     uniqueKeysWithValues: BlendRecord.Reason.allCases.map { ($0.rawValue, CString($0.sentence)) })
+  static let guardReasons = Dictionary(
+    uniqueKeysWithValues: GuardRecord.Reason.allCases.map { ($0.rawValue, CString($0.sentence)) })
   static let statusNames: [das3_status: CString] = [
     das3_status(DAS3_OK): CString("DAS3_OK"),
     das3_status(DAS3_E_ARGUMENT): CString("DAS3_E_ARGUMENT"),

@@ -36,13 +36,19 @@ package final class Adaptation {
     package var isBlending = false
     /// What was chosen; nil before it is.
     package var blend: BlendRecord?
+    /// A probe was looked at for the guard; nothing was trained.
+    package var isJudging = false
+    /// What the guard has judged so far; nil where there is none.
+    package var guardRecord: GuardRecord?
   }
 
   package let settings: AdaptationSettings
   private let context: StageContext
   private var schedule: PhaseSchedule
-  /// Of a run that begins with one, once it is made.
-  package private(set) var blend: BlendRecord?
+  /// What the first phase has ended with, where it compares blends or chooses probes.
+  private var blending: BlendRecord?
+  /// Of a guarded run, once the probes are chosen.
+  private var guardMemory: GuardMemory?
   private var stage: (any Stage)?
   private var drift: DriftControl?
   /// What a checkpoint said of the stage that is yet to be entered.
@@ -94,14 +100,14 @@ package final class Adaptation {
   package var letters: [AdaptationSettings.Letter] { schedule.letters }
   package var stepCount: Int { schedule.position.total }
   package var weights: [Float] { trainer.weights }
-  package var frameCount: Int { target.count }
+  package var frameCount: Int { target.wholeCount }
 
   /// Bytes in use: network, optimiser, frames, labels.
   package var byteCount: Int {
     let trains = stage?.trains ?? true
     return (trains ? trainer.byteCount : trainer.restingByteCount)
       + target.byteCount + target.storedByteCount + context.labeller.byteCount
-      + (stage?.byteCount ?? 0) + (drift?.byteCount ?? 0)
+      + (stage?.byteCount ?? 0) + (drift?.byteCount ?? 0) + (guardMemory?.byteCount ?? 0)
   }
 
   /// Given what the network says of a frame before labels or masks are made of it, which it may
@@ -127,6 +133,7 @@ package final class Adaptation {
       report.totalStepCount = schedule.totalStepCount
       report.byteCount = byteCount
       report.blend = blend
+      report.guardRecord = guardRecord
       return report
     }
     try AddressSpace.checkReserve()
@@ -165,7 +172,8 @@ package final class Adaptation {
     }
     stage.follow(step)
     schedule.advance(state)
-    blend = stage.blend ?? blend
+    blending = stage.blend ?? blending
+    if stage.isFinished { guardMemory = stage.guardMemory ?? guardMemory }
     var report = makeReport(phase, stage)
     report.losses = losses
     report.isSkipped = update.isSkipped
@@ -178,7 +186,9 @@ package final class Adaptation {
       stage.finish()
       (self.stage, drift) = (nil, nil)
       schedule.endPhase()
+      if phase.kind == .blending { beginGuarding(isLast: phase.isLast) }
     }
+    report.guardRecord = guardRecord
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
     let networkTime = trainer.networkTime - networkStart + (stage.networkTime - stageStart)
@@ -203,6 +213,23 @@ package final class Adaptation {
     }
   }
 
+  /// Sets the probes aside; where they tell nothing, the source stays and the run ends.
+  private func beginGuarding(isLast: Bool) {
+    guard settings.isGuarded else { return }
+    if isLast { guardMemory?.conclude() }
+    if let guardMemory { target.setAside(guardMemory.probes) } else { schedule.endAll() }
+  }
+
+  /// Of a run that begins with a blend of statistics, once it is made.
+  package var blend: BlendRecord? { settings.blends ? blending : nil }
+
+  /// What the guard has judged; nil where there is none, or nothing is judged yet.
+  package var guardRecord: GuardRecord? {
+    if let memory = stage?.guardMemory ?? guardMemory { return memory.record }
+    guard settings.isGuarded, let reason = GuardRecord.Reason(blending?.reason) else { return nil }
+    return GuardRecord(reason: reason, isFinal: true)
+  }
+
   private func makeReport(_ phase: Phase, _ stage: any Stage) -> Report {
     let position = schedule.position
     var report = Report()
@@ -215,7 +242,8 @@ package final class Adaptation {
     report.labelCount = target.count
     report.labelCoverage = stage.labelCoverage
     report.agreement = drift?.isOn == true ? position.drift.agreement : -1
-    report.isBlending = !stage.trains
+    report.isBlending = phase.kind == .blending
+    report.isJudging = phase.kind == .judging
     report.blend = blend
     report.byteCount = byteCount
     return report
@@ -236,6 +264,9 @@ package final class Adaptation {
         context, number: number, stepCount: phase.stepCount, step: schedule.position.step, memory)
     case .propagation: stage = try Propagation(context, number: number, memory)
     case .supervised: stage = Supervised(context, number: number, memory)
+    case .judging:
+      guard let guardMemory else { throw Checkpoint.inconsistent }
+      stage = Judging(context, phase, memory, guardMemory)
     }
     drift = try DriftControl(phase, context, start: memory.start)
     restored = nil
@@ -253,7 +284,8 @@ package final class Adaptation {
   package var checkpoint: Checkpoint {
     Checkpoint(
       identity: identity, position: schedule.position, weights: weights,
-      optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blend)
+      optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blending,
+      guardMemory: stage?.guardMemory ?? guardMemory)
   }
 
   /// What another process would have left before a step of a stage, both counted from 0: for tests
@@ -272,7 +304,7 @@ package final class Adaptation {
     let pictures = try? target.fingerprint()
     var identity = CheckpointIdentity(fields: settingsIdentity)
     identity.fields["model"] = trainer.model.onnx.fingerprint
-    identity.fields["frames"] = "\(target.count)"
+    identity.fields["frames"] = "\(target.wholeCount)"
     identity.fields["teacher"] = context.labeller.teacher == nil ? "no" : "yes"
     identity.fields["pictures"] = pictures
     if pictures != nil { knownIdentity = identity }
@@ -291,14 +323,34 @@ package final class Adaptation {
     guard schedule.resume(at: checkpoint.position),
       checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
-      isPossible(checkpoint.stage, at: checkpoint.position)
+      isPossible(checkpoint.stage, at: checkpoint.position),
+      isPossible(checkpoint.guardMemory, checkpoint.stage?.trial, at: checkpoint.position)
     else { throw Checkpoint.inconsistent }
     if let phase = schedule.current { try restart(phase) }
     try trainer.resume(
       checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
     self.schedule = schedule
     restored = checkpoint.stage
-    blend = checkpoint.blend
+    blending = checkpoint.blend
+    guardMemory = checkpoint.guardMemory
+    if let guardMemory { target.setAside(guardMemory.probes) }
+  }
+
+  /// Whether the guard can know that at that place.
+  private func isPossible(
+    _ memory: GuardMemory?, _ trial: TrialMemory?, at position: PhaseSchedule.Position
+  ) -> Bool {
+    guard let memory else {
+      return trial == nil
+        && (!settings.isGuarded || position.phase == 0 || position.phase == schedule.phases.count)
+    }
+    let classCount = trainer.scoreShape[1]
+    let isJudging =
+      position.phase < schedule.phases.count && schedule.phases[position.phase].kind == .judging
+    return settings.isGuarded && position.phase > 0
+      && memory.isPossible(
+        frameCount: frameCount, classCount: classCount, weightCount: weights.count)
+      && trial.map { isJudging && $0.isPossible(classCount: classCount, of: memory) } ?? true
   }
 
   /// Whether the stage of that place can stand there.

@@ -119,7 +119,7 @@ extension AdaptationSettings {
   func groups(of model: SegmentationModel, _ phase: Phase) throws(Das3Error)
     -> [ParameterGroup]
   {
-    guard trains, phase.kind != .blending else { return [] }
+    guard trains, phase.trains else { return [] }
     let groups = try selection(of: model, rate: phase.rate).groups(of: model.onnx.parameters)
     let chosen = groups.filter { phase.trainsClassifier || $0.name != "classifier" }
     guard !chosen.isEmpty else { throw .argument("everything but the classifier is frozen") }

@@ -9,7 +9,7 @@ package struct AdaptationSettings: Sendable, Equatable {
     case das3, bn, tent, entropy
     case maxSquare = "maxsquare"
     case selfTraining = "selftrain"
-    case supervised, blend
+    case supervised, blend, auto
   }
 
   /// The stages of DAS3.
@@ -53,7 +53,11 @@ package struct AdaptationSettings: Sendable, Equatable {
     case blend
   }
 
-  package var method = Method.das3
+  package var method = Method.auto
+  /// When sets of weights are judged by frames that nothing is learned from: 0 = never, 1 = in `auto`,
+  /// 2 = in every method.
+  package var guardLevel = 1
+  package var guardBounds = GuardRule.Bounds()
   package var start = Start.source
   /// How far the statistics of a blend may be moved to the target's, 0…1.
   package var blendLimit = 0.5
@@ -130,14 +134,14 @@ extension AdaptationSettings {
   package func byteCount(scoreShape: Shape, weightSetByteCount: Int, model: SegmentationModel)
     -> Int
   {
-    let mirrored = [mirrors, blends].filter { $0 }.count * scoreShape.elementCount
+    let mirrored = [mirrors, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
-    let mixed = method == .das3 && stages.contains(.c) ? image : 0
+    let mixed = hasStages && stages.contains(.c) ? image : 0
     // Where a stage began, and two sets: what makes its labels, and the slow copy.
-    let looksBack = method == .das3 || method == .selfTraining || blends
+    let looksBack = hasStages || method == .selfTraining || blends || isGuarded
     // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
     let copyCount = rule == .adamW ? 3 : 2
-    let vectorCount = 1 + copyCount
+    let vectorCount = 1 + copyCount + (isGuarded ? 1 : 0)
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
@@ -146,8 +150,19 @@ extension AdaptationSettings {
       * pixels
   }
 
+  /// Whether the method is made of the stages (a), (b) and (c).
+  package var hasStages: Bool { method == .das3 || method == .auto }
+
   /// Whether a blend of statistics comes first.
-  package var blends: Bool { method == .blend || start == .blend }
+  package var blends: Bool { method == .blend || method == .auto || start == .blend }
+
+  /// Whether sets of weights are judged by frames that nothing is learned from.
+  package var isGuarded: Bool { guardLevel > (method == .auto ? 0 : 1) }
+
+  /// Candidates on the line from the source's statistics to the target's.
+  func blendShares(probeCount: Int = .max) -> [Double] {
+    BlendChoice.line(upTo: blends ? blendLimit : 0, probeCount: probeCount)
+  }
 
   /// What BatchNormalization does.
   var effectiveBatchNorm: BatchNorm {
@@ -155,7 +170,7 @@ extension AdaptationSettings {
     switch method {
     case .bn: return .statistics
     case .tent, .supervised: return .batch
-    case .das3, .entropy, .maxSquare, .selfTraining, .blend: return .frozen
+    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend: return .frozen
     }
   }
 }

@@ -14,14 +14,16 @@ package struct Checkpoint: Sendable, Equatable {
   package var stage: StageMemory?
   /// What a blend of statistics has ended with; nil before it has.
   var blend: BlendRecord?
+  /// What a guarded run looks back to; nil before its probes are chosen.
+  var guardMemory: GuardMemory?
 
-  private static let magic = Array("DAS3 checkpoint 2\n".utf8)
+  private static let magic = Array("DAS3 checkpoint 3\n".utf8)
   private static let maximumBytes: UInt64 = 1 << 36
 
   init(
     identity: CheckpointIdentity, position: PhaseSchedule.Position, weights: [Float],
     optimizer: [[Float]],
-    stage: StageMemory?, blend: BlendRecord? = nil
+    stage: StageMemory?, blend: BlendRecord? = nil, guardMemory: GuardMemory? = nil
   ) {
     self.identity = identity
     self.position = position
@@ -29,11 +31,14 @@ package struct Checkpoint: Sendable, Equatable {
     self.optimizer = optimizer
     self.stage = stage
     self.blend = blend
+    self.guardMemory = guardMemory
   }
 
   // MARK: Files
 
-  var vectors: [[Float]] { [weights] + optimizer + (stage?.vectors ?? []) }
+  var vectors: [[Float]] {
+    [weights] + optimizer + (stage?.vectors ?? []) + (guardMemory.map { [$0.weights] } ?? [])
+  }
 
   /// Writes it, whole or not at all.
   package func write(to path: String) throws(Das3Error) {
@@ -44,6 +49,7 @@ package struct Checkpoint: Sendable, Equatable {
       "vectors": .array(vectors.map { .number(Double($0.count)) }),
       "optimizer": .number(Double(optimizer.count)), "stage": .bool(stage != nil),
       "blending": stage?.blend?.json ?? .null, "blend": blend?.json ?? .null,
+      "trial": stage?.trial?.json ?? .null, "guard": guardMemory?.json ?? .null,
     ])
     let text = Array(header.text.utf8)
     var parts = [WholeFile.Part.bytes(Self.magic + Self.bytes(of: text.count) + text)]
@@ -92,8 +98,11 @@ package struct Checkpoint: Sendable, Equatable {
       let counts = header["vectors"]?.array?.map({ Int(exactly: $0.number ?? -1) ?? -1 }),
       let optimizerCount = header["optimizer"]?.number.flatMap({ Int(exactly: $0) }),
       case .bool(let hasStage)? = header["stage"], optimizerCount >= 0,
-      counts.count == 1 + optimizerCount + (hasStage ? 3 : 0), counts.allSatisfy({ $0 >= 0 }),
+      counts.allSatisfy({ $0 >= 0 }),
       counts.allSatisfy({ $0 <= end / 4 }), file.position + 4 * counts.reduce(0, +) == end
+    else { throw Self.inconsistent }
+    guardMemory = try Self.read(header["guard"], GuardMemory.init)
+    guard counts.count == 1 + optimizerCount + (hasStage ? 3 : 0) + (guardMemory == nil ? 0 : 1)
     else { throw Self.inconsistent }
     try AddressSpace.check(end + AddressSpace.margin)
     var vectors: [[Float]] = []
@@ -107,9 +116,11 @@ package struct Checkpoint: Sendable, Equatable {
       memory.anchor = vectors[2 + optimizerCount]
       memory.teacher = vectors[3 + optimizerCount]
       memory.blend = try Self.read(header["blending"], BlendMemory.init)
+      memory.trial = try Self.read(header["trial"], TrialMemory.init)
       stage = memory
     }
     blend = try Self.read(header["blend"], BlendRecord.init)
+    if guardMemory != nil { guardMemory?.weights = vectors[counts.count - 1] }
   }
 
   /// What may be missing, but not wrong.

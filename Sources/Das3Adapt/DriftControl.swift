@@ -16,8 +16,6 @@ struct DriftControl {
   private let power: Double
   private let meter: AgreementMeter?
 
-  /// Times its first rate that a rate may become.
-  private static let largestScale = 64.0
   /// Times its drift at which a phase ends.
   private static let largestDrift = 1.5
 
@@ -46,7 +44,7 @@ struct DriftControl {
       // Labels that no longer move may be learned rather than wait for larger steps, which would
       // destroy the network in the end: hence the bound.
       state.learningRateScale = min(
-        state.learningRateScale * correction(before: step, state.agreement), Self.largestScale)
+        state.learningRateScale * correction(before: step, state.agreement), phase.largestRateScale)
     }
     return state
   }

@@ -1,6 +1,6 @@
 /// One stage of a schedule as it is run.
 struct Phase {
-  enum Kind { case alignment, selfTraining, propagation, statistics, supervised, blending }
+  enum Kind { case alignment, selfTraining, propagation, statistics, supervised, blending, judging }
 
   var kind: Kind
   var letter: AdaptationSettings.Letter?
@@ -13,8 +13,17 @@ struct Phase {
   var drift = 0.0
   /// The rate follows the drift.
   var followsDrift = false
+  /// Times its first rate that a rate may become.
+  var largestRateScale = 64.0
   /// Half as many pixels again end the stage.
   var isBounded = false
+  /// Of a phase that judges: the stage whose weights it judges.
+  var judged: AdaptationSettings.Letter?
+  /// Whether nothing is trained after it.
+  var isLast = false
+
+  /// Whether it moves weights.
+  var trains: Bool { kind != .blending && kind != .judging }
 }
 
 extension AdaptationSettings {
@@ -26,12 +35,23 @@ extension AdaptationSettings {
   /// - Returns: none where only stage (a) was wanted of a black box.
   func phases(frameCount: Int, hasTeacher: Bool) -> [Phase] {
     let training = trainingPhases(frameCount: frameCount, hasTeacher: hasTeacher)
-    guard blends else { return training }
-    let blending = Phase(
+    guard blends || isGuarded else { return training }
+    var blending = Phase(
       kind: .blending, trainsClassifier: false,
-      stepCount: BlendChoice.stepCount(frameCount: frameCount, limit: blendLimit), rule: .sgd,
+      stepCount: BlendChoice.stepCount(frameCount: frameCount, shares: blendShares()), rule: .sgd,
       rate: 0)
-    return [blending] + training
+    blending.isLast = training.isEmpty
+    guard isGuarded else { return [blending] + training }
+    let judgings = training.indices.map { index in
+      var judging = Phase(
+        kind: .judging, trainsClassifier: false,
+        stepCount: Judging.shares.count * BlendChoice.mostProbes(frameCount: frameCount),
+        rule: .sgd, rate: 0)
+      judging.judged = training[index].letter
+      judging.isLast = index == training.count - 1
+      return judging
+    }
+    return [blending] + zip(training, judgings).flatMap { [$0, $1] }
   }
 
   private func trainingPhases(frameCount: Int, hasTeacher: Bool) -> [Phase] {
@@ -41,7 +61,7 @@ extension AdaptationSettings {
       rate: rate(a, rule))
     switch method {
     case .blend: return []
-    case .das3:
+    case .das3, .auto:
       return stages.filter { $0 != .a || !hasTeacher }.map {
         self.phase($0, frameCount, hasTeacher: hasTeacher)
       }
@@ -75,6 +95,8 @@ extension AdaptationSettings {
       followsDrift: extent.rate == nil && rule != .sgd && extent.drift > 0,
       // A student is to leave its own labels for those of its teacher, however many they are.
       isBounded: extent.drift > 0 && !(letter == .b && hasTeacher))
+    // Rates beyond that were seen only where nothing could be learned, and destroyed the network.
+    if isGuarded { phase.largestRateScale = 16 }
     switch letter {
     case .a:
       phase.losses.focalEntropy = alpha

@@ -49,6 +49,11 @@ struct PhaseSchedule {
     position.drift = DriftControl.State()
   }
 
+  /// Leaves out everything that would come.
+  mutating func endAll() {
+    while !isDone { endPhase() }
+  }
+
   /// Before a step of a phase, both counted from 0, when none was left out.
   func position(phase: Int, step: Int) -> Position {
     Position(phase: phase, step: step, total: step + stepCount(before: phase))

@@ -370,10 +370,12 @@ extension Trainer {
 
   /// Compares the loaded frame with its mirror image; moves no statistics.
   ///
-  /// - Parameter mirrored: what `predict(probabilities:)` made of the mirror image.
+  /// - Parameters:
+  ///   - weights: of this trainer; nil = the student.
+  ///   - mirrored: what `predict(probabilities:)` made of the mirror image.
   /// - Returns: sums over the frame's pixels.
-  package func compareViews(mirrored: Arena) -> ViewSignals {
-    let scores = runAlone(nil)
+  package func compareViews(by weights: WeightSet? = nil, mirrored: Arena) -> ViewSignals {
+    let scores = runAlone(weights)
     let classCount = scores.shape[1]
     // The losses take more of it: a sum more a band.
     var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classCount))

@@ -182,6 +182,7 @@ static void take_round(uint8_t *labels) {
   das3_segmentation result = {.struct_size = sizeof result, .labels = labels};
   das3_segmenter_options_init(&segmenting);
   das3_adapter_options_init(&adapting);
+  adapting.method = DAS3_METHOD_DAS3;
   segmenting.threads = adapting.threads = 2;
   adapting.height = HEIGHT, adapting.width = WIDTH;
   adapting.stages = "b";
@@ -225,6 +226,7 @@ static void check_files(void) {
   das3_adapter *adapter = NULL;
   das3_adapter_options adapting;
   das3_adapter_options_init(&adapting);
+  adapting.method = DAS3_METHOD_DAS3;
   adapting.threads = 2;
   adapting.height = HEIGHT, adapting.width = WIDTH;
   adapting.stages = "b";

@@ -71,6 +71,7 @@ int main(int argc, char **argv) {
   das3_adapter_options_init(&trained);
   small.width = trained.width = 32;
   small.height = trained.height = 24;
+  trained.method = DAS3_METHOD_DAS3;
   trained.stages = "a";
   if (argc < 2) return 2;
   for (int round = 0; round < rounds; ++round) {

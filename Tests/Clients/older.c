@@ -91,6 +91,7 @@ int main(int argc, char **argv) {
   intact(option.behind, "option");
   printf("option %s, at byte %d\n", option.value.name, (int)option.value.offset);
   DEFAULTS(das3_adapter_options, learning);
+  learning.value.method = DAS3_METHOD_DAS3;
   learning.value.stages = "ab";
   learning.value.threads = 1;
   learning.value.steps_a = learning.value.steps_b = 2;

@@ -99,6 +99,7 @@ static int32_t cancel(const das3_adapter_report *report, void *payload) {
 static das3_adapter_options adapting(void) {
   das3_adapter_options options;
   das3_adapter_options_init(&options);
+  options.method = DAS3_METHOD_DAS3;
   options.threads = 1;
   options.stages = "b";
   options.steps_b = 2;

@@ -117,6 +117,7 @@ static void adapters(const das3::Model &model, const std::string &folder) {
   das3::AdapterOptions options;
   check("option", std::strcmp(options.option_at(0).name, "method") == 0);
   check("no option", status([&] { options.option_at(999); }) == DAS3_E_ARGUMENT);
+  options.method = DAS3_METHOD_DAS3;
   options.threads = 1;
   options.stages = "ab";
   options.steps_a = options.steps_b = 3;
@@ -153,6 +154,11 @@ static void adapters(const das3::Model &model, const std::string &folder) {
   blend.run([&](const das3_adapter_report &report) { reason = report.blend_reason; });
   check("a blend of two frames", reason == DAS3_BLEND_REASON_FEW_FRAMES);
   check("and why", std::strstr(das3::blend_reason_text(reason), "too few frames") != nullptr);
+  das3::Adapter guarded(model, das3::AdapterOptions());
+  guarded.set_source(2, [&](std::int64_t) { return frame; });
+  guarded.run([&](const das3_adapter_report &report) { reason = report.guard_reason; });
+  check("a guarded run of them", reason == DAS3_GUARD_REASON_FEW_FRAMES);
+  check("and why", std::strstr(das3::guard_reason_text(reason), "too few frames") != nullptr);
 
   das3::Adapter other(model, options);
   other.set_source(2, [&](std::int64_t) { return frame; });
@@ -163,6 +169,7 @@ static void adapters(const das3::Model &model, const std::string &folder) {
 
 static void teachers(const das3::Model &model) {
   das3::AdapterOptions options;
+  options.method = DAS3_METHOD_DAS3;
   options.threads = 1;
   options.stages = "b";
   options.steps_b = 1;

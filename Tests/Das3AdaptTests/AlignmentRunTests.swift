@@ -53,6 +53,7 @@ struct AlignmentRunTests {
   private var settings: AdaptationSettings {
     var settings = AdaptationSettings(
       execution: ExecutionOptions(threads: 2, backend: .openBLAS), height: 360, width: 480)
+    settings.method = .das3
     settings.rule = .sgd
     settings.clipNorm = 0
     settings.stages = [.a]

@@ -119,20 +119,23 @@ struct BlendTests {
     // Nobody could be asked.
     #expect(!isPossible(memory, before: 34))
     memory.probes = (0..<17).map { 2 * $0 }
-    memory.signals = [ViewSignals](repeating: ViewSignals(classCount: 3), count: 6)
-    #expect(isPossible(memory, before: 34 + 3 * 17 - 1))
-    #expect(!isPossible(memory, before: 34 + 3 * 17) && !isPossible(memory, before: 33))
-    var other = memory
-    other.signals.append(ViewSignals(classCount: 3))
-    #expect(!isPossible(other, before: 40))
-    other.signals = [ViewSignals(classCount: 4)]
-    #expect(!isPossible(other, before: 40))
+    func asked(_ count: Int, classCount: Int = 3) -> BlendMemory {
+      var asked = memory
+      asked.signals = [ViewSignals](
+        repeating: ViewSignals(classCount: classCount), count: count)
+      return asked
+    }
+    // Without statistics the source is the only candidate.
+    #expect(isPossible(asked(16), before: 34 + 16) && !isPossible(asked(17), before: 34 + 17))
+    memory.pooledCount = 17
+    #expect(isPossible(asked(50), before: 34 + 50) && !isPossible(asked(51), before: 34 + 51))
+    #expect(!isPossible(asked(50), before: 33) && !isPossible(asked(49), before: 34 + 50))
+    #expect(!isPossible(asked(6, classCount: 4), before: 40))
     // Few probes have asked fewer candidates.
-    other = BlendMemory()
-    other.probes = [5]
-    #expect(isPossible(other, before: 35) && !isPossible(other, before: 36))
-    other.probes = [34]
-    #expect(!isPossible(other, before: 34))
+    memory.probes = [5]
+    #expect(isPossible(asked(1), before: 35) && !isPossible(asked(2), before: 36))
+    memory.probes = [34]
+    #expect(!isPossible(memory, before: 34))
   }
 
   @Test("candidates are quarters up to the limit")
@@ -151,7 +154,7 @@ struct BlendTests {
       let probes = (0..<count).filter { $0 % stride == stride / 2 }.count
       #expect(stride >= 2 && probes <= count / 2 + 1, "\(count)")
       if count >= 32 { #expect((16...41).contains(probes), "\(probes) of \(count)") }
-      let most = BlendChoice.stepCount(frameCount: count, limit: 0.5)
+      let most = BlendChoice.stepCount(frameCount: count, shares: [0, 0.25, 0.5])
       #expect(most == count + 3 * probes, "\(count)")
     }
   }

@@ -77,6 +77,7 @@ struct GoldenSteps {
   func settings(_ execution: ExecutionOptions) -> AdaptationSettings {
     let wanted = record.settings
     var settings = AdaptationSettings(execution: execution, height: 360, width: 480)
+    settings.method = .das3
     settings.rule = .sgd
     settings.clipNorm = 0
     settings.a = .init(steps: wanted.steps, rate: wanted.rates[0])

@@ -32,6 +32,11 @@ struct CheckpointTests {
     ("tent", { $0.method = Int32(DAS3_METHOD_TENT.rawValue) }),
     ("a blend", { $0.method = Int32(DAS3_METHOD_BLEND.rawValue) }),
     ("DAS3 from a blend", { $0.start = Int32(DAS3_START_BLEND.rawValue) }),
+    ("auto", { $0.method = Int32(DAS3_METHOD_AUTO.rawValue) }),
+    (
+      "tent under a guard",
+      { ($0.method, $0.guard) = (Int32(DAS3_METHOD_TENT.rawValue), 2) }
+    ),
   ]
 
   let folder: TemporaryFolder
@@ -64,7 +69,7 @@ struct CheckpointTests {
   private func content(_ report: das3_adapter_report) -> [UInt8] {
     var report = report
     (report.seconds, report.network_seconds, report.memory_bytes) = (0, 0, 0)
-    report.blend_seconds = 0
+    (report.blend_seconds, report.guard_seconds) = (0, 0)
     return withUnsafeBytes(of: &report) { Array($0) }
   }
 
@@ -245,9 +250,9 @@ struct CheckpointTests {
     try folder.write(ArgumentTests.bytes, to: "bad.das3")
     expectRefused(adapter, format, "not a checkpoint", "bad.das3")
     var bytes = whole
-    bytes[start - 2] = UInt8(ascii: "3")
+    bytes[start - 2] = UInt8(ascii: "2")
     try folder.write(bytes, to: "bad.das3")
-    expectRefused(adapter, format, "'DAS3 checkpoint 3'; this library reads", "bad.das3")
+    expectRefused(adapter, format, "'DAS3 checkpoint 2'; this library reads", "bad.das3")
     bytes.replaceSubrange(start - 2..<start, with: "17\n".utf8)
     try folder.write(bytes, to: "bad.das3")
     expectRefused(adapter, format, "'DAS3 checkpoint 17'", "bad.das3")

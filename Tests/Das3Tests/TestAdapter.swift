@@ -2,7 +2,8 @@ import CDas3
 import Das3
 import Testing
 
-/// An adapter, ended with the value: stage (a) by plain gradients at 48×32, unless told otherwise.
+/// An adapter, ended with the value: the paper's stage (a) by plain gradients at 48×32, unless told
+/// otherwise.
 final class TestAdapter: @unchecked Sendable {
   typealias Change = (inout das3_adapter_options) -> Void
 
@@ -16,6 +17,7 @@ final class TestAdapter: @unchecked Sendable {
   ) {
     var options = das3_adapter_options()
     das3_adapter_options_init(&options)
+    options.method = Int32(DAS3_METHOD_DAS3.rawValue)
     (options.height, options.width, options.threads) = (32, 48, 2)
     options.optimizer = Int32(DAS3_OPTIMIZER_SGD.rawValue)
     options.steps_a = 1000

@@ -236,6 +236,42 @@ def blends(das3, check):
     check("black: a sentence for people", "the network stays as it is: too few" in text, text)
 
 
+def guards(das3, check):
+    """What each stage leaves is judged; what cannot be told to be better is not taken."""
+    output, night = das3.scratch / "guarded.onnx", das3.scratch / "night"
+    options = {"input": night, "method": None, "steps": STEPS}  # auto, as nothing else is named
+    measured = {"val": night, "truth": das3.scratch / "truth"}
+    events, last = das3.events(output, **options, **measured), None
+    stages = [e["stage"] for e in steps(events) if e["stage_done"]]
+    check("auto: what it does", stages == ["blend", "a", "guard", "b", "guard", "c", "guard"], stages)
+    judged, last = [e for e in events if e["event"] == "guard"], events[-1]
+    names = [c["name"] for c in last["guard"]["candidates"]]
+    check("auto: every stage is judged", {"source", "blend", "a", "b", "c"} <= set(names), names)
+    check("auto: three times", [e["done"] for e in judged] == [False, False, True], judged)
+    chosen = last["guard"]["candidates"][last["guard"]["choice"]]
+    check("auto: the best is accepted", chosen["accepted"] and chosen["refused"] is None, last)
+    check("auto: better at night", last["miou_after"] > last["miou_before"] + 3, last)
+    whole = output.read_bytes()
+    for after in (5, 100, 130, 160):  # in the blend, then while the guard judges
+        output, checkpoint = das3.scratch / f"guarded{after}.onnx", das3.scratch / f"g{after}.das3"
+        first, code = das3.pause(after, output, checkpoint=checkpoint, **options)
+        check(f"auto, paused after step {after}: exit code 130", code == 130, code)
+        second = das3.events(output, "--resume", checkpoint=checkpoint, **options)
+        check("the same steps", without_times(first) + without_times(second)
+              == without_times(events))
+        check("and the same bytes", output.read_bytes() == whole)
+    result = das3.run(output, "--json", input=das3.scratch / "black", method=None)
+    found = [json.loads(line) for line in result.stdout.splitlines()][-1]["guard"]
+    check("black: exit code 3", result.returncode == 3, result)
+    check("black: why", "too few frames show anything" in found["reason"], found)
+    check("black: one line for people", "is the network as it came: too few" in result.stderr, result)
+    before, after = parameters(das3.model), parameters(output)
+    check("black: bit for bit", all((before[n][0] == after[n][0]).all() for n in before))
+    result = das3.run(output, input=night, method=None, steps=STEPS, set="guard_entropy=1e6")
+    check("all refused: exit code 3, and why", result.returncode == 3
+          and "all that training led to was refused" in result.stderr, result)
+
+
 def main(program, street):
     check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
@@ -247,6 +283,7 @@ def main(program, street):
         hung_up(das3, check)
         other_runs(das3, check, whole)
         blends(das3, check)
+        guards(das3, check)
         teachers(das3, check)
     return check.end()
 

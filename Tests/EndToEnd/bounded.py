@@ -72,8 +72,8 @@ def adapt(model, count, limit, folder):
 
     # A drift would be measured on frames, and end the stages.
     adapter = das3.Adapter(
-        das3.Model(model), threads=1, width=WIDTH, height=HEIGHT, stages="ab", epochs_a=1, epochs_b=1,
-        label_rounds=1, flip=False, drift_a=0, drift_b=0, memory_limit=limit, scratch_directory=folder)
+        das3.Model(model), method="das3", threads=1, width=WIDTH, height=HEIGHT, stages="ab",
+        epochs_a=1, epochs_b=1, label_rounds=1, flip=False, drift_a=0, drift_b=0, memory_limit=limit, scratch_directory=folder)
     adapter.set_source(noise)
     adapter.run(follow)
     return seen | {"resident": resident_bytes(), "reads": set(noise.reads)}

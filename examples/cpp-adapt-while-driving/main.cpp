@@ -52,6 +52,7 @@ static void drive(Camera &camera, const das3::Model &model, Talk &talk) {
 static das3::Model learn(const Camera &camera, const das3::Model &model, int count, Talk &talk) {
   Ending ending{talk};
   das3::AdapterOptions options;
+  options.method = DAS3_METHOD_DAS3;  // models are handed over while a stage runs
   options.threads = 1;
   options.stages = "ab";
   options.steps_a = 40;

@@ -46,7 +46,7 @@ def adapt(model, frames, truths):
     curves = {}
     for name, options in parts.items():
         curves[name] = [look(model, frames, truths)[1]]
-        with das3.Adapter(model, **options) as adapter:
+        with das3.Adapter(model, **{"method": das3.Method.DAS3} | options) as adapter:
             adapter.set_source(frames)
             is_done = False
             while not is_done:

@@ -12,7 +12,7 @@ frames = [np.asarray(Image.open(path)) // 3 for path in paths]  # at night: uint
 with das3.Model("examples/street/street.onnx") as model, das3.Segmenter(model) as segmenter:
     labels = segmenter.run(frames[0]).labels  # uint8 (H, W); confidence=True, entropy=True, …
 
-    with das3.Adapter(model, method=das3.Method.BN, steps_a=24) as adapter:  # default: DAS3
+    with das3.Adapter(model, method=das3.Method.BN, steps_a=24) as adapter:  # default: AUTO
         adapter.set_source(frames)
         adapter.run(progress=True)  # by tqdm where it is installed; Ctrl-C ends it
         better = adapter.snapshot()

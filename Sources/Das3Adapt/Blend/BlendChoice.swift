@@ -53,15 +53,20 @@ package enum BlendChoice {
 
   /// From one probe to the next, so that there are 16 to 40 where there are frames enough.
   package static func probeStride(frameCount: Int) -> Int {
-    max(2, frameCount / min(mostProbes, max(fewestProbes, frameCount / 5)))
+    max(2, frameCount / min(mostProbeCount, max(fewestProbes, frameCount / 5)))
   }
 
   private static let fewestProbes = 16
-  private static let mostProbes = 40
+  private static let mostProbeCount = 40
+
+  /// Probes where every frame shows something.
+  package static func mostProbes(frameCount: Int) -> Int {
+    let stride = probeStride(frameCount: frameCount)
+    return (frameCount + stride - 1 - stride / 2) / stride
+  }
 
   /// Steps at most: all frames, and every candidate on all probes.
-  package static func stepCount(frameCount: Int, limit: Double) -> Int {
-    let stride = probeStride(frameCount: frameCount)
-    return frameCount + line(upTo: limit).count * ((frameCount + stride - 1 - stride / 2) / stride)
+  package static func stepCount(frameCount: Int, shares: [Double]) -> Int {
+    frameCount + shares.count * mostProbes(frameCount: frameCount)
   }
 }

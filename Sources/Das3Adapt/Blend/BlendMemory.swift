@@ -6,10 +6,9 @@ package struct BlendMemory: Sendable, Equatable {
   /// Frames by which the candidates are compared.
   package var probes: [Int] = []
   /// Frames that the statistics are of.
-  var pooledCount = 0
+  package var pooledCount = 0
   var spread = ThumbnailSpread()
-  /// Sums over the probes that were asked so far: of each candidate over those of the first half of
-  /// the frames, and over those of the second.
+  /// Of each candidate, one probe after the other, as far as they were asked.
   package var signals: [ViewSignals] = []
   var seconds = 0.0
 
@@ -30,9 +29,11 @@ package struct BlendMemory: Sendable, Equatable {
       signals.allSatisfy({ $0.masses.count == classCount })
     else { return false }
     guard step >= frameCount else { return signals.isEmpty }
-    let candidateCount = BlendChoice.line(upTo: limit, probeCount: probes.count).count
+    let candidateCount = BlendChoice.line(
+      upTo: pooledCount > 0 ? limit : 0, probeCount: probes.count
+    ).count
     return step - frameCount < candidateCount * probes.count
-      && signals.count <= 2 * candidateCount
+      && signals.count == step - frameCount
   }
 }
 

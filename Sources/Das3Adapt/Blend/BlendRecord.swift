@@ -27,7 +27,7 @@ package struct BlendRecord: Sendable, Equatable {
 
   package enum Reason: Int32, Sendable, CaseIterable {
     case noStatistics = 1
-    case fewFrames, sameFrames
+    case fewFrames, sameFrames, fewClasses
 
     /// What it means and what would help.
     package var sentence: String {
@@ -42,6 +42,9 @@ package struct BlendRecord: Sendable, Equatable {
       case .sameFrames:
         "all frames show the same, from which nothing can be learned; statistics need frames of "
           + "different views"
+      case .fewClasses:
+        "the network sees hardly more than one or two classes in all frames, so that nothing tells "
+          + "a better network from a worse one; frames of whole scenes are needed"
       }
     }
   }

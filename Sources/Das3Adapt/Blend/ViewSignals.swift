@@ -19,6 +19,12 @@ package struct ViewSignals: Sendable, Equatable {
 
   package init(classCount: Int) { masses = [Double](repeating: 0, count: classCount) }
 
+  /// What many frames say together; at least one.
+  package init(sumOf frames: [ViewSignals]) {
+    self.init(classCount: frames.first?.masses.count ?? 0)
+    for frame in frames { add(frame) }
+  }
+
   /// Adds what another frame says.
   package mutating func add(_ other: ViewSignals) {
     entropySum += other.entropySum
@@ -27,6 +33,15 @@ package struct ViewSignals: Sendable, Equatable {
     pixelCount += other.pixelCount
     for label in masses.indices { masses[label] += other.masses[label] }
   }
+
+  /// q, the mean p: the part of the pixels that each class is expected on; they sum to 1.
+  package var classShares: [Double] { masses.map { pixelCount > 0 ? $0 / pixelCount : 0 } }
+
+  /// Mean entropy of a pixel, in nats; 0…ln C.
+  package var entropy: Double { pixelCount > 0 ? entropySum / pixelCount : 0 }
+
+  /// M = IM · F: diverse, certain, and the same from both sides.
+  package var score: Double { information * agreement }
 
   /// IM = H(q) − mean H(p), q = mean p, in nats; 0…ln C.
   ///

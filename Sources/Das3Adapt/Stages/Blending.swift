@@ -9,6 +9,9 @@ import Das3Runtime
 /// the line is asked what it says of the probes and of their mirror images. One step is one frame;
 /// nothing is trained, and the weights move at the end alone.
 ///
+/// A guarded run begins with it even where no statistics are to move: the source is then the only
+/// candidate, and its answers are what the guard compares others with.
+///
 /// Cost: one pass of the network a frame, and two a probe and candidate.
 final class Blending: Stage {
   private let context: StageContext
@@ -34,8 +37,7 @@ final class Blending: Stage {
   private enum Pending {
     case frame(Thumbnail, isProbe: Bool)
     case unseen
-    /// `place` among the sums.
-    case signals(ViewSignals, place: Int)
+    case signals(ViewSignals)
   }
 
   private struct Predictor {
@@ -83,9 +85,7 @@ final class Blending: Stage {
     } else {
       let (candidate, probe) = (step - frameCount).quotientAndRemainder(
         dividingBy: state.probes.count)
-      let signals = try ask(candidate, state.probes[probe])
-      let half = 2 * probe / state.probes.count
-      pending = .signals(signals, place: 2 * candidate + half)
+      pending = .signals(try ask(candidate, state.probes[probe]))
     }
     state.seconds += (clock.now - began).inSeconds
     return StepLosses()
@@ -97,14 +97,10 @@ final class Blending: Stage {
       state.spread.add(thumbnail)
       if isProbe {
         state.probes.append(step)
-      } else if let observer, let layers, observer.statistics.allSatisfy(\.isFinite) {
+      } else if observes, let observer, let layers, observer.statistics.allSatisfy(\.isFinite) {
         pool.add(observer.weights, layers)
       }
-    case .signals(let signals, let place):
-      while state.signals.count <= place {
-        state.signals.append(ViewSignals(classCount: context.trainer.scoreShape[1]))
-      }
-      state.signals[place].add(signals)
+    case .signals(let signals): state.signals.append(signals)
     case .unseen, nil: break
     }
     pending = nil
@@ -126,7 +122,7 @@ final class Blending: Stage {
   /// Looks at a frame, and lets the statistics follow it unless it is a probe.
   private func observe(_ frame: Int) throws(Das3Error) -> Pending {
     let network = try observingNetwork()
-    guard !network.statisticsLayers.isEmpty else { return .unseen }
+    guard !network.statisticsLayers.isEmpty || context.settings.isGuarded else { return .unseen }
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
     try context.target.read(frame) { network.load($0) }
@@ -136,10 +132,13 @@ final class Blending: Stage {
       channelCount: model.channelCount, model.metadata)
     guard thumbnail.contrast >= Self.leastContrast else { return .unseen }
     let isProbe = state.spread.count % stride == stride / 2
-    if !isProbe { network.observe() }
+    if !isProbe, observes { network.observe() }
     try KernelFailure.check()
     return .frame(thumbnail, isProbe: isProbe)
   }
+
+  /// Whether there are statistics to move.
+  private var observes: Bool { context.settings.blends && layers?.isEmpty == false }
 
   private func observingNetwork() throws(Das3Error) -> Trainer {
     if let observer { return observer }
@@ -157,8 +156,10 @@ final class Blending: Stage {
 
   /// Why nothing need be compared; nil = it must.
   private var reasonToStay: BlendRecord.Reason? {
-    if layers?.isEmpty ?? true { return .noStatistics }
-    if state.spread.count < Self.fewestFrames || state.probes.isEmpty || pool.frameCount == 0 {
+    if layers?.isEmpty ?? true, !context.settings.isGuarded { return .noStatistics }
+    if state.spread.count < Self.fewestFrames || state.probes.isEmpty
+      || (observes && pool.frameCount == 0)
+    {
       return .fewFrames
     }
     return state.spread.value < Self.leastSpread ? .sameFrames : nil
@@ -167,7 +168,7 @@ final class Blending: Stage {
   // MARK: Candidates
 
   private var shares: [Double] {
-    BlendChoice.line(upTo: context.settings.blendLimit, probeCount: state.probes.count)
+    pool.frameCount > 0 ? context.settings.blendShares(probeCount: state.probes.count) : [0]
   }
 
   private func weights(of share: Double) -> [Float] {
@@ -180,15 +181,7 @@ final class Blending: Stage {
     let network = predictor.network
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
-    try context.target.read(frame) { picture in
-      network.load(picture)
-      network.mirrorImage()
-      network.predict(probabilities: predictor.mirrored)
-      network.load(picture)
-    }
-    let signals = network.compareViews(mirrored: predictor.mirrored)
-    try KernelFailure.check()
-    return signals
+    return try context.target.compareViews(ofProbe: frame, network, mirrored: predictor.mirrored)
   }
 
   private func predictor(for candidate: Int) throws(Das3Error) -> Predictor {
@@ -211,26 +204,52 @@ final class Blending: Stage {
     return predictor
   }
 
+  /// What a candidate says of the probes from one to another.
+  private func signals(_ candidate: Int, _ probes: Range<Int>) -> ViewSignals {
+    var sum = ViewSignals(classCount: context.trainer.scoreShape[1])
+    for probe in probes { sum.add(state.signals[candidate * state.probes.count + probe]) }
+    return sum
+  }
+
+  /// Whether the guard refuses a candidate.
+  private func isRefused(_ candidate: Int) -> Bool {
+    let all = state.probes.indices
+    let source = signals(0, all)
+    return GuardRule.veto(
+      signals(candidate, all), source: source, best: source, context.settings.guardBounds) != nil
+  }
+
   private var choice: BlendRecord {
     let shares = shares
-    func candidates(_ signals: (_ candidate: Int) -> ViewSignals) -> [BlendRecord.Candidate] {
-      shares.indices.map { BlendRecord.Candidate(share: shares[$0], signals($0)) }
+    func candidates(_ probes: Range<Int>) -> [BlendRecord.Candidate] {
+      shares.indices.map { BlendRecord.Candidate(share: shares[$0], signals($0, probes)) }
     }
-    func sums(_ candidate: Int, half: Int) -> ViewSignals {
-      let place = 2 * candidate + half
-      return state.signals.indices.contains(place)
-        ? state.signals[place] : ViewSignals(classCount: context.trainer.scoreShape[1])
-    }
-    let halves = (0..<min(2, state.probes.count)).map { half in
-      candidates { sums($0, half: half) }
-    }
+    let (middle, end) = ((state.probes.count + 1) / 2, state.probes.count)
+    let halves = [0..<middle, middle..<end].filter { !$0.isEmpty }
     var record = BlendRecord(seconds: state.seconds)
-    record.candidates = candidates { candidate in
-      var whole = sums(candidate, half: 0)
-      whole.add(sums(candidate, half: 1))
-      return whole
+    record.candidates = candidates(0..<end)
+    if context.settings.isGuarded {
+      if layers?.isEmpty ?? true { record.reason = .noStatistics }
+      if GuardRule.seesTooFew(signals(0, 0..<end)) { record.reason = .fewClasses }
+      if record.reason != nil { return record }
     }
-    record.choice = BlendChoice.index(of: record.candidates, halves: halves)
+    record.choice = BlendChoice.index(of: record.candidates, halves: halves.map(candidates))
+    if context.settings.isGuarded, isRefused(record.choice) { record.choice = 0 }
     return record
+  }
+
+  /// What the guard goes on with; nil where nothing could be compared.
+  var guardMemory: GuardMemory? {
+    guard context.settings.isGuarded, let blend, !blend.candidates.isEmpty,
+      blend.reason != .fewClasses
+    else { return nil }
+    func signals(_ candidate: Int) -> [ViewSignals] {
+      state.probes.indices.map { state.signals[candidate * state.probes.count + $0] }
+    }
+    var memory = GuardMemory(probes: state.probes, source: signals(0))
+    if blend.choice > 0 {
+      memory.accept(signals(blend.choice), weights(of: blend.share), origin: .blend, share: 1)
+    }
+    return memory
   }
 }

@@ -87,7 +87,7 @@ final class Labeller {
         try target.checkCancelled()
         if byTeacher, let teacher {
           try target.read(frame) { picture throws(Das3Error) in
-            let answer = try teacher.answer(frame, picture)
+            let answer = try teacher.answer(target.number(of: frame), picture)
             try prediction.fill(
               answer, negativeThreshold: settings.negativeThreshold,
               threads: settings.execution.threads)
@@ -104,6 +104,6 @@ final class Labeller {
 
   /// What the labels count by their class; empty = all alike.
   func classWeights(_ labels: PseudoLabels) -> [Float] {
-    settings.method == .das3 && settings.balancesClasses ? labels.classWeights : []
+    settings.hasStages && settings.balancesClasses ? labels.classWeights : []
   }
 }

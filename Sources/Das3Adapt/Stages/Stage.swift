@@ -25,6 +25,8 @@ protocol Stage: AnyObject {
   var trains: Bool { get }
   /// What a blend of statistics has ended with.
   var blend: BlendRecord? { get }
+  /// What the guard goes on with; nil where the stage does not judge.
+  var guardMemory: GuardMemory? { get }
   /// Leaves the weights that the stage ends with.
   func finish()
 }
@@ -39,6 +41,7 @@ extension Stage {
   var isFinished: Bool { false }
   var trains: Bool { true }
   var blend: BlendRecord? { nil }
+  var guardMemory: GuardMemory? { nil }
   func finish() {}
 }
 
@@ -60,6 +63,8 @@ package struct StageMemory: Sendable, Equatable {
   package var teacher: [Float] = []
   /// How far the blend of statistics is, whose sums are in `anchor` and `teacher`.
   var blend: BlendMemory?
+  /// How far the judging of `start` is.
+  var trial: TrialMemory?
 
   package init(start: [Float]) { self.start = start }
 

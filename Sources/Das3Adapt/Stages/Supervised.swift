@@ -22,7 +22,8 @@ final class Supervised: Stage {
       let frame = order.frame(at: position)
       let augmentation = context.target.augmentation(stage: number, position)
       try context.target.load(frame, augmentation)
-      var labels = context.target.truths[frame].labels(height: shape[2], width: shape[3])
+      var labels =
+        context.target.truth(of: frame)?.labels(height: shape[2], width: shape[3]) ?? []
       if augmentation.isMirrored { context.target.mirror(&labels) }
       let values = try context.trainer.addGradient(labels: labels, scale: 1 / Float(batchSize))
       losses.add(values, share: 1 / Double(batchSize))

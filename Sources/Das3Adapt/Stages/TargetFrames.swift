@@ -2,7 +2,10 @@ internal import CKernels
 import Das3Graph
 import Das3Runtime
 
-/// The frames of the target, as they come before the network: in which order, and how augmented.
+/// The frames of the target that are learned from, as they come before the network: in which order,
+/// and how augmented.
+///
+/// Probes are set aside; the others then have numbers of their own, without gaps.
 final class TargetFrames {
   private let settings: AdaptationSettings
   private let trainer: Trainer
@@ -12,6 +15,8 @@ final class TargetFrames {
   /// Asked between frames.
   var isCancelled: () -> Bool = { false }
   private let photometric: PhotometricAugmentation?
+  /// Of each frame that is learned from its number among all frames.
+  private var numbers: [Int]
 
   init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet, storedByteCount: Int
@@ -19,6 +24,7 @@ final class TargetFrames {
     self.settings = settings
     self.trainer = trainer
     self.frames = frames
+    numbers = Array(0..<frames.count)
     self.storedByteCount = storedByteCount
     photometric =
       settings.augments
@@ -28,8 +34,24 @@ final class TargetFrames {
       : nil
   }
 
-  var count: Int { frames.count }
-  var truths: [FrameSet.Truth] { frames.truths }
+  /// Frames that are learned from.
+  var count: Int { numbers.count }
+  /// Frames with those that were set aside.
+  var wholeCount: Int { frames.count }
+
+  /// Learns nothing from these frames, by their number among all of them.
+  func setAside(_ probes: [Int]) {
+    let probes = Set(probes)
+    numbers = (0..<frames.count).filter { !probes.contains($0) }
+  }
+
+  /// A frame's number among all frames.
+  func number(of frame: Int) -> Int { numbers[frame] }
+
+  /// What the pixels of a frame are; nil where nobody knows.
+  func truth(of frame: Int) -> FrameSet.Truth? {
+    frames.truths.isEmpty ? nil : frames.truths[numbers[frame]]
+  }
 
   /// Bytes beside the stored frames.
   var byteCount: Int { photometric?.byteCount ?? 0 }
@@ -48,14 +70,38 @@ final class TargetFrames {
   }
 
   /// Lends a frame.
-  func read(_ index: Int, _ body: (Frame) throws(Das3Error) -> Void) throws(Das3Error) {
-    try frames.read(index, body)
+  func read(_ frame: Int, _ body: (Frame) throws(Das3Error) -> Void) throws(Das3Error) {
+    try frames.read(numbers[frame], body)
+  }
+
+  /// What a network says of a probe and of its mirror image, without labels.
+  ///
+  /// - Parameters:
+  ///   - probe: its number among all frames.
+  ///   - network: that is asked.
+  ///   - weights: of that network; nil = its own.
+  ///   - mirrored: scratch of as many elements as there are scores.
+  /// - Returns: sums over the pixels of the probe.
+  /// - Throws: `.cancelled`, or what frames throw.
+  func compareViews(
+    ofProbe probe: Int, _ network: Trainer, by weights: WeightSet? = nil, mirrored: Arena
+  ) throws(Das3Error) -> ViewSignals {
+    try checkCancelled()
+    try frames.read(probe) { picture in
+      network.load(picture)
+      network.mirrorImage()
+      network.predict(by: weights, probabilities: mirrored)
+      network.load(picture)
+    }
+    let signals = network.compareViews(by: weights, mirrored: mirrored)
+    try KernelFailure.check()
+    return signals
   }
 
   /// Puts a frame before the network.
   func load(_ frame: Int, _ augmentation: Augmentation = Augmentation()) throws(Das3Error) {
     try checkCancelled()
-    try frames.read(frame) { trainer.load($0) }
+    try read(frame) { trainer.load($0) }
     apply(augmentation)
   }
 
@@ -81,7 +127,7 @@ final class TargetFrames {
   /// A cancellation is left to the step that it is meant for.
   func fingerprint() throws(Das3Error) -> String {
     var parts: [WholeFile.Part] = []
-    for frame in Set([0, count - 1]).sorted() {
+    for frame in Set([0, wholeCount - 1]).sorted() {
       try frames.read(frame) { trainer.load($0) }
       parts.append(.floats(trainer.imageValues))
     }

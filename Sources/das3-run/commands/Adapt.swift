@@ -6,14 +6,21 @@ struct Adapt: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Adapt a model to frames without labels, and save it.",
     discussion: """
-      Methods: das3 in its stages a (alignment), b (self-training), c (propagation);
-      blend, which trains nothing and takes a minute; tent, bn, entropy, maxsquare
-      and selftrain for comparison.
+      Methods: auto, a blend and then the stages of das3 under a guard; das3 in its
+      stages a (alignment), b (self-training), c (propagation); blend, which trains
+      nothing and takes a minute; tent, bn, entropy, maxsquare and selftrain for
+      comparison.
 
       A blend moves the statistics of BatchNormalization a part of the way to those
       of the frames. How far is chosen without labels. Every method that trains
       begins at a blend; with --start source it begins at the network as it is, as
       the paper does.
+
+      The guard sets every k-th frame aside, at most 40, and judges by them what each
+      stage leaves, without labels. The best weights are the result. If none does
+      better than the network as it came, this is kept bit for bit, the reason is
+      given, and the exit code is 3. --set guard=0 turns the guard off, guard=2 turns
+      it on in every method.
 
       With --val and --truth, mIoU is measured before, after, and at the end of
       each stage, just as evaluate does it. --strip draws frame, source, blend,
@@ -40,7 +47,8 @@ struct Adapt: ParsableCommand {
       "step_count", "total_step", …, losses, …} whose keys are the fields of
       das3_adapter_report in das3.h but those of labels in the making and of blends;
       {"event": "blend", "share", "reason", "seconds", "candidates"} when a blend has
-      been made, with M, IM, F and V of each candidate;
+      been made, with M, IM, F and V of each candidate; {"event": "guard", "choice",
+      "reason", "candidates", …} when the guard has judged;
       {"event": "labels", …} when labels have been made; {"event": "evaluation",
       "step", "miou", "iou", …} in percent; {"event": "resumed", "step", "done"}
       where a checkpoint goes on; and last {"event": "summary", …}.
@@ -186,6 +194,10 @@ struct Adapt: ParsableCommand {
     // What was missing has been said.
     if loop.lacksCheckpoint { throw ExitCode.failure }
     if case .paused = end { throw ExitCode.interrupted }
+    if let reason = report.reasonForSource {
+      Terminal.note("\(output) is the network as it came: \(reason)")
+      throw ExitCode.sourceKept
+    }
     try target.reader.reportDamage()
   }
 

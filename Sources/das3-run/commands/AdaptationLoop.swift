@@ -94,7 +94,7 @@ final class AdaptationLoop {
   private func isMeasured(_ step: das3_adapter_report) -> Bool {
     guard measurement != nil, step.labelling == 0, step.done == 0 else { return false }
     // The weights do not change before the blend is complete.
-    guard step.blending == 0 || step.stage_done != 0 else { return false }
+    guard step.blending == 0 || step.stage_done != 0, step.judging == 0 else { return false }
     let isTurn = evaluateEvery.map { step.total_step % Int64($0) == 0 } ?? false
     return step.stage_done != 0 || isTurn
   }

@@ -81,6 +81,7 @@ struct Bench: ParsableCommand {
   /// Frames of noise change their labels quickly; that must not end the stage early.
   private func stepSettings() throws(Failure) -> AdapterSettings {
     var settings = AdapterSettings()
+    settings.method = .das3
     let steps = String(Self.warmUpCount + iterations)
     for (name, value) in [
       ("stages", "b"), ("steps_b", steps), ("label_rounds", "1"), ("drift_b", "0"),

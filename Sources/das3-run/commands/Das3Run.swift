@@ -18,9 +18,9 @@ struct Das3Run: ParsableCommand {
         das3-run bench --model net.onnx --size 480x360
 
       Results go to stdout, progress (only on a terminal) and messages to stderr.
-      Exit codes: 0 good, 1 failed with a message, 2 wrong usage, 4 done but for
-      parts of the input that could not be used, 130 interrupted: what was done by
-      then is kept.
+      Exit codes: 0 good, 1 failed with a message, 2 wrong usage, 3 the guard kept
+      the source network, 4 done but for parts of the input that could not be used,
+      130 interrupted: what was done by then is kept.
 
       Variables of the environment, for tests and comparisons: DAS3_ISA=avx512,
       avx2 or base is the most that the kernels use; DAS3_BACKEND=onednn or
@@ -92,6 +92,8 @@ struct Das3Run: ParsableCommand {
 }
 
 extension ExitCode {
+  /// The guard has kept the source network: nothing did better.
+  static let sourceKept = ExitCode(3)
   /// The work is done, but for parts of the input that could not be used.
   static let partial = ExitCode(4)
   /// A signal such as Ctrl-C has ended the work; what was done is kept.

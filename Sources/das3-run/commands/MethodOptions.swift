@@ -3,13 +3,13 @@ import ArgumentParser
 
 struct MethodOptions: ParsableArguments {
   @Option(help: "How to adapt.")
-  var method = AdaptationMethod.das3
+  var method = AdaptationMethod.auto
 
   @Option(
     help: "Where a method that trains begins: at a blend of statistics (default) or the source.")
   var start: AdaptationStart?
 
-  @Option(help: ArgumentHelp("Of das3: any of a, b, c, in this order.", valueName: "abc"))
+  @Option(help: ArgumentHelp("Of auto and das3: any of a, b, c, in this order.", valueName: "abc"))
   var stages: String?
 
   @Option(
@@ -42,6 +42,9 @@ struct MethodOptions: ParsableArguments {
     guard start == nil || method.trains else {
       throw Failure("'--start \(start?.rawValue ?? "")': \(method.rawValue) trains nothing")
     }
+    guard start != .source || method != .auto else {
+      throw Failure("'--start source': auto always begins at a blend; das3 can begin at the source")
+    }
     settings.start = method.trains ? start ?? .blend : .source
     if let seed { settings.seed = seed }
     var names: Set<String> = []
@@ -58,7 +61,7 @@ struct MethodOptions: ParsableArguments {
 
   /// The stages that are run, of a method that has them; a teacher takes the place of (a).
   func stages(hasTeacher: Bool) throws(Failure) -> String? {
-    guard method == .das3 else { return nil }
+    guard method.hasStages else { return nil }
     let chosen = try settings().texts["stages"] ?? Self.allStages
     return hasTeacher ? chosen.replacing("a", with: "") : chosen
   }
@@ -67,14 +70,14 @@ struct MethodOptions: ParsableArguments {
 
   private func stageSetting() throws(Failure) -> [NamedValue] {
     guard let stages else { return [] }
-    guard method == .das3, stages.contains(/^a?b?c?$/), !stages.isEmpty else {
-      throw Failure("'--stages \(stages)': expected a, b, c in this order, of method das3")
+    guard method.hasStages, stages.contains(/^a?b?c?$/), !stages.isEmpty else {
+      throw Failure("'--stages \(stages)': expected a, b, c in this order, of method auto or das3")
     }
     return [("stages", stages)]
   }
 
   private func stepSettings() throws(Failure) -> [NamedValue] {
-    let isStaged = method == .das3
+    let isStaged = method.hasStages
     var values: [NamedValue] = []
     for part in steps?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
       let form = isStaged ? /([abc])=([1-9][0-9]*)/ : /()([1-9][0-9]*)/

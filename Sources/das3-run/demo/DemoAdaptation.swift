@@ -69,6 +69,7 @@ struct DemoAdaptation {
     _ model: ModelHandle, _ frames: [LabelledFrame]
   ) throws(Failure) -> AdapterHandle {
     var settings = AdapterSettings()
+    settings.method = .das3
     settings.start = .blend
     if isShort {
       for stage in ["a", "b", "c"] { try settings.set("steps_\(stage)", to: "2") }

@@ -148,6 +148,11 @@ final class AdapterHandle {
     reason == 0 ? nil : unsafe String(cString: das3_blend_reason_text(reason))
   }
 
+  /// Why a guarded run has kept the source; nil where it has not.
+  static func meaning(ofGuardReason reason: Int32) -> String? {
+    reason == 0 ? nil : unsafe String(cString: das3_guard_reason_text(reason))
+  }
+
   /// Prefers our own words where a callback of ours has failed.
   private func check(_ status: das3_status) throws(Failure) {
     guard status != DAS3_OK else { return }

@@ -13,6 +13,8 @@ final class AdaptReport {
   private var labelProgress: ProgressBar?
   /// The last report of the adapter, which has no step where nothing was left to do.
   private var last: das3_adapter_report?
+  /// The stage of the last step that was not the guard's.
+  private var lastStage: String?
   /// How many training steps were followed, and how many of them changed no weight.
   private var followedCount = 0
   private var skippedCount = 0
@@ -37,9 +39,10 @@ final class AdaptReport {
     if labelProgress != nil, isJson { try printLabels(report) }
     labelProgress = nil
     last = report
+    if report.judging == 0 { lastStage = report.stageName }
     // Nothing was left to do.
     guard report.step > 0 else { return }
-    followedCount += report.blending == 0 ? 1 : 0
+    followedCount += report.blending == 0 && report.judging == 0 ? 1 : 0
     skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
     var bar = progress ?? ProgressBar(title: "adapt", count: nil, unit: "steps")
@@ -51,7 +54,13 @@ final class AdaptReport {
     guard report.stage_done != 0 else { return }
     let seconds = (ContinuousClock.now - stageStart).seconds
     stageStart = .now
-    guard report.blending == 0 else { return try printBlend(report) }
+    if report.judging != 0 { return try printGuard(report) }
+    if report.blending != 0 {
+      if report.blend_done != 0 { try printBlend(report) }
+      // Nothing else follows.
+      if report.guard_done != 0 { try printGuard(report) }
+      return
+    }
     try printText(
       "\(report.place) in \(fixed(seconds, 1)) s\(report.stopped_early != 0 ? ", early" : ""): "
         + "loss \(brief(report.loss)), entropy \(brief(report.entropy))")
@@ -81,6 +90,43 @@ final class AdaptReport {
       ? "the network's own statistics fit best"
       : "statistics are moved \(fixed(report.blend_share * 100, 0)) % of the way to these frames'"
     try printText("\(head): \(choice)\n\(table.text)")
+  }
+
+  /// Prints what the guard has judged by the probes, and which weights the run goes on with.
+  private func printGuard(_ report: das3_adapter_report) throws(Failure) {
+    guard !isJson else {
+      guard case .object(let members) = report.guardJson else { return }
+      return try JsonValue.printEvent("guard", members)
+    }
+    guard report.guard_done != 0 else {
+      guard let judged = report.judged.last else { return }
+      let verdict =
+        judged.objection.map { "refused, \($0)" }
+        ?? (judged.accepted != 0 ? "the best so far" : "no better than the best so far")
+      return try printText(
+        "guard: \(judged.name): M \(fixed(judged.score, 3)), wins \(fixed(judged.wins * 100, 0)) %: \(verdict)"
+      )
+    }
+    let head = "guard in \(fixed(report.guard_seconds, 1)) s"
+    if let reason = AdapterHandle.meaning(ofGuardReason: report.guard_reason) {
+      return try printText("\(head): the source network stays: \(reason)")
+    }
+    let judged = report.judged
+    var table = Table([.left, .right, .right, .right, .right, .right, .left])
+    table.add("  weights", "M", "IM", "F", "entropy", "wins", "")
+    for (index, candidate) in judged.enumerated() {
+      table.add(
+        (index == Int(report.guard_choice) ? "* " : "  ") + candidate.name,
+        fixed(candidate.score, 3), fixed(candidate.information, 3), fixed(candidate.agreement, 3),
+        fixed(candidate.entropy, 3), index == 0 ? "" : "\(fixed(candidate.wins * 100, 0)) %",
+        candidate.objection ?? "")
+    }
+    try printText("\(head): \(judged[Int(report.guard_choice)].name) is the result\n\(table.text)")
+  }
+
+  /// Why the guard has kept the source; nil where it has not.
+  var reasonForSource: String? {
+    last.flatMap { AdapterHandle.meaning(ofGuardReason: $0.guard_reason) }
   }
 
   /// Reports a measurement during the run.
@@ -142,6 +188,7 @@ final class AdaptReport {
       (key: "precision", value: .string(workload.precision.rawValue)),
       (key: "peak_bytes", value: .integer(Int(clamping: workload.peakBytes))),
       (key: "blend", value: last?.blendJson ?? .null),
+      (key: "guard", value: last?.guardJson ?? .null),
       (key: "miou_before", value: before.map { .rounded($0.miou * 100, 2) } ?? .null),
       (key: "miou_after", value: after.map { .rounded($0.miou * 100, 2) } ?? .null),
       (key: "output", value: .string(output)),
@@ -153,10 +200,9 @@ final class AdaptReport {
   private func stagesDone(of schedule: [String]) -> [String] {
     guard let last else { return [] }
     if last.done != 0 { return schedule }
-    guard let place = schedule.firstIndex(of: last.stageName ?? schedule.last ?? "") else {
-      return []
-    }
-    return Array(schedule[..<(place + (last.stage_done != 0 ? 1 : 0))])
+    guard let place = schedule.firstIndex(of: lastStage ?? schedule.last ?? "") else { return [] }
+    let isComplete = last.stage_done != 0 || last.judging != 0
+    return Array(schedule[..<(place + (isComplete ? 1 : 0))])
   }
 
   /// Warns where training has not worked.

@@ -171,6 +171,26 @@ class das3_blend_candidate(ctypes.Structure):
 BLEND_CAPACITY = 5
 
 
+class das3_guard_candidate(ctypes.Structure):
+    _fields_ = [
+        ("origin", c_int32),
+        ("veto", c_int32),
+        ("accepted", c_int32),
+        ("reserved", c_int32),
+        ("share", c_double),
+        ("information", c_double),
+        ("agreement", c_double),
+        ("divergence", c_double),
+        ("score", c_double),
+        ("entropy", c_double),
+        ("shift", c_double),
+        ("wins", c_double),
+    ]
+
+
+GUARD_CAPACITY = 16
+
+
 class das3_adapter_report(ctypes.Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -207,10 +227,16 @@ class das3_adapter_report(ctypes.Structure):
         ("blend_choice", c_int32),
         ("blend_done", c_int32),
         ("blend_reason", c_int32),
-        ("reserved", c_int32),
+        ("judging", c_int32),
         ("blend_share", c_double),
         ("blend_seconds", c_double),
         ("blend", das3_blend_candidate * BLEND_CAPACITY),
+        ("guard_count", c_int32),
+        ("guard_choice", c_int32),
+        ("guard_done", c_int32),
+        ("guard_reason", c_int32),
+        ("guard_seconds", c_double),
+        ("guard", das3_guard_candidate * GUARD_CAPACITY),
     ]
 
 
@@ -326,6 +352,7 @@ SIGNATURES = {
     "das3_adapter_set_source": (_STATUS, [_HANDLE, POINTER(das3_frame_source)]),
     "das3_adapter_set_teacher": (_STATUS, [_HANDLE, POINTER(das3_teacher)]),
     "das3_blend_reason_text": (c_char_p, [c_int32]),
+    "das3_guard_reason_text": (c_char_p, [c_int32]),
     "das3_adapter_step": (_STATUS, [_HANDLE, POINTER(das3_adapter_report)]),
     "das3_adapter_run": (_STATUS, [_HANDLE, ProgressCallback, c_void_p]),
     "das3_adapter_cancel": (_STATUS, [_HANDLE]),

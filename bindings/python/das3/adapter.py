@@ -37,6 +37,7 @@ class Method(IntEnum):
     SELFTRAIN = 5
     SUPERVISED = 6
     BLEND = 7
+    AUTO = 8
 
 
 class Start(IntEnum):
@@ -53,11 +54,50 @@ class BlendReason(IntEnum):
     NO_STATISTICS = 1
     FEW_FRAMES = 2
     SAME_FRAMES = 3
+    FEW_CLASSES = 4
 
     @property
     def text(self) -> str:
         """What it means and what would help, in one sentence; "" for NONE."""
         text: bytes = library.das3_blend_reason_text(self)
+        return text.decode()
+
+
+class GuardOrigin(IntEnum):
+    """`das3_guard_origin`: where a set of weights comes from that the guard has judged."""
+
+    SOURCE = 0
+    BLEND = 1
+    TRAINING = 2
+    A = 97
+    B = 98
+    C = 99
+
+
+class GuardVeto(IntEnum):
+    """`das3_guard_veto`: why the guard has refused a set of weights."""
+
+    NONE = 0
+    NOT_FINITE = 1
+    COLLAPSED = 2
+    LOST_CLASSES = 3
+    SHIFTED = 4
+
+
+class GuardReason(IntEnum):
+    """`das3_guard_reason`: why the result of a guarded run is the source as it was."""
+
+    NONE = 0
+    FEW_FRAMES = 1
+    SAME_FRAMES = 2
+    FEW_CLASSES = 3
+    REFUSED = 4
+    NOT_BETTER = 5
+
+    @property
+    def text(self) -> str:
+        """What it means and what would help, in one sentence; "" for NONE."""
+        text: bytes = library.das3_guard_reason_text(self)
         return text.decode()
 
 
@@ -134,7 +174,11 @@ class AdapterOptions(TypedDict, total=False):
     negative_threshold: float
     easy_share: float
     start: Start | str
+    guard: int
     blend_limit: float
+    guard_entropy: float
+    guard_class_share: float
+    guard_shift: float
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {
@@ -168,6 +212,22 @@ class BlendCandidate(NamedTuple):
     agreement: float  # F: pixels with the same label in a frame and in its mirror image
     divergence: float  # V: mean Jensen-Shannon divergence of the two, in nats
     score: float  # M = IM x F
+
+
+class GuardCandidate(NamedTuple):
+    """A set of weights that the guard has judged; das3.h has more."""
+
+    origin: GuardOrigin
+    veto: GuardVeto
+    accepted: bool  # it was the best set when it was judged
+    share: float  # from the best set before it (0) to what its stage has led to (1)
+    information: float  # IM, as of a BlendCandidate
+    agreement: float  # F
+    divergence: float  # V
+    score: float  # M = IM x F
+    entropy: float  # mean entropy of a pixel, in nats
+    shift: float  # of the classes' shares from the source's, in nats
+    wins: float  # share of the probes with a larger M than the best set before it
 
 
 class Report(NamedTuple):
@@ -206,14 +266,22 @@ class Report(NamedTuple):
     blend_choice: int
     blend_done: bool
     blend_reason: BlendReason
+    judging: bool
     blend_share: float
     blend_seconds: float
     blend: tuple[BlendCandidate, ...]  # the source first, then outwards
+    guard_count: int
+    guard_choice: int
+    guard_done: bool
+    guard_reason: GuardReason
+    guard_seconds: float
+    guard: tuple[GuardCandidate, ...]  # in the order they were judged, the source first
 
 
 def _report(raw: Any) -> Report:
-    candidates = (described(BlendCandidate, raw.blend[i]) for i in range(raw.blend_count))
-    return described(Report, raw)._replace(blend=tuple(candidates))
+    blends = (described(BlendCandidate, raw.blend[i]) for i in range(raw.blend_count))
+    judged = (described(GuardCandidate, raw.guard[i]) for i in range(raw.guard_count))
+    return described(Report, raw)._replace(blend=tuple(blends), guard=tuple(judged))
 
 
 class AdapterInfo(NamedTuple):

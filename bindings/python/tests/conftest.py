@@ -15,7 +15,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[3]
 STREET = ROOT / "examples" / "street"
-SMALL = dict(threads=1, height=56, width=72, steps_a=2, steps_b=2, steps_c=2)
+SMALL = dict(method="das3", threads=1, height=56, width=72, steps_a=2, steps_b=2, steps_c=2)
 
 
 class Reach:

@@ -112,6 +112,34 @@ def test_a_blend_says_why_the_source_stays(model, frame):
         assert np.array_equal(adapter.snapshot().get_parameters(), model.get_parameters())
 
 
+def test_a_guard_judges_what_each_stage_leaves(model, frame):
+    views = [np.roll(frame, 9 * shift, axis=1) // (1 + shift % 3) for shift in range(12)]
+    reports = []
+    with das3.Adapter(model, **SMALL | dict(method="auto")) as adapter:
+        adapter.set_source(views)
+        assert adapter.run(reports.append) is True
+        last, better = reports[-1], adapter.snapshot()
+    assert [r.stage for r in reports if r.stage_done] == ["", "a", "", "b", "", "c", ""]
+    assert last.judging and last.guard_done and len(last.guard) == last.guard_count >= 4
+    source, choice = last.guard[0], last.guard[last.guard_choice]
+    assert source.origin is das3.GuardOrigin.SOURCE and choice.accepted
+    assert {das3.GuardOrigin.A, das3.GuardOrigin.C} <= {entry.origin for entry in last.guard}
+    assert choice.veto is das3.GuardVeto.NONE
+    is_source = np.array_equal(better.get_parameters(), model.get_parameters())
+    assert is_source == (last.guard_reason is not das3.GuardReason.NONE)
+
+
+def test_a_guard_says_why_the_source_stays(model, frame):
+    with das3.Adapter(model) as adapter:
+        adapter.set_source([frame] * 6)
+        reports = []
+        adapter.run(reports.append)
+        assert reports[-1].guard_reason is das3.GuardReason.SAME_FRAMES and reports[-1].guard == ()
+        assert "all frames show the same" in reports[-1].guard_reason.text
+        assert das3.GuardReason.NONE.text == ""
+        assert np.array_equal(adapter.snapshot().get_parameters(), model.get_parameters())
+
+
 def test_training_begins_at_a_blend(model, frame):
     options = SMALL | dict(start=das3.Start.BLEND, stages="a")
     with das3.Adapter(model, **options) as adapter:
@@ -242,7 +270,7 @@ def test_images_and_tensors_are_frames(model, frame, truth):
     torch = pytest.importorskip("torch")
 
     def weights(frame, truth):
-        with das3.Adapter(model, **SMALL, method="supervised") as adapter:
+        with das3.Adapter(model, **SMALL | dict(method="supervised")) as adapter:
             adapter.add_labelled_frame(frame, truth)
             adapter.run()
             return adapter.snapshot().get_parameters()

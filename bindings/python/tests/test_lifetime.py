@@ -254,7 +254,7 @@ def test_ctrl_c_ends_a_run(path):
     run_python(f"""
         import das3, numpy, os, signal, threading
         with das3.Model({str(path)!r}) as model:
-            with das3.Adapter(model, threads=1, height=56, width=72) as adapter:
+            with das3.Adapter(model, method="das3", threads=1, height=56, width=72) as adapter:
                 adapter.add_frame(numpy.zeros((56, 72, 3), numpy.uint8))
                 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
                 try:

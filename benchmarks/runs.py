@@ -44,7 +44,8 @@ class Run:
             process = subprocess.run(
                 command, stdout=output, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT)
         events = part.read_text().splitlines()
-        if process.returncode or not events or not json.loads(events[-1]).get("done"):
+        # 3 = the guard kept the source network.
+        if process.returncode not in (0, 3) or not events or not json.loads(events[-1]).get("done"):
             part.unlink()
             errors = process.stderr.strip().splitlines() or [f"status {process.returncode}"]
             raise RuntimeError(errors[-1])

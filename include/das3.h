@@ -889,6 +889,148 @@ DAS3_API das3_status das3_adapter_get_info(const das3_adapter *adapter, das3_ada
 /** Ends an adapter. NULL is ignored.                                                 Since 0.1 */
 DAS3_API void das3_adapter_free(das3_adapter *adapter);
 
+/* Online adaptation ----------------------------------------------------------------------
+ * An online object labels the frames of one camera, as a segmenter does, and learns from them at the
+ * same time. Learning goes on in a thread of the library, whose priority is lowered. It never makes
+ * the camera wait: a frame is copied only if the learning thread wants one, and better weights are
+ * prepared by that thread and taken over between two frames.
+ *
+ *     das3_online *online = NULL;
+ *     das3_model *better = NULL;
+ *     das3_online_create(&online, model, NULL);
+ *     while (camera_gives(&frame)) das3_online_run(online, &frame, &result);
+ *     das3_online_snapshot(&better, online);
+ *     das3_model_save(better, "better.onnx");
+ *     das3_online_free(online);
+ *
+ * Frames that show nothing (black, fog, a covered lens), or the same as the frame before, are left
+ * out. Every third of the others becomes a probe: the guard judges by it, and nothing is learned from
+ * it. The rest are kept in a reservoir, one half for the newest frames and one half for a fair sample
+ * of all earlier ones. The statistics of BatchNormalization follow the scene; how much of them the
+ * network takes over is chosen without labels, as in DAS3_METHOD_BLEND. From there the stages of DAS3
+ * run again and again on the reservoir. After each stage the guard compares the source, its blend, the
+ * set that was accepted last and the new set, by the same votes and vetoes as in DAS3_METHOD_AUTO, and
+ * the best one labels from then on. In between, each new probe is used to check whether the weights in
+ * use are still better than the source. If they are not, the source labels the next frame.
+ *
+ * Owner        you, from das3_online_create to das3_online_free. It keeps its model alive. The models
+ *              that das3_online_snapshot gives are yours and independent of it.
+ * Threads      one thread at a time may be inside das3_online_run. Any thread may call the other
+ *              functions at any time, except das3_online_free.
+ * Errors       A failure in the learning thread never reaches das3_online_run. Learning then ends, the
+ *              weights in use stay, and the report has the status.
+ * Determinism  With `steps_per_frame`, learning happens inside das3_online_run. The same frames,
+ *              options and machine then give the same bits. Otherwise the result depends on timing.
+ */
+typedef struct das3_online das3_online;
+
+typedef struct das3_online_options {
+  uint32_t struct_size;
+  uint32_t learning_threads; /* threads that learn, from 1                                    */
+  const das3_segmenter_options *segmenter; /* how frames are labelled; NULL = the defaults. Read
+                             only by das3_online_create                                      */
+  const das3_adapter_options *adapter; /* how stages learn, with the method AUTO or DAS3 (with AUTO
+                             the guard is on); NULL = the defaults. Its threads and size do not
+                             count. Read only by das3_online_create                          */
+  double budget;          /* share of one processor's time that learning may use, 0 to 1; 0 = nothing
+                             is learned                                                      */
+  double steps_per_second; /* largest number of optimiser steps in a second; 0 = as many as the
+                             budget allows                                                   */
+  int32_t steps_per_frame; /* 0 = a thread learns in the background. Otherwise das3_online_run takes
+                             so many optimiser steps after each frame, and there is no thread: for
+                             recordings and tests                                            */
+  int32_t reservoir;      /* frames kept to learn from, 16 to 1024                            */
+  int32_t probes;         /* frames kept to judge by, 12 to 256                               */
+  int32_t stage_steps;    /* largest number of optimiser steps of a stage, from 1             */
+  int32_t scene_frames;   /* number of frames over which the statistics follow the scene, from 8 */
+  int32_t reserved;
+  double restoration;     /* share of the way that each step draws the weights back to those with
+                             which its stage began, 0 to 1 (Marsden et al., ROID, 2024)      */
+} das3_online_options; /* new fields are added at the end; missing fields take their defaults */
+
+typedef struct das3_online_report {
+  uint32_t struct_size;
+  int32_t origin;         /* das3_guard_origin of the weights in use; a stage's letter stands for what
+                             was learned up to that stage                                    */
+  int32_t reason;         /* das3_guard_reason: why these are the source's                    */
+  int32_t paused;         /* 1: das3_online_pause has stopped the learning                     */
+  int64_t frame_count;    /* number of frames labelled                                        */
+  int64_t observed_count; /* of these the learning thread has looked at so many                */
+  int64_t unseen_count;   /* of these so many showed nothing                                  */
+  int64_t repeated_count; /* ... and so many showed the same as the frame before               */
+  int64_t swap_count;     /* how often other weights were taken over                          */
+  int32_t reservoir_count, probe_count; /* number of frames kept now                          */
+  int32_t stage;          /* 'a', 'b', 'c'; 0 = nothing is trained at the moment              */
+  int32_t status;         /* das3_status: not DAS3_OK = learning has ended for this reason; see the
+                             log for the message                                             */
+  int64_t step, step_count; /* of the stage                                                    */
+  int64_t total_step;     /* of all stages                                                     */
+  int64_t judged_count;   /* number of times that sets were compared                          */
+  int64_t accepted_count; /* results of stages that were accepted                              */
+  int64_t held_count;     /* ... that were held back, and are trained on                       */
+  int64_t rolled_back_count; /* ... that were given up                                         */
+  int64_t alarm_count;    /* number of times that the source came back between two comparisons */
+  double share;           /* how far the statistics in use are moved to those of the scene     */
+  double score, source_score; /* M = IM * F of the weights in use and of the source, at the last
+                             comparison                                                      */
+  double loss;            /* of the last step                                                  */
+  double seconds;         /* time that learning has taken                                      */
+  uint64_t memory_bytes;  /* in use for learning: networks, frames and sets of weights         */
+} das3_online_report;
+
+/** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
+DAS3_API void das3_online_options_init(das3_online_options *options);
+DAS3_API void das3_online_options_init_sized(das3_online_options *options, uint32_t struct_size);
+#define das3_online_options_init(options) \
+  das3_online_options_init_sized(options, (uint32_t)sizeof(das3_online_options))
+
+/** Prepares the labelling, as das3_segmenter_create does. The networks that learn are prepared in the
+ *  learning thread once there is a frame.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT, DAS3_E_MEMORY
+ *  for the same reasons as das3_segmenter_create.                                    Since 0.1 */
+DAS3_API das3_status das3_online_create(das3_online **out, const das3_model *model,
+                                        const das3_online_options *options);
+
+/** Labels a frame with the weights of the moment, as das3_segmenter_run does, and offers it to the
+ *  learning thread. A frame is always labelled before anything is learned from it.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT, DAS3_E_MEMORY
+ *  for the same reasons as das3_segmenter_run.                                       Since 0.1 */
+DAS3_API das3_status das3_online_run(das3_online *online, const das3_image *image,
+                                     das3_segmentation *result);
+
+/** Describes what learning has come to. Set report->struct_size first.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_online_get_report(const das3_online *online, das3_online_report *report);
+
+/** Makes a model of the weights in use: always a set that the guard has accepted.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
+DAS3_API das3_status das3_online_snapshot(das3_model **out, const das3_online *online);
+
+/** Stops the learning after the step that it is working on (1), or lets it go on (0). Frames are
+ *  labelled all the same.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_online_pause(das3_online *online, int32_t paused);
+
+/** Forgets everything that was learned. The source labels the next frame.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
+DAS3_API das3_status das3_online_reset(das3_online *online);
+
+/** Writes what was learned and accepted to a file in an existing directory: weights and statistics,
+ *  but no frames. An existing file is replaced only once the new one is complete and on disk.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_IO.                                      Since 0.1 */
+DAS3_API das3_status das3_online_save(const das3_online *online, const char *path);
+
+/** Goes on with what another process has saved, before the first frame: its weights label the first
+ *  frame, and the guard watches them from then on. The model must be the same, options may differ.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first frame, or for another model), DAS3_E_IO,
+ *  DAS3_E_FORMAT (the file is damaged, or of another version), DAS3_E_LIMIT (it has more bytes than a
+ *  checkpoint can have), DAS3_E_MEMORY.                                              Since 0.1 */
+DAS3_API das3_status das3_online_resume(das3_online *online, const char *path);
+
+/** Ends the learning thread, after the frame that it is working on, and the object. NULL is ignored.
+ *                                                                                    Since 0.1 */
+DAS3_API void das3_online_free(das3_online *online);
+
 /* Evaluators ---------------------------------------------------------------------------
  * An evaluator counts the pixels of any number of frames in one confusion matrix.
  *

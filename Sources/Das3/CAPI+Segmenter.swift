@@ -17,6 +17,57 @@ final class SegmenterObject {
   }
 }
 
+/// The checked content of `das3_segmenter_options`.
+struct SegmenterRequest {
+  let size: (height: Int, width: Int)?
+  let format: Int32
+  private let execution: ExecutionOptions
+  private let memoryLimit: UInt64
+
+  init(_ pointer: UnsafePointer<das3_segmenter_options>?) throws(Das3Error) {
+    let options = try unsafe VersionedStruct.read(
+      pointer, defaults: das3_segmenter_options(), "options")
+    guard (0...8).contains(options.format) else {
+      throw .argument("format is \(options.format); expected a das3_format or 0")
+    }
+    size = try networkSize(height: options.height, width: options.width)
+    format = options.format
+    execution = try executionOptions(threads: options.threads, precision: options.precision)
+    memoryLimit = options.memory_limit
+  }
+
+  func segmenter(of model: SegmentationModel) throws(Das3Error) -> Segmenter {
+    try Segmenter(model, size: size, options: execution, memoryLimit: memoryLimit)
+  }
+}
+
+/// Reads what a function takes that labels a frame.
+///
+/// - Parameters:
+///   - image: of the caller, whose pixels stay valid during the call.
+///   - format: the only one that is accepted; 0 = any.
+///   - result: of the caller.
+/// - Returns: the frame, and the buffers for what is wanted of it.
+/// - Throws: `.argument`.
+func segmentation(
+  of image: UnsafePointer<das3_image>?, format: Int32,
+  _ result: UnsafeMutablePointer<das3_segmentation>?
+) throws(Das3Error) -> (Frame, Segmenter.Results) {
+  let frame = try unsafe Frame(image)
+  guard let result = unsafe result else { throw .argument("result is NULL") }
+  let wanted = try unsafe VersionedStruct.read(
+    UnsafePointer(result), defaults: das3_segmentation(), "result")
+  guard format == 0 || format == frame.format.rawValue else {
+    throw .argument("image format is \(frame.format.rawValue); the segmenter takes only \(format)")
+  }
+  return (
+    frame,
+    unsafe Segmenter.Results(
+      labels: wanted.labels, confidence: wanted.confidence, entropy: wanted.entropy,
+      probabilities: wanted.probabilities)
+  )
+}
+
 @c @implementation
 public func das3_segmenter_options_init(_ options: UnsafeMutablePointer<das3_segmenter_options>?) {
   unsafe VersionedStruct.fill(options, with: das3_segmenter_options())
@@ -36,16 +87,8 @@ public func das3_segmenter_create(
 ) -> das3_status {
   unsafe status(creating: out) { () throws(Das3Error) in
     let object = try unsafe Handle.lend(model, as: ModelObject.self, "model")
-    let request = try unsafe VersionedStruct.read(
-      options, defaults: das3_segmenter_options(), "options")
-    guard (0...8).contains(request.format) else {
-      throw .argument("format is \(request.format); expected a das3_format or 0")
-    }
-    let segmenter = try Segmenter(
-      object.model, size: networkSize(height: request.height, width: request.width),
-      options: executionOptions(threads: request.threads, precision: request.precision),
-      memoryLimit: request.memory_limit)
-    return SegmenterObject(segmenter, format: request.format)
+    let request = try unsafe SegmenterRequest(options)
+    return SegmenterObject(try request.segmenter(of: object.model), format: request.format)
   }
 }
 
@@ -55,19 +98,8 @@ public func das3_segmenter_run(
   _ result: UnsafeMutablePointer<das3_segmentation>?
 ) -> das3_status {
   unsafe status(of: segmenter, "segmenter") { (object: SegmenterObject) throws(Das3Error) in
-    let frame = try unsafe Frame(image)
-    guard let result = unsafe result else { throw .argument("result is NULL") }
-    let wanted = try unsafe VersionedStruct.read(
-      UnsafePointer(result), defaults: das3_segmentation(), "result")
-    guard object.format == 0 || object.format == frame.format.rawValue else {
-      throw .argument(
-        "image format is \(frame.format.rawValue); the segmenter takes only \(object.format)")
-    }
-    try object.segmenter.segment(
-      frame,
-      into: unsafe Segmenter.Results(
-        labels: wanted.labels, confidence: wanted.confidence, entropy: wanted.entropy,
-        probabilities: wanted.probabilities))
+    let (frame, results) = try unsafe segmentation(of: image, format: object.format, result)
+    try object.segmenter.segment(frame, into: results)
   }
 }
 

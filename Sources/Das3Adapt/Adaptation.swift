@@ -148,39 +148,25 @@ package final class Adaptation {
     let stage = try enterStage(phase)
     let stageStart = stage.networkTime
     let step = schedule.position.step
-    try withoutActuallyEscaping(follow) { follow throws(Das3Error) in
+    let done = try withoutActuallyEscaping(follow) { follow throws(Das3Error) in
       context.labeller.labelled = { [self] done in
         var report = makeReport(phase, stage)
         report.labelled = done
         follow(report)
       }
       defer { context.labeller.labelled = { _ in } }
-      try stage.prepare(step)
+      return try context.take(step, of: phase, stage, drift, schedule.position.drift)
     }
-    try target.checkCancelled()
-    let state = try drift?.state(before: step, schedule.position.drift) ?? schedule.position.drift
-    let statistics = trainer.statistics
-    let losses = try addGradient(phase, stage, statistics)
-    var update = Optimizer.Report.nothing
-    if stage.trains {
-      trainer.optimizer.learningRateScale = state.learningRateScale
-      // Where no pixel counts, the gradient is 0: decay and momentum alone would move weights.
-      let counts =
-        losses.selects || phase.kind == .statistics || settings.effectiveBatchNorm == .statistics
-      update = trainer.step(moves: counts && trainer.statistics.allSatisfy(\.isFinite))
-      if update.isSkipped { trainer.statistics = statistics }
-    }
-    stage.follow(step)
-    schedule.advance(state)
+    schedule.advance(done.drift)
     blending = stage.blend ?? blending
     if stage.isFinished { guardMemory = stage.guardMemory ?? guardMemory }
     var report = makeReport(phase, stage)
-    report.losses = losses
-    report.isSkipped = update.isSkipped
-    report.gradientNorm = update.gradientNorm
-    report.learningRate = Double(update.rates.first ?? 0)
+    report.losses = done.losses
+    report.isSkipped = done.update.isSkipped
+    report.gradientNorm = done.update.gradientNorm
+    report.learningRate = Double(done.update.rates.first ?? 0)
     let isLast = schedule.position.step == phase.stepCount
-    report.isStoppedEarly = drift?.isExceeded(state) == true && !isLast
+    report.isStoppedEarly = drift?.isExceeded(done.drift) == true && !isLast
     report.isStageDone = report.isStoppedEarly || stage.isFinished || isLast
     if report.isStageDone {
       stage.finish()
@@ -194,23 +180,6 @@ package final class Adaptation {
     let networkTime = trainer.networkTime - networkStart + (stage.networkTime - stageStart)
     report.networkSeconds = networkTime.inSeconds
     return report
-  }
-
-  /// The stage's part of a step; after a failure all is as it was.
-  private func addGradient(_ phase: Phase, _ stage: any Stage, _ statistics: [Float])
-    throws(Das3Error) -> StepLosses
-  {
-    trainer.losses = phase.losses
-    do throws(Das3Error) {
-      let losses = try stage.addGradient(schedule.position.step)
-      try KernelFailure.check()
-      try target.checkCancelled()
-      return losses
-    } catch {
-      trainer.clearGradients()
-      trainer.statistics = statistics
-      throw error
-    }
   }
 
   /// Sets the probes aside; where they tell nothing, the source stays and the run ends.
@@ -256,15 +225,13 @@ package final class Adaptation {
     let memory = restored ?? StageMemory(start: trainer.weights)
     let number = schedule.position.phase
     let stage: any Stage
-    switch phase.kind {
-    case .blending: stage = Blending(context, memory)
-    case .alignment, .statistics: stage = Alignment(context, number: number, memory)
-    case .selfTraining:
-      stage = SelfTraining(
-        context, number: number, stepCount: phase.stepCount, step: schedule.position.step, memory)
-    case .propagation: stage = try Propagation(context, number: number, memory)
-    case .supervised: stage = Supervised(context, number: number, memory)
-    case .judging:
+    if let training = try context.trainingStage(
+      phase, number: number, step: schedule.position.step, memory)
+    {
+      stage = training
+    } else if phase.kind == .blending {
+      stage = Blending(context, memory)
+    } else {
       guard let guardMemory else { throw Checkpoint.inconsistent }
       stage = Judging(context, phase, memory, guardMemory)
     }

@@ -80,6 +80,9 @@ extension AdaptationSettings {
     return [phase]
   }
 
+  /// A stage of DAS3 as long as the settings say, or else as its default.
+  func stage(_ letter: Letter) -> Phase { phase(letter, 1, hasTeacher: false) }
+
   private func phase(_ letter: Letter, _ frameCount: Int, hasTeacher: Bool) -> Phase {
     let (kind, extent, defaultCount): (Phase.Kind, Extent, Int) =
       switch letter {

@@ -10,7 +10,9 @@ struct LayeringTests {
     "Das3Files": ["CDigest", "Glibc"],
     "Das3Graph": ["COnnx", "CReserve", "Das3Files", "Glibc"],
     "Das3Runtime": ["CKernels", "Das3Graph", "Glibc", "Synchronization"],
-    "Das3Adapt": ["CKernels", "Das3Files", "Das3Graph", "Das3Runtime", "Glibc"],
+    "Das3Adapt": [
+      "CKernels", "Das3Files", "Das3Graph", "Das3Runtime", "Glibc", "Synchronization",
+    ],
     "Das3": ["CDas3", "Das3Graph", "Das3Runtime", "Das3Adapt", "Glibc", "Synchronization"],
     "das3-run": [
       "CDas3", "CFFmpeg", "CStreet", "ArgumentParser", "Foundation", "Synchronization",
@@ -33,6 +35,7 @@ struct LayeringTests {
     "Das3Adapt": [
       "Losses", "Optimizer", "Trainer", "Prediction", "ClassMix", "PhotometricAugmentation",
       "RecordStore", "Teacher", "TargetFrames", "Propagation", "MachineMemory",
+      "StreamStage", "BackgroundThread",
     ],
     "das3-run": [
       "AdapterHandle", "AdapterSettings", "AudioTrack", "Das3Run",

@@ -5,21 +5,27 @@
 package struct StatisticsPool: Sendable {
   /// By the place of the statistic in the weights: its first 24 bits, and the 24 after them.
   package private(set) var high, low: [Float]
-  /// Frames that have been added.
+  /// Frames that have been added; at most the window, where there is one.
   package private(set) var frameCount: Int
+  /// Frames over which older ones are forgotten: a new one then counts as one of so many.
+  private let window: Int
 
-  /// - Parameter weightCount: of the network.
-  package init(weightCount: Int) {
+  /// - Parameters:
+  ///   - weightCount: of the network.
+  ///   - window: frames over which older ones are forgotten.
+  package init(weightCount: Int, window: Int = .max) {
     high = [Float](repeating: 0, count: weightCount)
     low = high
     frameCount = 0
+    self.window = window
   }
 
   /// Goes on from what another process has gathered.
-  package init(high: [Float], low: [Float], frameCount: Int) {
+  package init(high: [Float], low: [Float], frameCount: Int, window: Int = .max) {
     self.high = high
     self.low = low
     self.frameCount = frameCount
+    self.window = window
   }
 
   private subscript(index: Int) -> Double {
@@ -51,7 +57,7 @@ package struct StatisticsPool: Sendable {
         self[variance] = squares / freedom
       }
     }
-    frameCount += 1
+    frameCount = min(frameCount + 1, window)
   }
 
   /// The source's weights with their statistics moved a part of the way to those gathered here.

@@ -41,6 +41,14 @@ package struct Thumbnail: Sendable, Equatable {
     cells = zip(sums, counts).map { $1 > 0 ? $0 / $1 : 0 }
   }
 
+  /// Levels of an 8-bit pixel; with less contrast a frame shows nothing: black, fog, a covered lens.
+  static let leastContrast = 2.0
+
+  /// Mean difference of a cell from that of another picture, in levels.
+  func distance(to other: Thumbnail) -> Double {
+    zip(cells, other.cells).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(cells.count)
+  }
+
   /// Standard deviation over the cells.
   package var contrast: Double { sqrt(cells.variance) }
 }

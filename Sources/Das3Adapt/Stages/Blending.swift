@@ -130,7 +130,7 @@ final class Blending: Stage {
     let thumbnail = Thumbnail(
       network.imageValues, height: network.height, width: network.width,
       channelCount: model.channelCount, model.metadata)
-    guard thumbnail.contrast >= Self.leastContrast else { return .unseen }
+    guard thumbnail.contrast >= Thumbnail.leastContrast else { return .unseen }
     let isProbe = state.spread.count % stride == stride / 2
     if !isProbe, observes { network.observe() }
     try KernelFailure.check()
@@ -148,8 +148,6 @@ final class Blending: Stage {
     return network
   }
 
-  /// Levels of an 8-bit pixel; below them a frame shows nothing: black, fog, a covered lens.
-  private static let leastContrast = 2.0
   /// Levels likewise; below them all frames show the same.
   private static let leastSpread = 1.0
   static let fewestFrames = 4

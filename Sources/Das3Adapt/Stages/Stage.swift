@@ -1,4 +1,5 @@
 import Das3Graph
+import Das3Runtime
 
 /// One stage of a schedule: where its gradients come from.
 protocol Stage: AnyObject {
@@ -51,6 +52,86 @@ struct StageContext {
   let trainer: Trainer
   let target: TargetFrames
   let labeller: Labeller
+}
+
+extension StageContext {
+  /// The stage of a phase that trains.
+  ///
+  /// - Parameters:
+  ///   - phase: neither one that blends nor one that judges.
+  ///   - number: of the phase in its run; what is drawn depends on it.
+  ///   - step: at which the stage goes on, 0 = it begins.
+  ///   - memory: of the stage.
+  /// - Returns: nil for a phase that does not train.
+  /// - Throws: `.memory` where the machine does not suffice.
+  func trainingStage(_ phase: Phase, number: Int, step: Int, _ memory: StageMemory)
+    throws(Das3Error) -> (any Stage)?
+  {
+    switch phase.kind {
+    case .alignment, .statistics: Alignment(self, number: number, memory)
+    case .selfTraining:
+      SelfTraining(self, number: number, stepCount: phase.stepCount, step: step, memory)
+    case .propagation: try Propagation(self, number: number, memory)
+    case .supervised: Supervised(self, number: number, memory)
+    case .blending, .judging: nil
+    }
+  }
+
+  /// Takes one step of a stage.
+  ///
+  /// - Parameters:
+  ///   - step: counted from 0.
+  ///   - phase: that the stage is of.
+  ///   - stage: whose labels are made where they are needed.
+  ///   - drift: nil = nobody measures.
+  ///   - last: what was known of the drift before the step.
+  /// - Returns: what was done.
+  /// - Throws: `.cancelled`, or what frames and teacher throw; the weights are then what they were.
+  func take(
+    _ step: Int, of phase: Phase, _ stage: any Stage, _ drift: DriftControl?,
+    _ last: DriftControl.State
+  ) throws(Das3Error) -> StageStep {
+    try stage.prepare(step)
+    try target.checkCancelled()
+    let state = try drift?.state(before: step, last) ?? last
+    let statistics = trainer.statistics
+    let losses = try addGradient(step, of: phase, stage, statistics)
+    var update = Optimizer.Report.nothing
+    if stage.trains {
+      trainer.optimizer.learningRateScale = state.learningRateScale
+      // Where no pixel counts, the gradient is 0: decay and momentum alone would move weights.
+      let counts =
+        losses.selects || phase.kind == .statistics || settings.effectiveBatchNorm == .statistics
+      update = trainer.step(moves: counts && trainer.statistics.allSatisfy(\.isFinite))
+      if update.isSkipped { trainer.statistics = statistics }
+    }
+    stage.follow(step)
+    return StageStep(losses: losses, update: update, drift: state)
+  }
+
+  /// The stage's part of a step; after a failure all is as it was.
+  private func addGradient(
+    _ step: Int, of phase: Phase, _ stage: any Stage, _ statistics: [Float]
+  ) throws(Das3Error) -> StepLosses {
+    trainer.losses = phase.losses
+    do throws(Das3Error) {
+      let losses = try stage.addGradient(step)
+      try KernelFailure.check()
+      try target.checkCancelled()
+      return losses
+    } catch {
+      trainer.clearGradients()
+      trainer.statistics = statistics
+      throw error
+    }
+  }
+}
+
+/// What one step of a stage has done.
+struct StageStep {
+  let losses: StepLosses
+  let update: Optimizer.Report
+  let drift: DriftControl.State
 }
 
 /// Weight vectors that a stage looks back to.

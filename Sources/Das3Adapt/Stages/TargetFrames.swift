@@ -87,14 +87,10 @@ final class TargetFrames {
     ofProbe probe: Int, _ network: Trainer, by weights: WeightSet? = nil, mirrored: Arena
   ) throws(Das3Error) -> ViewSignals {
     try checkCancelled()
-    try frames.read(probe) { picture in
-      network.load(picture)
-      network.mirrorImage()
-      network.predict(by: weights, probabilities: mirrored)
-      network.load(picture)
+    var signals = ViewSignals(classCount: network.scoreShape[1])
+    try frames.read(probe) { picture throws(Das3Error) in
+      signals = try network.compareViews(of: picture, by: weights, mirrored: mirrored)
     }
-    let signals = network.compareViews(by: weights, mirrored: mirrored)
-    try KernelFailure.check()
     return signals
   }
 

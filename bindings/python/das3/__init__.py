@@ -8,6 +8,7 @@
 Model      a network with its weights, class names and preprocessing
 Segmenter  frames -> labels, confidence, entropy, probabilities
 Adapter    frames without labels -> a model that is better on them
+Online     both in one: labels every frame of a camera, and learns from the stream
 Evaluator  labels and truth -> mIoU
 
 Options have the names of das3.h, which says what each does. Every error is a Das3Error; each has
@@ -55,6 +56,7 @@ from .evaluator import Evaluation, Evaluator
 from .frame import Format
 from .library import LogLevel, abi_version, last_error, set_log_callback, status_name, version
 from .model import Class, ExternalData, Model, ModelInfo, ModelOptions, Parameter
+from .online import Online, OnlineOptions, OnlineReport
 from .segmenter import Precision, Segmentation, Segmenter, SegmenterInfo, SegmenterOptions
 
 __version__ = version()
@@ -93,6 +95,9 @@ __all__ = [
     "Model",
     "ModelInfo",
     "ModelOptions",
+    "Online",
+    "OnlineOptions",
+    "OnlineReport",
     "Optimizer",
     "Option",
     "OutOfMemoryError",

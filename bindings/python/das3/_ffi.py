@@ -297,6 +297,56 @@ class das3_teacher(ctypes.Structure):
     ]
 
 
+class das3_online_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("learning_threads", c_uint32),
+        ("segmenter", c_void_p),
+        ("adapter", c_void_p),
+        ("budget", c_double),
+        ("steps_per_second", c_double),
+        ("steps_per_frame", c_int32),
+        ("reservoir", c_int32),
+        ("probes", c_int32),
+        ("stage_steps", c_int32),
+        ("scene_frames", c_int32),
+        ("reserved", c_int32),
+        ("restoration", c_double),
+    ]
+
+
+class das3_online_report(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("origin", c_int32),
+        ("reason", c_int32),
+        ("paused", c_int32),
+        ("frame_count", c_int64),
+        ("observed_count", c_int64),
+        ("unseen_count", c_int64),
+        ("repeated_count", c_int64),
+        ("swap_count", c_int64),
+        ("reservoir_count", c_int32),
+        ("probe_count", c_int32),
+        ("stage", c_int32),
+        ("status", c_int32),
+        ("step", c_int64),
+        ("step_count", c_int64),
+        ("total_step", c_int64),
+        ("judged_count", c_int64),
+        ("accepted_count", c_int64),
+        ("held_count", c_int64),
+        ("rolled_back_count", c_int64),
+        ("alarm_count", c_int64),
+        ("share", c_double),
+        ("score", c_double),
+        ("source_score", c_double),
+        ("loss", c_double),
+        ("seconds", c_double),
+        ("memory_bytes", c_uint64),
+    ]
+
+
 class das3_evaluation(ctypes.Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -361,6 +411,17 @@ SIGNATURES = {
     "das3_adapter_resume": (_STATUS, [_HANDLE, c_char_p]),
     "das3_adapter_get_info": (_STATUS, [_HANDLE, POINTER(das3_adapter_info)]),
     "das3_adapter_free": (None, [_HANDLE]),
+    "das3_online_options_init": (None, [POINTER(das3_online_options)]),
+    "das3_online_options_init_sized": (None, [POINTER(das3_online_options), c_uint32]),
+    "das3_online_create": (_STATUS, [_OUT, _HANDLE, POINTER(das3_online_options)]),
+    "das3_online_run": (_STATUS, [_HANDLE, POINTER(das3_image), POINTER(das3_segmentation)]),
+    "das3_online_get_report": (_STATUS, [_HANDLE, POINTER(das3_online_report)]),
+    "das3_online_snapshot": (_STATUS, [_OUT, _HANDLE]),
+    "das3_online_pause": (_STATUS, [_HANDLE, c_int32]),
+    "das3_online_reset": (_STATUS, [_HANDLE]),
+    "das3_online_save": (_STATUS, [_HANDLE, c_char_p]),
+    "das3_online_resume": (_STATUS, [_HANDLE, c_char_p]),
+    "das3_online_free": (None, [_HANDLE]),
     "das3_evaluator_create": (_STATUS, [_OUT, c_int32, c_int32]),
     "das3_evaluator_add": (_STATUS, [_HANDLE, c_void_p, c_void_p, c_size_t]),
     "das3_evaluator_get_result": (_STATUS, [_HANDLE, POINTER(das3_evaluation)]),

@@ -190,6 +190,11 @@ _ENUMERATIONS: dict[str, type[IntEnum]] = {
 }
 
 
+def adapter_request(options: AdapterOptions) -> Any:
+    """The options as C takes them."""
+    return with_options(_ffi.das3_adapter_options, options, _ENUMERATIONS)
+
+
 class Option(NamedTuple):
     """What the loaded library says of an option of an Adapter."""
 
@@ -329,7 +334,7 @@ class Adapter(Handle):
     _free = "das3_adapter_free"
 
     def __init__(self, model: Model, **options: Unpack[AdapterOptions]) -> None:
-        raw = with_options(_ffi.das3_adapter_options, options, _ENUMERATIONS)
+        raw = adapter_request(options)
         info = model_info(model)
         self._channel_count, self._class_count = info.channel_count, info.class_count
         self._callbacks: list[Any] = []  # kept alive while the library may call them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,11 @@ class SegmenterOptions(TypedDict, total=False):
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {"format": Format, "precision": Precision}
+
+
+def segmenter_request(options: SegmenterOptions) -> Any:
+    """The options as C takes them."""
+    return with_options(_ffi.das3_segmenter_options, options, _ENUMERATIONS)
 
 
 class SegmenterInfo(NamedTuple):
@@ -83,23 +88,14 @@ class Segmentation:
             raise AttributeError(name)
 
 
-class Segmenter(Handle):
-    """One camera: a model prepared for one input size, with the memory that a frame needs.
+class Camera(Handle):
+    """What labels the frames of one camera."""
 
-    One thread at a time; different segmenters run side by side, and Python goes on meanwhile.
+    _runs: ClassVar[str]  # the function of das3.h that labels a frame
 
-        with das3.Model("network.onnx") as model, das3.Segmenter(model) as segmenter:
-            labels = segmenter.run(frame).labels
-    """
-
-    _free = "das3_segmenter_free"
-
-    def __init__(self, model: Model, **options: Unpack[SegmenterOptions]) -> None:
-        raw = with_options(_ffi.das3_segmenter_options, options, _ENUMERATIONS)
+    def _describe(self, model: Model) -> None:
         info = model_info(model)
         self._channel_count, self._class_count = info.channel_count, info.class_count
-        with model._use() as pointer:
-            self._create(library.das3_segmenter_create, pointer, ctypes.byref(raw))
 
     def run(
         self,
@@ -111,7 +107,7 @@ class Segmenter(Handle):
         entropy: bool | npt.NDArray[np.float32] = False,
         probabilities: bool | npt.NDArray[np.float32] = False,
     ) -> Segmentation:
-        """Labels one frame, which is not copied where its rows are packed. Does not adapt.
+        """Labels one frame, which is not copied where its rows are packed.
 
         frame   uint8 (H, W, 3) or any other array that Format lists, or what offers one by
                 `__array__`, as images of PIL and tensors of torch do; rows may be padded.
@@ -135,9 +131,28 @@ class Segmenter(Handle):
             result.probabilities = output("probabilities", probabilities, planes, np.float32)
             raw.probabilities = result.probabilities.ctypes.data
         with self._use() as pointer:
-            check(library.das3_segmenter_run(pointer, ctypes.byref(image), ctypes.byref(raw)))
+            check(getattr(library, self._runs)(pointer, ctypes.byref(image), ctypes.byref(raw)))
         del array  # It had to live until here.
         return result
+
+
+class Segmenter(Camera):
+    """One camera: a model prepared for one input size, with the memory that a frame needs.
+
+    One thread at a time; different segmenters run side by side, and Python goes on meanwhile.
+
+        with das3.Model("network.onnx") as model, das3.Segmenter(model) as segmenter:
+            labels = segmenter.run(frame).labels
+    """
+
+    _free = "das3_segmenter_free"
+    _runs = "das3_segmenter_run"
+
+    def __init__(self, model: Model, **options: Unpack[SegmenterOptions]) -> None:
+        raw = segmenter_request(options)
+        self._describe(model)
+        with model._use() as pointer:
+            self._create(library.das3_segmenter_create, pointer, ctypes.byref(raw))
 
     def _shown(self) -> str:
         info = self.info

@@ -45,6 +45,7 @@ OPTIONS = {
     "das3_model_options": das3.ModelOptions,
     "das3_segmenter_options": das3.SegmenterOptions,
     "das3_adapter_options": das3.AdapterOptions,
+    "das3_online_options": das3.OnlineOptions,
 }
 
 

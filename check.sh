@@ -185,7 +185,9 @@ if [ -d ../shared/camvid ]; then
   python Tests/EndToEnd/raw_frames.py nv12 480x360 "$clean"/frames/* |
     stranger c-segment/build/c-segment "$models/espnet_camvid.onnx" nv12 480x360 | wc -c
   python Tests/EndToEnd/raw_frames.py yuyv 240x176 "$clean"/frames/* >"$clean/frames.yuyv"
-  stranger cmake/adapt-while-driving "$models/espnet_q8_dynamic.onnx" 240x176 frames.yuyv cpp.onnx
+  for program in adapt-while-driving two-threads; do
+    stranger "cmake/$program" "$models/espnet_q8_dynamic.onnx" 240x176 frames.yuyv cpp.onnx
+  done
   stranger DAS3_LIBRARY="$prefix/lib64/libdas3.so.0" "$venv/bin/python" python-adapt/adapt.py \
     --model "$models/espnet_camvid.onnx" --frames frames --truth truth --output python
 else

@@ -577,7 +577,9 @@ typedef struct das3_adapter_options {
                              the source's, from 0                                            */
   double guard_class_share; /* a class is lost that has less than this part of the pixels that both
                              the source and the best set before it give it, 0 to 1           */
-  double guard_shift;     /* the guard refuses weights whose `shift` is larger; from 0       */
+  double guard_shift;     /* the guard refuses weights whose shares of the classes are farther than
+                             this both from the source's (`shift`) and from those of the best set
+                             before them, in nats; from 0                                    */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */

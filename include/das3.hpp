@@ -267,6 +267,28 @@ struct Segmentation {
   Span<float> probabilities = {};      // classes x height x width
 };
 
+namespace detail {
+
+template <class T>
+T *buffer(const char *name, Span<T> values, std::size_t expected) {
+  if (values.data()) check_size(name, values.size(), expected);
+  return values.data();
+}
+
+/** The buffers of a result as C takes them, checked against the size of the frame. */
+inline das3_segmentation buffers(const das3_image &image, const Segmentation &result,
+                                 std::size_t class_count) {
+  const std::size_t count = pixel_count(image);
+  auto buffers = sized<das3_segmentation>();
+  buffers.labels = buffer("labels", result.labels, count);
+  buffers.confidence = buffer("confidence", result.confidence, count);
+  buffers.entropy = buffer("entropy", result.entropy, count);
+  buffers.probabilities = buffer("probabilities", result.probabilities, class_count * count);
+  return buffers;
+}
+
+}  // namespace detail
+
 /** Labels the frames of one camera. One thread at a time may use it. */
 class Segmenter {
  public:
@@ -275,12 +297,7 @@ class Segmenter {
         class_count_(static_cast<std::size_t>(model.info().class_count)) {}
 
   void run(const das3_image &image, const Segmentation &result) {
-    const std::size_t count = detail::pixel_count(image);
-    auto buffers = detail::sized<das3_segmentation>();
-    buffers.labels = buffer("labels", result.labels, count);
-    buffers.confidence = buffer("confidence", result.confidence, count);
-    buffers.entropy = buffer("entropy", result.entropy, count);
-    buffers.probabilities = buffer("probabilities", result.probabilities, class_count_ * count);
+    auto buffers = detail::buffers(image, result, class_count_);
     detail::check(das3_segmenter_run(get(), &image, &buffers));
   }
 
@@ -300,12 +317,6 @@ class Segmenter {
   das3_segmenter *get() const noexcept { return handle_.get(); }
 
  private:
-  template <class T>
-  static T *buffer(const char *name, Span<T> values, std::size_t expected) {
-    if (values.data()) detail::check_size(name, values.size(), expected);
-    return values.data();
-  }
-
   detail::Handle<das3_segmenter, das3_segmenter_free> handle_;
   std::size_t class_count_;
 };
@@ -454,6 +465,57 @@ class Adapter {
   // The library keeps the address of this struct, which does not change when the adapter is moved.
   std::unique_ptr<Callbacks> callbacks_;
   detail::Handle<das3_adapter, das3_adapter_free> handle_;
+};
+
+/** How an Online learns and labels. `segmenter` and `adapter` may point to options that live until the
+ *  Online is made. */
+struct OnlineOptions : das3_online_options {
+  OnlineOptions() noexcept { das3_online_options_init(this); }
+};
+
+/** Labels the frames of one camera, and learns from them in a thread of the library. One thread at a
+ *  time may be inside run; any thread may call the rest. */
+class Online {
+ public:
+  explicit Online(const Model &model, const OnlineOptions &options = {})
+      : handle_(detail::made(das3_online_create, model.get(), &options)),
+        class_count_(static_cast<std::size_t>(model.info().class_count)) {}
+
+  /** Labels a frame with the weights of the moment. Something may be learned from it afterwards. */
+  void run(const das3_image &image, const Segmentation &result) {
+    auto buffers = detail::buffers(image, result, class_count_);
+    detail::check(das3_online_run(get(), &image, &buffers));
+  }
+
+  das3_online_report report() const {
+    return detail::filled<das3_online_report>(das3_online_get_report, get());
+  }
+
+  /** Makes a model of the weights in use, which the guard has accepted. */
+  Model snapshot() const { return Model(detail::made(das3_online_snapshot, get())); }
+
+  /** Learns nothing from now on. Frames are labelled all the same. */
+  void pause() { detail::check(das3_online_pause(get(), 1)); }
+
+  /** Learns again. */
+  void go_on() { detail::check(das3_online_pause(get(), 0)); }
+
+  /** Forgets everything that was learned. */
+  void reset() { detail::check(das3_online_reset(get())); }
+
+  /** Writes what was learned and accepted; frames are not written. */
+  void save(const std::string &path) const {
+    detail::check(das3_online_save(get(), path.c_str()));
+  }
+
+  /** Goes on with what another process has saved, before the first frame. */
+  void resume(const std::string &path) { detail::check(das3_online_resume(get(), path.c_str())); }
+
+  das3_online *get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<das3_online, das3_online_free> handle_;
+  std::size_t class_count_;
 };
 
 /** The result of an evaluator. */

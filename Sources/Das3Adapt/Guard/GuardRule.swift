@@ -4,7 +4,7 @@ import Glibc
 ///
 /// A *veto* refuses what no network that still works does. What is left is *preferred* where its
 /// predictions are more diverse, more certain and less dependent on the view. All bounds compare with
-/// the source network, never with uniform classes: a street is not uniform.
+/// the source network and the best set so far, never with uniform classes: a street is not uniform.
 package enum GuardRule {
   /// Why weights are refused.
   package enum Veto: Int32, Sendable, CaseIterable {
@@ -14,7 +14,7 @@ package enum GuardRule {
     case collapsed
     /// Classes that the source sees are gone.
     case lostClasses
-    /// Classes are found in quite other proportions.
+    /// Classes are found in proportions quite other than those of source and best set.
     case shifted
   }
 
@@ -24,7 +24,8 @@ package enum GuardRule {
     package var entropy = 0.1
     /// Of what source and best set both see of a class, 0…1; below it the class is lost.
     package var classShare = 0.2
-    /// Divergence of the shares of the classes from those of the source, in nats.
+    /// Divergence of the shares of the classes from those of the source, and from those of the best
+    /// set, in nats.
     package var shift = 0.1
 
     package init() {}
@@ -40,8 +41,8 @@ package enum GuardRule {
   /// - Parameters:
   ///   - candidate: sums over all probes.
   ///   - source: those of the source network.
-  ///   - best: those of the best set so far. What it does not see any more is not missed: sources
-  ///     see many things that are not there.
+  ///   - best: those of the best set so far. What it does not see any more is not missed, and what it
+  ///     sees more often may be: sources see many things that are not there.
   ///   - bounds: of the run.
   /// - Returns: nil where nothing is wrong.
   package static func veto(
@@ -55,7 +56,9 @@ package enum GuardRule {
       before[$0] >= leastShare && after[$0] < bounds.classShare * before[$0]
     }
     if lostCount > (before.count >= classCountWithSpare ? 1 : 0) { return .lostClasses }
-    return shift(of: candidate, from: source) > bounds.shift ? .shifted : nil
+    // A source that sees next to nothing right has other shares than a network that does.
+    let shift = min(shift(of: candidate, from: source), shift(of: candidate, from: best))
+    return shift > bounds.shift ? .shifted : nil
   }
 
   /// How far the shares of the classes have moved: their Jensen-Shannon divergence, in nats; 0…ln 2.

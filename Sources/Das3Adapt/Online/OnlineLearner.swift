@@ -34,6 +34,8 @@ package final class OnlineLearner {
   private var trained: Candidate?
   /// What the last stage led to, while it is neither accepted nor given up.
   private var student: Candidate?
+  /// Whether it has yet to be judged.
+  private var isStudentNew = false
   /// In use.
   private var best: Candidate
   private var stage: StreamStage?
@@ -58,8 +60,8 @@ package final class OnlineLearner {
     var blends: [Candidate] = []
     var candidates: [Candidate]
     let probes: [Probe]
-    /// Whether blends are chosen anew.
-    let choosesBlend: Bool
+    /// Whether blends are chosen anew, and whether the student is judged for the first time.
+    let choosesBlend, judgesStudent: Bool
     var numbers: [Int] { probes.map(\.number) }
   }
 
@@ -197,7 +199,7 @@ package final class OnlineLearner {
       frames.count >= Self.fewestFrames
     else { return }
     let isNew = judgedAt.map { shownCount - $0 >= Self.probeStride * settings.probeCount } ?? true
-    if isNew || student != nil {
+    if isNew || isStudentNew {
       trial = makeTrial(choosesBlend: isNew || stageNumber % letters.count == 0)
       return
     }
@@ -241,13 +243,15 @@ package final class OnlineLearner {
     let share = (student ?? trained ?? blend)?.share ?? 0
     student = Candidate(
       GuardRecord.Origin(stage.letter), share: share, networks.trainer.weights)
+    isStudentNew = true
   }
 
   // MARK: Judging
 
   private func makeTrial(choosesBlend: Bool) -> Trial {
     var trial = Trial(
-      candidates: [source], probes: probes.all, choosesBlend: choosesBlend)
+      candidates: [source], probes: probes.all, choosesBlend: choosesBlend,
+      judgesStudent: isStudentNew)
     if choosesBlend, let networks, pool.frameCount >= Self.fewestNewFrames {
       let shares = settings.adaptation.blendShares(probeCount: probes.count).filter { $0 > 0 }
       trial.blends = shares.map { share in
@@ -283,7 +287,7 @@ package final class OnlineLearner {
         return try networks.ask(candidate, probe)
       }
     }
-    self.trial = nil
+    (self.trial, isStudentNew) = (nil, false)
     judgedAt = shownCount
     report.judgedCount += 1
     conclude(trial)
@@ -303,19 +307,18 @@ package final class OnlineLearner {
     if trial.choosesBlend { blend = choose(trial.blends, numbers) }
     var next = source
     var isRefused = false
-    func isTaken(_ candidate: Candidate, unheard: Bool = false) -> Bool {
+    func isTaken(_ candidate: Candidate) -> Bool {
       let mine = signals(candidate)
       let veto = GuardRule.veto(
         ViewSignals(sumOf: mine), source: ofSource, best: ViewSignals(sumOf: signals(next)),
         settings.adaptation.guardBounds)
       if candidate === student { isRefused = veto != nil }
-      guard isGuarded else { return true }
-      return veto == nil && (unheard || GuardRule.prefers(mine, over: signals(next)))
+      return !isGuarded || veto == nil && GuardRule.prefers(mine, over: signals(next))
     }
-    if let blend, isTaken(blend, unheard: trial.choosesBlend) { next = blend }
+    if let blend, trial.choosesBlend || isTaken(blend) { next = blend }
     for candidate in trial.candidates.dropFirst() where isTaken(candidate) { next = candidate }
     report.score = ViewSignals(sumOf: signals(next)).score
-    settle(next, isRefused: isRefused)
+    settle(next, ofStudent: trial.judgesStudent, isRefused: isRefused)
     use(next, reason: next === source ? (isRefused ? .refused : .notBetter) : nil)
   }
 
@@ -335,8 +338,8 @@ package final class OnlineLearner {
   }
 
   /// What becomes of the student, and of what was accepted before, now that a set was preferred.
-  private func settle(_ next: Candidate, isRefused: Bool) {
-    if let student {
+  private func settle(_ next: Candidate, ofStudent: Bool, isRefused: Bool) {
+    if let student, ofStudent || next === student {
       if next === student {
         report.acceptedCount += 1
         (trained, self.student, heldInRow) = (student, nil, 0)

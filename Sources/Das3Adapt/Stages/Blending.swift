@@ -209,14 +209,6 @@ final class Blending: Stage {
     return sum
   }
 
-  /// Whether the guard refuses a candidate.
-  private func isRefused(_ candidate: Int) -> Bool {
-    let all = state.probes.indices
-    let source = signals(0, all)
-    return GuardRule.veto(
-      signals(candidate, all), source: source, best: source, context.settings.guardBounds) != nil
-  }
-
   private var choice: BlendRecord {
     let shares = shares
     func candidates(_ probes: Range<Int>) -> [BlendRecord.Candidate] {
@@ -232,7 +224,6 @@ final class Blending: Stage {
       if record.reason != nil { return record }
     }
     record.choice = BlendChoice.index(of: record.candidates, halves: halves.map(candidates))
-    if context.settings.isGuarded, isRefused(record.choice) { record.choice = 0 }
     return record
   }
 

@@ -1005,7 +1005,7 @@ DAS3_API das3_status das3_online_run(das3_online *online, const das3_image *imag
 DAS3_API das3_status das3_online_get_report(const das3_online *online, das3_online_report *report);
 
 /** Makes a model of the weights in use: always a set that the guard has accepted.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY.                                  Since 0.1 */
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT.                                                 Since 0.1 */
 DAS3_API das3_status das3_online_snapshot(das3_model **out, const das3_online *online);
 
 /** Stops the learning after the step that it is working on (1), or lets it go on (0). Frames are
@@ -1026,7 +1026,7 @@ DAS3_API das3_status das3_online_save(const das3_online *online, const char *pat
  *  frame, and the guard watches them from then on. The model must be the same, options may differ.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first frame, or for another model), DAS3_E_IO,
  *  DAS3_E_FORMAT (the file is damaged, or of another version), DAS3_E_LIMIT (it has more bytes than a
- *  checkpoint can have), DAS3_E_MEMORY.                                              Since 0.1 */
+ *  checkpoint can have).                                                             Since 0.1 */
 DAS3_API das3_status das3_online_resume(das3_online *online, const char *path);
 
 /** Ends the learning thread, after the frame that it is working on, and the object. NULL is ignored.

@@ -55,7 +55,8 @@ struct OnlineRequest {
     var adaptation = try unsafe AdapterRequest(options.adapter, model).settings
     guard adaptation.hasStages else {
       throw .argument(
-        "adapter.method is \(adaptation.method.rawValue); expected auto or das3 for learning online")
+        "adapter.method is \(adaptation.method.rawValue); expected auto or das3 for learning online"
+      )
     }
     adaptation.execution.threads = Int(unsafe options.learning_threads)
     var settings = OnlineSettings(adaptation)

@@ -53,7 +53,8 @@ struct CheckpointFile {
     let start: [UInt8] = try file.next(min(file.byteCount, 40))
     // All but the version and the end of the line.
     guard start.starts(with: magic.dropLast(2)) else {
-      throw .format("not a \(String(decoding: magic.dropFirst(5).dropLast(3), as: UTF8.self)) of das3")
+      let kind = String(decoding: magic.dropFirst("DAS3 ".utf8.count).dropLast(3), as: UTF8.self)
+      throw .format("not a \(kind) of das3")
     }
     guard start.starts(with: magic) else {
       let line = start.prefix { $0 != UInt8(ascii: "\n") }

@@ -1,4 +1,4 @@
-/* Makes and frees one handle of each kind 1,000 times, in each of the 24 orders of freeing.
+/* Makes and frees one handle of each kind 1,000 times, in each of the 120 orders of freeing.
  *
  *     handles MODEL.onnx [ROUNDS]
  *
@@ -9,18 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KINDS = 4, ORDERS = 24 };
+enum { KINDS = 5, ORDERS = 120 };
 
 typedef struct handles {
   das3_model *model;
   das3_segmenter *segmenter;
   das3_adapter *adapter;
+  das3_online *online;
   das3_evaluator *evaluator;
 } handles;
 
 /* All of them in use, so that each holds what it ever holds. */
 static das3_status make(handles *h, const char *path, const das3_segmenter_options *small,
-                        const das3_adapter_options *trained) {
+                        const das3_adapter_options *trained, const das3_online_options *driven) {
   static uint8_t pixels[32 * 24 * 3], labels[32 * 24];
   das3_image frame = {pixels, 32, 24, 0, DAS3_FORMAT_RGB8};
   das3_segmentation result = {.struct_size = sizeof result, .labels = labels};
@@ -30,14 +31,16 @@ static das3_status make(handles *h, const char *path, const das3_segmenter_optio
   if (status == DAS3_OK) status = das3_adapter_create(&h->adapter, h->model, trained);
   if (status == DAS3_OK) status = das3_adapter_add_frame(h->adapter, &frame);
   if (status == DAS3_OK) status = das3_adapter_step(h->adapter, NULL);
+  if (status == DAS3_OK) status = das3_online_create(&h->online, h->model, driven);
+  if (status == DAS3_OK) status = das3_online_run(h->online, &frame, &result);
   if (status == DAS3_OK) status = das3_evaluator_create(&h->evaluator, 9, 255);
   if (status == DAS3_OK) status = das3_evaluator_add(h->evaluator, labels, labels, sizeof labels);
   return status;
 }
 
-/* Order `number` of 24, as a mixed-radix number picks it. */
+/* Order `number` of 120, as a mixed-radix number picks it. */
 static void end(handles *h, int number) {
-  int left[KINDS] = {0, 1, 2, 3};
+  int left[KINDS] = {0, 1, 2, 3, 4};
   for (int count = KINDS; count > 0; number /= count, --count) {
     int pick = number % count, kind = left[pick];
     left[pick] = left[count - 1];
@@ -50,6 +53,9 @@ static void end(handles *h, int number) {
         break;
       case 2:
         das3_adapter_free(h->adapter);
+        break;
+      case 3:
+        das3_online_free(h->online);
         break;
       default:
         das3_evaluator_free(h->evaluator);
@@ -67,16 +73,19 @@ int main(int argc, char **argv) {
   size_t settled = 0;
   das3_segmenter_options small;
   das3_adapter_options trained;
+  das3_online_options driven;
   das3_segmenter_options_init(&small);
   das3_adapter_options_init(&trained);
   small.width = trained.width = 32;
   small.height = trained.height = 24;
   trained.method = DAS3_METHOD_DAS3;
   trained.stages = "a";
+  das3_online_options_init(&driven);
+  driven.segmenter = &small;
   if (argc < 2) return 2;
   for (int round = 0; round < rounds; ++round) {
     handles h = {0};
-    if (make(&h, argv[1], &small, &trained) != DAS3_OK) {
+    if (make(&h, argv[1], &small, &trained, &driven) != DAS3_OK) {
       fprintf(stderr, "round %d: %s\n", round, das3_last_error());
       return 1;
     }

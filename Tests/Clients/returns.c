@@ -393,6 +393,88 @@ static void run_adapters(void) {
   meet_first_frame(DAS3_E_MEMORY, plain, DAS3_METHOD_DAS3, 1, &frame);
 }
 
+/* An online object of one thread, without a thread of its own. */
+static das3_status make_online(das3_online **online, const das3_model *model,
+                               const das3_segmenter_options *segmenter) {
+  das3_online_options options;
+  das3_online_options_init(&options);
+  options.segmenter = segmenter;
+  options.steps_per_frame = 1;
+  return das3_online_create(online, model, &options);
+}
+
+/* Labels one frame with an online object whose size the frame decides. */
+static void drive(const das3_model *model, uint64_t memory_limit, const das3_image *image,
+                  das3_status expected) {
+  das3_online *online = NULL;
+  const das3_segmenter_options options = segmenting(0, 0, memory_limit);
+  das3_segmentation result = {.struct_size = sizeof result, .labels = labels};
+  need(make_online(&online, model, &options) == DAS3_OK, "an online object");
+  CASE(expected, das3_online_run, online, image, &result);
+  das3_online_free(online);
+}
+
+static void create_online(const das3_segmenter_options *segmenter, int32_t width,
+                          const das3_model *model, das3_status expected) {
+  das3_online *online = NULL;
+  das3_online_options options;
+  das3_adapter_options adapter = adapting();
+  das3_online_options_init(&options);
+  adapter.width = adapter.height = width;
+  options.segmenter = segmenter;
+  options.adapter = &adapter;
+  CASE(expected, das3_online_create, &online, model, &options);
+  das3_online_free(online);
+}
+
+static void learn_online(void) {
+  const das3_segmenter_options good = segmenting(WIDTH, HEIGHT, 0), odd = segmenting(1, 1, 0);
+  const das3_segmenter_options wide = segmenting(LARGE, LARGE, 0), poor = segmenting(9, 9, 1);
+  create_online(&good, 0, plain, DAS3_OK);
+  create_online(&good, -1, plain, DAS3_E_ARGUMENT);
+  create_online(&odd, 0, plain, DAS3_E_SHAPE);
+  create_online(&wide, 0, street, DAS3_E_LIMIT);
+  create_online(&poor, 0, plain, DAS3_E_MEMORY);
+  das3_segmenter_options narrow = good;
+  narrow.precision = DAS3_PRECISION_BF16;
+  setenv("DAS3_BACKEND", "openblas", 1);
+  create_online(&narrow, 0, plain, DAS3_E_UNSUPPORTED);
+  unsetenv("DAS3_BACKEND");
+
+  drive(plain, 0, &frame, DAS3_OK);
+  drive(plain, 0, NULL, DAS3_E_ARGUMENT);
+  drive(plain, 0, &dot, DAS3_E_SHAPE);
+  drive(branching, 0, &tall, DAS3_E_UNSUPPORTED);
+  drive(tiled, 0, &large, DAS3_E_LIMIT);
+  drive(plain, 1, &frame, DAS3_E_MEMORY);
+
+  das3_online *online = NULL;
+  das3_model *model = NULL;
+  das3_online_report report = {.struct_size = sizeof report};
+  need(make_online(&online, plain, &good) == DAS3_OK, "an online object");
+  CASE(DAS3_OK, das3_online_save, online, in_folder("online.das3"));
+  CASE(DAS3_E_ARGUMENT, das3_online_save, online, NULL);
+  CASE(DAS3_E_IO, das3_online_save, online, in_folder("missing/online.das3"));
+  CASE(DAS3_OK, das3_online_resume, online, in_folder("online.das3"));
+  CASE(DAS3_E_ARGUMENT, das3_online_resume, online, "");
+  CASE(DAS3_E_IO, das3_online_resume, online, in_folder("missing.das3"));
+  CASE(DAS3_E_FORMAT, das3_online_resume, online, header_path);
+  if (make_file(in_folder("long.das3"), ((int64_t)1 << 36) + 1)) {
+    CASE(DAS3_E_LIMIT, das3_online_resume, online, in_folder("long.das3"));
+  }
+  unlink(in_folder("long.das3"));
+  CASE(DAS3_OK, das3_online_get_report, online, &report);
+  CASE(DAS3_E_ARGUMENT, das3_online_get_report, online, NULL);
+  CASE(DAS3_OK, das3_online_pause, online, 1);
+  CASE(DAS3_E_ARGUMENT, das3_online_pause, online, 2);
+  CASE(DAS3_OK, das3_online_reset, online);
+  CASE(DAS3_E_ARGUMENT, das3_online_reset, NULL);
+  CASE(DAS3_OK, das3_online_snapshot, &model, online);
+  CASE(DAS3_E_ARGUMENT, das3_online_snapshot, NULL, online);
+  das3_model_free(model);
+  das3_online_free(online);
+}
+
 static void evaluate(void) {
   das3_evaluator *evaluator = NULL;
   das3_evaluation result = {.struct_size = sizeof result};
@@ -427,12 +509,15 @@ static void without_memory(void) {
   const das3_teacher teacher = {.struct_size = sizeof teacher, .model = plain};
   das3_segmentation result = {.struct_size = sizeof result};
   need(das3_segmenter_create(&segmenter, plain, NULL) == DAS3_OK, "a segmenter");
+  das3_online *online = NULL;
+  need(make_online(&online, plain, NULL) == DAS3_OK, "an online object");
 
   is_exhausted = 1;
   while (count < MANY && das3_evaluator_create(&hoard[count], 255, 255) == DAS3_OK) count++;
   das3_model *model = NULL;
   das3_segmenter *other = NULL;
   das3_adapter *another = NULL;
+  das3_online *beside = NULL;
   das3_evaluator *evaluator = NULL;
   CASE(DAS3_E_MEMORY, das3_set_log_callback, NULL, 0, NULL);
   CASE(DAS3_E_MEMORY, das3_model_load, &model, street_path, NULL);
@@ -462,12 +547,21 @@ static void without_memory(void) {
   CASE(DAS3_E_MEMORY, das3_adapter_save, adapter, in_folder("good.das3"));
   CASE(DAS3_E_MEMORY, das3_adapter_resume, adapter, in_folder("good.das3"));
   CASE(DAS3_E_MEMORY, das3_adapter_get_info, adapter, NULL);
+  CASE(DAS3_E_MEMORY, das3_online_create, &beside, plain, NULL);
+  CASE(DAS3_E_MEMORY, das3_online_run, online, &frame, &result);
+  CASE(DAS3_E_MEMORY, das3_online_get_report, online, NULL);
+  CASE(DAS3_E_MEMORY, das3_online_snapshot, &model, online);
+  CASE(DAS3_E_MEMORY, das3_online_pause, online, 1);
+  CASE(DAS3_E_MEMORY, das3_online_reset, online);
+  CASE(DAS3_E_MEMORY, das3_online_save, online, in_folder("online.das3"));
+  CASE(DAS3_E_MEMORY, das3_online_resume, online, in_folder("online.das3"));
   CASE(DAS3_E_MEMORY, das3_evaluator_create, &evaluator, 255, 255);
   CASE(DAS3_E_MEMORY, das3_evaluator_add, hoard[0], labels, labels, 1);
   CASE(DAS3_E_MEMORY, das3_evaluator_get_result, hoard[0], NULL);
   for (int i = 0; i < count; i++) das3_evaluator_free(hoard[i]);
   is_exhausted = 0;
   segment(plain, 0, &frame, DAS3_OK);
+  das3_online_free(online);
   das3_adapter_free(adapter);
   das3_segmenter_free(segmenter);
 }
@@ -496,6 +590,7 @@ int main(int count, char **arguments) {
   create_adapters();
   feed_adapters();
   run_adapters();
+  learn_online();
   describe_options();
   evaluate();
   without_memory();

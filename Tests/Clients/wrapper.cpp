@@ -95,6 +95,30 @@ static void models(const std::string &path, const std::string &folder) {
   check("moved from", status([&] { from.info(); }) == DAS3_E_ARGUMENT);  // NOLINT
 }
 
+static void online(const das3::Model &model, const std::string &path) {
+  das3::SegmenterOptions labelling;
+  labelling.threads = 1;
+  das3::OnlineOptions options;
+  options.segmenter = &labelling;
+  options.steps_per_frame = 1;
+  das3::Online online(model, options);
+  std::vector<std::uint8_t> pixels(3 * 64 * 48, 100), labels(64 * 48), few(9);
+  const das3_image frame = {pixels.data(), 64, 48, 0, DAS3_FORMAT_RGB8};
+  online.run(frame, {labels});
+  check("online room", status([&] { online.run(frame, {few}); }) == DAS3_E_ARGUMENT);
+  online.pause();
+  check("a pause", online.report().paused == 1);
+  online.go_on();
+  check("online report", online.report().frame_count == 1 && online.report().paused == 0);
+  check("online snapshot", online.snapshot().info().class_count == model.info().class_count);
+  online.save(path);
+  online.reset();
+  check("late resume", status([&] { online.resume(path); }) == DAS3_E_ARGUMENT);
+  das3::Online(model, options).resume(path);
+  options.budget = 2;
+  check("a budget", status([&] { das3::Online(model, options); }) == DAS3_E_ARGUMENT);
+}
+
 static void segmenters(const das3::Model &model) {
   das3::SegmenterOptions options;
   options.threads = 1;
@@ -245,6 +269,7 @@ int main(int argc, char **argv) {
   models(argv[1], argv[2]);
   const das3::Model model(argv[1]);
   segmenters(model);
+  online(model, std::string(argv[2]) + "/online");
   adapters(model, argv[2]);
   teachers(model);
   evaluators();

@@ -75,8 +75,7 @@ static das3::Model learn(const Camera &camera, const das3::Model &model, int cou
 int main(int argc, char **argv) {
   int width = 0, height = 0;
   if (argc != 5 || std::sscanf(argv[2], "%dx%d", &width, &height) != 2 || width < 2 || height < 1) {
-    std::fprintf(stderr,
-                 "usage: two-threads MODEL.onnx WIDTHxHEIGHT FRAMES.yuyv OUT.onnx\n");
+    std::fprintf(stderr, "usage: two-threads MODEL.onnx WIDTHxHEIGHT FRAMES.yuyv OUT.onnx\n");
     return 2;
   }
   try {

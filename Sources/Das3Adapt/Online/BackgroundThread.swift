@@ -40,7 +40,9 @@ import Glibc
   func join() { pthread_join(handle, nil) }
 }
 
-/// Wakes a waiting thread; does not wait itself. One call is enough for any number of wishes.
+/// Wakes a waiting thread.
+///
+/// However often it is called before the thread waits, the thread waits once less.
 @safe final class WakeSignal: @unchecked Sendable {
   private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

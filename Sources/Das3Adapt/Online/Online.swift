@@ -88,7 +88,9 @@ package final class Online {
   /// Writes what was learned and accepted; frames are not written.
   ///
   /// - Throws: `.io`.
-  package func save(to path: String) throws(Das3Error) { try desk.memory.write(to: path, desk.model) }
+  package func save(to path: String) throws(Das3Error) {
+    try desk.memory.write(to: path, desk.model)
+  }
 
   /// Goes on with what another process has learned; before the first frame.
   ///

@@ -217,7 +217,8 @@ package final class OnlineLearner {
 
   private func beginStage() throws(Das3Error) {
     guard let networks else { return }
-    let chosen = random.shuffled(frames.all).prefix(max(Self.fewestFrames, settings.stageStepCount / 2))
+    let count = max(Self.fewestFrames, settings.stageStepCount / 2)
+    let chosen = random.shuffled(frames.all).prefix(count)
     let start = student ?? trained ?? blend ?? source
     stage = try StreamStage(
       settings, letters[stageNumber % letters.count], number: stageNumber, networks.trainer,

@@ -23,7 +23,7 @@ package struct OnlineMemory: Sendable, Equatable {
   /// nil = the weights of the source.
   var inUse: [Float]? { weights.isEmpty ? nil : weights }
 
-  private static let title = "online checkpoint 1"
+  private static let title = "stream checkpoint 1"
 
   /// Writes it, whole or not at all.
   ///

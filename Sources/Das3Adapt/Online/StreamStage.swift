@@ -40,7 +40,8 @@ final class StreamStage {
     trainer.setWeights(start)
     try trainer.restart(adaptation.groups(of: trainer.model, phase), adaptation.optimizer(phase))
     let target = try TargetFrames(
-      adaptation, trainer, FrameSet(frames), storedByteCount: frames.reduce(0) { $0 + $1.byteCount })
+      adaptation, trainer, FrameSet(frames), storedByteCount: frames.reduce(0) { $0 + $1.byteCount }
+    )
     context = StageContext(
       settings: adaptation, trainer: trainer, target: target,
       labeller: try Labeller(adaptation, trainer, target, nil))

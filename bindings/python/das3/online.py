@@ -71,7 +71,7 @@ class OnlineReport(NamedTuple):
 class Online(Camera):
     """One camera whose network becomes good where the camera is.
 
-    One thread at a time may be inside `run`; any thread may call the rest. Python goes on meanwhile.
+    One thread at a time may be inside `run`, any thread may call the rest; Python goes on.
 
         with das3.Online(model) as online:
             for frame in camera:

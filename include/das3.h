@@ -965,6 +965,8 @@ typedef struct das3_online_report {
   int32_t stage;          /* 'a', 'b', 'c'; 0 = nothing is trained at the moment              */
   int32_t status;         /* das3_status: not DAS3_OK = learning has ended for this reason; see the
                              log for the message                                             */
+  int32_t veto;           /* das3_guard_veto: why the last set was refused that was refused    */
+  int32_t reserved;
   int64_t step, step_count; /* of the stage                                                    */
   int64_t total_step;     /* of all stages                                                     */
   int64_t judged_count;   /* number of times that sets were compared                          */

@@ -54,7 +54,9 @@ package struct GuardRecord: Sendable, Equatable {
     /// What it means and what would help.
     package var sentence: String {
       switch self {
-      case .fewFrames: BlendRecord.Reason.fewFrames.sentence
+      case .fewFrames:
+        BlendRecord.Reason.fewFrames.sentence
+          + "; learning from a stream needs 24 that differ"
       case .sameFrames: BlendRecord.Reason.sameFrames.sentence
       case .fewClasses: BlendRecord.Reason.fewClasses.sentence
       case .refused:

@@ -313,6 +313,7 @@ package final class OnlineLearner {
       let veto = GuardRule.veto(
         ViewSignals(sumOf: mine), source: ofSource, best: ViewSignals(sumOf: signals(next)),
         settings.adaptation.guardBounds)
+      report.veto = veto ?? report.veto
       if candidate === student { isRefused = veto != nil }
       return !isGuarded || veto == nil && GuardRule.prefers(mine, over: signals(next))
     }

@@ -22,6 +22,8 @@ package struct OnlineReport: Sendable {
   package var share = 0.0
   /// M of the weights in use and of the source, when they were last compared.
   package var score = 0.0, sourceScore = 0.0
+  /// Why the last set was refused that was refused; nil = none was.
+  package var veto: GuardRule.Veto?
   /// Why the source is in use; nil = it is not.
   package var reason: GuardRecord.Reason? = .fewFrames
   /// Spent on learning, all of it.

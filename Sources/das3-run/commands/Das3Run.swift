@@ -28,7 +28,7 @@ struct Das3Run: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Bench.self,
+      Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Drive.self, Bench.self,
     ])
 
   private static var version: String {
@@ -82,7 +82,8 @@ struct Das3Run: ParsableCommand {
   }
 
   mutating func run() throws {
-    throw ValidationError("a command is missing: demo, info, segment, evaluate, adapt or bench")
+    throw ValidationError(
+      "a command is missing: demo, info, segment, evaluate, adapt, drive or bench")
   }
 
   private static func finish(code: Int32, message: String) -> Never {

@@ -3,7 +3,7 @@
 /// Finds out what somebody has given by mistake in place of a picture, a video or a network.
 enum FileDiagnosis {
   private static let camera =
-    "it is a camera; record a video first, or use the library (examples/c-segment)"
+    "it is a camera; 'drive' reads it, or record a video first"
 
   /// Throws where `path` is nothing that could be read as pictures.
   static func check(_ path: String) throws(Failure) {
@@ -12,7 +12,7 @@ enum FileDiagnosis {
 
   private static func problem(_ path: String) -> String? {
     if path.contains("://") {
-      return "it is an address; only files are read: download it, or record it"
+      return "it is an address; 'drive' reads those of streams, else download or record it"
     }
     if path == "-" || path.hasPrefix("/dev/stdin") || path.hasPrefix("/dev/fd/") {
       return "frames do not come through stdin, because some are read more than once; "

@@ -32,14 +32,7 @@ final class SegmenterHandle {
   private static func create(
     _ model: ModelHandle, _ size: PixelSize?, _ shared: SharedOptions
   ) throws(Failure) -> OpaquePointer {
-    var options = das3_segmenter_options()
-    unsafe das3_segmenter_options_init(&options)
-    options.threads = UInt32(shared.threadCount)
-    options.height = Int32(size?.height ?? 0)
-    options.width = Int32(size?.width ?? 0)
-    options.format = Int32(DAS3_FORMAT_RGB8.rawValue)
-    options.precision = shared.precision.code
-    options.memory_limit = shared.memoryLimit.bytes
+    var options = das3_segmenter_options(size, shared)
     var created: OpaquePointer?
     let status = unsafe das3_segmenter_create(&created, model.pointer, &options)
     try NetworkSize.check(status, size, model)
@@ -69,27 +62,9 @@ final class SegmenterHandle {
   /// Segments a frame into the buffers of `result`, which get room for it.
   func segment(_ frame: Frame, into result: inout Segmentation) throws(Failure) {
     try prepare(for: frame)
-    result.resize(to: frame.size)
-    let status = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
-      unsafe result.labels.withUnsafeMutableBufferPointer { labels in
-        unsafe result.confidence.withUnsafeMutableBufferPointer { confidence in
-          unsafe result.entropy.withUnsafeMutableBufferPointer { entropy in
-            unsafe result.probabilities.withUnsafeMutableBufferPointer { probabilities in
-              var image = unsafe das3_image(frame, pixels: pixels.baseAddress)
-              var buffers = unsafe das3_segmentation()
-              unsafe buffers.struct_size = UInt32(MemoryLayout<das3_segmentation>.stride)
-              unsafe buffers.labels = labels.isEmpty ? nil : labels.baseAddress
-              unsafe buffers.confidence = confidence.isEmpty ? nil : confidence.baseAddress
-              unsafe buffers.entropy = entropy.isEmpty ? nil : entropy.baseAddress
-              unsafe buffers.probabilities =
-                probabilities.isEmpty ? nil : probabilities.baseAddress
-              return unsafe das3_segmenter_run(pointer, &image, &buffers)
-            }
-          }
-        }
-      }
+    try unsafe result.fill(of: frame) { image, buffers in
+      unsafe das3_segmenter_run(pointer, &image, &buffers)
     }
-    try Failure.check(status, frame.name)
   }
 
   /// Uses the weights of another model of the same graph from the next frame on.
@@ -110,6 +85,20 @@ final class SegmenterHandle {
   }
 }
 
+extension das3_segmenter_options {
+  /// Options for frames of a reader; the network works on `size`, nil = the frame's own.
+  init(_ size: PixelSize?, _ shared: SharedOptions) {
+    self.init()
+    unsafe das3_segmenter_options_init(&self)
+    threads = UInt32(shared.threadCount)
+    height = Int32(size?.height ?? 0)
+    width = Int32(size?.width ?? 0)
+    format = Int32(DAS3_FORMAT_RGB8.rawValue)
+    precision = shared.precision.code
+    memory_limit = shared.memoryLimit.bytes
+  }
+}
+
 extension das3_image {
   /// A frame for the library, which gets `pixels`, those of the frame, for one call.
   init(_ frame: Frame, pixels: UnsafePointer<UInt8>?) {
@@ -119,5 +108,34 @@ extension das3_image {
     unsafe height = Int32(frame.size.height)
     unsafe stride_bytes = Int64(frame.strideBytes)
     unsafe format = Int32(DAS3_FORMAT_RGB8.rawValue)
+  }
+}
+
+extension Segmentation {
+  /// Lets the library fill the buffers, which get room for the frame.
+  mutating func fill(
+    of frame: Frame, _ run: (inout das3_image, inout das3_segmentation) -> das3_status
+  ) throws(Failure) {
+    resize(to: frame.size)
+    let status = unsafe frame.pixels.withUnsafeBufferPointer { pixels in
+      unsafe labels.withUnsafeMutableBufferPointer { labels in
+        unsafe confidence.withUnsafeMutableBufferPointer { confidence in
+          unsafe entropy.withUnsafeMutableBufferPointer { entropy in
+            unsafe probabilities.withUnsafeMutableBufferPointer { probabilities in
+              var image = unsafe das3_image(frame, pixels: pixels.baseAddress)
+              var buffers = unsafe das3_segmentation()
+              unsafe buffers.struct_size = UInt32(MemoryLayout<das3_segmentation>.stride)
+              unsafe buffers.labels = labels.isEmpty ? nil : labels.baseAddress
+              unsafe buffers.confidence = confidence.isEmpty ? nil : confidence.baseAddress
+              unsafe buffers.entropy = entropy.isEmpty ? nil : entropy.baseAddress
+              unsafe buffers.probabilities =
+                probabilities.isEmpty ? nil : probabilities.baseAddress
+              return unsafe run(&image, &buffers)
+            }
+          }
+        }
+      }
+    }
+    try Failure.check(status, frame.name)
   }
 }

@@ -1,7 +1,7 @@
 // A path in, the packets of its streams as they are stored out.
 import CFFmpeg
 
-/// libavformat for one local file.
+/// libavformat for one local file, or for a stream.
 @safe
 final class Demuxer {
   let format: UnsafeMutablePointer<AVFormatContext>
@@ -21,6 +21,39 @@ final class Demuxer {
     }
     guard let format = unsafe opened, let packet = unsafe av_packet_alloc() else {
       throw Self.failure(path, status, "FFmpeg knows no picture or video like it")
+    }
+    unsafe self.format = format
+    unsafe self.packet = packet
+  }
+
+  /// Opens a camera or an address; Ctrl-C ends the waiting for it.
+  init(_ source: LiveSource, path: String) throws(Failure) {
+    av_log_set_level(AV_LOG_QUIET)
+    var opened = unsafe avformat_alloc_context()
+    guard let context = unsafe opened, let packet = unsafe av_packet_alloc() else {
+      throw Failure("memory ran out")
+    }
+    unsafe context.pointee.interrupt_callback.callback = { _ in Interrupt.isRequested ? 1 : 0 }
+    var options = unsafe OpaquePointer?.none
+    defer { unsafe av_dict_free(&options) }
+    var format: UnsafePointer<AVInputFormat>?
+    switch source {
+    case .camera: unsafe format = try LiveSource.cameraFormat()
+    case .address:
+      unsafe av_dict_set(&options, "protocol_whitelist", LiveSource.protocols, 0)
+      for name in ["timeout", "rw_timeout", "stimeout"] {
+        unsafe av_dict_set_int(&options, name, Int64(LiveSource.patience), 0)
+      }
+      unsafe av_dict_set(&options, "rtsp_transport", "tcp", 0)
+    }
+    // After a failure the context is freed already.
+    let status = unsafe SystemFile.withPath(path) { path in
+      unsafe avformat_open_input(&opened, path, format, &options)
+    }
+    guard status >= 0, let format = unsafe opened else {
+      var packet = unsafe Optional(packet)
+      unsafe av_packet_free(&packet)
+      throw Failure("cannot read \(path): \(MediaError.text(status))")
     }
     unsafe self.format = format
     unsafe self.packet = packet

@@ -23,6 +23,9 @@ final class FrameReader {
   /// Frames that were read although parts of them were missing.
   private(set) var damagedFrameCount = 0
 
+  /// Nil where the input is a file or a directory.
+  let live: LiveSource?
+
   private let converter = PixelConverter()
   private let choice: FrameChoice
   private let reading: ReadingOptions
@@ -40,14 +43,18 @@ final class FrameReader {
   ]
 
   /// Opens the input; `threadCount` threads decode a video, 0 = one per core.
+  ///
+  /// With `isOnce` frames are read once and in their order, so that a camera or an address will do.
   init(
-    path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int
+    path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int,
+    isOnce: Bool = false
   ) throws(Failure) {
     self.path = path
     self.choice = choice
     self.reading = reading
     self.threadCount = threadCount
     if Folder.exists(path) {
+      live = nil
       kind = .directory
       fileNames = try Folder.files(in: path, endings: Self.imageEndings)
       frameCount = choice.count(of: fileNames.count)
@@ -57,7 +64,9 @@ final class FrameReader {
         throw Failure("\(path): no images in this directory (\(endings))")
       }
     } else {
-      let decoder = try PictureDecoder(path: path, reading: reading, threadCount: threadCount)
+      live = isOnce ? LiveSource(path) : nil
+      let decoder = try PictureDecoder(
+        path: path, live: live, reading: reading, threadCount: threadCount)
       self.decoder = decoder
       kind = decoder.isStill ? .image : .video
       fileNames = decoder.isStill ? [Path.name(of: path)] : []

@@ -43,11 +43,17 @@ final class PictureDecoder {
   /// A video may be so much shorter than declared before something counts as missing.
   private static let slackSeconds = 1.0
 
-  /// Opens a local file; `threadCount` threads decode a video, 0 = one per core.
-  init(path: String, reading: ReadingOptions, threadCount: Int) throws(Failure) {
+  /// Opens a local file, or a stream; `threadCount` threads decode a video, 0 = one per core.
+  init(
+    path: String, live: LiveSource? = nil, reading: ReadingOptions, threadCount: Int
+  ) throws(Failure) {
     self.path = path
-    try FileDiagnosis.check(path)
-    demuxer = try Demuxer(path: path)
+    if let live {
+      demuxer = try Demuxer(live, path: path)
+    } else {
+      try FileDiagnosis.check(path)
+      demuxer = try Demuxer(path: path)
+    }
     let format = unsafe demuxer.format
     let demuxerName = unsafe String(cString: format.pointee.iformat.pointee.name)
     let isPicture = demuxerName.hasSuffix("_pipe") || demuxerName == "image2"
@@ -64,7 +70,7 @@ final class PictureDecoder {
     // A GIF or AVIF file may be a picture or a video.
     isStill =
       isPicture
-      || FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
+      || live == nil && FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
         && Self.holdsOnePacket(path, streamIndex: streamIndex)
     codec = try unsafe Codec(decoder)
     let context = unsafe codec.context

@@ -330,6 +330,8 @@ class das3_online_report(ctypes.Structure):
         ("probe_count", c_int32),
         ("stage", c_int32),
         ("status", c_int32),
+        ("veto", c_int32),
+        ("reserved", c_int32),
         ("step", c_int64),
         ("step_count", c_int64),
         ("total_step", c_int64),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from . import _ffi
 from ._ffi import library
 from ._records import described, file_path, sized, with_options
-from .adapter import AdapterOptions, GuardOrigin, GuardReason, adapter_request
+from .adapter import AdapterOptions, GuardOrigin, GuardReason, GuardVeto, adapter_request
 from .errors import Status, check
 from .model import Model
 from .segmenter import Camera, SegmenterOptions, segmenter_request
@@ -52,6 +52,7 @@ class OnlineReport(NamedTuple):
     probe_count: int
     stage: str  # "a", "b", "c"; "" = nothing is trained at the moment
     status: Status  # why learning has ended; OK = it goes on
+    veto: GuardVeto  # why the last set was refused that was refused
     step: int
     step_count: int
     total_step: int

@@ -248,7 +248,7 @@ done
 
 step threads side by side under ThreadSanitizer
 TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
-  --scratch-path .build/tsan --sanitize=thread --filter 'SnapshotHandOverTests|AdapterCancelTests'
+  --scratch-path .build/tsan --sanitize=thread --filter 'SnapshotHandOverTests|AdapterCancelTests|OnlineTests.background'
 
 step saved files in ONNX Runtime
 python Tests/EndToEnd/save.py ../shared .build/golden/networks

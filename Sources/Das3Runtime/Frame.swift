@@ -115,22 +115,24 @@ import Das3Graph
 
 /// A frame's own copy of a picture.
 package struct StoredFrame: Sendable {
-  private let bytes: [UInt8]
+  private let bytes: FrameBytes
   private let height, width, strideBytes: Int
   private let format: Frame.Format
 
   /// Copies the rows for a network of so many input channels, without what lies between them.
-  package init(_ frame: Frame, channelCount: Int) {
+  ///
+  /// - Parameters:
+  ///   - frame: lent for the call.
+  ///   - channelCount: of the network.
+  ///   - pool: whose memory is used where it fits; nil = memory of its own.
+  package init(_ frame: Frame, channelCount: Int, in pool: FramePool? = nil) {
     (height, width, format) = (frame.height, frame.width, frame.format)
     strideBytes = format.rowByteCount(width)
-    let rowCount = format.rowCount(height, channelCount: channelCount)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Self.byteCount(of: frame, channelCount: channelCount))
-    for row in 0..<rowCount {
-      unsafe bytes += UnsafeRawBufferPointer(
-        start: frame.data + row * frame.strideBytes, count: strideBytes)
+    bytes = FrameBytes(Self.byteCount(of: frame, channelCount: channelCount), of: pool)
+    for row in 0..<format.rowCount(height, channelCount: channelCount) {
+      unsafe (bytes.start + row * strideBytes).copyMemory(
+        from: frame.data + row * frame.strideBytes, byteCount: strideBytes)
     }
-    self.bytes = bytes
   }
 
   /// Bytes that a copy of the picture takes.
@@ -141,13 +143,10 @@ package struct StoredFrame: Sendable {
 
   /// Lends the picture; valid within `body`.
   package func withFrame(_ body: (Frame) throws(Das3Error) -> Void) throws(Das3Error) {
-    try unsafe bytes.withUnsafeBufferPointer { bytes throws(Das3Error) in
-      guard let start = bytes.baseAddress else { return }
-      try body(
-        try unsafe Frame(
-          data: start, height: height, width: width, strideBytes: Int64(strideBytes),
-          format: format.rawValue))
-    }
+    try unsafe body(
+      Frame(
+        data: UnsafeRawPointer(bytes.start), height: height, width: width,
+        strideBytes: Int64(strideBytes), format: format.rawValue))
   }
 
   /// Bytes of the copy.

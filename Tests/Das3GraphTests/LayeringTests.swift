@@ -30,7 +30,7 @@ struct LayeringTests {
     ],
     "Das3Runtime": [
       "Arena", "Kernel", "Chain", "ChainedKernel", "GradientKernel", "Executor", "Frame",
-      "FrameInput", "Segmenter", "ChannelsLast", "WeightSet",
+      "FrameInput", "FramePool", "Segmenter", "ChannelsLast", "WeightSet",
     ],
     "Das3Adapt": [
       "Losses", "Optimizer", "Trainer", "Prediction", "ClassMix", "PhotometricAugmentation",

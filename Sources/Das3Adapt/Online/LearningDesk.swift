@@ -15,6 +15,9 @@ final class LearningDesk: @unchecked Sendable {
   /// Counts resets.
   private let generation = Atomic<Int>(0)
   private let shared: Mutex<Shared>
+  private let pool = FramePool()
+  /// Of the camera's thread.
+  private var isPlanned = false
   /// Of the thread that learns, from the first frame on.
   private var learner: OnlineLearner?
   private var learnerGeneration = 0
@@ -48,17 +51,25 @@ final class LearningDesk: @unchecked Sendable {
   // MARK: The camera's side
 
   /// Says what size the network's input has; the first size counts.
-  func plan(_ size: (height: Int, width: Int)) {
-    shared.withLock { shared in
-      if shared.size == nil { shared.size = size }
-    }
+  ///
+  /// Memory for all frames that are ever kept is taken now: for reservoir and probes, one that waits
+  /// and one that is looked at.
+  func plan(_ size: (height: Int, width: Int), for frame: Frame) {
+    guard !isPlanned else { return }
+    isPlanned = true
+    shared.withLock { $0.size = size }
+    pool.prepare(
+      settings.reservoirCount + settings.probeCount + 2,
+      byteCount: StoredFrame.byteCount(of: frame, channelCount: model.channelCount))
   }
 
   var wantsFrame: Bool { isWanted.load(ordering: .relaxed) }
 
-  func put(_ frame: StoredFrame) {
+  /// Copies a frame, which is yet to be looked at.
+  func put(_ frame: Frame) {
     isWanted.store(false, ordering: .relaxed)
-    shared.withLock { $0.frame = frame }
+    let copy = StoredFrame(frame, channelCount: model.channelCount, in: pool)
+    shared.withLock { $0.frame = copy }
     signal.wake()
   }
 
@@ -152,9 +163,10 @@ final class LearningDesk: @unchecked Sendable {
   }
 
   /// Learns from one frame in the camera's own thread: the same frames give the same bits.
-  func learn(from frame: StoredFrame) {
+  func learn(from frame: Frame) {
     guard !isPaused.load(ordering: .relaxed), report.0.failure == nil else { return }
-    shared.withLock { $0.frame = frame }
+    let copy = StoredFrame(frame, channelCount: model.channelCount, in: pool)
+    shared.withLock { $0.frame = copy }
     _ = attempt { learner throws(Das3Error) in
       try takeFrame(learner)
       var stepCount = 0

@@ -48,17 +48,15 @@ package final class Online {
     frameCount.add(1, ordering: .relaxed)
     guard settings.budget > 0 || settings.stepsPerFrame > 0, let size = segmenter.size
     else { return }
-    desk.plan(size)
+    desk.plan(size, for: frame)
     if settings.stepsPerFrame > 0 {
-      desk.learn(from: StoredFrame(frame, channelCount: segmenter.model.channelCount))
+      desk.learn(from: frame)
       return
     }
     if thread == nil {
       thread = try BackgroundThread { [desk] in desk.run() }
     }
-    if desk.wantsFrame {
-      desk.put(StoredFrame(frame, channelCount: segmenter.model.channelCount))
-    }
+    if desk.wantsFrame { desk.put(frame) }
   }
 
   /// What has come of the stream so far.

@@ -1,0 +1,186 @@
+// Curves in, a figure with an inline SVG drawing out.
+import Foundation
+
+/// Curves over one axis of steps.
+///
+/// The drawing is as wide as a phone, so that its texts are as large there as elsewhere.
+struct LineChart {
+  typealias Point = SampledCurve.Point
+
+  enum Style: String {
+    /// A line through all points.
+    case line = "curve"
+    /// The same in dashes, so that it differs without colours.
+    case dashed = "curve dashed"
+    /// Values as they are, behind their smoothed curve.
+    case faint = "curve faint"
+    /// A thin line with a dot at each point.
+    case dots = "curve dots"
+  }
+
+  struct Series {
+    let name: String
+    let points: [Point]
+    let style: Style
+    /// 0 to 2.
+    let colour: Int
+  }
+
+  let title: String
+  let xTitle: String
+  /// Such as " %"; stands behind the numbers of the y axis.
+  var unit = ""
+  /// Whether equal distances are equal ratios; values above 0 alone are drawn then.
+  var isLogarithmic = false
+  var series: [Series] = []
+  /// Where something begins on the x axis.
+  var marks: [(x: Double, name: String)] = []
+
+  private static let width = 400.0
+  private static let height = 210.0
+  private static let left = 48.0
+  private static let right = 14.0
+  private static let top = 18.0
+  private static let bottom = 36.0
+  /// Between the names of marks.
+  private static let leastGap = 30.0
+
+  var html: String {
+    let shown = series.map { series in
+      Series(
+        name: series.name, points: series.points.filter { !isLogarithmic || $0.y > 0 },
+        style: series.style, colour: series.colour)
+    }
+    let points = shown.flatMap(\.points)
+    let xAxis = Axis(points.map(\.x) + marks.map(\.x), isWhole: true)
+    let yAxis = Axis(
+      points.map { isLogarithmic ? log10($0.y) : $0.y }, isLogarithmic: isLogarithmic)
+    func place(_ x: Double) -> Double {
+      Self.left + xAxis.place(x) * (Self.width - Self.left - Self.right)
+    }
+    func level(_ y: Double) -> Double {
+      Self.height - Self.bottom - yAxis.place(y) * (Self.height - Self.top - Self.bottom)
+    }
+    var parts: [String] = []
+    for tick in yAxis.ticks {
+      let y = level(tick.value)
+      parts.append(line(Self.left, y, Self.width - Self.right, y, "axis"))
+      parts.append(text(tick.text + unit, Self.left - 5, y + 4, "end"))
+    }
+    for tick in xAxis.ticks {
+      parts.append(text(tick.text, place(tick.value), Self.height - Self.bottom + 15, "middle"))
+    }
+    parts.append(
+      text(
+        xTitle, (Self.left + Self.width - Self.right) / 2, Self.height - 5, "middle"))
+    var lastX = -Self.leastGap
+    for mark in marks {
+      let x = place(mark.x)
+      parts.append(line(x, Self.top, x, Self.height - Self.bottom, "mark"))
+      guard x - lastX >= Self.leastGap else { continue }
+      parts.append(text(mark.name, x + 3, Self.top - 5, "start"))
+      lastX = x
+    }
+    for series in shown {
+      let places = series.points.map { point in
+        (x: place(point.x), y: level(isLogarithmic ? log10(point.y) : point.y))
+      }
+      let path = places.enumerated().map { index, place in
+        "\(index == 0 ? "M" : "L")\(fixed(place.x, 1)) \(fixed(place.y, 1))"
+      }
+      let isDotted = series.style == .dots || places.count == 1
+      parts.append(
+        "<path class=\"\(series.style.rawValue) series-\(series.colour)\" d=\"\(path.joined())\"/>")
+      for place in places where isDotted {
+        parts.append(
+          "<circle class=\"series-\(series.colour)\" cx=\"\(fixed(place.x, 1))\" "
+            + "cy=\"\(fixed(place.y, 1))\" r=\"3.5\"/>")
+      }
+    }
+    let size = "0 0 \(fixed(Self.width, 0)) \(fixed(Self.height, 0))"
+    return """
+      <figure class="chart">
+      <svg viewBox="\(size)" role="img" aria-label="\(Html.escaped(description))">
+      \(parts.joined(separator: "\n"))
+      </svg>
+      <figcaption>\(Html.escaped(title))\(keys)</figcaption>
+      </figure>
+      """
+  }
+
+  /// What the drawing shows, in words.
+  private var description: String {
+    let curves = series.filter { $0.style != .faint }.compactMap { series -> String? in
+      guard let first = series.points.first, let last = series.points.last else { return nil }
+      return "\(series.name) from \(brief(first.y))\(unit) to \(brief(last.y))\(unit)"
+    }
+    return ([title] + curves).joined(separator: "; ")
+  }
+
+  /// The names of the curves, where there are several.
+  private var keys: String {
+    guard series.count > 1 else { return "" }
+    let items = series.map { series in
+      "<span><svg viewBox=\"0 0 24 8\" aria-hidden=\"true\">"
+        + "<path class=\"\(series.style.rawValue) series-\(series.colour)\" d=\"M0 4L24 4\"/></svg>"
+        + "\(Html.escaped(series.name))</span>"
+    }
+    return "<br><span class=\"keys\">\(items.joined())</span>"
+  }
+
+  private func line(
+    _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ kind: String
+  ) -> String {
+    "<line class=\"\(kind)\" x1=\"\(fixed(x1, 1))\" y1=\"\(fixed(y1, 1))\" "
+      + "x2=\"\(fixed(x2, 1))\" y2=\"\(fixed(y2, 1))\"/>"
+  }
+
+  private func text(_ text: String, _ x: Double, _ y: Double, _ anchor: String) -> String {
+    "<text x=\"\(fixed(x, 1))\" y=\"\(fixed(y, 1))\" text-anchor=\"\(anchor)\">"
+      + "\(Html.escaped(text))</text>"
+  }
+}
+
+/// The range of values along one side of a chart.
+private struct Axis {
+  let least, most: Double
+  private let isLogarithmic: Bool
+  private let step: Double
+
+  /// About this many parts are marked.
+  private static let partCount = 4.0
+
+  init(_ values: [Double], isWhole: Bool = false, isLogarithmic: Bool = false) {
+    self.isLogarithmic = isLogarithmic
+    let (low, high) = (values.min() ?? 0, values.max() ?? 1)
+    // A curve that stays level is drawn in the middle.
+    let spare = high > low ? 0 : max(abs(high) * 0.1, isWhole ? 1 : 1e-3)
+    let range = high - low + 2 * spare
+    let rough = range / Self.partCount
+    let magnitude = pow(10, floor(log10(rough)))
+    let factor = [1.0, 2, 5, 10].first { $0 * magnitude >= rough } ?? 10
+    step = isWhole || isLogarithmic ? max(1, factor * magnitude) : factor * magnitude
+    if isWhole {
+      (least, most) = (low - (high > low ? 0 : spare), high + spare)
+    } else {
+      least = floor((low - spare) / step) * step
+      most = max(least + step, ceil((high + spare) / step) * step)
+    }
+  }
+
+  /// 0 to 1.
+  func place(_ value: Double) -> Double {
+    most > least ? (value - least) / (most - least) : 0.5
+  }
+
+  var ticks: [(value: Double, text: String)] {
+    let decimals = max(0, Int(-floor(log10(step) + 1e-9)))
+    let first = Int((least / step).rounded(.up))
+    let last = Int((most / step + 1e-9).rounded(.down))
+    return (first...max(first, last)).map { index in
+      let value = Double(index) * step
+      if isLogarithmic { return (value, brief(pow(10, value))) }
+      return (value, decimals > 4 ? brief(value) : fixed(value, decimals))
+    }
+  }
+}

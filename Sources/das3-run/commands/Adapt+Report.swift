@@ -48,12 +48,13 @@ extension Adapt {
       ("state", run.isPaused ? "interrupted: not all steps were taken" : "complete"),
       ("method", how.method.rawValue), ("start", settings.start.rawValue),
       ("stages", try how.stages(hasTeacher: teacher != nil)),
-      ("steps", String(run.report.stepCount)), ("seed", String(settings.seed)),
+      ("steps, of blend and guard too", String(run.report.stepCount)),
+      ("seed", String(settings.seed)),
       ("network", network.model),
       (
         "what it is",
         "\(counted(model.classes.count, "class", "classes")), "
-          + "\(counted(model.parameterCount, "parameter"))"
+          + "\(Number.grouped(model.parameterCount)) parameters"
       ), ("input", network.input), ("frames", frames), ("output", output), ("teacher", teacher),
       ("checkpoint", checkpoint), ("frames with truth", val), ("truth", truth),
       ("class map", classMap),

@@ -27,7 +27,7 @@ extension AdaptPage {
     trained.compactMap { phase in
       let points = phase.loss.points
       guard !points.isEmpty else { return nil }
-      var chart = LineChart(title: "Loss of \(name(of: phase))", xTitle: "step of it")
+      var chart = LineChart(title: "Loss of \(name(of: phase))", xTitle: "step")
       let isSmooth = phase.loss.smoothed != nil
       chart.series = [
         .init(name: "each step", points: points, style: isSmooth ? .faint : .line, colour: 0)
@@ -82,7 +82,9 @@ extension AdaptPage {
     let points = history.measurements.map { measurement in
       LineChart.Point(x: Double(measurement.step), y: measurement.result.miou * 100)
     }
-    var chart = LineChart(title: "mIoU where it was measured", xTitle: "training step", unit: " %")
+    var chart = LineChart(
+      title: "mIoU where it was measured, source and blend at step 0", xTitle: "training step",
+      unit: " %")
     chart.series = [.init(name: "mIoU", points: points, style: .dots, colour: 2)]
     chart.marks = marks
     return chart
@@ -101,7 +103,8 @@ extension AdaptPage {
       table.add(
         [.text(title)]
           + curves.map { curve in
-            .number(curve.ends.map { "\(brief($0.first)) → \(brief($0.last))" } ?? "–")
+            .number(
+              curve.ends.map { "\(Number.short($0.first)) → \(Number.short($0.last))" } ?? "–")
           })
     }
     add("total") { $0.loss }
@@ -174,9 +177,11 @@ extension AdaptPage {
     let skipped = history.phases.reduce(0) { $0 + $1.skippedCount }
     var blocks: [ReportPage.Block] = [.table(table)]
     if let last = report.last, last.guard_count > 0, whole > 0 {
-      let share = fixed(last.guard_seconds / whole * 100, 1)
+      // A run that goes on has judged before, too.
+      let isWhole = history.firstStep == 1
+      let share = isWhole ? ", \(fixed(last.guard_seconds / whole * 100, 1)) % of the run" : ""
       blocks.append(
-        .text("The guard has judged for \(fixed(last.guard_seconds, 1)) s, \(share) % of the run."))
+        .text("The guard has judged for \(fixed(last.guard_seconds, 1)) s\(share)."))
     }
     if skipped > 0 {
       blocks.append(

@@ -88,6 +88,10 @@ extension AdaptPage {
       return blocks + [.text("The statistics stay as they are: \(reason).")]
     }
     blocks.append(.table(blendTable(last)))
+    blocks.append(
+      .text(
+        "The largest M is not always taken: a candidate with a smaller F than one nearer to the "
+          + "source needs much more IM, and the frames of each half must prefer it to the source."))
     if judged.isEmpty { blocks.append(.text(Self.meaning)) }
     return blocks
   }

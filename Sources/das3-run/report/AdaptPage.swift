@@ -63,7 +63,7 @@ extension AdaptPage {
       [.text("option"), .text("value"), .text("default"), .text("meaning")])
     for option in AdapterSettings.known where settings[option.name] != defaults[option.name] {
       changed.add([
-        .text(option.name), .words(settings[option.name]), .text(defaults[option.name]),
+        .text(option.name), .text(settings[option.name]), .text(defaults[option.name]),
         .words(option.meaning),
       ])
     }
@@ -104,6 +104,9 @@ extension AdaptPage {
       columns += [.number("IoU before, %"), .number("IoU after, %"), .number("change")]
     }
     var table = PageTable("Share of the pixels of each class", columns)
+    let none = (before.unlabelledShare, after.unlabelledShare)
+    // The longest bar takes all the room.
+    let largest = (before.shares + after.shares + [none.0, none.1, 1e-9]).max() ?? 1
     var leftOut = 0
     for (index, entry) in comparison.classes.enumerated() {
       let (old, new) = (before.shares[index], after.shares[index])
@@ -113,15 +116,17 @@ extension AdaptPage {
         continue
       }
       var cells: [PageTable.Cell] = [.swatch(entry.colour, entry.name)]
-      cells += Self.numbers(old, new) + [.bars(before: old, after: new, colour: entry.colour)]
+      cells +=
+        Self.numbers(old, new) + [
+          .bars(before: old / largest, after: new / largest, colour: entry.colour)
+        ]
       if let values { cells += Self.numbers(values.0, values.1) }
       table.add(cells)
     }
-    let none = (before.unlabelledShare, after.unlabelledShare)
     if none.0 > 0 || none.1 > 0 {
       table.add(
         [.swatch(.background, "(no class)")] + Self.numbers(none.0, none.1)
-          + [.bars(before: none.0, after: none.1, colour: .background)])
+          + [.bars(before: none.0 / largest, after: none.1 / largest, colour: .background)])
     }
     var text = "Shares are those of \(sample). The upper bar is before, the lower one after."
     if leftOut > 0 {
@@ -145,8 +150,9 @@ extension AdaptPage {
       .number(value.map { fixed($0 * 100, 2) } ?? "–")
     }
     guard let old, let new else { return [text(old), text(new), .number("")] }
-    let change = (new - old) * 100
-    return [text(old), text(new), .number((change < 0 ? "" : "+") + fixed(change, 2))]
+    // Of the rounded numbers, as everywhere.
+    let values = [old, new].map { Double(fixed($0 * 100, 2)) ?? 0 }
+    return [text(old), text(new), .number(Number.change(values[1] - values[0], decimals: 2))]
   }
 
   private var frameBlocks: [ReportPage.Block] {

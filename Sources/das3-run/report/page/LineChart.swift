@@ -38,14 +38,26 @@ struct LineChart {
 
   private static let width = 400.0
   private static let height = 210.0
-  private static let left = 48.0
+  private static let left = 52.0
   private static let right = 14.0
   private static let top = 18.0
   private static let bottom = 36.0
-  /// Between the names of marks.
-  private static let leastGap = 30.0
+  /// Of the names of marks, at most.
+  private static let letterWidth = 7.0
 
   var html: String {
+    let size = "0 0 \(fixed(Self.width, 0)) \(fixed(Self.height, 0))"
+    return """
+      <figure class="chart">
+      <svg viewBox="\(size)" role="img" aria-label="\(Html.escaped(description))">
+      \(drawing.joined(separator: "\n"))
+      </svg>
+      <figcaption>\(Html.escaped(title))\(keys)</figcaption>
+      </figure>
+      """
+  }
+
+  private var drawing: [String] {
     let shown = series.map { series in
       Series(
         name: series.name, points: series.points.filter { !isLogarithmic || $0.y > 0 },
@@ -61,58 +73,65 @@ struct LineChart {
     func level(_ y: Double) -> Double {
       Self.height - Self.bottom - yAxis.place(y) * (Self.height - Self.top - Self.bottom)
     }
-    var parts: [String] = []
-    for tick in yAxis.ticks {
+    var parts = yAxis.ticks.flatMap { tick in
       let y = level(tick.value)
-      parts.append(line(Self.left, y, Self.width - Self.right, y, "axis"))
-      parts.append(text(tick.text + unit, Self.left - 5, y + 4, "end"))
+      return [
+        line(Self.left, y, Self.width - Self.right, y, "axis"),
+        text(tick.text + unit, Self.left - 5, y + 4, "end"),
+      ]
     }
-    for tick in xAxis.ticks {
-      parts.append(text(tick.text, place(tick.value), Self.height - Self.bottom + 15, "middle"))
+    parts += xAxis.ticks.map { tick in
+      text(tick.text, place(tick.value), Self.height - Self.bottom + 15, "middle")
     }
     parts.append(
-      text(
-        xTitle, (Self.left + Self.width - Self.right) / 2, Self.height - 5, "middle"))
-    var lastX = -Self.leastGap
-    for mark in marks {
-      let x = place(mark.x)
-      parts.append(line(x, Self.top, x, Self.height - Self.bottom, "mark"))
-      guard x - lastX >= Self.leastGap else { continue }
-      parts.append(text(mark.name, x + 3, Self.top - 5, "start"))
-      lastX = x
-    }
+      text(xTitle, (Self.left + Self.width - Self.right) / 2, Self.height - 5, "middle"))
+    parts += drawing(of: marks.map { (x: place($0.x), name: $0.name) })
     for series in shown {
-      let places = series.points.map { point in
-        (x: place(point.x), y: level(isLogarithmic ? log10(point.y) : point.y))
-      }
-      let path = places.enumerated().map { index, place in
-        "\(index == 0 ? "M" : "L")\(fixed(place.x, 1)) \(fixed(place.y, 1))"
-      }
-      let isDotted = series.style == .dots || places.count == 1
-      parts.append(
-        "<path class=\"\(series.style.rawValue) series-\(series.colour)\" d=\"\(path.joined())\"/>")
-      for place in places where isDotted {
-        parts.append(
-          "<circle class=\"series-\(series.colour)\" cx=\"\(fixed(place.x, 1))\" "
-            + "cy=\"\(fixed(place.y, 1))\" r=\"3.5\"/>")
-      }
+      parts += drawing(
+        of: series,
+        at: series.points.map { point in
+          (x: place(point.x), y: level(isLogarithmic ? log10(point.y) : point.y))
+        })
     }
-    let size = "0 0 \(fixed(Self.width, 0)) \(fixed(Self.height, 0))"
-    return """
-      <figure class="chart">
-      <svg viewBox="\(size)" role="img" aria-label="\(Html.escaped(description))">
-      \(parts.joined(separator: "\n"))
-      </svg>
-      <figcaption>\(Html.escaped(title))\(keys)</figcaption>
-      </figure>
-      """
+    return parts
+  }
+
+  /// Lines from top to bottom, and their names where these have room.
+  private func drawing(of marks: [(x: Double, name: String)]) -> [String] {
+    var parts: [String] = []
+    var end = -Double.infinity
+    for mark in marks {
+      parts.append(line(mark.x, Self.top, mark.x, Self.height - Self.bottom, "mark"))
+      let length = Double(mark.name.count) * Self.letterWidth
+      // A name at the right edge stands before its line.
+      let start = mark.x + length > Self.width - 2 ? mark.x - length : mark.x
+      guard start >= end else { continue }
+      parts.append(text(mark.name, start, Self.top - 5, "start"))
+      end = start + length + Self.letterWidth
+    }
+    return parts
+  }
+
+  private func drawing(of series: Series, at places: [(x: Double, y: Double)]) -> [String] {
+    let path = places.enumerated().map { index, place in
+      "\(index == 0 ? "M" : "L")\(fixed(place.x, 1)) \(fixed(place.y, 1))"
+    }
+    let kind = "\(series.style.rawValue) series-\(series.colour)"
+    var parts = ["<path class=\"\(kind)\" d=\"\(path.joined())\"/>"]
+    // A line through one point could not be seen.
+    guard series.style == .dots || places.count == 1 else { return parts }
+    parts += places.map { place in
+      "<circle class=\"series-\(series.colour)\" cx=\"\(fixed(place.x, 1))\" "
+        + "cy=\"\(fixed(place.y, 1))\" r=\"3.5\"/>"
+    }
+    return parts
   }
 
   /// What the drawing shows, in words.
   private var description: String {
     let curves = series.filter { $0.style != .faint }.compactMap { series -> String? in
       guard let first = series.points.first, let last = series.points.last else { return nil }
-      return "\(series.name) from \(brief(first.y))\(unit) to \(brief(last.y))\(unit)"
+      return "\(series.name) from \(Number.short(first.y))\(unit) to \(Number.short(last.y))\(unit)"
     }
     return ([title] + curves).joined(separator: "; ")
   }
@@ -179,8 +198,8 @@ private struct Axis {
     let last = Int((most / step + 1e-9).rounded(.down))
     return (first...max(first, last)).map { index in
       let value = Double(index) * step
-      if isLogarithmic { return (value, brief(pow(10, value))) }
-      return (value, decimals > 4 ? brief(value) : fixed(value, decimals))
+      if isLogarithmic { return (value, Number.short(pow(10, value))) }
+      return (value, decimals > 3 ? Number.short(value) : fixed(value, decimals))
     }
   }
 }

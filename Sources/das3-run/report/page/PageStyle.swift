@@ -32,13 +32,15 @@ enum PageStyle {
     table { border-collapse: collapse; font-size: 0.9375em; overflow-wrap: normal; }
     caption { text-align: left; padding-bottom: 4px; }
     th, td { padding: 4px 10px; border-bottom: 1px solid var(--line); text-align: left; }
-    thead th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
+    thead th { color: var(--quiet); font-weight: 600; }
+    th, td { white-space: nowrap; }
     tbody th { font-weight: 400; }
-    .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-    .words { overflow-wrap: anywhere; min-width: 12em; max-width: 60ch; }
+    .number { text-align: right; font-variant-numeric: tabular-nums; }
+    .words { white-space: normal; overflow-wrap: anywhere; min-width: 10em; max-width: 60ch; }
+    .class { white-space: normal; overflow-wrap: anywhere; min-width: 9em; max-width: 24em; }
     .chosen th, .chosen td { font-weight: 600; background: var(--panel); }
     .bars { min-width: 120px; width: 180px; }
-    .bar { display: block; height: 8px; min-width: 1px; border: 1px solid var(--quiet); }
+    .bar { display: block; height: 8px; border: 1px solid var(--quiet); }
     .bar + .bar { margin-top: 2px; }
     .bar.plain { background: var(--series-0); border: 0; }
     .bar.before { opacity: 0.5; }
@@ -59,7 +61,7 @@ enum PageStyle {
     svg .axis { stroke: currentColor; stroke-opacity: 0.18; fill: none; }
     svg .mark { stroke: currentColor; stroke-opacity: 0.55; stroke-dasharray: 2 3; }
     svg .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
-    svg .faint { stroke-width: 1; stroke-opacity: 0.35; }
+    svg .faint { stroke-width: 1; stroke-opacity: 0.55; }
     svg .dashed { stroke-dasharray: 6 3; }
     svg .dots { stroke-width: 1.5; }
     .series-0 { stroke: var(--series-0); }

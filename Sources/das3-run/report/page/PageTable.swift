@@ -10,7 +10,7 @@ struct PageTable {
     case swatch(Colour, String)
     /// A share, 0 to 1, with its text.
     case share(Double, String)
-    /// Shares before and after, 0 to 1, as two bars in the colour of a class.
+    /// Lengths before and after, 0 to 1, as two bars in the colour of a class.
     case bars(before: Double, after: Double, colour: Colour)
   }
 
@@ -81,7 +81,7 @@ struct PageTable {
     case .text(let text): ("", Html.escaped(text))
     case .words(let text): ("words", Html.escaped(text))
     case .number(let text): ("number", Html.escaped(text))
-    case .swatch(let colour, let text): ("", Self.swatch(colour) + Html.escaped(text))
+    case .swatch(let colour, let text): ("class", Self.swatch(colour) + Html.escaped(text))
     case .share(let share, let text):
       (
         "number",
@@ -90,7 +90,7 @@ struct PageTable {
     case .bars(let before, let after, let colour):
       (
         "bars",
-        [("bar before", before), ("bar", after)].map { kind, share in
+        [("bar before", before), ("bar", after)].filter { $0.1 > 0 }.map { kind, share in
           "<span class=\"\(kind)\" style=\"width: \(percent(share)); "
             + "background: \(colour.hexadecimal)\"></span>"
         }.joined()

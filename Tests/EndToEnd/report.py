@@ -178,7 +178,7 @@ def others(das3, check):
     folder = das3.scratch / "other"
     page, summary = run(das3, folder, method="blend")
     stands_alone(page, check, "blend")
-    check("blend: how far", "of the way" in page.lead or "fit the frames best" in page.lead, page.lead)
+    check("blend: how far", "of the way" in page.lead or "no blend" in page.lead, page.lead)
     check("blend: no truth, no IoU", not page.table("Compared with truth"))
     page, summary = run(das3, folder, method="das3", stages="a", steps="a=3", start="source")
     stands_alone(page, check, "das3")

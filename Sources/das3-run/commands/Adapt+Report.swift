@@ -24,6 +24,7 @@ extension Adapt {
       before: run.before, after: run.after, labeller: labeller, frameCount: frameCount
     ) { index throws(Failure) in
       guard let measurement = run.measurement else { return (try run.target.read(index), nil) }
+      guard !measurement.validation.isLeftOut(index) else { return nil }
       let (frame, truth) = try measurement.validation.read(index)
       return (frame, truth)
     }
@@ -46,9 +47,9 @@ extension Adapt {
     return [
       ("date", Date.now.formatted(.iso8601)),
       ("state", run.isPaused ? "interrupted: not all steps were taken" : "complete"),
-      ("method", how.method.rawValue), ("start", settings.start.rawValue),
+      ("method", how.method.rawValue), ("start", how.method.trains ? settings.start.rawValue : nil),
       ("stages", try how.stages(hasTeacher: teacher != nil)),
-      ("steps, of blend and guard too", String(run.report.stepCount)),
+      ("steps in all", String(run.report.stepCount)),
       ("seed", String(settings.seed)),
       ("network", network.model),
       (

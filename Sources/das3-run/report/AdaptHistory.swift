@@ -83,7 +83,8 @@ struct AdaptHistory {
     for (index, part) in Self.parts.enumerated() {
       phases[last].parts[index].add(part.value(report), at: step)
     }
-    coverage.add(report.label_coverage, at: step)
+    // Stages without labels have none.
+    if report.label_coverage > 0 { coverage.add(report.label_coverage, at: step) }
     if report.agreement >= 0 { agreement.add(report.agreement, at: step) }
     entropy.add(report.entropy, at: step)
     gradientNorm.add(report.gradient_norm, at: step)

@@ -36,10 +36,15 @@ extension AdaptPage {
     if let reason = AdapterHandle.meaning(ofBlendReason: last.blend_reason) {
       return "The result is the network as it came: \(reason)."
     }
+    let candidates = last.candidates
+    let source = candidates.first.map { fixed($0.score, 3) } ?? "–"
+    let chosen = candidates.first { $0.share == last.blend_share }.map { fixed($0.score, 3) } ?? "–"
     return last.blend_share == 0
-      ? "The result is the network as it came: its own statistics fit the frames best."
+      ? "The result is the network as it came, whose M is \(source): no blend of statistics was "
+        + "preferred to it."
       : "The result is a blend: the statistics of BatchNormalization were moved "
-        + "\(fixed(last.blend_share * 100, 0)) % of the way to those of the frames."
+        + "\(fixed(last.blend_share * 100, 0)) % of the way to those of the frames, and M rose "
+        + "from \(source) to \(chosen)."
   }
 
   private var probes: String {

@@ -22,10 +22,11 @@ struct LabelComparison {
 
   /// Compares some of `frameCount` frames, which are evenly spread; a few of them become pictures.
   ///
-  /// `read` gives a frame and, where it is known, its truth. It is called with growing numbers.
+  /// `read` gives a frame and, where it is known, its truth; nil for a frame that is left out. It is
+  /// called with growing numbers.
   init(
     before: ModelHandle, after: ModelHandle, labeller: Labeller, frameCount: Int,
-    read: (Int) throws(Failure) -> (frame: Frame, truth: [UInt8]?)
+    read: (Int) throws(Failure) -> (frame: Frame, truth: [UInt8]?)?
   ) throws(Failure) {
     classes = labeller.classes
     self.before = ClassShares(names: classes.map(\.name))
@@ -34,7 +35,7 @@ struct LabelComparison {
     let shown = Set(Self.places(Self.mostShown, among: count))
     var progress = ProgressBar(title: "report", count: count)
     for (position, index) in Self.places(count, among: frameCount).enumerated() {
-      let (frame, truth) = try read(index)
+      guard let (frame, truth) = try read(index) else { continue }
       try labeller.setModel(before)
       let old = try labeller.label(frame)
       try labeller.setModel(after)

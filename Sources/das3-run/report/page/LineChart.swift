@@ -38,7 +38,7 @@ struct LineChart {
 
   private static let width = 400.0
   private static let height = 210.0
-  private static let left = 52.0
+  private static let left = 60.0
   private static let right = 14.0
   private static let top = 18.0
   private static let bottom = 36.0

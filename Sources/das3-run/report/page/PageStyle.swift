@@ -38,6 +38,8 @@ enum PageStyle {
     .number { text-align: right; font-variant-numeric: tabular-nums; }
     .words { white-space: normal; overflow-wrap: anywhere; min-width: 10em; max-width: 60ch; }
     .class { white-space: normal; overflow-wrap: anywhere; min-width: 9em; max-width: 24em; }
+    .pairs th { white-space: normal; overflow-wrap: normal; max-width: 14em; }
+    .pairs .words { min-width: 0; }
     .chosen th, .chosen td { font-weight: 600; background: var(--panel); }
     .bars { min-width: 120px; width: 180px; }
     .bar { display: block; height: 8px; border: 1px solid var(--quiet); }

@@ -59,7 +59,7 @@ struct PageTable {
     let name = Html.escaped(caption)
     return """
       <div class="scroll" role="region" aria-label="\(name)" tabindex="0">
-      <table>
+      <table\(columns.isEmpty ? " class=\"pairs\"" : "")>
       <caption>\(name)</caption>
       \(head)<tbody>
       \(body.joined(separator: "\n"))

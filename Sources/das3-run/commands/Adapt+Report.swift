@@ -56,7 +56,10 @@ extension Adapt {
         "what it is",
         "\(counted(model.classes.count, "class", "classes")), "
           + "\(Number.grouped(model.parameterCount)) parameters"
-      ), ("input", network.input), ("frames", frames), ("output", output), ("teacher", teacher),
+      ), ("input", network.input), ("frames", frames),
+      ("every Nth frame, N", choice.every > 1 ? String(choice.every) : nil),
+      ("frames at most", choice.limit?.description), ("output", output), ("teacher", teacher),
+      ("memory limit", shared.memoryLimit.bytes > 0 ? shared.memoryLimit.text : nil),
       ("checkpoint", checkpoint), ("frames with truth", val), ("truth", truth),
       ("class map", classMap),
     ]

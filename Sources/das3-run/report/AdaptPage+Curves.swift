@@ -78,8 +78,8 @@ extension AdaptPage {
   }
 
   private var truthChart: LineChart? {
-    guard history.measurements.count > 1 else { return nil }
-    let points = history.measurements.map { measurement in
+    guard history.measurements.count > 1, history.trainingCount > 0 else { return nil }
+    let points = measurements(atMost: Self.mostPoints).map { measurement in
       LineChart.Point(x: Double(measurement.step), y: measurement.result.miou * 100)
     }
     var chart = LineChart(
@@ -100,24 +100,29 @@ extension AdaptPage {
     func add(_ title: String, _ curve: (AdaptHistory.Phase) -> SampledCurve) {
       let curves = phases.map(curve)
       guard curves.contains(where: { $0.points.contains { $0.y != 0 } }) else { return }
-      table.add(
-        [.text(title)]
-          + curves.map { curve in
-            .number(
-              curve.ends.map { "\(Number.short($0.first)) → \(Number.short($0.last))" } ?? "–")
-          })
+      table.add([.text(title)] + curves.map(Self.ends(of:)))
     }
     add("total") { $0.loss }
     for (index, part) in AdaptHistory.parts.enumerated() { add(part.name) { $0.parts[index] } }
     return table
   }
 
+  /// The first and the last values of a curve; "–" for a loss that is turned off, which is 0.
+  private static func ends(of curve: SampledCurve) -> PageTable.Cell {
+    guard curve.points.contains(where: { $0.y != 0 }), let ends = curve.ends else {
+      return .number("–")
+    }
+    return .number("\(Number.short(ends.first)) → \(Number.short(ends.last))")
+  }
+
   private var measurementTable: PageTable? {
     guard history.measurements.count > 1 else { return nil }
+    let shown = measurements(atMost: Self.mostRows)
+    let all = history.measurements.count
     var table = PageTable(
-      "mIoU where it was measured",
+      "mIoU where it was measured" + (shown.count < all ? ", \(shown.count) of \(all)" : ""),
       [.text("weights"), .number("training steps"), .number("mIoU, %"), .number("accuracy, %")])
-    for measurement in history.measurements.prefix(Self.mostMeasurements) {
+    for measurement in shown {
       let isStage = measurement.name.count == 1
       table.add([
         .text(isStage ? "stage \(measurement.name)" : measurement.name),
@@ -128,7 +133,15 @@ extension AdaptPage {
     return table
   }
 
-  private static let mostMeasurements = 100
+  private static let mostRows = 100
+  private static let mostPoints = 500
+
+  /// Measurements that are evenly spread, the first and the last among them.
+  private func measurements(atMost wanted: Int) -> [AdaptHistory.Measurement] {
+    let all = history.measurements
+    guard all.count > wanted else { return all }
+    return (0..<wanted).map { all[$0 * (all.count - 1) / (wanted - 1)] }
+  }
 }
 
 // MARK: Times and memory

@@ -77,7 +77,8 @@ extension AdaptPage {
       blocks += [
         .heading("What the guard has judged"), .table(guardTable(last)), .text(Self.meaning),
         .text(
-          "Entropy is the mean entropy of a pixel, in nats. Shift is how far the shares of the "
+          "Share is the place on the line from the best set before (0) to what a stage led to (1). "
+            + "Entropy is the mean entropy of a pixel, in nats. Shift is how far the shares of the "
             + "classes are from those of the source, in nats. Wins are the votes: on how many of "
             + "\(probes) M is larger than that of the best set before."),
       ]

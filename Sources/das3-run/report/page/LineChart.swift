@@ -38,12 +38,11 @@ struct LineChart {
 
   private static let width = 400.0
   private static let height = 210.0
-  private static let left = 60.0
   private static let right = 14.0
   private static let top = 18.0
   private static let bottom = 36.0
-  /// Of the names of marks, at most.
-  private static let letterWidth = 7.0
+  /// Of texts, at most.
+  private static let letterWidth = 6.5
 
   var html: String {
     let size = "0 0 \(fixed(Self.width, 0)) \(fixed(Self.height, 0))"
@@ -67,8 +66,11 @@ struct LineChart {
     let xAxis = Axis(points.map(\.x) + marks.map(\.x), isWhole: true)
     let yAxis = Axis(
       points.map { isLogarithmic ? log10($0.y) : $0.y }, isLogarithmic: isLogarithmic)
+    // As wide as the longest number beside the axis.
+    let longest = yAxis.ticks.map { ($0.text + unit).count }.max() ?? 0
+    let left = Self.letterWidth * Double(longest) + 8
     func place(_ x: Double) -> Double {
-      Self.left + xAxis.place(x) * (Self.width - Self.left - Self.right)
+      left + xAxis.place(x) * (Self.width - left - Self.right)
     }
     func level(_ y: Double) -> Double {
       Self.height - Self.bottom - yAxis.place(y) * (Self.height - Self.top - Self.bottom)
@@ -76,15 +78,15 @@ struct LineChart {
     var parts = yAxis.ticks.flatMap { tick in
       let y = level(tick.value)
       return [
-        line(Self.left, y, Self.width - Self.right, y, "axis"),
-        text(tick.text + unit, Self.left - 5, y + 4, "end"),
+        line(left, y, Self.width - Self.right, y, "axis"),
+        text(tick.text + unit, left - 5, y + 4, "end"),
       ]
     }
     parts += xAxis.ticks.map { tick in
       text(tick.text, place(tick.value), Self.height - Self.bottom + 15, "middle")
     }
     parts.append(
-      text(xTitle, (Self.left + Self.width - Self.right) / 2, Self.height - 5, "middle"))
+      text(xTitle, (left + Self.width - Self.right) / 2, Self.height - 5, "middle"))
     parts += drawing(of: marks.map { (x: place($0.x), name: $0.name) })
     for series in shown {
       parts += drawing(
@@ -194,7 +196,7 @@ private struct Axis {
 
   var ticks: [(value: Double, text: String)] {
     let decimals = max(0, Int(-floor(log10(step) + 1e-9)))
-    let first = Int((least / step).rounded(.up))
+    let first = Int((least / step - 1e-9).rounded(.up))
     let last = Int((most / step + 1e-9).rounded(.down))
     return (first...max(first, last)).map { index in
       let value = Double(index) * step

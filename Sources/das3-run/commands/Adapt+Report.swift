@@ -1,5 +1,4 @@
 // A run that is over in, the page of `adapt --report` out.
-import CDas3
 import Foundation
 
 extension Adapt {
@@ -15,6 +14,8 @@ extension Adapt {
   /// Compares both networks and writes the page, if it is wanted.
   func writeReport(_ run: Run) throws(Failure) {
     guard let reportDirectory else { return }
+    // The page itself takes time and memory, too.
+    let (seconds, memory) = (run.report.seconds, ProcessMemory.most)
     let settings = try how.settings()
     let labeller = try Labeller(
       model: run.before, classMap: classMap, outputs: [.entropy], size: sizeOption.size,
@@ -31,6 +32,7 @@ extension Adapt {
     let page = AdaptPage(
       model: network.model, method: how.method, settings: settings, facts: try facts(of: run),
       report: run.report, workload: try run.target.adapter.describe(), isPaused: run.isPaused,
+      seconds: seconds, processBytes: memory,
       measuredCount: run.measurement?.validation.evaluatedCount ?? 0, comparison: comparison,
       compared: (val ?? network.input, frameCount), program: Das3Run.version)
     try page.page().write(into: reportDirectory)
@@ -44,24 +46,28 @@ extension Adapt {
       reader.damagedFrameCount > 0 ? "\(reader.damagedFrameCount) damaged" : nil,
     ].compactMap(\.self).joined(separator: ", ")
     let model = run.before
+    let classCount = counted(model.classes.count, "class", "classes")
     return [
       ("date", Date.now.formatted(.iso8601)),
       ("state", run.isPaused ? "interrupted: not all steps were taken" : "complete"),
-      ("method", how.method.rawValue), ("start", how.method.trains ? settings.start.rawValue : nil),
+      ("method", how.method.rawValue),
+      ("start", how.method.trains ? settings.start.rawValue : nil),
       ("stages", try how.stages(hasTeacher: teacher != nil)),
       ("steps in all", String(run.report.stepCount)),
       ("seed", String(settings.seed)),
       ("network", network.model),
-      (
-        "what it is",
-        "\(counted(model.classes.count, "class", "classes")), "
-          + "\(Number.grouped(model.parameterCount)) parameters"
-      ), ("input", network.input), ("frames", frames),
+      ("its size", "\(classCount), \(Number.grouped(model.parameterCount)) parameters"),
+      ("input", network.input),
+      ("frames", frames),
       ("every Nth frame, N", choice.every > 1 ? String(choice.every) : nil),
-      ("frames at most", choice.limit?.description), ("output", output), ("teacher", teacher),
-      ("memory limit", shared.memoryLimit.bytes > 0 ? shared.memoryLimit.text : nil),
-      ("checkpoint", checkpoint), ("frames with truth", val), ("truth", truth),
+      ("frames at most", choice.limit?.description),
+      ("frames with truth", val),
+      ("truth", truth),
       ("class map", classMap),
+      ("teacher", teacher),
+      ("output", output),
+      ("checkpoint", checkpoint),
+      ("memory limit", shared.memoryLimit.bytes > 0 ? shared.memoryLimit.text : nil),
     ]
   }
 }

@@ -148,7 +148,7 @@ extension AdaptPage {
 
 extension AdaptPage {
   var timeBlocks: [ReportPage.Block] {
-    let whole = report.seconds
+    let whole = seconds
     var table = PageTable(
       "What the run has spent its time on",
       [
@@ -182,7 +182,7 @@ extension AdaptPage {
     add("all else", nil, max(0, whole - known), nil)
     add("the run, without this page", nil, whole, nil)
     var memory = PageTable("Memory at most")
-    memory.add("the process", ProcessMemory.most.map { ByteCount(bytes: $0).text })
+    memory.add("the process", processBytes.map { ByteCount(bytes: $0).text })
     memory.add(
       "the adapter: network, weights, frames, labels",
       history.mostMemory > 0 ? ByteCount(bytes: history.mostMemory).text : nil)

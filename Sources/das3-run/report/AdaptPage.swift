@@ -11,6 +11,10 @@ struct AdaptPage {
   let report: AdaptReport
   let workload: Workload
   let isPaused: Bool
+  /// How long the run has taken, without its page.
+  let seconds: Double
+  /// The most memory that the process has used in it; nil where that is not known.
+  let processBytes: UInt64?
   /// How many frames have truth that was compared; 0 = nothing was measured.
   let measuredCount: Int
   let comparison: LabelComparison
@@ -54,8 +58,8 @@ extension AdaptPage {
     table.add("network size", "\(workload.size.width) × \(workload.size.height) pixels")
     table.add("threads", String(workload.threadCount))
     table.add("precision", workload.precision.rawValue)
-    table.add("duration", Self.duration(report.seconds))
-    table.add("memory at most", ProcessMemory.most.map { ByteCount(bytes: $0).text })
+    table.add("duration", Self.duration(seconds))
+    table.add("memory at most", processBytes.map { ByteCount(bytes: $0).text })
     table.add("version", program)
     let defaults = AdapterSettings()
     var changed = PageTable(

@@ -265,6 +265,9 @@ python Tests/EndToEnd/truth.py build/das3-run examples/street
 step adapting on the street frames
 python Tests/EndToEnd/adapt.py build/das3-run examples/street
 
+step the page of an adaptation
+python Tests/EndToEnd/report.py build/das3-run examples/street
+
 step killed at any moment
 python Tests/EndToEnd/kill.py build/das3-run examples/street
 

@@ -306,13 +306,14 @@ package final class OnlineLearner {
       return use(source, reason: .fewClasses)
     }
     if trial.choosesBlend { blend = choose(trial.blends, numbers) }
+    // What the best set so far does not see any more is not missed.
+    let known = ViewSignals(sumOf: signals(trained ?? blend ?? source))
     var next = source
     var isRefused = false
     func isTaken(_ candidate: Candidate) -> Bool {
       let mine = signals(candidate)
       let veto = GuardRule.veto(
-        ViewSignals(sumOf: mine), source: ofSource, best: ViewSignals(sumOf: signals(next)),
-        settings.adaptation.guardBounds)
+        ViewSignals(sumOf: mine), source: ofSource, best: known, settings.adaptation.guardBounds)
       report.veto = veto ?? report.veto
       if candidate === student { isRefused = veto != nil }
       return !isGuarded || veto == nil && GuardRule.prefers(mine, over: signals(next))

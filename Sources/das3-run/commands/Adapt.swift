@@ -27,6 +27,11 @@ struct Adapt: ParsableCommand {
       adapted network and truth side by side into NAME_strip.png, for a few frames
       of --val or else of --input.
 
+      --report writes one page without scripts, DIR/index.html: what was decided and
+      why, settings, curves, every set of weights that the guard has judged, shares
+      and IoU of the classes, frames before and after, times and memory. A run that
+      is interrupted has one, too.
+
       --teacher starts from what another network predicts (black box; stage a is
       left out). It is an ONNX file, or a directory of predictions called after the
       frames: labels/NAME.png and confidence/NAME.png as segment writes them, or
@@ -99,6 +104,11 @@ struct Adapt: ParsableCommand {
   var strip: String?
 
   @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp("Directory for a page about the run, index.html.", valueName: "dir"))
+  var reportDirectory: String?
+
+  @Option(
     help: ArgumentHelp("Where to write how far the run has come.", valueName: "file"))
   var checkpoint: String?
 
@@ -146,6 +156,7 @@ struct Adapt: ParsableCommand {
     let sources = [("--model", network.model), ("--input", network.input)]
     for (option, path, others) in [
       ("--output", output, sources), ("--checkpoint", checkpoint, sources + [("--output", output)]),
+      ("--report", reportDirectory.map(ReportPage.path(in:)), [("--output", output)]),
     ] {
       guard let path else { continue }
       for (other, taken) in others where Folder.isSame(path, taken) {
@@ -178,13 +189,20 @@ struct Adapt: ParsableCommand {
     try adapted.save(to: output)
     // The model is there already, should somebody not want to wait for this.
     if let measurement { try report.finish(after: try measurement.measure(adapted)) }
-    if case .done = end { try drawStrips(before: model, after: adapted, measurement, target) }
+    var isPaused = false
+    if case .paused = end { isPaused = true }
+    if !isPaused { try drawStrips(before: model, after: adapted, measurement, target) }
+    try writeReport(
+      Run(
+        before: model, after: adapted, report: report, measurement: measurement, target: target,
+        isPaused: isPaused))
     let facts: [JsonValue.Member] = [
       (key: "method", value: .string(how.method.rawValue)),
       (key: "start", value: .string(try how.settings().start.rawValue)),
       (key: "stages", value: .text(try how.stages(hasTeacher: teacher != nil))),
       (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
+      (key: "report", value: .text(reportDirectory.map(ReportPage.path(in:)))),
       (key: "left_out", value: .integer(target.reader.leftOutCount)),
       (key: "damaged", value: .integer(target.reader.damagedFrameCount)),
     ]
@@ -193,7 +211,7 @@ struct Adapt: ParsableCommand {
       workload: try adapter.describe(), output: output)
     // What was missing has been said.
     if loop.lacksCheckpoint { throw ExitCode.failure }
-    if case .paused = end { throw ExitCode.interrupted }
+    if isPaused { throw ExitCode.interrupted }
     if let reason = report.reasonForSource {
       Terminal.note("\(output) is the network as it came: \(reason)")
       throw ExitCode.sourceKept
@@ -238,6 +256,11 @@ struct Adapt: ParsableCommand {
     if let strip {
       try Folder.create(strip)
       try Folder.checkIsWritable(strip, "cannot write strips")
+    }
+    if let reportDirectory {
+      try Folder.create(reportDirectory)
+      try Folder.checkIsWritable(reportDirectory, "cannot write the report")
+      try Folder.checkCanReplace(ReportPage.path(in: reportDirectory))
     }
   }
 

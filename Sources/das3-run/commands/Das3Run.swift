@@ -31,7 +31,7 @@ struct Das3Run: ParsableCommand {
       Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Drive.self, Bench.self,
     ])
 
-  private static var version: String {
+  static var version: String {
     let library = unsafe String(cString: das3_version())
     return "das3-run \(library) (ABI \(das3_abi_version()))"
   }

@@ -12,9 +12,11 @@ final class Labeller {
   private let map: ClassMap?
   private var result: Segmentation
 
-  init(model: ModelHandle, classMap path: String?, size: PixelSize?, shared: SharedOptions)
-    throws(Failure)
-  {
+  /// Also finds entropies where `outputs` has them.
+  init(
+    model: ModelHandle, classMap path: String?, outputs: Set<Segmentation.Output> = [],
+    size: PixelSize?, shared: SharedOptions
+  ) throws(Failure) {
     map = try path.map { path throws(Failure) in
       try ClassMap(path: path, modelClasses: model.classNames)
     }
@@ -25,8 +27,13 @@ final class Labeller {
     segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
     let needsSums = map.map { $0.renumbering == nil } ?? false
     result = Segmentation(
-      needsSums ? [.labels, .probabilities] : [.labels], classCount: model.classes.count)
+      outputs.union(needsSums ? [.labels, .probabilities] : [.labels]),
+      classCount: model.classes.count)
   }
+
+  /// Of the frame that was labelled last, height × width values from 0 to 1; empty where they were
+  /// not asked for.
+  var entropy: [Float] { result.entropy }
 
   /// Takes the weights of a model of the same graph.
   func setModel(_ model: ModelHandle) throws(Failure) {

@@ -39,6 +39,9 @@ final class Validation {
   var leftOutCount: Int { leftOut.count }
   var evaluatedCount: Int { frameCount - leftOut.count }
 
+  /// Whether `--keep-going` has skipped a frame that cannot be read.
+  func isLeftOut(_ index: Int) -> Bool { leftOut.contains(index) }
+
   /// Reads frame `index` and its truth, height × width class numbers.
   func read(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
     if let pair = kept[index] { return pair }

@@ -125,6 +125,20 @@ enum SystemFile {
     return true
   }
 
+  /// Writes a whole file as the function below does.
+  static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+    // A closure that throws would lose the type of its error.
+    let failure = unsafe bytes.withUnsafeBytes { bytes -> Failure? in
+      do throws(Failure) {
+        try unsafe write(bytes, to: path)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure { throw failure }
+  }
+
   /// Writes a whole file; an old file at `path` stays until the new one is complete.
   ///
   /// Where `path` is a link or a device, the bytes go to what is there. A failure leaves no

@@ -9,20 +9,34 @@ final class ImageWriter {
     case rgb
   }
 
+  /// How much time a smaller file may take.
+  enum Effort {
+    case quick
+    case thorough
+  }
+
   private let format: Format
+  private let effort: Effort
   private var size: PixelSize?
   private var codec: Codec?
 
   /// The level of zlib: at higher levels photographs hardly get smaller and take much longer.
-  private static let compressionLevel: Int32 = 3
+  private static let quickLevel: Int32 = 3
+  private static let thoroughLevel: Int32 = 9
 
-  init(format: Format) {
+  init(format: Format, effort: Effort = .quick) {
     av_log_set_level(AV_LOG_QUIET)
     self.format = format
+    self.effort = effort
   }
 
   /// Writes height × width pixels of one or three bytes, without padding.
   func write(_ pixels: [UInt8], size: PixelSize, to path: String) throws(Failure) {
+    try SystemFile.write(encode(pixels, size: size, for: path), to: path)
+  }
+
+  /// The bytes of a PNG of height × width pixels; a message says that `path` cannot be written.
+  func encode(_ pixels: [UInt8], size: PixelSize, for path: String) throws(Failure) -> [UInt8] {
     if size != self.size || codec == nil { codec = try makeCodec(size: size, path: path) }
     self.size = size
     let rowBytes = Int32(size.width * (format == .gray ? 1 : 3))
@@ -40,8 +54,8 @@ final class ImageWriter {
     try MediaError.check(
       unsafe avcodec_receive_packet(codec.context, packet), "cannot write \(path)")
     defer { unsafe av_packet_unref(packet) }
-    try unsafe SystemFile.write(
-      UnsafeRawBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)), to: path)
+    return unsafe Array(
+      UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
   }
 
   private func makeCodec(size: PixelSize, path: String) throws(Failure) -> Codec {
@@ -51,7 +65,13 @@ final class ImageWriter {
     }
     let codec = try unsafe Codec(encoder)
     unsafe codec.context.pointee.time_base = AVRational(num: 1, den: 25)
-    unsafe codec.context.pointee.compression_level = Self.compressionLevel
+    let isThorough = effort == .thorough
+    unsafe codec.context.pointee.compression_level =
+      isThorough ? Self.thoroughLevel : Self.quickLevel
+    if isThorough {
+      // Where the encoder does not know this, the picture is larger and otherwise the same.
+      _ = unsafe av_opt_set(codec.context.pointee.priv_data, "pred", "mixed", 0)
+    }
     unsafe codec.context.pointee.thread_count = 1
     try codec.openEncoder(
       size: size, pixels: format == .gray ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_RGB24, path: path)

@@ -3,8 +3,9 @@ import CDas3
 
 final class AdaptReport {
   private let isJson: Bool
-  private let before: EvaluatorHandle.Result?
-  private var after: EvaluatorHandle.Result?
+  let before: EvaluatorHandle.Result?
+  private(set) var after: EvaluatorHandle.Result?
+  private(set) var history = AdaptHistory()
   private let start = ContinuousClock.now
   /// When the stage began; measurements move it on by the time that they take.
   private var stageStart = ContinuousClock.now
@@ -12,7 +13,7 @@ final class AdaptReport {
   private var progress: ProgressBar?
   private var labelProgress: ProgressBar?
   /// The last report of the adapter, which has no step where nothing was left to do.
-  private var last: das3_adapter_report?
+  private(set) var last: das3_adapter_report?
   /// The stage of the last step that was not the guard's.
   private var lastStage: String?
   /// How many training steps were followed, and how many of them changed no weight.
@@ -27,7 +28,9 @@ final class AdaptReport {
     self.isJson = isJson
     self.isResumed = isResumed
     self.before = before
-    if let before { try printMeasurement(before, step: 0, stage: nil) }
+    guard let before else { return }
+    history.add(before, name: "source")
+    try printMeasurement(before, step: 0, stage: nil)
   }
 
   /// Reports a step, or the progress of labels, while the adapter runs.
@@ -42,6 +45,7 @@ final class AdaptReport {
     if report.judging == 0 { lastStage = report.stageName }
     // Nothing was left to do.
     guard report.step > 0 else { return }
+    history.add(report)
     followedCount += report.blending == 0 && report.judging == 0 ? 1 : 0
     skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
@@ -132,6 +136,8 @@ final class AdaptReport {
   /// Reports a measurement during the run.
   func add(_ result: EvaluatorHandle.Result, at report: das3_adapter_report) throws(Failure) {
     stageStart += ContinuousClock.now - lastFollowed
+    history.measuringSeconds += (ContinuousClock.now - lastFollowed).seconds
+    history.add(result, name: nil)
     try printMeasurement(result, step: Int(report.total_step), stage: report.stageName)
   }
 
@@ -144,6 +150,8 @@ final class AdaptReport {
   /// Reports the measurement at the end, beside the one before the run.
   func finish(after result: EvaluatorHandle.Result) throws(Failure) {
     after = result
+    history.measuringSeconds += (ContinuousClock.now - lastFollowed).seconds
+    history.add(result, name: "result")
     try printMeasurement(result, step: stepCount, stage: last?.stageName)
     guard let before else { return }
     var table = Table([.left, .right, .right, .right])
@@ -157,6 +165,12 @@ final class AdaptReport {
     try printText("\n" + table.text)
   }
 
+  /// How long the run has taken, without what came before its first step.
+  var seconds: Double { (ContinuousClock.now - start).seconds }
+
+  /// Whether the schedule is complete.
+  var isDone: Bool { last.map { $0.done != 0 } ?? false }
+
   /// Prints the summary: `facts` of the command, and which parts of `schedule` are done.
   func finish(
     _ facts: [JsonValue.Member], schedule: [String], frameCount: Int, workload: Workload,
@@ -164,8 +178,6 @@ final class AdaptReport {
   ) throws(Failure) {
     warn()
     let stages = stagesDone(of: schedule)
-    let seconds = (ContinuousClock.now - start).seconds
-    let isDone = last.map { $0.done != 0 } ?? false
     guard isJson else {
       let steps = "\(counted(stepCount, "step")) on \(counted(frameCount, "frame"))"
       let done = stages.isEmpty ? "nothing" : stages.joined(separator: ", ")

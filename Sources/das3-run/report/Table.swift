@@ -11,9 +11,9 @@ func brief(_ value: Double) -> String {
   String(format: "%.3g", locale: Locale(identifier: "en_US_POSIX"), value)
 }
 
-/// Such as "1 frame" or "3 frames".
-func counted(_ count: Int, _ noun: String) -> String {
-  "\(count) \(noun)\(count == 1 ? "" : "s")"
+/// Such as "1 frame" or "3 frames"; `plural` is for nouns whose plural is not made by an s.
+func counted(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
+  "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
 }
 
 struct Table {

@@ -268,6 +268,9 @@ python Tests/EndToEnd/adapt.py build/das3-run examples/street
 step the page of an adaptation
 python Tests/EndToEnd/report.py build/das3-run examples/street
 
+step labels while it learns
+python Tests/EndToEnd/drive.py build/das3-run examples/street
+
 step killed at any moment
 python Tests/EndToEnd/kill.py build/das3-run examples/street
 

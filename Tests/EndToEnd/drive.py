@@ -1,0 +1,151 @@
+"""Runs das3-run drive on views of the street: labels, learning, what it leaves, what it refuses.
+
+    python Tests/EndToEnd/drive.py DAS3_RUN STREET
+
+STREET is examples/street. Prints what it checks and, last, how many checks passed.
+"""
+
+import functools
+import http.server
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+import numpy as np
+from PIL import Image
+
+from client import Checks, Program
+
+
+def views(street, folder, count):
+    """The frames of the street moved sideways: all different."""
+    folder.mkdir()
+    frames = [np.asarray(Image.open(path)) for path in sorted((street / "frames").glob("*.png"))]
+    for index in range(count):
+        view = np.roll(frames[index % len(frames)][::2, ::2], 5 * index, axis=1)
+        Image.fromarray(view).save(folder / f"{index:03}.png")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def learns(check, program, folder):
+    """A drive over images: every frame labelled, the same input gives the same network."""
+    options = dict(command="drive", input=folder / "views", steps_per_frame=2)
+    results = []
+    for name in ("one", "two"):
+        words = program.command(
+            folder / f"{name}.onnx", "--json", overlay=folder / f"{name}.mp4",
+            checkpoint=folder / f"{name}.das3", **options)
+        results.append(subprocess.run(words, capture_output=True, text=True, timeout=600))
+    first = results[0]
+    events = [json.loads(line) for line in first.stdout.splitlines()]
+    summary = events[-1]
+    frames = [event for event in events if event["event"] == "frame"]
+    check("an event a frame", len(frames) == 60 and summary["frames"] == 60, first.stderr)
+    check("frames are named", frames[7]["frame"] == "007.png", frames[7])
+    check("it learns", summary["steps"] > 60 and summary["judged"] > 1, summary)
+    wanted = 3 if summary["weights"] == "source" else 0
+    check("the exit code says whose weights label", first.returncode == wanted, first.returncode)
+    changes = [event["weights"] for event in events if event["event"] == "weights"]
+    check("changes are told", (changes or ["source"])[-1] == summary["weights"], changes)
+    check("the same network", (folder / "one.onnx").read_bytes() == (folder / "two.onnx").read_bytes())
+    check("a whole overlay", program_ok(program, "segment", folder / "one.mp4") == 60)
+
+    words = program.command(
+        folder / "more.onnx", "--json", "--resume", checkpoint=folder / "one.das3",
+        **(options | {"input": folder / "few"}))
+    again = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    more = json.loads(again.stdout.splitlines()[-1])
+    check("a checkpoint is gone on with", 0 < more["steps"] <= summary["steps"], more)
+    check("the weights are kept", more["weights"] == summary["weights"], more)
+    text = subprocess.run(
+        program.command(folder / "text.onnx", command="drive", input=folder / "few"),
+        capture_output=True, text=True, timeout=600)
+    check("text for people", "5 frames in" in text.stdout and "as it came" in text.stdout, text.stdout)
+    check("the source stays", text.returncode == 3 and "too few frames" in text.stderr, text.stderr)
+
+
+def program_ok(program, command, path):
+    """Frames that a command finds in a video; its error where it fails."""
+    words = [str(program.program), command, "--json", "--model", str(program.model), "--input", str(path)]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    return json.loads(result.stdout.splitlines()[-1])["frames"] if result.returncode == 0 else result.stderr
+
+
+def streams(check, program, folder):
+    """An address, and a video at its own pace that is interrupted."""
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # Gray pictures of YUV4MPEG2, which can be read without going back.
+    with (folder / "views.y4m").open("wb") as video:
+        video.write(b"YUV4MPEG2 W160 H120 F25:1 Cmono\n")
+        for path in sorted((folder / "views").iterdir())[:12]:
+            video.write(b"FRAME\n" + Image.open(path).convert("L").resize((160, 120)).tobytes())
+    address = f"http://127.0.0.1:{server.server_port}/views.y4m"
+    words = program.command(folder / "http.onnx", "--json", command="drive", input=address, limit=9)
+    result = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    frames = json.loads(result.stdout.splitlines()[-1])["frames"] if result.stdout else result.stderr
+    check("a video from an address", frames == 9, frames)
+    server.shutdown()
+
+    def interrupt(process):
+        process.send_signal(signal.SIGINT)
+
+    events, code, errors = program.disturb(
+        5, interrupt, folder / "stopped.onnx", "--realtime", command="drive",
+        input=folder / "one.mp4", checkpoint=folder / "stopped.das3")
+    check("Ctrl-C ends it after the frame", code == 130, (code, errors))
+    check("and says so", events[-1]["event"] == "summary" and not events[-1]["done"], events[-1])
+    kept = (folder / "stopped.onnx").exists() and (folder / "stopped.das3").exists()
+    check("and keeps what there is", kept)
+
+
+def refuses(check, program, folder):
+    few = folder / "few"
+    for what, code, text, options in [
+        ("a method that has no stages", 2, "auto or das3", dict(method="tent")),
+        ("a budget above 1", 2, "expected 0 to 1", dict(budget=2)),
+        ("one file for two things", 2, "are both", dict(overlay=folder / "x.onnx")),
+        ("an interval without a checkpoint", 2, "needs '--checkpoint", dict(checkpoint_every=3)),
+        ("a checkpoint that is there", 2, "is there already", dict(checkpoint=folder / "one.das3")),
+        ("a camera that is not there", 1, "cannot read /dev/video99|libavdevice",
+         dict(input="/dev/video99")),
+        ("an address that nobody answers", 1, "refused", dict(input="rtsp://127.0.0.1:1/x")),
+        ("an address that is a file", 1, "it is an address", dict(input="file:///etc/passwd")),
+        ("a directory that is not there", 1, "no directory",
+         dict(overlay=folder / "missing" / "x.mp4")),
+    ]:
+        options = dict(command="drive", input=few) | options
+        result = program.run(folder / "x.onnx", **options)
+        good = result.returncode == code and any(part in result.stderr for part in text.split("|"))
+        check(f"refused: {what}", good, (result.returncode, result.stderr))
+    check("nothing is written", not (folder / "x.onnx").exists())
+
+
+def main():
+    program, street = map(pathlib.Path, sys.argv[1:3])
+    check = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        program = Program(program.resolve(), street, folder)
+        views(street, folder / "views", 60)
+        (folder / "few").mkdir()
+        for path in sorted((folder / "views").iterdir())[:5]:
+            shutil.copy(path, folder / "few")
+        learns(check, program, folder)
+        streams(check, program, folder)
+        refuses(check, program, folder)
+    return check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

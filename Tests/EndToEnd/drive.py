@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from client import Checks, Program
+from report import Page
 
 
 def views(street, folder, count):
@@ -42,7 +43,7 @@ def learns(check, program, folder):
     results = []
     for name in ("one", "two"):
         words = program.command(
-            folder / f"{name}.onnx", "--json", overlay=folder / f"{name}.mp4",
+            folder / f"{name}.onnx", "--json", report=folder / f"{name}-page", overlay=folder / f"{name}.mp4",
             checkpoint=folder / f"{name}.das3", **options)
         results.append(subprocess.run(words, capture_output=True, text=True, timeout=600))
     first = results[0]
@@ -59,6 +60,13 @@ def learns(check, program, folder):
     check("the same network", (folder / "one.onnx").read_bytes() == (folder / "two.onnx").read_bytes())
     check("a whole overlay", program_ok(program, "segment", folder / "one.mp4") == 60)
 
+    page = Page(folder / "one-page" / "index.html")
+    titles = ["Settings", "Weights in use", "Curves", "Classes", "Frames", "Times and memory"]
+    check("a page with all sections", [h for h in page.headings if h in titles] == titles,
+          page.headings)
+    check("that stands alone", "script" not in page.tags and all(
+        link.startswith(("data:", "#")) for link in page.links), page.links[:9])
+    check("and shows frames", len(page.images) >= 12, len(page.images))
     words = program.command(
         folder / "more.onnx", "--json", "--resume", checkpoint=folder / "one.das3",
         **(options | {"input": folder / "few"}))

@@ -33,8 +33,11 @@ extension Adapt {
       model: network.model, method: how.method, settings: settings, facts: try facts(of: run),
       report: run.report, workload: try run.target.adapter.describe(), isPaused: run.isPaused,
       seconds: seconds, processBytes: memory,
-      measuredCount: run.measurement?.validation.evaluatedCount ?? 0, comparison: comparison,
-      compared: (val ?? network.input, frameCount), program: Das3Run.version)
+      comparison: ComparisonBlocks(
+        comparison: comparison, path: val ?? network.input, frameCount: frameCount,
+        measured: run.report.before.flatMap { old in run.report.after.map { (old, $0) } },
+        measuredCount: run.measurement?.validation.evaluatedCount ?? 0),
+      program: Das3Run.version)
     try page.page().write(into: reportDirectory)
   }
 

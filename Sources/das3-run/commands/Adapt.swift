@@ -257,11 +257,7 @@ struct Adapt: ParsableCommand {
       try Folder.create(strip)
       try Folder.checkIsWritable(strip, "cannot write strips")
     }
-    if let reportDirectory {
-      try Folder.create(reportDirectory)
-      try Folder.checkIsWritable(reportDirectory, "cannot write the report")
-      try Folder.checkCanReplace(ReportPage.path(in: reportDirectory))
-    }
+    if let reportDirectory { try ReportPage.checkCanWrite(into: reportDirectory) }
   }
 
   private func measurement(of model: ModelHandle) throws(Failure) -> Measurement? {

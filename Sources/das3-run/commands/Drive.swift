@@ -1,6 +1,7 @@
 // `das3-run drive`: frames of a camera in, their labels out, by a network that learns from them.
 import ArgumentParser
 import CDas3
+import Foundation
 
 struct Drive: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -45,6 +46,11 @@ struct Drive: ParsableCommand {
 
   @Option(help: ArgumentHelp("A video of labels before and now (MP4).", valueName: "file"))
   var overlay: String?
+
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp("Directory for an HTML page about the drive.", valueName: "dir"))
+  var reportDirectory: String?
 
   @Option(help: ArgumentHelp("Where to write what was learned.", valueName: "file"))
   var checkpoint: String?
@@ -102,7 +108,10 @@ struct Drive: ParsableCommand {
     if let checkpointEvery, !(0...1_000_000).contains(checkpointEvery) {
       throw ValidationError("'--checkpoint-every \(checkpointEvery)': expected 0 to 1000000")
     }
-    let targets = [("--output", output), ("--overlay", overlay), ("--checkpoint", checkpoint)]
+    let targets = [
+      ("--output", output), ("--overlay", overlay), ("--checkpoint", checkpoint),
+      ("--report", reportDirectory.map(ReportPage.path(in:))),
+    ]
     var taken = [("--model", network.model), ("--input", network.input)]
     for (option, path) in targets {
       guard let path else { continue }
@@ -121,6 +130,7 @@ struct Drive: ParsableCommand {
     for target in [output, overlay, checkpoint].compactMap(\.self) {
       try Folder.checkCanReplace(target)
     }
+    if let reportDirectory { try ReportPage.checkCanWrite(into: reportDirectory) }
     let model = try network.load()
     Interrupt.watch()
     let reader = try FrameReader(
@@ -135,7 +145,9 @@ struct Drive: ParsableCommand {
       shared: shared)
     if resume, let checkpoint, SystemFile.exists(checkpoint) { try online.resume(from: checkpoint) }
     let loop = DriveLoop(
-      online: online, report: DriveReport(isJson: shared.json, reader: reader),
+      online: online,
+      report: DriveReport(
+        isJson: shared.json, reader: reader, keepsFrames: reportDirectory != nil),
       overlay: try overlay.map { path throws(Failure) in
         try BeforeAndNow(
           path: path, model: model, size: size, reader: reader, shared: shared)
@@ -143,10 +155,51 @@ struct Drive: ParsableCommand {
       isRealtime: realtime && reader.live == nil)
     try loop.run(reader, from: &frame, classCount: model.classes.count)
     if let output { try online.snapshot().save(to: output) }
-    let isSource = try loop.finish(output: output)
+    try writeReport(loop.report, online, model, reader, size)
+    let isSource = try loop.finish(
+      output: output, page: reportDirectory.map(ReportPage.path(in:)))
     if Interrupt.isRequested { throw ExitCode.interrupted }
     try reader.reportDamage()
     if isSource { throw ExitCode.sourceKept }
+  }
+
+  /// Writes the page, if it is wanted.
+  private func writeReport(
+    _ report: DriveReport, _ online: OnlineHandle, _ model: ModelHandle, _ reader: FrameReader,
+    _ size: PixelSize?
+  ) throws(Failure) {
+    guard let reportDirectory else { return }
+    let (seconds, memory) = (report.seconds, ProcessMemory.most)
+    let last = try online.report()
+    let kept = report.history.kept
+    let comparison = try LabelComparison(
+      before: model, after: try online.snapshot(),
+      labeller: try Labeller(
+        model: model, classMap: nil, outputs: [.entropy], size: size, shared: shared),
+      frameCount: kept.count
+    ) { (kept[$0], nil) }
+    let pace = pace(of: reader)
+    let facts: [(title: String, value: String?)] = [
+      ("date", Date.now.formatted(.iso8601)),
+      ("state", Interrupt.isRequested ? "interrupted" : "complete"),
+      ("network", network.model), ("input", network.input),
+      ("frames", String(last.frame_count)),
+      ("left out", reader.leftOutCount > 0 ? String(reader.leftOutCount) : nil),
+      ("method", how.method.rawValue), ("seed", String(try how.settings().seed)),
+      ("learning threads", pace.stepsPerFrame > 0 ? nil : String(pace.learningThreads)),
+      ("budget", pace.stepsPerFrame > 0 ? nil : "\(fixed(pace.budget * 100, 0)) % of one core"),
+      ("steps after each frame", pace.stepsPerFrame > 0 ? String(pace.stepsPerFrame) : nil),
+      ("output", output), ("overlay", overlay), ("checkpoint", checkpoint),
+      ("version", Das3Run.version),
+    ]
+    let page = DrivePage(
+      model: network.model, facts: facts, history: report.history, last: last,
+      medianMilliseconds: report.medianMilliseconds, lateMilliseconds: report.lateMilliseconds,
+      seconds: seconds, processBytes: memory,
+      comparison: ComparisonBlocks(
+        comparison: comparison, path: network.input, frameCount: Int(last.frame_count)),
+      program: Das3Run.version)
+    try page.page().write(into: reportDirectory)
   }
 
   private func pace(of reader: FrameReader) -> OnlineHandle.Pace {

@@ -5,7 +5,7 @@ import Foundation
 /// Labels frames as they come.
 final class DriveLoop {
   private let online: OnlineHandle
-  private var report: DriveReport
+  private(set) var report: DriveReport
   private let overlay: BeforeAndNow?
   /// The file that is written at intervals and at the end.
   private let checkpoint: String?
@@ -54,9 +54,9 @@ final class DriveLoop {
   }
 
   /// Prints the summary; returns whether the source labels at the end.
-  func finish(output: String?) throws(Failure) -> Bool {
+  func finish(output: String?, page: String?) throws(Failure) -> Bool {
     let last = try online.report()
-    try report.finish(last, output: output, isWhole: !Interrupt.isRequested)
+    try report.finish(last, output: output, page: page, isWhole: !Interrupt.isRequested)
     if lacksCheckpoint { throw Failure("the last checkpoint could not be written") }
     return last.origin == Int32(DAS3_GUARD_ORIGIN_SOURCE.rawValue)
   }

@@ -56,7 +56,7 @@ extension AdaptPage {
   var reason: String {
     if let before = report.before, let after = report.after {
       let (old, new) = (fixed(before.miou * 100, 1), fixed(after.miou * 100, 1))
-      let frames = "on the \(counted(measuredCount, "frame")) with truth"
+      let frames = "on the \(counted(comparison.measuredCount, "frame")) with truth"
       guard old != new else { return "mIoU \(frames) is \(old) %, as it was before." }
       let verb = after.miou > before.miou ? "rose" : "fell"
       return "mIoU \(frames) \(verb) from \(old) % to \(new) %."

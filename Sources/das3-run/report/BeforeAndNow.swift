@@ -9,6 +9,8 @@ final class BeforeAndNow {
   private let threadCount: Int
   private var result: Segmentation
   private var halves = (Frame(), Frame())
+  /// The room for a picture, which the first one decides.
+  private var half = PixelSize(width: 0, height: 0)
   private var canvas = Frame()
   private var writer: VideoWriter?
   private var count: Int64 = 0
@@ -31,17 +33,13 @@ final class BeforeAndNow {
     try segmenter.segment(frame, into: &result)
     draw(frame, result.labels, into: &halves.0)
     draw(frame, now, into: &halves.1)
-    let half = halves.0.size
-    canvas.resize(to: PixelSize(width: 2 * half.width + Self.gap, height: half.height))
-    canvas.fill(x: 0, y: 0, width: canvas.size.width, height: half.height, with: .background)
-    for row in 0..<half.height {
-      let (from, to) = (row * half.width * 3, row * canvas.size.width * 3)
-      let length = half.width * 3
-      canvas.pixels.replaceSubrange(to..<to + length, with: halves.0.pixels[from..<from + length])
-      let second = to + length + Self.gap * 3
-      canvas.pixels.replaceSubrange(
-        second..<second + length, with: halves.1.pixels[from..<from + length])
+    if writer == nil {
+      half = halves.0.size
+      canvas.resize(to: PixelSize(width: 2 * half.width + Self.gap, height: half.height))
     }
+    canvas.fill(x: 0, y: 0, width: canvas.size.width, height: half.height, with: .background)
+    place(halves.0, left: 0)
+    place(halves.1, left: half.width + Self.gap)
     canvas.name = frame.name
     // Images have no time: each is shown as long as a frame.
     canvas.time = reader.kind == .video ? frame.time : count
@@ -51,6 +49,16 @@ final class BeforeAndNow {
         path: path, size: canvas.size, timing: reader.timing, audio: nil, threadCount: threadCount)
     }
     try writer?.write(canvas)
+  }
+
+  /// Copies as much of a picture as the video has room for: later frames may have other sizes.
+  private func place(_ picture: Frame, left: Int) {
+    let length = 3 * min(half.width, picture.size.width)
+    for row in 0..<min(half.height, picture.size.height) {
+      let from = row * picture.strideBytes
+      let to = row * canvas.strideBytes + 3 * left
+      canvas.pixels.replaceSubrange(to..<to + length, with: picture.pixels[from..<from + length])
+    }
   }
 
   private func draw(_ frame: Frame, _ labels: [UInt8], into half: inout Frame) {

@@ -6,16 +6,25 @@ struct DriveReport {
   private let reader: FrameReader
   private let start = ContinuousClock.now
   private var milliseconds: [Double] = []
-  private var last: das3_online_report?
+  private(set) var history: DriveHistory
   private var progress: ProgressBar
 
   /// Times of so many frames at most are kept.
   private static let mostTimes = 1 << 20
 
-  init(isJson: Bool, reader: FrameReader) {
+  init(isJson: Bool, reader: FrameReader, keepsFrames: Bool) {
     self.isJson = isJson
+    history = DriveHistory(keepsFrames: keepsFrames)
     self.reader = reader
     progress = ProgressBar(title: "drive", count: reader.frameCount)
+  }
+
+  var seconds: Double { (ContinuousClock.now - start).seconds }
+  var medianMilliseconds: Double { milliseconds.median }
+  /// The 99th percentile.
+  var lateMilliseconds: Double {
+    let sorted = milliseconds.sorted()
+    return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)]
   }
 
   /// Counts a frame.
@@ -23,7 +32,7 @@ struct DriveReport {
     _ frame: Frame, milliseconds elapsed: Double, _ report: das3_online_report
   ) throws(Failure) {
     if milliseconds.count < Self.mostTimes { milliseconds.append(elapsed) }
-    let isNew = report.origin != last?.origin ?? 0 || report.share != last?.share ?? 0
+    let isNew = history.add(frame, milliseconds: elapsed, report)
     if isJson {
       var members: [JsonValue.Member] = [
         (key: "frame", value: .string(frame.name)),
@@ -41,20 +50,17 @@ struct DriveReport {
       progress.clear()
       try Terminal.say("frame \(frame.name): from now on by \(report.words)")
     }
-    last = report
     progress.update(
       finished: Int(report.frame_count),
       detail: report.stage == 0 ? "" : "stage \(UnicodeScalar(UInt8(clamping: report.stage)))")
   }
 
   /// Prints the summary.
-  mutating func finish(_ report: das3_online_report, output: String?, isWhole: Bool)
-    throws(Failure)
-  {
+  mutating func finish(
+    _ report: das3_online_report, output: String?, page: String?, isWhole: Bool
+  ) throws(Failure) {
     progress.clear()
-    let seconds = (ContinuousClock.now - start).seconds
-    let sorted = milliseconds.sorted()
-    let p99 = sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)]
+    let (seconds, p99) = (seconds, lateMilliseconds)
     if isJson {
       return try JsonValue.printEvent(
         "summary",
@@ -66,7 +72,7 @@ struct DriveReport {
         ] + report.json + [
           (key: "left_out", value: .integer(reader.leftOutCount)),
           (key: "damaged", value: .integer(reader.damagedFrameCount)),
-          (key: "output", value: .text(output)),
+          (key: "output", value: .text(output)), (key: "report", value: .text(page)),
         ])
     }
     let counts =
@@ -90,7 +96,7 @@ struct DriveReport {
 
 extension das3_online_report {
   /// Such as "what stage b led to (M 1.48, the source 1.22)".
-  fileprivate var words: String {
+  var words: String {
     let numbers = score > 0 ? " (M \(fixed(score, 3)), the source \(fixed(source_score, 3)))" : ""
     return switch originName {
     case "source": "the network as it came"

@@ -114,6 +114,13 @@ extension ReportPage {
   /// Where a directory has its page.
   static func path(in directory: String) -> String { Path.join(directory, "index.html") }
 
+  /// Makes the directory where it is not there; throws where no page could be written into it.
+  static func checkCanWrite(into directory: String) throws(Failure) {
+    try Folder.create(directory)
+    try Folder.checkIsWritable(directory, "cannot write the report")
+    try Folder.checkCanReplace(path(in: directory))
+  }
+
   /// Writes the page into a directory; an old one stays until the new one is complete.
   func write(into directory: String) throws(Failure) {
     try SystemFile.write(Array(html.utf8), to: Self.path(in: directory))

@@ -1,4 +1,4 @@
-"""Networks and frames in, docs/results.md out: what each part of the method does to mIoU.
+"""Networks and frames in, docs/stages.md out: what each part of the method does to mIoU.
 
 See README.md for the rows.
 """
@@ -130,7 +130,7 @@ def section(options, pair: str, rows: list[Row], runs: list[Run]) -> str:
 
 def heading(options, runs: list[Run]) -> str:
     seeds = ", ".join(map(str, options.seeds))
-    return f"""# Results
+    return f"""# The parts of the method
 
 mIoU in percent on labelled frames that were not adapted to: mean ± standard deviation over the
 seeds {seeds}. Settings are the library's defaults, the same for all networks and places, but
@@ -162,7 +162,7 @@ def arguments():
                         help=f"some of {','.join(PAIRS)} (default: all)")
     parser.add_argument("--rows", type=names(rows), default=rows,
                         help=f"some of {','.join(rows)} (default: all)")
-    add_options(parser, cache="table5", out="results.md")
+    add_options(parser, cache="table5", out="stages.md")
     parser.add_argument("more", nargs="*", help="after --: for every das3-run adapt")
     return parsed(parser)
 

@@ -21,6 +21,8 @@ final class LearningDesk: @unchecked Sendable {
   /// Of the thread that learns, from the first frame on.
   private var learner: OnlineLearner?
   private var learnerGeneration = 0
+  /// Why weights could not be prepared for the camera; nil = they could.
+  private var publishFailure: Das3Error?
   private let clock = ContinuousClock()
   private var spent = Duration.zero
 
@@ -198,7 +200,7 @@ final class LearningDesk: @unchecked Sendable {
     var report = learner.report
     report.seconds = spent.inSeconds
     report.byteCount = learner.byteCount
-    report.failure = failure
+    report.failure = failure ?? publishFailure
     let isCurrent = !isOutdated
     shared.withLock { shared in
       guard isCurrent else { return }
@@ -219,6 +221,7 @@ final class LearningDesk: @unchecked Sendable {
     if isOutdated || learner == nil {
       guard let size = shared.withLock({ $0.size }) else { return nil }
       learnerGeneration = generation.load(ordering: .relaxed)
+      publishFailure = nil
       var settings = settings
       (settings.adaptation.height, settings.adaptation.width) = size
       let learner = OnlineLearner(settings, model, memory)
@@ -251,7 +254,7 @@ final class LearningDesk: @unchecked Sendable {
       }
       hasPublished.store(true, ordering: .releasing)
     } catch {
-      shared.withLock { $0.report.failure = error }
+      publishFailure = error
     }
   }
 

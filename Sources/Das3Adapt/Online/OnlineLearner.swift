@@ -72,8 +72,9 @@ package final class OnlineLearner {
   private static let fewestFrames = 16
   /// New frames without which nothing new can be learned.
   private static let fewestNewFrames = 8
-  /// Newest probes by which the weights in use are watched.
-  private static let watchedCount = 6
+  /// Newest probes by which the weights in use are watched, and on how many of them they must be better
+  /// than the source: a few decide where all are worse.
+  private static let watches = [(count: 3, fewestWins: 1), (count: 6, fewestWins: 3)]
   /// Results in a row that are not taken before learning begins again from what was.
   private static let mostInRow = 3
   /// Levels of an 8-bit pixel; frames that differ less show the same.
@@ -158,18 +159,25 @@ package final class OnlineLearner {
 
   /// Brings the source back where the weights in use do worse on the newest probes.
   private func watch() {
-    let newest = probes.recent.suffix(Self.watchedCount).map(\.number)
-    guard isGuarded, best !== source, newest.count == Self.watchedCount,
-      let mine = best.signals(of: newest), let sources = source.signals(of: newest),
-      ViewSignals(sumOf: mine).score < ViewSignals(sumOf: sources).score,
-      GuardRule.wins(of: mine, over: sources) < 0.5
+    guard isGuarded, best !== source,
+      let watch = Self.watches.first(where: { isWorse(on: $0.count, fewestWins: $0.fewestWins) })
     else { return }
     report.alarmCount += 1
     use(source, reason: .notBetter)
     // It is another place: what was gathered of the one before says little of it.
     (stage, trial, student, blend, judgedAt) = (nil, nil, nil, nil, nil)
-    probes.age(butLast: Self.watchedCount, &random)
+    probes.age(butLast: watch.count, &random)
     pool = StatisticsPool(weightCount: source.weights.count, window: settings.sceneFrameCount)
+  }
+
+  /// Whether the weights in use do worse than the source on so many of the newest probes.
+  private func isWorse(on count: Int, fewestWins: Int) -> Bool {
+    let newest = probes.recent.suffix(count).map(\.number)
+    guard newest.count == count, let mine = best.signals(of: newest),
+      let sources = source.signals(of: newest)
+    else { return false }
+    return ViewSignals(sumOf: mine).score < ViewSignals(sumOf: sources).score
+      && GuardRule.wins(of: mine, over: sources) * Double(count) < Double(fewestWins) - 0.5
   }
 
   private var isGuarded: Bool { settings.adaptation.isGuarded }
@@ -267,7 +275,7 @@ package final class OnlineLearner {
       trial.blends = [blend]
     }
     trial.candidates += [trained, student].compactMap { $0 }
-    for candidate in trial.candidates { candidate.forget(allBut: trial.numbers) }
+    for candidate in trial.candidates + trial.blends { candidate.forget(allBut: trial.numbers) }
     return trial
   }
 

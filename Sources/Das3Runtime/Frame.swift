@@ -143,6 +143,8 @@ package struct StoredFrame: Sendable {
 
   /// Lends the picture; valid within `body`.
   package func withFrame(_ body: (Frame) throws(Das3Error) -> Void) throws(Das3Error) {
+    // Nothing else keeps the bytes while the body has their address.
+    defer { withExtendedLifetime(bytes) {} }
     try unsafe body(
       Frame(
         data: UnsafeRawPointer(bytes.start), height: height, width: width,

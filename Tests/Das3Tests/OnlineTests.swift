@@ -122,26 +122,27 @@ struct OnlineTests {
     #expect(das3_online_save(first.handle, path) == DAS3_OK, "\(lastError())")
     #expect(das3_online_save(first.handle, "/missing/a.das3") == DAS3_E_IO)
     let second = online()
-    #expect(das3_online_resume(second.handle, path) == DAS3_OK, "\(lastError())")
+    #expect(second.resume(path) == DAS3_OK, "\(lastError())")
     #expect(second.snapshot.bits == first.snapshot.bits)
     let picture = Self.pictures[61]
     #expect(second.label(picture) == DAS3_OK)
     let same = Self.segmenter(first.snapshot)
     #expect(second.labels == same.labels(picture))
     #expect(second.report.total_step >= first.report.total_step)
-    #expect(das3_online_resume(second.handle, path) == DAS3_E_ARGUMENT)
+    #expect(second.resume(path) == DAS3_E_ARGUMENT)
     #expect(lastError().contains("before the first"))
 
     let other = TestModel(path: SharedData.package.path + "/examples/street/street.onnx")
     let wrong = TestOnline(other) { _, _ in }
-    #expect(das3_online_resume(wrong.handle, path) == DAS3_E_ARGUMENT)
+    #expect(wrong.resume(path) == DAS3_E_ARGUMENT)
     #expect(lastError().contains("another model"))
     var bytes = try Data(contentsOf: URL(filePath: path))
     bytes[bytes.count / 2] ^= 1
     try bytes.write(to: URL(filePath: path))
-    #expect(das3_online_resume(online().handle, path) == DAS3_E_FORMAT)
+    let third = online()
+    #expect(third.resume(path) == DAS3_E_FORMAT)
     try Data("DAS3 checkpoint 3\n".utf8).write(to: URL(filePath: path))
-    #expect(das3_online_resume(online().handle, path) == DAS3_E_FORMAT)
+    #expect(third.resume(path) == DAS3_E_FORMAT)
     #expect(lastError().contains("not a stream checkpoint of das3"))
   }
 
@@ -180,7 +181,8 @@ struct OnlineTests {
     let report = online.report
     #expect(report.status == DAS3_OK && report.observed_count <= report.frame_count)
     #expect(report.seconds > 0 && report.memory_bytes > 0)
-    #expect(TestOnline(AdapterTests.model) { _, _ in }.resume(path) == DAS3_OK)
+    let other = TestOnline(AdapterTests.model) { _, _ in }
+    #expect(other.resume(path) == DAS3_OK)
   }
 
   @Test("options that cannot be are refused by name")
@@ -265,6 +267,10 @@ private final class TestOnline: @unchecked Sendable {
   }
 
   var snapshot: TestModel { TestModel { das3_online_snapshot($0, handle) } }
-  func pause(_ value: Int32) -> das3_status { das3_online_pause(handle, value) }
-  func resume(_ path: String) -> das3_status { das3_online_resume(handle, path) }
+  func pause(_ value: Int32) -> das3_status {
+    withExtendedLifetime(self) { das3_online_pause(handle, value) }
+  }
+  func resume(_ path: String) -> das3_status {
+    withExtendedLifetime(self) { das3_online_resume(handle, path) }
+  }
 }

@@ -101,7 +101,8 @@ What `das3-run adapt` does to a network without being told anything: the method 
 defaults for every network and place. mIoU in percent on labelled frames that were not adapted to.
 *Chosen* is the set of weights that the guard ended with, without labels; *regret* is how far it is
 below the best of source, blend and stages, which labels would have chosen. [blend.md](blend.md) has
-the blend alone, [stages.md](stages.md) what each part of the method does.
+the blend alone, [stages.md](stages.md) what each part of the method does,
+[stream.md](stream.md) what `das3_online` makes of a stream.
 
 {made_by(shlex.join(["auto.py", *sys.argv[1:]]), options, done(runs))}
 

@@ -267,7 +267,11 @@ def guards(das3, check):
     check("black: one line for people", "is the network as it came: too few" in result.stderr, result)
     before, after = parameters(das3.model), parameters(output)
     check("black: bit for bit", all((before[n][0] == after[n][0]).all() for n in before))
-    result = das3.run(output, input=night, method=None, steps=STEPS, set="guard_entropy=1e6")
+    refusing = dict(input=night, steps=STEPS, set="guard_entropy=1e6")
+    result = das3.run(output, method=None, **refusing)
+    check("all stages refused: the blend is the result", result.returncode == 0
+          and "blend is the result" in result.stdout, result)
+    result = das3.run(output, "--set", "guard=2", method="das3", start="source", **refusing)
     check("all refused: exit code 3, and why", result.returncode == 3
           and "all that training led to was refused" in result.stderr, result)
 

@@ -138,14 +138,7 @@ def main() -> int:
     runs = [run for found in (list(by_seed[options.seeds[0]].values()), streams.values(),
                               weather.values(), sum(clear.values(), [])) for run in found]
     runs = list(dict.fromkeys(runs))
-    try:
-        run_all(options, runs)
-    except KeyboardInterrupt:
-        print("interrupted; the same line goes on", file=sys.stderr)
-        return 130
-    for run in runs:
-        if run.reason:
-            print(f"{run}: {run.reason}", file=sys.stderr)
+    run_all(options, runs)
     options.out.write_text(page(options, clear, weather, streams, runs))
     return 0 if len(done(runs)) == len(runs) else 1
 

@@ -247,14 +247,7 @@ def main() -> int:
         streams = {(pair, kind): blended(pair, kind) for pair in PAIRS
                    for kind in (*ODD, *(NOTHING if pair in CHOSEN else ()))}
     runs = [*alone.values(), *sum(clear.values(), []), *weather.values(), *streams.values()]
-    try:
-        run_all(options, runs)
-    except KeyboardInterrupt:
-        print("interrupted; the same line goes on", file=sys.stderr)
-        return 130
-    for run in runs:
-        if run.reason:
-            print(f"{run}: {run.reason}", file=sys.stderr)
+    run_all(options, runs)
     if len(done(list(alone.values()))) < len(PAIRS):
         return 1
     options.out.write_text(page(options, alone, clear, weather, streams, runs))

@@ -80,7 +80,7 @@ class Run:
 
 
 def run_all(options, runs: list[Run]):
-    """So many side by side; those that fail know why."""
+    """So many side by side; those that fail know why. An interruption ends the program."""
     pool = ThreadPoolExecutor(options.jobs)
     futures = {pool.submit(run.finish): run for run in runs}
     try:
@@ -89,6 +89,9 @@ def run_all(options, runs: list[Run]):
             run.reason = str(future.exception() or "")
             found = run.reason or f"mIoU {run.miou('start'):.2f} → {run.curve()[-1][1]:.2f}"
             print(f"{count}/{len(runs)} {run}: {found}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; the same line goes on", file=sys.stderr)
+        sys.exit(130)
     finally:
         pool.shutdown(cancel_futures=True)
 

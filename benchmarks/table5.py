@@ -178,11 +178,7 @@ def main() -> int:
                 for name in dict.fromkeys(row.run for row in rows)]
         tables[pair] = (rows, runs)
     runs = [run for _, runs in tables.values() for run in runs]
-    try:
-        run_all(options, runs)
-    except KeyboardInterrupt:
-        print("interrupted; the same line goes on", file=sys.stderr)
-        return 130
+    run_all(options, runs)
     text = [heading(options, runs)]
     text += [section(options, pair, *table) for pair, table in tables.items()]
     options.out.write_text("\n".join(text))

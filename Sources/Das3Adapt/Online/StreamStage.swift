@@ -54,7 +54,6 @@ final class StreamStage {
   }
 
   var stepCount: Int { phase.stepCount }
-  var labelCoverage: Double { stage.labelCoverage }
   var byteCount: Int {
     stage.byteCount + drift.byteCount + context.labeller.byteCount + context.target.byteCount
   }

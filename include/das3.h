@@ -435,6 +435,8 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  * from the frames that are set aside. After each stage the guard judges by them what the stage has
  * left: it refuses weights that no working network has, and keeps the best set (das3_guard_candidate
  * has the numbers). Where nothing is better than the source, the result is the source, bit for bit.
+ * A few labelled frames make the guard surer (das3_adapter_add_labelled_frame): where they show which
+ * of two sets is better, they decide.
  *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
@@ -580,6 +582,9 @@ typedef struct das3_adapter_options {
   double guard_shift;     /* the guard refuses weights whose shares of the classes are farther than
                              this both from the source's (`shift`) and from those of the best set
                              before them, in nats; from 0                                    */
+  double guard_certainty; /* labelled frames decide alone where the probability that one set of
+                             weights is better than another is at least this, or at most 1 minus
+                             this; otherwise the votes of the probes decide. 0.5 to 1         */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */
@@ -612,6 +617,7 @@ typedef struct das3_blend_candidate {
   double agreement;       /* F: share of pixels with the same label in both views, 0 to 1     */
   double divergence;      /* V: mean Jensen-Shannon divergence of the two views, nats         */
   double score;           /* M = IM x F; larger is better                                    */
+  double miou;            /* of the labelled frames, 0 to 1; -1 = there are none              */
 } das3_blend_candidate;
 
 /** Why a blend has left the statistics of the source exactly as they are. */
@@ -669,6 +675,9 @@ typedef struct das3_guard_candidate {
   double shift;           /* Jensen-Shannon divergence of the shares of the classes from those of
                              the source, nats                                                */
   double wins;            /* share of the probes with a larger M than the best set before it  */
+  double miou;            /* of the labelled frames, 0 to 1; -1 = there are none              */
+  double probability;     /* that it is better than the best set before it, found by a paired
+                             bootstrap of `miou` over the labelled frames, 0 to 1; -1 likewise */
 } das3_guard_candidate;
 
 enum {
@@ -818,12 +827,24 @@ DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *m
  *  decides the size can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.  Since 0.1 */
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
-/** Adds a copy of a frame and of its truth, for DAS3_METHOD_SUPERVISED. The truth is height x width
- *  class numbers without padding, 255 = ignore.
- *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT
- *  for the same reasons as das3_adapter_add_frame.                                   Since 0.1 */
+/** Adds a copy of a frame and of its truth. The truth is height x width class numbers without
+ *  padding, 255 = ignore. DAS3_METHOD_SUPERVISED learns from such frames. In a guarded run they judge
+ *  instead, beside frames without truth or a source, and nothing is learned from them: five are
+ *  enough to help, fewer are refused by the first step.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if the method neither learns from
+ *  truth nor has a guard), DAS3_E_MEMORY, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT for the same
+ *  reasons as das3_adapter_add_frame.                                                Since 0.1 */
 DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter, const das3_image *image,
                                                      const uint8_t *truth);
+
+/** Says in which classes the truth of the frames is that judge, where these are not the classes of
+ *  the model: truth_classes[c] is the class of the truth that class c of the model counts as, 255 =
+ *  none. class_count is the number of classes of the model. NULL and 0 = the same classes.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if no class counts), DAS3_E_SHAPE
+ *  (class_count is another number).                                                  Since 0.1 */
+DAS3_API das3_status das3_adapter_set_truth_classes(das3_adapter *adapter,
+                                                    const uint8_t *truth_classes,
+                                                    int32_t class_count);
 
 /** Makes the adapter read its frames from a callback, one at a time, when it needs them. The struct
  *  is copied.

@@ -360,10 +360,18 @@ class Adapter {
 
   void add_frame(const das3_image &image) { check(das3_adapter_add_frame(get(), &image)); }
 
-  /** Adds a frame with its truth: height x width class numbers, 255 = ignore. */
+  /** Adds a frame with its truth: height x width class numbers, 255 = ignore. SUPERVISED learns from
+   *  it; the guard of another method judges by it. */
   void add_labelled_frame(const das3_image &image, Span<const std::uint8_t> truth) {
     detail::check_size("truth", truth.size(), detail::pixel_count(image));
     check(das3_adapter_add_labelled_frame(get(), &image, truth.data()));
+  }
+
+  /** Says which class of the truth each class of the model counts as, 255 = none, for frames that
+   *  judge; an empty span = the classes are the same. */
+  void set_truth_classes(Span<const std::uint8_t> truth_classes) {
+    check(das3_adapter_set_truth_classes(get(), truth_classes.data(),
+                                         static_cast<std::int32_t>(truth_classes.size())));
   }
 
   /** Makes the adapter read `count` frames from `read`, one at a time, when it needs them. */

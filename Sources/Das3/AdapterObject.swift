@@ -14,6 +14,10 @@ final class AdapterObject {
   private var trainer: Trainer?
   private var stored: [StoredFrame] = []
   private var truths: [FrameSet.Truth] = []
+  /// Frames that judge, with their truths; in a supervised run all labelled frames are learned from.
+  private var judges: [StoredFrame] = []
+  private var judgeTruths: [FrameSet.Truth] = []
+  private var truthClasses: [UInt8] = []
   private var source: FrameSet?
   private var teacher: (any Teacher)?
   private var run: Adaptation?
@@ -75,20 +79,41 @@ final class AdapterObject {
     try AddressSpace.check(
       StoredFrame.byteCount(of: frame, channelCount: base.model.channelCount)
         + AddressSpace.margin)
-    guard source == nil else { throw .argument("the adapter has a source; expected no frames") }
+    let judges = truth != nil && settings.method != .supervised
+    guard judges || source == nil else {
+      throw .argument("the adapter has a source; expected no frames")
+    }
     try frame.checkFinite(channelCount: base.model.channelCount)
     try plan(for: frame)
+    if judges { try settings.checkIsJudged() }
     let copy = StoredFrame(frame, channelCount: base.model.channelCount)
     let limit = settings.memoryLimit
     let byteCount = frameByteCount + copy.byteCount + (truth?.labels.count ?? 0)
     if limit > 0, UInt64(byteCount) > limit / 2 {
       throw .memory(
-        "\(stored.count + 1) frames take \(byteCount) bytes; expected at most half of the memory limit, \(limit / 2)"
+        "\(stored.count + self.judges.count + 1) frames take \(byteCount) bytes; expected at most half of the memory limit, \(limit / 2)"
       )
     }
-    stored.append(copy)
     frameByteCount = byteCount
-    if let truth { truths.append(truth) }
+    if judges {
+      self.judges.append(copy)
+      if let truth { judgeTruths.append(truth) }
+    } else {
+      stored.append(copy)
+      if let truth { truths.append(truth) }
+    }
+  }
+
+  /// What the model's classes are in the truth of the frames that judge; empty = the same.
+  func setTruthClasses(_ classes: [UInt8]) throws(Das3Error) {
+    try checkNotStarted("classes are set")
+    guard classes.isEmpty || classes.count == base.model.classCount else {
+      throw .shape("\(classes.count) classes; the model has \(base.model.classCount)")
+    }
+    guard classes.isEmpty || classes.contains(where: { $0 != 255 }) else {
+      throw .argument("all classes are 255; expected one of the truth's")
+    }
+    truthClasses = classes
   }
 
   func setSource(_ source: FrameSet) throws(Das3Error) {
@@ -151,7 +176,10 @@ final class AdapterObject {
     }
     guard let trainer else { throw .argument("the adapter has no frames to learn from") }
     let run = try Adaptation(
-      settings, trainer, frames, frameByteCount: frameByteCount, teacher: teacher,
+      settings, trainer, frames,
+      labelled: LabelledFrames(
+        FrameSet(judges, truths: judgeTruths), truthClasses: truthClasses),
+      frameByteCount: frameByteCount, teacher: teacher,
       identity: AdapterOption.identity(of: settings))
     self.run = run
     return run

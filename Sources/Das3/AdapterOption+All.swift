@@ -121,6 +121,9 @@ extension AdapterOption {
     .number(
       "guard_shift", "largest shift of the classes' shares, nats", \.guard_shift,
       \.guardBounds.shift),
+    .part(
+      "guard_certainty", "how sure labelled frames must be to decide", \.guard_certainty,
+      \.guardBounds.certainty, from: 0.5),
   ]
 
   /// The sizes that `networkSize` accepts.

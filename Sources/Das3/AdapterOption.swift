@@ -133,13 +133,14 @@ struct AdapterOption: Sendable {
       value: { single($0, below: bound).map { Value($0) } }, stored: decimal)
   }
 
-  /// A number from 0 to 1.
+  /// A number up to 1.
   static func part<Value: BinaryFloatingPoint & Sendable>(
-    _ name: String, _ meaning: String, _ field: Field<Double>, _ place: Place<Value>
+    _ name: String, _ meaning: String, _ field: Field<Double>, _ place: Place<Value>,
+    from least: Double = 0
   ) -> Self {
     unsafe checked(
-      name, meaning, field, place, range: "0 to 1", key: name,
-      value: { (0...1).contains($0) ? Value($0) : nil }, stored: decimal)
+      name, meaning, field, place, range: "\(least == 0 ? "0" : "\(least)") to 1", key: name,
+      value: { (least...1).contains($0) ? Value($0) : nil }, stored: decimal)
   }
 
   static func flag(

@@ -66,6 +66,19 @@ public func das3_adapter_add_labelled_frame(
 }
 
 @c @implementation
+public func das3_adapter_set_truth_classes(
+  _ adapter: OpaquePointer?, _ truthClasses: UnsafePointer<UInt8>?, _ classCount: Int32
+) -> das3_status {
+  unsafe perform(adapter) { object throws(Das3Error) in
+    guard classCount >= 0, unsafe classCount == 0 || truthClasses != nil else {
+      throw .argument("\(classCount) classes, or truth_classes is NULL")
+    }
+    let classes = unsafe Array(UnsafeBufferPointer(start: truthClasses, count: Int(classCount)))
+    try object.setTruthClasses(classes)
+  }
+}
+
+@c @implementation
 public func das3_adapter_set_source(
   _ adapter: OpaquePointer?, _ source: UnsafePointer<das3_frame_source>?
 ) -> das3_status {
@@ -262,7 +275,8 @@ extension das3_adapter_report {
           accepted: candidate.isAccepted ? 1 : 0, reserved: 0, share: candidate.share,
           information: candidate.information, agreement: candidate.agreement,
           divergence: candidate.divergence, score: candidate.information * candidate.agreement,
-          entropy: candidate.entropy, shift: candidate.shift, wins: candidate.wins)
+          entropy: candidate.entropy, shift: candidate.shift, wins: candidate.wins,
+          miou: candidate.meanIoU ?? -1, probability: candidate.probability ?? -1)
       }
     }
   }
@@ -280,7 +294,7 @@ extension das3_adapter_report {
         unsafe slots[slot] = das3_blend_candidate(
           share: candidate.share, information: candidate.information,
           agreement: candidate.agreement, divergence: candidate.divergence,
-          score: candidate.score)
+          score: candidate.score, miou: candidate.meanIoU ?? -1)
       }
     }
   }

@@ -39,6 +39,7 @@ public func das3_evaluator_get_result(
 ) -> das3_status {
   unsafe status(of: evaluator, "evaluator") { (object: EvaluatorObject) throws(Das3Error) in
     let matrix = object.matrix
+    let overlaps = matrix.overlaps
     guard let result = unsafe result else { throw .argument("result is NULL") }
     var value = try unsafe VersionedStruct.read(
       UnsafePointer(result), defaults: das3_evaluation(), "result")
@@ -47,10 +48,10 @@ public func das3_evaluator_get_result(
         throw .argument(
           "class_capacity is \(unsafe value.class_capacity); expected \(matrix.classCount)")
       }
-      for (index, score) in matrix.iou.enumerated() { unsafe iou[index] = score ?? -1 }
+      for (index, overlap) in overlaps.enumerated() { unsafe iou[index] = overlap.iou ?? -1 }
     }
     unsafe value.class_count = Int32(matrix.classCount)
-    unsafe value.miou = matrix.meanIoU
+    unsafe value.miou = overlaps.meanIoU
     unsafe value.pixel_accuracy = matrix.pixelAccuracy
     unsafe value.pixel_count = matrix.pixelCount
     try unsafe VersionedStruct.write(value, to: result, "result")

@@ -64,28 +64,37 @@ package final class Adaptation {
   ///   - settings: of the run.
   ///   - trainer: made by `AdaptationSettings.trainer`.
   ///   - frames: at least one.
+  ///   - labelled: frames beside them that judge; of a guarded run alone.
   ///   - frameByteCount: bytes of memory they take.
   ///   - teacher: of the black box; nil = there is none.
   ///   - identity: what checkpoints say of the settings, by keys that stay.
-  /// - Throws: `.argument` where there are no frames, no truth for a supervised run, or nothing for
-  ///   the teacher to do.
+  /// - Throws: `.argument` where there are no frames, no truth for a supervised run, nothing for the
+  ///   teacher to do, or too few labelled frames.
   package init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
-    frameByteCount: Int = 0, teacher: (any Teacher)? = nil, identity: [String: String] = [:]
+    labelled: LabelledFrames = LabelledFrames(), frameByteCount: Int = 0,
+    teacher: (any Teacher)? = nil, identity: [String: String] = [:]
   ) throws(Das3Error) {
     guard frames.count > 0 else { throw .argument("the adapter has no frames to learn from") }
     guard settings.method != .supervised || frames.truths.count == frames.count else {
       throw .argument(
         "\(frames.count) frames, \(frames.truths.count) with truth; supervised training needs all")
     }
+    guard labelled.count == 0 || labelled.count >= LabelVote.fewestFrames else {
+      throw .argument(
+        "\(labelled.count) labelled frames; expected at least \(LabelVote.fewestFrames) to judge by"
+      )
+    }
     self.settings = settings
     settingsIdentity = identity
     schedule = PhaseSchedule(
-      settings.phases(frameCount: frames.count, hasTeacher: teacher != nil))
+      settings.phases(
+        frameCount: frames.count, labelledCount: labelled.count, hasTeacher: teacher != nil))
     guard teacher == nil || schedule.phases.contains(where: { $0.kind == .selfTraining }) else {
       throw .argument("a teacher makes labels for stage (b) or selftrain; neither is to run")
     }
-    let target = try TargetFrames(settings, trainer, frames, storedByteCount: frameByteCount)
+    let target = try TargetFrames(
+      settings, trainer, frames, labelled: labelled, storedByteCount: frameByteCount)
     context = StageContext(
       settings: settings, trainer: trainer, target: target,
       labeller: try Labeller(settings, trainer, target, teacher))
@@ -269,11 +278,13 @@ package final class Adaptation {
   private var identity: CheckpointIdentity {
     if let knownIdentity { return knownIdentity }
     let pictures = try? target.fingerprint()
+    let labelled = target.labelled.count > 0 ? try? target.labelledFingerprint() : nil
     var identity = CheckpointIdentity(fields: settingsIdentity)
     identity.fields["model"] = trainer.model.onnx.fingerprint
     identity.fields["frames"] = "\(target.wholeCount)"
     identity.fields["teacher"] = context.labeller.teacher == nil ? "no" : "yes"
     identity.fields["pictures"] = pictures
+    identity.fields["labelled"] = labelled
     if pictures != nil { knownIdentity = identity }
     return identity
   }
@@ -316,7 +327,8 @@ package final class Adaptation {
       position.phase < schedule.phases.count && schedule.phases[position.phase].kind == .judging
     return settings.isGuarded && position.phase > 0
       && memory.isPossible(
-        frameCount: frameCount, classCount: classCount, weightCount: weights.count)
+        frameCount: frameCount, labelledCount: target.labelled.count, classCount: classCount,
+        weightCount: weights.count)
       && trial.map { isJudging && $0.isPossible(classCount: classCount, of: memory) } ?? true
   }
 
@@ -328,8 +340,8 @@ package final class Adaptation {
       return false
     }
     return blend.isPossible(
-      before: position.step, frameCount: frameCount, classCount: trainer.scoreShape[1],
-      limit: settings.blendLimit)
+      before: position.step, frameCount: frameCount, labelledCount: target.labelled.count,
+      classCount: trainer.scoreShape[1], limit: settings.blendLimit)
   }
 }
 

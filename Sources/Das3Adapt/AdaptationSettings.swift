@@ -159,6 +159,17 @@ extension AdaptationSettings {
   /// Whether sets of weights are judged by frames that nothing is learned from.
   package var isGuarded: Bool { guardLevel > (method == .auto ? 0 : 1) }
 
+  /// Refuses labelled frames where nothing is judged.
+  ///
+  /// - Throws: `.argument`.
+  package func checkIsJudged() throws(Das3Error) {
+    guard isGuarded else {
+      throw .argument(
+        "a labelled frame, and method \(method.rawValue) without a guard has no use for it: a guard judges by labelled frames (guard = 2), SUPERVISED learns from them"
+      )
+    }
+  }
+
   /// Candidates on the line from the source's statistics to the target's.
   func blendShares(probeCount: Int = .max) -> [Double] {
     BlendChoice.line(upTo: blends ? blendLimit : 0, probeCount: probeCount)

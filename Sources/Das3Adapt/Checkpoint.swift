@@ -13,7 +13,7 @@ package struct Checkpoint: Sendable, Equatable {
   /// What a guarded run looks back to; nil before its probes are chosen.
   var guardMemory: GuardMemory?
 
-  private static let title = "checkpoint 3"
+  private static let title = "checkpoint 4"
 
   init(
     identity: CheckpointIdentity, position: PhaseSchedule.Position, weights: [Float],

@@ -12,7 +12,7 @@ struct CheckpointIdentity: Sendable, Equatable {
       throw .argument("the checkpoint belongs to another model")
     }
     let keys = Set(fields.keys).union(other.fields.keys)
-    for key in keys.subtracting(["pictures"]).sorted() {
+    for key in keys.subtracting(["pictures", "labelled"]).sorted() {
       guard fields[key] == other.fields[key] else {
         // Stages have letters for keys.
         let what = key.count == 1 ? "stage \(key) of" : key
@@ -20,6 +20,9 @@ struct CheckpointIdentity: Sendable, Equatable {
           "the checkpoint belongs to a run with \(what) \(fields[key] ?? "unknown"); here it is \(other.fields[key] ?? "unknown")"
         )
       }
+    }
+    guard fields["labelled"] == other.fields["labelled"] else {
+      throw .argument("the checkpoint belongs to a run that other labelled frames judge")
     }
     if let mine = fields["pictures"], let others = other.fields["pictures"], mine != others {
       throw .argument("the checkpoint belongs to a run on other frames")

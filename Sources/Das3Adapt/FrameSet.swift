@@ -50,3 +50,40 @@ package struct FrameSet {
     }
   }
 }
+
+/// Frames whose truth is known, by which weights are judged; nothing is learned from them.
+package struct LabelledFrames {
+  /// With the truth of each.
+  package let frames: FrameSet
+  /// Of each class of the network the class of the truth that it counts as, 255 = none; empty = the
+  /// classes are the same.
+  package let truthClasses: [UInt8]
+
+  package init(_ frames: FrameSet = FrameSet([]), truthClasses: [UInt8] = []) {
+    self.frames = frames
+    self.truthClasses = truthClasses
+  }
+
+  package var count: Int { frames.count }
+
+  /// What labels and truth of a frame have in common.
+  ///
+  /// - Parameters:
+  ///   - labels: by the network, one a pixel of the scores.
+  ///   - index: of the frame.
+  ///   - shape: of the scores, 1×C×h×w.
+  /// - Returns: one a class of the truth.
+  /// - Throws: `.argument` for more than 255 classes.
+  func overlaps(_ labels: [UInt8], ofFrame index: Int, _ shape: Shape) throws(Das3Error)
+    -> [ClassOverlap]
+  {
+    let known = truthClasses.filter { $0 != 255 }
+    let classCount = truthClasses.isEmpty ? shape[1] : (known.max().map { Int($0) + 1 } ?? 1)
+    var matrix = try ConfusionMatrix(classCount: classCount, ignoreLabel: 255)
+    let truth = frames.truths[index].labels(height: shape[2], width: shape[3])
+    let labels =
+      truthClasses.isEmpty ? labels : labels.map { truthClasses[Int($0)] }
+    matrix.add(labels: labels.span, truth: truth.span)
+    return matrix.overlaps
+  }
+}

@@ -31,21 +31,24 @@ extension AdaptationSettings {
   ///
   /// - Parameters:
   ///   - frameCount: of the target.
+  ///   - labelledCount: frames with truth that judge.
   ///   - hasTeacher: the black box, in which nothing can be aligned.
   /// - Returns: none where only stage (a) was wanted of a black box.
-  func phases(frameCount: Int, hasTeacher: Bool) -> [Phase] {
+  func phases(frameCount: Int, labelledCount: Int = 0, hasTeacher: Bool) -> [Phase] {
     let training = trainingPhases(frameCount: frameCount, hasTeacher: hasTeacher)
     guard blends || isGuarded else { return training }
     var blending = Phase(
       kind: .blending, trainsClassifier: false,
-      stepCount: BlendChoice.stepCount(frameCount: frameCount, shares: blendShares()), rule: .sgd,
-      rate: 0)
+      stepCount: BlendChoice.stepCount(
+        frameCount: frameCount, labelledCount: labelledCount, shares: blendShares()),
+      rule: .sgd, rate: 0)
     blending.isLast = training.isEmpty
     guard isGuarded else { return [blending] + training }
     let judgings = training.indices.map { index in
       var judging = Phase(
         kind: .judging, trainsClassifier: false,
-        stepCount: Judging.shares.count * BlendChoice.mostProbes(frameCount: frameCount),
+        stepCount: Judging.shares.count
+          * (BlendChoice.mostProbes(frameCount: frameCount) + labelledCount),
         rule: .sgd, rate: 0)
       judging.judged = training[index].letter
       judging.isLast = index == training.count - 1

@@ -33,21 +33,46 @@ package struct ConfusionMatrix: Sendable {
     return total == 0 ? 0 : Double(right) / Double(total)
   }
 
-  /// Intersection over union per class, 0 to 1; nil = neither in truth nor predicted.
-  package var iou: [Double?] {
+  /// How truth and labels overlap, per class.
+  package var overlaps: [ClassOverlap] {
     (0..<classCount).map { index in
       let width = classCount + 1
       let truth = counts[index * width..<(index + 1) * width].reduce(0, +)
       let predicted = (0..<classCount).reduce(UInt64(0)) { $0 + counts[$1 * width + index] }
       let both = counts[index * width + index]
-      let union = truth + predicted - both
-      return union == 0 ? nil : Double(both) / Double(union)
+      return ClassOverlap(intersection: both, union: truth + predicted - both)
     }
   }
+}
 
-  /// Mean over the classes in truth or prediction.
+/// Pixels of a class; those of several frames add up.
+package struct ClassOverlap: Sendable, Equatable {
+  /// That truth and labels agree on.
+  package var intersection: UInt64 = 0
+  /// In truth, labels or both.
+  package var union: UInt64 = 0
+
+  package init(intersection: UInt64 = 0, union: UInt64 = 0) {
+    self.intersection = intersection
+    self.union = union
+  }
+
+  /// Intersection over union, 0 to 1; nil = neither in truth nor predicted.
+  package var iou: Double? { union == 0 ? nil : Double(intersection) / Double(union) }
+}
+
+extension [ClassOverlap] {
+  /// Mean over the classes in truth or prediction, 0 to 1.
   package var meanIoU: Double {
-    let seen = iou.compactMap { $0 }
+    let seen = compactMap(\.iou)
     return seen.isEmpty ? 0 : seen.reduce(0, +) / Double(seen.count)
+  }
+
+  /// Adds those of another frame, class by class.
+  package mutating func add(_ other: [ClassOverlap]) {
+    for (index, overlap) in zip(indices, other) {
+      self[index].intersection += overlap.intersection
+      self[index].union += overlap.union
+    }
   }
 }

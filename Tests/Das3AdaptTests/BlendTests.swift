@@ -121,8 +121,12 @@ struct BlendTests {
     memory.probes = (0..<17).map { 2 * $0 }
     func asked(_ count: Int, classCount: Int = 3) -> BlendMemory {
       var asked = memory
-      asked.signals = [ViewSignals](
-        repeating: ViewSignals(classCount: classCount), count: count)
+      let probeCount = memory.probes.count
+      asked.answers = stride(from: 0, to: count, by: probeCount).map { start in
+        Answers(
+          probes: [ViewSignals](
+            repeating: ViewSignals(classCount: classCount), count: min(probeCount, count - start)))
+      }
       return asked
     }
     // Without statistics the source is the only candidate.

@@ -260,6 +260,22 @@ def guards(das3, check):
         check("the same steps", without_times(first) + without_times(second)
               == without_times(events))
         check("and the same bytes", output.read_bytes() == whole)
+    labels = {"labelled": night, "labelled_truth": das3.scratch / "truth"}
+    first, code = das3.pause(130, output, checkpoint=das3.scratch / "labels.das3", **options, **labels)
+    rest = das3.events(output, "--resume", checkpoint=das3.scratch / "labels.das3", **options, **labels)
+    found = rest[-1]["guard"]["candidates"]
+    taken = found[rest[-1]["guard"]["choice"]]
+    check("labelled frames: counted", rest[-1]["labelled"] == len(list(night.iterdir())), rest[-1])
+    check("and they judge", taken["miou"] > found[0]["miou"] + 3 and taken["probability"] > 0.5, found)
+    check("the blend, too", all(c["miou"] > 0 for c in rest[-1]["blend"]["candidates"]), rest[-1])
+    few = das3.scratch / "few"
+    few.mkdir()
+    for path in sorted(night.iterdir())[:4]:
+        shutil.copy(path, few)
+    result = das3.run(output, **options, **labels | {"labelled": few})
+    check("four are too few", result.returncode == 2 and "expected at least 5" in result.stderr, result)
+    result = das3.run(output, **options | {"method": "tent", "steps": 3}, **labels)
+    check("without a guard they are refused", "has no use for it" in result.stderr, result)
     result = das3.run(output, "--json", input=das3.scratch / "black", method=None)
     found = [json.loads(line) for line in result.stdout.splitlines()][-1]["guard"]
     check("black: exit code 3", result.returncode == 3, result)

@@ -146,7 +146,7 @@ def guarded(das3, check):
     folder = das3.scratch / "new" / "report"
     page, summary = run(
         das3, folder, input=night, steps="a=4,b=4,c=4", metadata=metadata, val=night, truth=truth,
-        set="alpha=0.3")
+        labelled=night, set="alpha=0.3")
     stands_alone(page, check, "auto")
     check("the summary names the page", summary["report"] == str(folder / "index.html"), summary)
     judged, rows = summary["guard"]["candidates"], page.table("Every set of weights")
@@ -154,6 +154,10 @@ def guarded(das3, check):
     check("with its M", [row[2] for row in rows] == [f"{c['M']:.3f}" for c in judged], rows)
     chosen = [row[-1] for row in rows].index("the result")
     check("and which is the result", chosen == summary["guard"]["choice"], rows)
+    check("with the mIoU of the labelled frames",
+          [row[9] for row in rows] == [f"{c['miou']:.1f} %" for c in judged], rows)
+    check("which decides, as is said on top", "on the labelled frames its mIoU is" in page.lead,
+          page.lead)
     rows = page.table("Candidates of the blend")
     check("a row for every blend", len(rows) == len(summary["blend"]["candidates"]), rows)
     means = {row[0]: row[1:3] for row in page.table("Compared with truth")}

@@ -65,8 +65,8 @@ package enum BlendChoice {
     return (frameCount + stride - 1 - stride / 2) / stride
   }
 
-  /// Steps at most: all frames, and every candidate on all probes.
-  package static func stepCount(frameCount: Int, shares: [Double]) -> Int {
-    frameCount + shares.count * mostProbes(frameCount: frameCount)
+  /// Steps at most: all frames, and every candidate on all that judge.
+  package static func stepCount(frameCount: Int, labelledCount: Int = 0, shares: [Double]) -> Int {
+    frameCount + shares.count * (mostProbes(frameCount: frameCount) + labelledCount)
   }
 }

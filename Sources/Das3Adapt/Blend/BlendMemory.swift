@@ -8,8 +8,8 @@ package struct BlendMemory: Sendable, Equatable {
   /// Frames that the statistics are of.
   package var pooledCount = 0
   var spread = ThumbnailSpread()
-  /// Of each candidate, one probe after the other, as far as they were asked.
-  package var signals: [ViewSignals] = []
+  /// Of each candidate, as far as they were asked.
+  package var answers: [Answers] = []
   var seconds = 0.0
 
   package init() {}
@@ -19,21 +19,27 @@ package struct BlendMemory: Sendable, Equatable {
   /// - Parameters:
   ///   - step: that comes next.
   ///   - frameCount: of the target.
+  ///   - labelledCount: frames with truth that judge.
   ///   - classCount: of the network.
   ///   - limit: how far the statistics may be moved, 0…1.
   /// - Returns: false for what only a file that was made to deceive can hold.
-  package func isPossible(before step: Int, frameCount: Int, classCount: Int, limit: Double)
-    -> Bool
-  {
+  package func isPossible(
+    before step: Int, frameCount: Int, labelledCount: Int = 0, classCount: Int, limit: Double
+  ) -> Bool {
+    let wholeCount = probes.count + labelledCount
     guard probes.allSatisfy({ (0..<frameCount).contains($0) }),
-      signals.allSatisfy({ $0.masses.count == classCount })
+      answers.dropLast().allSatisfy({ $0.count == wholeCount }),
+      answers.allSatisfy({
+        $0.isPossible(
+          probeCount: probes.count, labelledCount: labelledCount, classCount: classCount)
+      })
     else { return false }
-    guard step >= frameCount else { return signals.isEmpty }
+    guard step >= frameCount else { return answers.isEmpty }
     let candidateCount = BlendChoice.line(
       upTo: pooledCount > 0 ? limit : 0, probeCount: probes.count
     ).count
-    return step - frameCount < candidateCount * probes.count
-      && signals.count == step - frameCount
+    return step - frameCount < candidateCount * wholeCount
+      && answers.reduce(0) { $0 + $1.count } == step - frameCount
   }
 }
 
@@ -41,7 +47,7 @@ extension BlendMemory {
   var json: Json {
     .object([
       "probes": .numbers(probes.map(Double.init)), "pooled": .number(Double(pooledCount)),
-      "spread": .numbers(spread.numbers), "signals": .array(signals.map { .numbers($0.numbers) }),
+      "spread": .numbers(spread.numbers), "answers": .array(answers.map(\.json)),
       "seconds": .number(seconds),
     ])
   }
@@ -50,15 +56,15 @@ extension BlendMemory {
     guard let fields = json.object, let probes = fields["probes"]?.numbers,
       let pooledCount = fields["pooled"]?.number.flatMap({ Int(exactly: $0) }), pooledCount >= 0,
       let spread = fields["spread"]?.numbers.flatMap(ThumbnailSpread.init),
-      let signals = fields["signals"]?.array?.map({ $0.numbers.flatMap(ViewSignals.init) }),
+      let answers = fields["answers"]?.array?.map(Answers.init),
       let seconds = fields["seconds"]?.number
     else { return nil }
     self.probes = probes.compactMap { Int(exactly: $0) }
     self.pooledCount = pooledCount
     self.spread = spread
-    self.signals = signals.compactMap { $0 }
+    self.answers = answers.compactMap { $0 }
     self.seconds = seconds
-    guard self.probes.count == probes.count, self.signals.count == signals.count else { return nil }
+    guard self.probes.count == probes.count, self.answers.count == answers.count else { return nil }
   }
 }
 

@@ -8,6 +8,8 @@ package struct BlendRecord: Sendable, Equatable {
     package var share: Double
     /// IM, F and V of its `ViewSignals`.
     package var information, agreement, divergence: Double
+    /// On the labelled frames, 0…1; nil = there are none.
+    package var meanIoU: Double?
     /// M = IM · F: diverse, certain, and the same from both sides.
     package var score: Double { information * agreement }
 
@@ -67,7 +69,7 @@ extension BlendRecord {
     .object([
       "candidates": .array(
         candidates.map {
-          .numbers([$0.share, $0.information, $0.agreement, $0.divergence])
+          .numbers([$0.share, $0.information, $0.agreement, $0.divergence, $0.meanIoU ?? -1])
         }),
       "choice": .number(Double(choice)),
       "reason": reason.map { .number(Double($0.rawValue)) } ?? .null,
@@ -80,11 +82,14 @@ extension BlendRecord {
       let choice = fields["choice"]?.number.flatMap({ Int(exactly: $0) }),
       let seconds = fields["seconds"]?.number,
       choice == 0 || rows.indices.contains(choice),
-      rows.count <= BlendChoice.line(upTo: 1).count, rows.allSatisfy({ $0?.count == 4 })
+      rows.count <= BlendChoice.line(upTo: 1).count, rows.allSatisfy({ $0?.count == 5 })
     else { return nil }
     candidates = rows.compactMap { row in
       row.map {
-        Candidate(share: $0[0], information: $0[1], agreement: $0[2], divergence: $0[3])
+        var candidate = Candidate(
+          share: $0[0], information: $0[1], agreement: $0[2], divergence: $0[3])
+        candidate.meanIoU = $0[4] < 0 ? nil : $0[4]
+        return candidate
       }
     }
     self.choice = choice

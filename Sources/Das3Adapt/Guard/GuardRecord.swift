@@ -31,6 +31,10 @@ package struct GuardRecord: Sendable, Equatable {
     package var shift: Double
     /// Probes on which it is better than the best set before it, 0…1.
     package var wins: Double
+    /// On the labelled frames, 0…1; nil = there are none.
+    package var meanIoU: Double?
+    /// That it is better than the best set before it, by labels, 0…1; nil likewise.
+    package var probability: Double?
     /// nil = nothing is wrong with it.
     package var veto: GuardRule.Veto?
     /// Whether it was the best when it was judged.
@@ -89,6 +93,7 @@ extension GuardRecord {
           .numbers([
             Double($0.origin.rawValue), $0.share, $0.information, $0.agreement, $0.divergence,
             $0.entropy, $0.shift, $0.wins, Double($0.veto?.rawValue ?? 0), $0.isAccepted ? 1 : 0,
+            $0.meanIoU ?? -1, $0.probability ?? -1,
           ])
         }),
       "choice": .number(Double(choice)),
@@ -114,12 +119,13 @@ extension GuardRecord {
 
 extension GuardRecord.Candidate {
   fileprivate init?(_ row: [Double]) {
-    guard row.count == 10, let origin = Int32(exactly: row[0]).flatMap(GuardRecord.Origin.init),
+    guard row.count == 12, let origin = Int32(exactly: row[0]).flatMap(GuardRecord.Origin.init),
       let veto = Int32(exactly: row[8])
     else { return nil }
     self.init(
       origin: origin, share: row[1], information: row[2], agreement: row[3], divergence: row[4],
-      entropy: row[5], shift: row[6], wins: row[7], veto: GuardRule.Veto(rawValue: veto),
+      entropy: row[5], shift: row[6], wins: row[7], meanIoU: row[10] < 0 ? nil : row[10],
+      probability: row[11] < 0 ? nil : row[11], veto: GuardRule.Veto(rawValue: veto),
       isAccepted: row[9] == 1)
   }
 }

@@ -1,6 +1,7 @@
 import Glibc
 
-/// How a guarded run judges weights without labels, by what they say of the probes.
+/// How a guarded run judges weights by what they say of the probes: without labels, or where the
+/// labelled frames do not tell (`LabelVote`).
 ///
 /// A *veto* refuses what no network that still works does. What is left is *preferred* where its
 /// predictions are more diverse, more certain and less dependent on the view. All bounds compare with
@@ -27,6 +28,8 @@ package enum GuardRule {
     /// Divergence of the shares of the classes from those of the source, and from those of the best
     /// set, in nats.
     package var shift = 0.1
+    /// How sure labelled frames must be to decide alone, ½…1.
+    package var certainty = 0.9
 
     package init() {}
   }

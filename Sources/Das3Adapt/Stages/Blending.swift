@@ -6,13 +6,15 @@ import Das3Runtime
 ///
 /// It goes through the frames once. Every k-th frame that shows something is a *probe*; by the others
 /// the target's statistics are gathered, exactly, over all frames and pixels. Then each candidate on
-/// the line is asked what it says of the probes and of their mirror images. One step is one frame;
-/// nothing is trained, and the weights move at the end alone.
+/// the line is asked what it says of the probes and of their mirror images, and of labelled frames
+/// where there are any. One step is one frame; nothing is trained, and the weights move at the end
+/// alone.
 ///
 /// A guarded run begins with it even where no statistics are to move: the source is then the only
 /// candidate, and its answers are what the guard compares others with.
 ///
-/// Cost: one pass of the network a frame, and two a probe and candidate.
+/// Cost: one pass of the network a frame, two a probe and candidate, one a labelled frame and
+/// candidate.
 final class Blending: Stage {
   private let context: StageContext
   private let start: [Float]
@@ -37,7 +39,7 @@ final class Blending: Stage {
   private enum Pending {
     case frame(Thumbnail, isProbe: Bool)
     case unseen
-    case signals(ViewSignals)
+    case answer(Answers.Answer, candidate: Int)
   }
 
   private struct Predictor {
@@ -83,9 +85,8 @@ final class Blending: Stage {
     if step < frameCount {
       pending = try observe(step)
     } else {
-      let (candidate, probe) = (step - frameCount).quotientAndRemainder(
-        dividingBy: state.probes.count)
-      pending = .signals(try ask(candidate, state.probes[probe]))
+      let (candidate, index) = (step - frameCount).quotientAndRemainder(dividingBy: judgeCount)
+      pending = .answer(try ask(candidate, index), candidate: candidate)
     }
     state.seconds += (clock.now - began).inSeconds
     return StepLosses()
@@ -100,14 +101,16 @@ final class Blending: Stage {
       } else if observes, let observer, let layers, observer.statistics.allSatisfy(\.isFinite) {
         pool.add(observer.weights, layers)
       }
-    case .signals(let signals): state.signals.append(signals)
+    case .answer(let answer, let candidate):
+      if candidate == state.answers.count { state.answers.append(Answers()) }
+      state.answers[candidate].add(answer)
     case .unseen, nil: break
     }
     pending = nil
     if step == frameCount - 1 {
       blend = reasonToStay.map { BlendRecord(reason: $0, seconds: state.seconds) }
       observer = nil
-    } else if step == frameCount + shares.count * state.probes.count - 1 {
+    } else if step == frameCount + shares.count * judgeCount - 1 {
       blend = choice
     }
   }
@@ -165,6 +168,9 @@ final class Blending: Stage {
 
   // MARK: Candidates
 
+  /// Frames that judge.
+  private var judgeCount: Int { state.probes.count + context.target.labelled.count }
+
   private var shares: [Double] {
     pool.frameCount > 0 ? context.settings.blendShares(probeCount: state.probes.count) : [0]
   }
@@ -173,13 +179,14 @@ final class Blending: Stage {
     pool.blend(share, from: start, layers ?? [])
   }
 
-  /// What a candidate says of a probe and of its mirror image.
-  private func ask(_ candidate: Int, _ frame: Int) throws(Das3Error) -> ViewSignals {
+  /// What a candidate says of one of the frames that judge.
+  private func ask(_ candidate: Int, _ index: Int) throws(Das3Error) -> Answers.Answer {
     let predictor = try predictor(for: candidate)
     let network = predictor.network
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
-    return try context.target.compareViews(ofProbe: frame, network, mirrored: predictor.mirrored)
+    return try context.target.answer(
+      index, probes: state.probes, network, mirrored: predictor.mirrored)
   }
 
   private func predictor(for candidate: Int) throws(Das3Error) -> Predictor {
@@ -204,9 +211,7 @@ final class Blending: Stage {
 
   /// What a candidate says of the probes from one to another.
   private func signals(_ candidate: Int, _ probes: Range<Int>) -> ViewSignals {
-    var sum = ViewSignals(classCount: context.trainer.scoreShape[1])
-    for probe in probes { sum.add(state.signals[candidate * state.probes.count + probe]) }
-    return sum
+    ViewSignals(sumOf: Array(state.answers[candidate].probes[probes]))
   }
 
   private var choice: BlendRecord {
@@ -218,12 +223,20 @@ final class Blending: Stage {
     let halves = [0..<middle, middle..<end].filter { !$0.isEmpty }
     var record = BlendRecord(seconds: state.seconds)
     record.candidates = candidates(0..<end)
+    let labelled = state.answers.map(\.labelled)
+    if context.target.labelled.count > 0 {
+      for (index, answers) in labelled.enumerated() {
+        record.candidates[index].meanIoU = answers.meanIoU
+      }
+    }
     if context.settings.isGuarded {
       if layers?.isEmpty ?? true { record.reason = .noStatistics }
       if GuardRule.seesTooFew(signals(0, 0..<end)) { record.reason = .fewClasses }
       if record.reason != nil { return record }
     }
-    record.choice = BlendChoice.index(of: record.candidates, halves: halves.map(candidates))
+    record.choice = LabelVote.choice(
+      BlendChoice.index(of: record.candidates, halves: halves.map(candidates)), among: labelled,
+      certainty: context.settings.guardBounds.certainty)
     return record
   }
 
@@ -232,12 +245,10 @@ final class Blending: Stage {
     guard context.settings.isGuarded, let blend, !blend.candidates.isEmpty,
       blend.reason != .fewClasses
     else { return nil }
-    func signals(_ candidate: Int) -> [ViewSignals] {
-      state.probes.indices.map { state.signals[candidate * state.probes.count + $0] }
-    }
-    var memory = GuardMemory(probes: state.probes, source: signals(0))
+    var memory = GuardMemory(probes: state.probes, source: state.answers[0])
     if blend.choice > 0 {
-      memory.accept(signals(blend.choice), weights(of: blend.share), origin: .blend, share: 1)
+      memory.accept(
+        state.answers[blend.choice], weights(of: blend.share), origin: .blend, share: 1)
     }
     return memory
   }

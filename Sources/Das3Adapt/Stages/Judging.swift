@@ -1,13 +1,14 @@
 import Das3Graph
 import Das3Runtime
 
-/// Asks what the weights that a stage has led to say of the probes, and takes them where the guard
-/// prefers them to the best set so far.
+/// Asks what the weights that a stage has led to say of probes and labelled frames, and takes them
+/// where the guard prefers them to the best set so far.
 ///
 /// Where they are refused, or are the last and not preferred, it walks back on the line to the best
-/// set. One step is one probe; nothing is trained.
+/// set. One step is one frame; nothing is trained.
 ///
-/// Cost: two passes of the network a probe, and as many for every set on the line.
+/// Cost: two passes of the network a probe, one a labelled frame, and as many for every set on the
+/// line.
 final class Judging: Stage {
   private let context: StageContext
   private let origin: GuardRecord.Origin
@@ -24,7 +25,7 @@ final class Judging: Stage {
   private var mirrored: Arena?
   /// The set of weights that is judged, once it is asked.
   private var judged: WeightSet?
-  private var pending: (signals: ViewSignals, seconds: Double)?
+  private var pending: (answer: Answers.Answer, seconds: Double)?
   private let clock = ContinuousClock()
   private(set) var networkTime = Duration.zero
   private(set) var isFinished = false
@@ -57,27 +58,27 @@ final class Judging: Stage {
 
   func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
     let began = clock.now
-    let signals = try ask(known.probes[state.signals.count])
-    pending = (signals, (clock.now - began).inSeconds)
+    let answer = try ask(state.answers.count)
+    pending = (answer, (clock.now - began).inSeconds)
     return StepLosses()
   }
 
   func follow(_ step: Int) {
     guard let pending else { return }
-    state.signals.append(pending.signals)
+    state.answers.add(pending.answer)
     state.seconds += pending.seconds
     self.pending = nil
-    guard state.signals.count == known.probes.count else { return }
+    guard state.answers.count == known.source.count else { return }
     let judgedWeights = weights(of: state.share)
     let verdict = known.judge(
-      state.signals, judgedWeights, origin: origin, share: state.share,
+      state.answers, judgedWeights, origin: origin, share: state.share,
       context.settings.guardBounds)
     let isWanted = verdict.isAccepted || (verdict.veto == nil && !isLast)
     let next = Self.shares.first { $0 < state.share }
     judged = nil
     if !isWanted, let next {
       state.share = next
-      state.signals = []
+      state.answers = Answers()
     } else {
       isFinished = true
       known.record.seconds += state.seconds
@@ -98,13 +99,14 @@ final class Judging: Stage {
     return zip(best, candidate).map { Float((1 - share) * Double($0) + share * Double($1)) }
   }
 
-  private func ask(_ frame: Int) throws(Das3Error) -> ViewSignals {
+  /// What the judged set says of one of the frames that judge.
+  private func ask(_ index: Int) throws(Das3Error) -> Answers.Answer {
     let network = try predictor()
     let before = network.networkTime
     defer { if network !== context.trainer { networkTime += network.networkTime - before } }
     let mirrored: Arena
-    if let known = self.mirrored {
-      mirrored = known
+    if let scratch = self.mirrored {
+      mirrored = scratch
     } else {
       mirrored = try Arena(elementCount: network.scoreShape.elementCount)
     }
@@ -115,8 +117,8 @@ final class Judging: Stage {
       weights = try network.weightSet(self.weights(of: state.share))
     }
     (self.mirrored, judged) = (mirrored, weights)
-    return try context.target.compareViews(
-      ofProbe: frame, network, by: weights, mirrored: mirrored)
+    return try context.target.answer(
+      index, probes: known.probes, network, by: weights, mirrored: mirrored)
   }
 
   /// The trainer's own network, unless that normalises by the frame.

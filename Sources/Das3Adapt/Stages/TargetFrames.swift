@@ -10,6 +10,8 @@ final class TargetFrames {
   private let settings: AdaptationSettings
   private let trainer: Trainer
   private let frames: FrameSet
+  /// Beside them: they judge.
+  let labelled: LabelledFrames
   /// Bytes that they take; set by their owner.
   let storedByteCount: Int
   /// Asked between frames.
@@ -19,11 +21,13 @@ final class TargetFrames {
   private var numbers: [Int]
 
   init(
-    _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet, storedByteCount: Int
+    _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
+    labelled: LabelledFrames = LabelledFrames(), storedByteCount: Int
   ) throws(Das3Error) {
     self.settings = settings
     self.trainer = trainer
     self.frames = frames
+    self.labelled = labelled
     numbers = Array(0..<frames.count)
     self.storedByteCount = storedByteCount
     photometric =
@@ -74,24 +78,36 @@ final class TargetFrames {
     try frames.read(numbers[frame], body)
   }
 
-  /// What a network says of a probe and of its mirror image, without labels.
+  /// What a network says of one of the frames that judge.
   ///
   /// - Parameters:
-  ///   - probe: its number among all frames.
+  ///   - index: first through the probes, then through the labelled frames.
+  ///   - probes: their numbers among all frames.
   ///   - network: that is asked.
   ///   - weights: of that network; nil = its own.
   ///   - mirrored: scratch of as many elements as there are scores.
-  /// - Returns: sums over the pixels of the probe.
+  /// - Returns: sums over the pixels of the frame.
   /// - Throws: `.cancelled`, or what frames throw.
-  func compareViews(
-    ofProbe probe: Int, _ network: Trainer, by weights: WeightSet? = nil, mirrored: Arena
-  ) throws(Das3Error) -> ViewSignals {
+  func answer(
+    _ index: Int, probes: [Int], _ network: Trainer, by weights: WeightSet? = nil, mirrored: Arena
+  ) throws(Das3Error) -> Answers.Answer {
     try checkCancelled()
-    var signals = ViewSignals(classCount: network.scoreShape[1])
-    try frames.read(probe) { picture throws(Das3Error) in
-      signals = try network.compareViews(of: picture, by: weights, mirrored: mirrored)
+    let shape = network.scoreShape
+    guard index >= probes.count else {
+      var signals = ViewSignals(classCount: shape[1])
+      try frames.read(probes[index]) { picture throws(Das3Error) in
+        signals = try network.compareViews(of: picture, by: weights, mirrored: mirrored)
+      }
+      return .probe(signals)
     }
-    return signals
+    let frame = index - probes.count
+    var labels = [UInt8](repeating: 0, count: shape[2] * shape[3])
+    try labelled.frames.read(frame) { picture in
+      network.load(picture)
+      network.predict(by: weights, labels: &labels)
+    }
+    try KernelFailure.check()
+    return .labelled(try labelled.overlaps(labels, ofFrame: frame, shape))
   }
 
   /// Puts a frame before the network.
@@ -127,6 +143,18 @@ final class TargetFrames {
       try frames.read(frame) { trainer.load($0) }
       parts.append(.floats(trainer.imageValues))
     }
+    return WholeFile.hexadecimal(WholeFile.digest(parts))
+  }
+
+  /// The labelled frames as a digest: what the first and the last look like, and the truth of all.
+  func labelledFingerprint() throws(Das3Error) -> String {
+    var parts: [WholeFile.Part] = []
+    for frame in Set([0, labelled.count - 1]).sorted() {
+      try labelled.frames.read(frame) { trainer.load($0) }
+      parts.append(.floats(trainer.imageValues))
+    }
+    for truth in labelled.frames.truths { parts.append(.bytes(truth.labels)) }
+    parts.append(.bytes(labelled.truthClasses))
     return WholeFile.hexadecimal(WholeFile.digest(parts))
   }
 

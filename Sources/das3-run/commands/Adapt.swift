@@ -22,6 +22,10 @@ struct Adapt: ParsableCommand {
       given, and the exit code is 3. --set guard=0 turns the guard off, guard=2 turns
       it on in every method.
 
+      With --labelled, a few frames with truth, at least five, help the guard: where
+      they show which of two sets of weights is better, they decide. Nothing is
+      learned from them.
+
       With --val and --truth, mIoU is measured before, after, and at the end of
       each stage, just as evaluate does it. --strip draws frame, source, blend,
       adapted network and truth side by side into NAME_strip.png, for a few frames
@@ -88,6 +92,16 @@ struct Adapt: ParsableCommand {
   @Option(help: ArgumentHelp("The directory of their truth PNGs.", valueName: "dir"))
   var truth: String?
 
+  @Option(
+    help: ArgumentHelp("Frames with truth that the guard judges by: a directory.", valueName: "dir")
+  )
+  var labelled: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The directory of their truth PNGs. Default: that of --truth.", valueName: "dir"))
+  var labelledTruth: String?
+
   @Option(help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
   var classMap: String?
 
@@ -137,9 +151,11 @@ struct Adapt: ParsableCommand {
 
   func validate() throws {
     let pairs = [
-      ("--truth", truth, "--val DIR", val), ("--val", val, "--truth DIR", truth),
-      ("--class-map", classMap, "--truth DIR", truth),
-      ("--truth-suffix", truthSuffix, "--truth DIR", truth),
+      ("--truth", truth, "--val DIR", val ?? labelled), ("--val", val, "--truth DIR", truth),
+      ("--labelled", labelled, "--truth DIR", labelledTruth ?? truth),
+      ("--labelled-truth", labelledTruth, "--labelled DIR", labelled),
+      ("--class-map", classMap, "--truth DIR", truth ?? labelledTruth),
+      ("--truth-suffix", truthSuffix, "--truth DIR", truth ?? labelledTruth),
       ("--evaluate-every", evaluateEvery?.description, "--val DIR", val),
       ("--resume", resume ? "" : nil, "--checkpoint FILE", checkpoint),
       ("--checkpoint-every", checkpointEvery?.description, "--checkpoint FILE", checkpoint),
@@ -177,6 +193,7 @@ struct Adapt: ParsableCommand {
       input: network.input, choice: choice, reading: reading, teacher: teacher, model: model,
       settings: try how.settings(), size: sizeOption.size, shared: shared)
     let adapter = target.adapter
+    let judgeCount = try addJudges(to: adapter, of: model)
     if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
     let report = try AdaptReport(
       isJson: shared.json, before: measurement?.measure(model), isResumed: hasCheckpoint)
@@ -203,6 +220,7 @@ struct Adapt: ParsableCommand {
       (key: "seed", value: .integer(Int(clamping: try how.settings().seed))),
       (key: "checkpoint", value: .text(checkpoint)), (key: "strip", value: .text(strip)),
       (key: "report", value: .text(reportDirectory.map(ReportPage.path(in:)))),
+      (key: "labelled", value: .integer(judgeCount)),
       (key: "left_out", value: .integer(target.reader.leftOutCount)),
       (key: "damaged", value: .integer(target.reader.damagedFrameCount)),
     ]
@@ -269,6 +287,31 @@ struct Adapt: ParsableCommand {
         input: val, truth: truth, suffix: truthSuffix, coding: labeller.coding, reading: reading,
         keptByteLimit: Measurement.keptByteLimit),
       labeller: labeller)
+  }
+
+  /// Gives the adapter the frames of `--labelled` with their truth.
+  ///
+  /// - Returns: how many there are.
+  private func addJudges(to adapter: AdapterHandle, of model: ModelHandle) throws(Failure) -> Int {
+    guard let labelled, let truth = labelledTruth ?? truth else { return 0 }
+    let map = try classMap.map { path throws(Failure) in
+      try ClassMap(path: path, modelClasses: model.classNames)
+    }
+    if let map { try adapter.setTruthClasses(map.truthClasses) }
+    let judges = try Validation(
+      input: labelled, truth: truth, suffix: truthSuffix,
+      coding: map?.coding
+        ?? TruthCoding(classes: model.classNames, ignoreLabel: model.ignoreLabel),
+      reading: reading, keptByteLimit: 0)
+    let ignored = UInt8(clamping: map?.ignoreLabel ?? model.ignoreLabel)
+    for index in 0..<judges.frameCount {
+      let (frame, truth) = try judges.read(index)
+      guard try adapter.add(frame, truth: truth.map { $0 == ignored ? 255 : $0 }) else {
+        throw Failure(
+          "\(labelled): its \(counted(judges.frameCount, "frame")) do not fit in memory")
+      }
+    }
+    return judges.frameCount
   }
 
   private func drawStrips(

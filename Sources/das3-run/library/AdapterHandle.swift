@@ -58,6 +58,14 @@ final class AdapterHandle {
     return true
   }
 
+  /// Says which class of the truth each class of the model counts as, 255 = none.
+  func setTruthClasses(_ classes: [UInt8]) throws(Failure) {
+    let status = unsafe classes.withUnsafeBufferPointer { classes in
+      unsafe das3_adapter_set_truth_classes(pointer, classes.baseAddress, Int32(classes.count))
+    }
+    try Failure.check(status, modelPath)
+  }
+
   /// Takes the frames from a reader instead, as they are needed.
   func setSource(_ feed: FrameFeed) throws(Failure) {
     self.feed = feed

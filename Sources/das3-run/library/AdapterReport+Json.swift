@@ -99,6 +99,9 @@ extension das3_guard_candidate {
     return share == 1 ? name : "\(name) × \(fixed(share, 2))"
   }
 
+  /// Whether labelled frames have judged it.
+  var hasLabels: Bool { miou >= 0 }
+
   /// Why it was refused; nil where it was not.
   var objection: String? {
     let words: [das3_guard_veto: String] = [
@@ -116,16 +119,22 @@ extension das3_guard_candidate {
       (key: "F", value: .rounded(agreement, 5)), (key: "V", value: .rounded(divergence, 5)),
       (key: "entropy", value: .rounded(entropy, 5)), (key: "shift", value: .rounded(shift, 5)),
       (key: "wins", value: .rounded(wins, 3)),
+      (key: "miou", value: hasLabels ? .rounded(miou * 100, 2) : .null),
+      (key: "probability", value: hasLabels ? .rounded(probability, 3) : .null),
     ])
   }
 }
 
 extension das3_blend_candidate {
+  /// Whether labelled frames have judged it.
+  var hasLabels: Bool { miou >= 0 }
+
   fileprivate var json: JsonValue {
     .object([
       (key: "share", value: .number(share)), (key: "M", value: .rounded(score, 5)),
       (key: "IM", value: .rounded(information, 5)), (key: "F", value: .rounded(agreement, 5)),
       (key: "V", value: .rounded(divergence, 5)),
+      (key: "miou", value: hasLabels ? .rounded(miou * 100, 2) : .null),
     ])
   }
 }

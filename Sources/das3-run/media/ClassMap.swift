@@ -8,6 +8,7 @@ struct ClassMap {
   let ignoreLabel: Int
   /// For each truth class the model classes whose probabilities are summed; there may be none.
   private let sources: [[Int]]
+  private let modelClassCount: Int
   /// The truth class of each of the model's labels, where each model class is a truth class of its
   /// own; nil where probabilities must be summed.
   let renumbering: [UInt8]?
@@ -59,6 +60,7 @@ struct ClassMap {
     guard !map.isEmpty else { throw Failure("class map \(path): \"map\" is empty") }
     classes = names
     ignoreLabel = ignore
+    modelClassCount = modelClasses.count
     coding = try Self.coding(file, classes: names, ignore: ignore, path)
     sources = names.map { name in
       modelClasses.indices.filter { map[modelClasses[$0]] == name }
@@ -69,6 +71,13 @@ struct ClassMap {
     let isOneToOne = Set(targets).count == modelClasses.count
     let others = [UInt8](repeating: 255, count: 256 - targets.count)
     renumbering = isOneToOne ? targets + others : nil
+  }
+
+  /// Of each class of the model the class of the truth; 255 = none.
+  var truthClasses: [UInt8] {
+    (0..<modelClassCount).map { modelClass in
+      sources.firstIndex { $0.contains(modelClass) }.map(UInt8.init) ?? 255
+    }
   }
 
   /// The classes of the truth; each has the colour of its first model class.

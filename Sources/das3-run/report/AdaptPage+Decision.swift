@@ -24,8 +24,15 @@ extension AdaptPage {
       return "The result is the network as it came: \(reason)."
     }
     if let choice, let source = judged.first {
-      return "The result is \(choice.origin(in: "the network as it came")): on \(probes) its M is "
-        + "\(fixed(choice.score, 3)), that of the network as it came \(fixed(source.score, 3))."
+      let result = "The result is \(choice.origin(in: "the network as it came"))"
+      if choice.hasLabels {
+        return
+          "\(result): on the labelled frames its mIoU is \(fixed(choice.miou * 100, 1)) %, that "
+          + "of the network as it came \(fixed(source.miou * 100, 1)) %."
+      }
+      return
+        "\(result): on \(probes) its M is \(fixed(choice.score, 3)), that of the network as it "
+        + "came \(fixed(source.score, 3))."
     }
     guard method == .blend else {
       let stage = history.phases.last { $0.trains }.map { name(of: $0) } ?? method.rawValue
@@ -63,6 +70,10 @@ extension AdaptPage {
     }
     let isSource = report.reasonForSource != nil || choice?.origin == 0
     if !isPaused, isSource { return "The output is that network, bit for bit." }
+    if !isPaused, choice?.hasLabels == true {
+      return "Frames with truth that nothing was learned from have judged it, beside the votes of "
+        + "\(probes)."
+    }
     if !isPaused, choice != nil || (method == .blend && report.last?.blend_count ?? 0 > 0) {
       return "No truth was given; M is found without labels and is large where predictions are "
         + "diverse, certain, and the same for a frame and its mirror image."
@@ -82,6 +93,13 @@ extension AdaptPage {
             + "classes are from those of the source, in nats. Wins are the votes: on how many of "
             + "\(probes) M is larger than that of the best set before."),
       ]
+      if judged.contains(where: \.hasLabels) {
+        blocks.append(
+          .text(
+            "mIoU is that of the labelled frames. P is the probability that mIoU is larger than that "
+              + "of the best set before, found by drawing the frames again and again: where P is "
+              + "large or small the labels decide, otherwise the votes."))
+      }
     }
     if let reason = AdapterHandle.meaning(ofGuardReason: last.guard_reason) {
       blocks.append(.text("The source network stays: \(reason)."))
@@ -108,12 +126,14 @@ extension AdaptPage {
     + "in a frame and in its mirror image. V is the divergence of both, in nats; smaller is better."
 
   private func guardTable(_ last: das3_adapter_report) -> PageTable {
+    let hasLabels = judged.contains(where: \.hasLabels)
+    let labelColumns: [PageTable.Column] = hasLabels ? [.number("mIoU"), .number("P")] : []
     var table = PageTable(
       "Every set of weights in the order it was judged",
       [
         .text("weights"), .number("share"), .number("M"), .number("IM"), .number("F"),
-        .number("V"), .number("entropy"), .number("shift"), .number("wins"), .text("verdict"),
-      ])
+        .number("V"), .number("entropy"), .number("shift"), .number("wins"),
+      ] + labelColumns + [.text("verdict")])
     for (index, candidate) in judged.enumerated() {
       let isChosen = last.guard_done != 0 && index == Int(last.guard_choice)
       table.add(
@@ -124,10 +144,18 @@ extension AdaptPage {
           .number(fixed(candidate.entropy, 3)), .number(fixed(candidate.shift, 4)),
           index == 0
             ? .number("–") : .share(candidate.wins, "\(fixed(candidate.wins * 100, 0)) %"),
-          .text(verdict(on: candidate, index: index, isChosen: isChosen)),
-        ], isChosen: isChosen)
+        ] + (hasLabels ? labelCells(of: candidate, isSource: index == 0) : [])
+          + [.text(verdict(on: candidate, index: index, isChosen: isChosen))],
+        isChosen: isChosen)
     }
     return table
+  }
+
+  private func labelCells(of candidate: das3_guard_candidate, isSource: Bool) -> [PageTable.Cell] {
+    [
+      .number("\(fixed(candidate.miou * 100, 1)) %"),
+      .number(isSource ? "–" : fixed(candidate.probability, 2)),
+    ]
   }
 
   private func verdict(on candidate: das3_guard_candidate, index: Int, isChosen: Bool) -> String {
@@ -138,12 +166,12 @@ extension AdaptPage {
   }
 
   private func blendTable(_ last: das3_adapter_report) -> PageTable {
+    let hasLabels = last.candidates.contains(where: \.hasLabels)
+    let labelColumns: [PageTable.Column] = hasLabels ? [.number("mIoU")] : []
     var table = PageTable(
       "Candidates of the blend",
-      [
-        .text("part of the way"), .number("M"), .number("IM"), .number("F"), .number("V"),
-        .text("verdict"),
-      ])
+      [.text("part of the way"), .number("M"), .number("IM"), .number("F"), .number("V")]
+        + labelColumns + [.text("verdict")])
     for candidate in last.candidates {
       let isChosen = candidate.share == last.blend_share
       let percent = "\(fixed(candidate.share * 100, 0)) %"
@@ -152,8 +180,8 @@ extension AdaptPage {
           .text(candidate.share == 0 ? "0 % (source)" : percent),
           .number(fixed(candidate.score, 3)), .number(fixed(candidate.information, 3)),
           .number(fixed(candidate.agreement, 3)), .number(fixed(candidate.divergence, 4)),
-          .text(isChosen ? "chosen" : ""),
-        ], isChosen: isChosen)
+        ] + (hasLabels ? [.number("\(fixed(candidate.miou * 100, 1)) %")] : [])
+          + [.text(isChosen ? "chosen" : "")], isChosen: isChosen)
     }
     return table
   }

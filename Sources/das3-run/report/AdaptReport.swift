@@ -80,14 +80,18 @@ final class AdaptReport {
     if let reason = AdapterHandle.meaning(ofBlendReason: report.blend_reason) {
       return try printText("\(head): the network stays as it is: \(reason)")
     }
-    var table = Table([.left, .right, .right, .right, .right])
-    table.add("  share", "M", "IM", "F", "V")
+    var table = Table([.left, .right, .right, .right, .right, .right])
+    let hasLabels = report.candidates.contains(where: \.hasLabels)
+    table.add(["  share", "M", "IM", "F", "V"] + (hasLabels ? ["mIoU"] : []))
     for candidate in report.candidates {
       let mark = candidate.share == report.blend_share ? "* " : "  "
+      let labels = hasLabels ? [fixed(candidate.miou * 100, 2)] : []
       table.add(
-        mark + fixed(candidate.share, 2), fixed(candidate.score, 3),
-        fixed(candidate.information, 3), fixed(candidate.agreement, 3),
-        fixed(candidate.divergence, 4))
+        [
+          mark + fixed(candidate.share, 2), fixed(candidate.score, 3),
+          fixed(candidate.information, 3), fixed(candidate.agreement, 3),
+          fixed(candidate.divergence, 4),
+        ] + labels)
     }
     let choice =
       report.blend_share == 0
@@ -107,8 +111,12 @@ final class AdaptReport {
       let verdict =
         judged.objection.map { "refused, \($0)" }
         ?? (judged.accepted != 0 ? "the best so far" : "no better than the best so far")
+      let labels =
+        judged.hasLabels
+        ? ", mIoU \(fixed(judged.miou * 100, 2)), P \(fixed(judged.probability, 2))"
+        : ""
       return try printText(
-        "guard: \(judged.name): M \(fixed(judged.score, 3)), wins \(fixed(judged.wins * 100, 0)) %: \(verdict)"
+        "guard: \(judged.name): M \(fixed(judged.score, 3)), wins \(fixed(judged.wins * 100, 0)) %\(labels): \(verdict)"
       )
     }
     let head = "guard in \(fixed(report.guard_seconds, 1)) s"
@@ -116,14 +124,21 @@ final class AdaptReport {
       return try printText("\(head): the source network stays: \(reason)")
     }
     let judged = report.judged
-    var table = Table([.left, .right, .right, .right, .right, .right, .left])
-    table.add("  weights", "M", "IM", "F", "entropy", "wins", "")
+    let hasLabels = judged.contains(where: \.hasLabels)
+    let numbers = ["M", "IM", "F", "entropy", "wins"] + (hasLabels ? ["mIoU", "P"] : [])
+    var table = Table([.left] + numbers.map { _ in .right } + [.left])
+    table.add(["  weights"] + numbers)
     for (index, candidate) in judged.enumerated() {
+      let labels = [
+        fixed(candidate.miou * 100, 2), index == 0 ? "" : fixed(candidate.probability, 2),
+      ]
       table.add(
-        (index == Int(report.guard_choice) ? "* " : "  ") + candidate.name,
-        fixed(candidate.score, 3), fixed(candidate.information, 3), fixed(candidate.agreement, 3),
-        fixed(candidate.entropy, 3), index == 0 ? "" : "\(fixed(candidate.wins * 100, 0)) %",
-        candidate.objection ?? "")
+        [
+          (index == Int(report.guard_choice) ? "* " : "  ") + candidate.name,
+          fixed(candidate.score, 3), fixed(candidate.information, 3),
+          fixed(candidate.agreement, 3), fixed(candidate.entropy, 3),
+          index == 0 ? "" : "\(fixed(candidate.wins * 100, 0)) %",
+        ] + (hasLabels ? labels : []) + [candidate.objection ?? ""])
     }
     try printText("\(head): \(judged[Int(report.guard_choice)].name) is the result\n\(table.text)")
   }

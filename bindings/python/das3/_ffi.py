@@ -165,6 +165,7 @@ class das3_blend_candidate(ctypes.Structure):
         ("agreement", c_double),
         ("divergence", c_double),
         ("score", c_double),
+        ("miou", c_double),
     ]
 
 
@@ -185,6 +186,8 @@ class das3_guard_candidate(ctypes.Structure):
         ("entropy", c_double),
         ("shift", c_double),
         ("wins", c_double),
+        ("miou", c_double),
+        ("probability", c_double),
     ]
 
 
@@ -401,6 +404,7 @@ SIGNATURES = {
     "das3_adapter_create": (_STATUS, [_OUT, _HANDLE, POINTER(das3_adapter_options)]),
     "das3_adapter_add_frame": (_STATUS, [_HANDLE, POINTER(das3_image)]),
     "das3_adapter_add_labelled_frame": (_STATUS, [_HANDLE, POINTER(das3_image), c_void_p]),
+    "das3_adapter_set_truth_classes": (_STATUS, [_HANDLE, c_void_p, c_int32]),
     "das3_adapter_set_source": (_STATUS, [_HANDLE, POINTER(das3_frame_source)]),
     "das3_adapter_set_teacher": (_STATUS, [_HANDLE, POINTER(das3_teacher)]),
     "das3_blend_reason_text": (c_char_p, [c_int32]),

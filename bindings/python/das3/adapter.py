@@ -179,6 +179,7 @@ class AdapterOptions(TypedDict, total=False):
     guard_entropy: float
     guard_class_share: float
     guard_shift: float
+    guard_certainty: float
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {
@@ -217,6 +218,7 @@ class BlendCandidate(NamedTuple):
     agreement: float  # F: pixels with the same label in a frame and in its mirror image
     divergence: float  # V: mean Jensen-Shannon divergence of the two, in nats
     score: float  # M = IM x F
+    miou: float  # of the labelled frames, 0 to 1; -1 = there are none
 
 
 class GuardCandidate(NamedTuple):
@@ -233,6 +235,8 @@ class GuardCandidate(NamedTuple):
     entropy: float  # mean entropy of a pixel, in nats
     shift: float  # of the classes' shares from the source's, in nats
     wins: float  # share of the probes with a larger M than the best set before it
+    miou: float  # of the labelled frames, 0 to 1; -1 = there are none
+    probability: float  # that it is better than the best set before it, by labels; -1 likewise
 
 
 class Report(NamedTuple):
@@ -351,13 +355,29 @@ class Adapter(Handle):
     def add_labelled_frame(
         self, frame: Frame, truth: npt.NDArray[np.uint8], *, format: Format | str | None = None
     ) -> None:
-        """Adds a frame with its truth, uint8 (H, W), 255 = ignore: for Method.SUPERVISED."""
+        """Adds a frame with its truth, uint8 (H, W), 255 = ignore.
+
+        Method.SUPERVISED learns from it; the guard of another method judges by it.
+        """
         array, image = lent(frame, format, self._channel_count)
         truth = values("truth", truth, (image.height, image.width), np.uint8)
         add = library.das3_adapter_add_labelled_frame
         with self._use() as pointer:
             check(add(pointer, ctypes.byref(image), truth.ctypes.data))
         del array  # It had to live until here.
+
+    def set_truth_classes(self, truth_classes: npt.ArrayLike | None) -> None:
+        """Says which class of the truth each class of the model counts as, for frames that judge.
+
+        One number a class of the model, 255 = none; None = the classes are the same.
+        """
+        numbers = np.asarray([] if truth_classes is None else truth_classes)
+        if numbers.ndim != 1 or np.any((numbers < 0) | (numbers > 255)):
+            raise ValueError("truth_classes: expected one number from 0 to 255 a class")
+        classes = numbers.astype(np.uint8)
+        pointer_to = classes.ctypes.data if classes.size else None
+        with self._use() as pointer:
+            check(library.das3_adapter_set_truth_classes(pointer, pointer_to, classes.size))
 
     def set_source(
         self, source: FrameSource | Iterable[Frame], *, format: Format | str | None = None

@@ -129,6 +129,29 @@ def test_a_guard_judges_what_each_stage_leaves(model, frame):
     assert is_source == (last.guard_reason is not das3.GuardReason.NONE)
 
 
+def test_labelled_frames_judge(model, segmenter, frame):
+    views = [np.roll(frame, shift, axis=1) for shift in range(0, 96, 6)]
+    options = SMALL | dict(method=Method.AUTO, stages="a", steps_a=2)
+    with das3.Adapter(model, **options) as adapter:
+        for view in views:
+            adapter.add_frame(view)
+        # Of the truth's two classes the first five of the model's are one.
+        adapter.set_truth_classes([0] * 5 + [1] * (len(model.classes) - 5))
+        for view in views[:5]:
+            adapter.add_labelled_frame(view, (segmenter.run(view).labels >= 5).astype(np.uint8))
+        reports = []
+        adapter.run(reports.append)
+        source, *others = reports[-1].guard
+        assert source.miou > 0.9 and reports[-1].blend[0].miou == source.miou
+        assert all(0 <= other.probability <= 1 and other.miou > 0 for other in others)
+        with pytest.raises(ValueError, match="0 to 255"):
+            adapter.set_truth_classes([256])
+    with das3.Adapter(model, **options) as adapter:
+        with pytest.raises(das3.ShapeError):
+            adapter.set_truth_classes([0, 1])
+        adapter.set_truth_classes(None)
+
+
 def test_a_guard_says_why_the_source_stays(model, frame):
     with das3.Adapter(model) as adapter:
         adapter.set_source([frame] * 6)

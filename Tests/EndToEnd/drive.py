@@ -9,12 +9,14 @@ import functools
 import http.server
 import json
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import numpy as np
 from PIL import Image
@@ -117,6 +119,25 @@ def streams(check, program, folder):
     check("and keeps what there is", kept)
 
 
+def killed(check, program, folder):
+    """A process that dies at any moment leaves a whole checkpoint, and another goes on from it."""
+    moments, place = random.Random(7), folder / "killed"
+    place.mkdir()
+    options = dict(command="drive", input=folder / "views", checkpoint=place / "c.das3")
+    words = program.command(None, "--json", "--checkpoint-every", "0", **options)
+    for number in range(5):
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            for _ in range(moments.randrange(1, 60)):
+                process.stdout.readline()
+            time.sleep(moments.uniform(0, 0.02))
+            process.kill()
+        words += ["--resume"] * (number == 0)
+    result = program.run(None, "--json", "--resume", "--limit", "3", **options)
+    last = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {"steps": 0}
+    check("killed five times: it goes on", result.returncode in (0, 3) and last["steps"] > 0, result)
+    check("and leaves one file", [path.name for path in place.iterdir()] == ["c.das3"])
+
+
 def refuses(check, program, folder):
     few = folder / "few"
     for what, code, text, options in [
@@ -151,6 +172,7 @@ def main():
             shutil.copy(path, folder / "few")
         learns(check, program, folder)
         streams(check, program, folder)
+        killed(check, program, folder)
         refuses(check, program, folder)
     return check.end()
 

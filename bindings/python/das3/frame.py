@@ -89,7 +89,8 @@ def lent(
 ) -> tuple[npt.NDArray[Any], das3_image]:
     """The array that holds a frame's pixels, and an image of it, which the array must outlive."""
     array = _array_of("a frame", frame)
-    mode = getattr(frame, "mode", None)
+    # An array that lies in a file has a mode of another kind.
+    mode = None if isinstance(frame, np.ndarray) else getattr(frame, "mode", None)
     if isinstance(mode, str) and mode not in _PIL_MODES:
         raise ArgumentError(
             f"a frame is an image of mode {mode!r}; "

@@ -172,6 +172,12 @@ def test_images_whose_numbers_mean_something_else_are_refused(segmenter, frame, 
         segmenter.run(image)
 
 
+def test_arrays_in_files_are_frames(segmenter, frame, tmp_path):
+    np.save(tmp_path / "frame.npy", frame)
+    mapped = np.load(tmp_path / "frame.npy", mmap_mode="r")
+    assert np.array_equal(segmenter.run(mapped).labels, segmenter.run(frame).labels)
+
+
 def test_tensors_of_torch_are_frames(segmenter, frame):
     torch = pytest.importorskip("torch")
     expected = segmenter.run(frame).labels

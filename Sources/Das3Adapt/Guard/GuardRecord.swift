@@ -59,8 +59,8 @@ package struct GuardRecord: Sendable, Equatable {
     package var sentence: String {
       switch self {
       case .fewFrames:
-        BlendRecord.Reason.fewFrames.sentence
-          + "; learning from a stream needs 24 that differ"
+        "too few frames show anything; adapting needs at least \(Blending.fewestFrames) that are neither "
+          + "black nor blank, learning from a stream 24 that differ"
       case .sameFrames: BlendRecord.Reason.sameFrames.sentence
       case .fewClasses: BlendRecord.Reason.fewClasses.sentence
       case .refused:

@@ -60,7 +60,8 @@ final class AdaptReport {
     stageStart = .now
     if report.judging != 0 { return try printGuard(report) }
     if report.blending != 0 {
-      if report.blend_done != 0 { try printBlend(report) }
+      // A guard that ends here has compared nothing, and says why itself.
+      if report.blend_done != 0, isJson || report.guard_reason == 0 { try printBlend(report) }
       // Nothing else follows.
       if report.guard_done != 0 { try printGuard(report) }
       return
@@ -120,8 +121,9 @@ final class AdaptReport {
       )
     }
     let head = "guard in \(fixed(report.guard_seconds, 1)) s"
-    if let reason = AdapterHandle.meaning(ofGuardReason: report.guard_reason) {
-      return try printText("\(head): the source network stays: \(reason)")
+    // Why is said once, with the name of the output.
+    guard report.guard_reason == 0 || report.guard_count > 1 else {
+      return try printText("\(head): the source network stays")
     }
     let judged = report.judged
     let hasLabels = judged.contains(where: \.hasLabels)

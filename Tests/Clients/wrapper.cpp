@@ -220,6 +220,13 @@ static void teachers(const das3::Model &model) {
         status([&] { supervised.add_labelled_frame(frame, little); }) == DAS3_E_ARGUMENT);
   supervised.add_labelled_frame(frame, labels);
   check("supervised", supervised.step().loss >= 0);
+
+  options.method = DAS3_METHOD_AUTO;
+  das3::Adapter guarded(model, options);
+  const std::uint8_t truth_classes[9] = {0, 1};
+  guarded.set_truth_classes(truth_classes);
+  guarded.add_labelled_frame(frame, labels);
+  check("labelled frames alone", status([&] { guarded.step(); }) == DAS3_E_ARGUMENT);
 }
 
 static void evaluators() {

@@ -66,6 +66,8 @@ extension Adapt {
       ("frames at most", choice.limit?.description),
       ("frames with truth", val),
       ("truth", truth),
+      ("labelled frames", labelled),
+      ("their truth", labelledTruth),
       ("class map", classMap),
       ("teacher", teacher),
       ("output", output),

@@ -3,7 +3,10 @@ import Das3Graph
 /// Where the labels of a set of frames lie while they are made and afterwards: one set of labels at a
 /// time, made again in the same memory.
 package final class LabelStore {
-  package let frameCount: Int
+  /// Frames whose labels it has room for.
+  private let capacity: Int
+  /// Frames that there are.
+  package private(set) var frameCount: Int
   /// Of the scores: 1×C×h×w.
   package let shape: Shape
   /// Labels, then marks, of each frame.
@@ -21,6 +24,7 @@ package final class LabelStore {
     frameCount: Int, shape: Shape, memoryLimit: Int = .max, directory: String? = nil
   ) throws(Das3Error) {
     self.frameCount = frameCount
+    capacity = frameCount
     self.shape = shape
     let pixelCount = shape[2] * shape[3]
     records = try RecordStore(
@@ -29,6 +33,19 @@ package final class LabelStore {
     confidences = try RecordStore(
       recordCount: frameCount, byteCount: pixelCount * MemoryLayout<Float>.stride,
       memoryLimit: memoryLimit - records.memoryByteCount, directory: directory)
+  }
+
+  /// Whether there is room for so many frames, which there are from now on.
+  func holds(_ count: Int) -> Bool {
+    guard count <= capacity else { return false }
+    frameCount = count
+    return true
+  }
+
+  /// Takes the physical memory now.
+  func populate() {
+    records.populate()
+    confidences.populate()
   }
 
   /// Bytes held in memory.

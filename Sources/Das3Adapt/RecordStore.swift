@@ -24,6 +24,9 @@ import Das3Runtime
   /// Bytes held in memory.
   var memoryByteCount: Int { memory.map { 4 * $0.elementCount } ?? 0 }
 
+  /// Takes the physical memory now.
+  func populate() { memory?.populate() }
+
   /// Half of the memory there is: for labels where there is no limit.
   static let largestMemory = MachineMemory.byteCount() / 2
 

@@ -173,6 +173,12 @@ package final class Trainer {
       + 4 * [velocity, squares, scratch].reduce(0) { $0 + ($1?.elementCount ?? 0) }
   }
 
+  /// Takes the physical memory of all of them now.
+  func populate() {
+    executor.populate()
+    for arena in [velocity, squares, scratch] { arena?.populate() }
+  }
+
   /// Bytes of them that are in use before the first pass.
   var restingByteCount: Int { student.byteCount }
 

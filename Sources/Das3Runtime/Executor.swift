@@ -117,6 +117,11 @@ package final class Executor {
     backwardKernels = schedule.kernels.suffix(from: plan.forwardCount).map { $0 }
   }
 
+  /// Takes the physical memory of all that it will use now.
+  package func populate() {
+    for arena in [memory.frame, memory.gradients, memory.scratch] { arena.populate() }
+  }
+
   /// Bytes of activations, one weight set, its derivatives and scratch.
   package var byteCount: Int {
     4 * [memory.frame, memory.gradients, memory.scratch].reduce(0) { $0 + $1.elementCount }

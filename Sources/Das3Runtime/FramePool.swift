@@ -30,7 +30,8 @@ package final class FramePool: Sendable {
       spare.byteCount = byteCount
       for _ in 0..<count {
         guard let start = unsafe malloc(byteCount) else { break }
-        unsafe memset(start, 0, byteCount)
+        // With zeros the compiler would make a calloc of both, which takes no pages.
+        unsafe memset(start, 0xff, byteCount)
         unsafe spare.starts.append(start)
       }
     }

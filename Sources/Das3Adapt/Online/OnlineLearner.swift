@@ -109,7 +109,8 @@ package final class OnlineLearner {
       if let next, !sets.contains(where: { $0 === next }) { sets.append(next) }
     }
     let weightCount = (sets.count + (trial?.blends.count ?? 0) + 2) * source.weights.count
-    return (networks?.byteCount ?? 0) + (stage?.byteCount ?? 0)
+    return (networks?.byteCount ?? 0)
+      + max(stage?.byteCount ?? 0, networks?.labelRoom.byteCount ?? 0)
       + frames.all.reduce(0) { $0 + $1.byteCount }
       + probes.all.reduce(0) { $0 + $1.frame.byteCount }
       + weightCount * MemoryLayout<Float>.stride
@@ -152,7 +153,8 @@ package final class OnlineLearner {
 
   private func readyNetworks() throws(Das3Error) -> StreamNetworks {
     if let networks { return networks }
-    let networks = try StreamNetworks(settings.adaptation, model)
+    let networks = try StreamNetworks(
+      settings.adaptation, model, frameCount: stageFrameCount)
     self.networks = networks
     return networks
   }
@@ -223,13 +225,15 @@ package final class OnlineLearner {
 
   // MARK: Learning
 
+  /// Frames of a stage, where there are as many.
+  private var stageFrameCount: Int { max(Self.fewestFrames, settings.stageStepCount / 2) }
+
   private func beginStage() throws(Das3Error) {
     guard let networks else { return }
-    let count = max(Self.fewestFrames, settings.stageStepCount / 2)
-    let chosen = random.shuffled(frames.all).prefix(count)
+    let chosen = random.shuffled(frames.all).prefix(stageFrameCount)
     let start = student ?? trained ?? blend ?? source
     stage = try StreamStage(
-      settings, letters[stageNumber % letters.count], number: stageNumber, networks.trainer,
+      settings, letters[stageNumber % letters.count], number: stageNumber, networks,
       Array(chosen), from: start.weights)
     stageNumber += 1
   }

@@ -2,6 +2,9 @@ import Das3Graph
 import Das3Runtime
 
 /// The networks that learning from a stream needs, all of one size.
+///
+/// Their memory is taken at once, so that what starts also goes on, and that of labels for one stage
+/// after the other; with a memory limit it is taken as it is used.
 final class StreamNetworks {
   /// Learns.
   let trainer: Trainer
@@ -10,18 +13,33 @@ final class StreamNetworks {
   /// Says what sets of weights predict.
   private let predictor: Trainer
   private let mirrored: Arena
+  /// For labels of one stage after the other.
+  let labelRoom: LabelRoom
   /// The set that the predictor has.
   private weak var asked: Candidate?
 
   /// Plans all of them.
   ///
+  /// - Parameters:
+  ///   - settings: of the runs.
+  ///   - model: what is adapted.
+  ///   - frameCount: at most, of a stage.
   /// - Throws: `.memory` where limit or machine do not suffice, `.unsupported` where a gradient is
   ///   missing.
-  init(_ settings: AdaptationSettings, _ model: SegmentationModel) throws(Das3Error) {
+  init(_ settings: AdaptationSettings, _ model: SegmentationModel, frameCount: Int)
+    throws(Das3Error)
+  {
     trainer = try settings.trainer(of: model)
     observer = try settings.observer(of: model)
     predictor = try settings.predictor(of: model)
     mirrored = try Arena(elementCount: predictor.scoreShape.elementCount)
+    guard settings.memoryLimit == 0 else {
+      labelRoom = LabelRoom()
+      return
+    }
+    labelRoom = try LabelRoom(frameCount: frameCount, shape: trainer.scoreShape)
+    for network in [trainer, observer, predictor] { network.populate() }
+    mirrored.populate()
   }
 
   var layers: [Trainer.StatisticsLayer] { observer.statisticsLayers }

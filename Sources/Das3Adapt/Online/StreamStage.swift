@@ -22,14 +22,15 @@ final class StreamStage {
   ///   - settings: of the stream.
   ///   - letter: of the stage.
   ///   - number: of the stage among all of the stream; what is drawn depends on it.
-  ///   - trainer: whose student becomes `start`.
+  ///   - networks: of the stream; their trainer's student becomes `start`.
   ///   - frames: to learn from.
   ///   - start: weights.
   /// - Throws: as `Adaptation.step`.
   init(
     _ settings: OnlineSettings, _ letter: AdaptationSettings.Letter, number: Int,
-    _ trainer: Trainer, _ frames: [StoredFrame], from start: [Float]
+    _ networks: StreamNetworks, _ frames: [StoredFrame], from start: [Float]
   ) throws(Das3Error) {
+    let trainer = networks.trainer
     self.letter = letter
     self.start = start
     restoration = settings.restoration
@@ -44,7 +45,7 @@ final class StreamStage {
     )
     context = StageContext(
       settings: adaptation, trainer: trainer, target: target,
-      labeller: try Labeller(adaptation, trainer, target, nil))
+      labeller: try Labeller(adaptation, trainer, target, nil, room: networks.labelRoom))
     let memory = StageMemory(start: start)
     guard let stage = try context.trainingStage(phase, number: number, step: 0, memory) else {
       throw Das3Error(.internal, "stage \(letter) does not train")

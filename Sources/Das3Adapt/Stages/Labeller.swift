@@ -1,6 +1,28 @@
 import Das3Graph
 import Das3Runtime
 
+/// Memory that labels take, for one stage after the other.
+final class LabelRoom {
+  fileprivate var store: LabelStore?
+  /// Probabilities of a mirrored frame.
+  fileprivate var probabilities: Arena?
+
+  init() {}
+
+  /// Takes it all now: for at most so many frames of a network with such scores.
+  init(frameCount: Int, shape: Shape) throws(Das3Error) {
+    let (store, probabilities) = (
+      try LabelStore(frameCount: frameCount, shape: shape),
+      try Arena(elementCount: shape.elementCount)
+    )
+    store.populate()
+    probabilities.populate()
+    (self.store, self.probabilities) = (store, probabilities)
+  }
+
+  var byteCount: Int { (store?.memoryByteCount ?? 0) + 4 * (probabilities?.elementCount ?? 0) }
+}
+
 /// What a network, the student's or another's, says of the target's frames.
 final class Labeller {
   private let settings: AdaptationSettings
@@ -12,22 +34,30 @@ final class Labeller {
   /// Given what the network says of a frame before labels or masks are made of it, which it may
   /// change: a test that compares single steps puts a reference's answer there.
   var revise: (_ frame: Int, _ prediction: inout Prediction) -> Void = { _, _ in }
-  /// Probabilities of a mirrored frame.
-  private let probabilities: Arena?
+  private let room: LabelRoom
+  /// Whether the room outlives the stage.
+  private let keepsStore: Bool
   /// Bytes of weights that predict and are not the student's.
   private var otherWeightsByteCount = 0
 
   init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ target: TargetFrames,
-    _ teacher: (any Teacher)?
+    _ teacher: (any Teacher)?, room: LabelRoom? = nil
   ) throws(Das3Error) {
     self.settings = settings
     self.trainer = trainer
     self.target = target
     self.teacher = teacher
-    probabilities =
-      settings.mirrors ? try Arena(elementCount: trainer.scoreShape.elementCount) : nil
+    keepsStore = room != nil
+    let room = room ?? LabelRoom()
+    self.room = room
+    if settings.mirrors, room.probabilities == nil {
+      room.probabilities = try Arena(elementCount: trainer.scoreShape.elementCount)
+    }
   }
+
+  /// Of a mirrored frame.
+  private var probabilities: Arena? { settings.mirrors ? room.probabilities : nil }
 
   /// Bytes beside the labels.
   var byteCount: Int {
@@ -66,15 +96,18 @@ final class Labeller {
   /// Room for labels of all frames, in half of what the memory limit leaves: code, stacks and what
   /// allocators keep are memory too.
   func makeLabelStore() throws(Das3Error) -> LabelStore {
+    if let store = room.store, store.holds(target.count) { return store }
     let taken =
       trainer.byteCount + target.storedByteCount + (teacher?.byteCount ?? 0)
       + settings.byteCount(beside: trainer)
     let limit =
       settings.memoryLimit > 0
       ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
-    return try LabelStore(
+    let store = try LabelStore(
       frameCount: target.count, shape: trainer.scoreShape, memoryLimit: limit,
       directory: settings.scratchDirectory)
+    if keepsStore { room.store = store }
+    return store
   }
 
   /// Labels of all frames by the network with the weights `anchor`, or by the teacher.

@@ -274,7 +274,7 @@ extension das3_adapter_report {
           origin: candidate.origin.rawValue, veto: candidate.veto?.rawValue ?? 0,
           accepted: candidate.isAccepted ? 1 : 0, reserved: 0, share: candidate.share,
           information: candidate.information, agreement: candidate.agreement,
-          divergence: candidate.divergence, score: candidate.information * candidate.agreement,
+          divergence: candidate.divergence, score: candidate.score,
           entropy: candidate.entropy, shift: candidate.shift, wins: candidate.wins,
           miou: candidate.meanIoU ?? -1, probability: candidate.probability ?? -1)
       }

@@ -39,6 +39,9 @@ package struct GuardRecord: Sendable, Equatable {
     package var veto: GuardRule.Veto?
     /// Whether it was the best when it was judged.
     package var isAccepted: Bool
+
+    /// M = IM · F, as of `ViewSignals`.
+    package var score: Double { information * agreement }
   }
 
   /// Why the source's weights are the result.

@@ -32,6 +32,10 @@ package final class Adaptation {
     /// Of them, in passes of the network.
     package var networkSeconds = 0.0
     package var byteCount = 0
+    /// Pixels that count for nothing, and those of them that were found because they never change, of
+    /// all pixels; 0…1.
+    package var ignoredShare = 0.0
+    package var foundShare = 0.0
     /// A frame was looked at for the blend of statistics; nothing was trained.
     package var isBlending = false
     /// What was chosen; nil before it is.
@@ -143,6 +147,7 @@ package final class Adaptation {
       report.byteCount = byteCount
       report.blend = blend
       report.guardRecord = guardRecord
+      (report.ignoredShare, report.foundShare) = ignoredShares
       return report
     }
     try AddressSpace.checkReserve()
@@ -184,11 +189,17 @@ package final class Adaptation {
       if phase.kind == .blending { beginGuarding(isLast: phase.isLast) }
     }
     report.guardRecord = guardRecord
+    (report.ignoredShare, report.foundShare) = ignoredShares
     report.isDone = isDone
     report.seconds = (clock.now - start).inSeconds
     let networkTime = trainer.networkTime - networkStart + (stage.networkTime - stageStart)
     report.networkSeconds = networkTime.inSeconds
     return report
+  }
+
+  /// Of all pixels those that count for nothing, and of them those that were found.
+  private var ignoredShares: (all: Double, found: Double) {
+    (target.ignored?.share ?? 0, target.foundShare)
   }
 
   /// Sets the probes aside; where they tell nothing, the source stays and the run ends.
@@ -230,6 +241,8 @@ package final class Adaptation {
   /// The stage the position is in, begun or gone on with.
   private func enterStage(_ phase: Phase) throws(Das3Error) -> any Stage {
     if let stage { return stage }
+    // In a run that goes on here, nobody has searched yet.
+    if let guardMemory { try target.ignoreStillPixels(of: guardMemory.probes, trainer) }
     if restored == nil { try restart(phase) }
     let memory = restored ?? StageMemory(start: trainer.weights)
     let number = schedule.position.phase

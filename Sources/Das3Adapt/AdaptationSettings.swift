@@ -58,6 +58,10 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// 2 = in every method.
   package var guardLevel = 1
   package var guardBounds = GuardRule.Bounds()
+  /// Pixels that count for nothing, at any size; nil = all count.
+  package var ignored: IgnoredPixels?
+  /// Pixels that never change over the probes of a guarded run count for nothing, either.
+  package var findsIgnored = true
   package var start = Start.source
   /// How far the statistics of a blend may be moved to the target's, 0…1.
   package var blendLimit = 0.5
@@ -137,6 +141,8 @@ extension AdaptationSettings {
     let mirrored = [mirrors, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
     let mixed = hasStages && stages.contains(.c) ? image : 0
+    // The extremes of each pixel, and two frames to compare with them.
+    let searched = isGuarded && findsIgnored ? 4 * image : 0
     // Where a stage began, and two sets: what makes its labels, and the slow copy.
     let looksBack = hasStages || method == .selfTraining || blends || isGuarded
     // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
@@ -145,7 +151,8 @@ extension AdaptationSettings {
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
-      * (mirrored + mixed + vectorCount * model.onnx.weights.count + (augments ? image : 0))
+      * (mirrored + mixed + searched + vectorCount * model.onnx.weights.count
+        + (augments ? image : 0))
       + (looksBack ? 2 * weightSetByteCount : 0) + (2 * perPixel + AgreementMeter.frameCount)
       * pixels
   }

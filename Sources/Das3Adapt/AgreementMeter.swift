@@ -15,12 +15,15 @@ final class AgreementMeter {
   private let frames: [Int]
   private var labels: [[UInt8]] = []
   private let pixelCount: Int
+  /// Not 0 where a pixel counts for nothing; nil = all count.
+  private let ignored: [UInt8]?
 
   /// Frames spread over the set; labels by the weights `start`.
   init(_ context: StageContext, start: [Float]) throws(Das3Error) {
     self.context = context
     let count = min(Self.frameCount, context.target.count)
     frames = (0..<count).map { $0 * context.target.count / count }
+    ignored = context.target.ignored?.marks
     pixelCount = context.trainer.scoreShape[2] * context.trainer.scoreShape[3]
     try context.labeller.withWeights(start) { weights throws(Das3Error) in
       for frame in frames { labels.append(try label(frame, by: weights)) }
@@ -35,8 +38,10 @@ final class AgreementMeter {
     var count = 0
     for (frame, before) in zip(frames, labels) {
       let now = try label(frame, by: context.trainer.student)
-      for index in now.indices where now[index] == before[index] { same += 1 }
-      count += now.count
+      for index in now.indices where (ignored?[index] ?? 0) == 0 {
+        count += 1
+        if now[index] == before[index] { same += 1 }
+      }
     }
     return Double(same) / Double(max(1, count))
   }

@@ -72,15 +72,17 @@ package struct LabelledFrames {
   ///   - labels: by the network, one a pixel of the scores.
   ///   - index: of the frame.
   ///   - shape: of the scores, 1×C×h×w.
+  ///   - ignored: of the same size, 1 = counts for nothing; nil = all count.
   /// - Returns: one a class of the truth.
   /// - Throws: `.argument` for more than 255 classes.
-  func overlaps(_ labels: [UInt8], ofFrame index: Int, _ shape: Shape) throws(Das3Error)
-    -> [ClassOverlap]
-  {
+  func overlaps(
+    _ labels: [UInt8], ofFrame index: Int, _ shape: Shape, ignored: [UInt8]?
+  ) throws(Das3Error) -> [ClassOverlap] {
     let known = truthClasses.filter { $0 != 255 }
     let classCount = truthClasses.isEmpty ? shape[1] : (known.max().map { Int($0) + 1 } ?? 1)
     var matrix = try ConfusionMatrix(classCount: classCount, ignoreLabel: 255)
-    let truth = frames.truths[index].labels(height: shape[2], width: shape[3])
+    var truth = frames.truths[index].labels(height: shape[2], width: shape[3])
+    if let ignored { truth = zip(truth, ignored).map { $1 == 0 ? $0 : 255 } }
     let labels =
       truthClasses.isEmpty ? labels : labels.map { truthClasses[Int($0)] }
     matrix.add(labels: labels.span, truth: truth.span)

@@ -6,14 +6,14 @@ import Das3Runtime
 package struct Prediction: Sendable, Equatable {
   /// 1×C×h×w, of the scores.
   package let shape: Shape
-  /// The most probable class of each pixel; 255 = none.
+  /// The most probable class of each pixel; 255 = none, as for those that are ignored.
   package var labels: [UInt8]
   /// Its probability.
   package var confidence: [Float]
   /// Classes that a pixel certainly is not: `markByteCount` bytes a pixel, class c is bit c mod 8 of
   /// byte c / 8.
   package var negatives: [UInt8]
-  /// Mean over pixels of the entropy, 0…1.
+  /// Mean over the pixels that count of the entropy, 0…1.
   package var meanEntropy = 0.0
   /// Of each class the sum over pixels of its probability: how many of them are expected to be it.
   package var masses: [Double]
@@ -43,11 +43,13 @@ package struct Prediction: Sendable, Equatable {
   ///   - stride: floats from one pixel to the next.
   ///   - isProbability: they are probabilities already.
   ///   - mirrored: what `softmax` made of the mirror image; the mean of both is then read.
+  ///   - ignored: at the size of the scores, as the image lies; nil = every pixel counts.
   ///   - negativeThreshold: probability below which a class is marked.
   ///   - threads: of the one pool.
   package mutating func fill(
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
-    mirrored: UnsafePointer<Float>? = nil, negativeThreshold: Float, threads: Int
+    mirrored: UnsafePointer<Float>? = nil, ignored: IgnoredPixels? = nil,
+    negativeThreshold: Float, threads: Int
   ) {
     var scores = unsafe d3k_scores(scores, stride, shape, isProbability: isProbability)
     meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
@@ -55,12 +57,14 @@ package struct Prediction: Sendable, Equatable {
         unsafe negatives.withUnsafeMutableBufferPointer { negatives in
           unsafe masses.withUnsafeMutableBufferPointer { masses in
             unsafe scratch.withUnsafeMutableBytes { scratch in
-              var prediction = unsafe d3k_prediction(
-                mirrored: mirrored, negative_threshold: negativeThreshold,
-                labels: labels.baseAddress, confidence: confidence.baseAddress,
-                negatives: negatives.baseAddress, probabilities: nil, masses: masses.baseAddress,
-                scratch: scratch.baseAddress)
-              return unsafe d3k_predict(Int32(threads), &scores, &prediction)
+              unsafe withOptionalPointer(ignored?.marks) { ignored in
+                var prediction = unsafe d3k_prediction(
+                  mirrored: mirrored, ignored: ignored, negative_threshold: negativeThreshold,
+                  labels: labels.baseAddress, confidence: confidence.baseAddress,
+                  negatives: negatives.baseAddress, probabilities: nil,
+                  masses: masses.baseAddress, scratch: scratch.baseAddress)
+                return unsafe d3k_predict(Int32(threads), &scores, &prediction)
+              }
             }
           }
         }
@@ -107,6 +111,14 @@ package struct Prediction: Sendable, Equatable {
       unsafe d3k_label(Int32(threads), &scores, &labelling)
     }
   }
+}
+
+/// Lends the bytes, or nil.
+func withOptionalPointer<Result>(
+  _ bytes: [UInt8]?, _ body: (UnsafePointer<UInt8>?) -> Result
+) -> Result {
+  guard let bytes else { return body(nil) }
+  return unsafe bytes.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
 }
 
 extension d3k_scores {

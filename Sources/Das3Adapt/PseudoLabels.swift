@@ -7,7 +7,7 @@ import Das3Graph
 /// One byte and C bits a pixel; on disk where memory does not suffice.
 package final class PseudoLabels {
   package let thresholds: ClassThresholds
-  /// Pixels of the set with a positive label, 0…1.
+  /// Pixels of the set with a positive label, of those that count, 0…1.
   package let coverage: Double
   /// Mean entropy of each frame, 0…1.
   package let entropies: [Double]
@@ -28,10 +28,11 @@ package final class PseudoLabels {
   /// - Parameters:
   ///   - store: where they lie; labels that lay there are no more.
   ///   - share: of each class's pixels that keep their label (K).
+  ///   - ignoredCount: pixels of a frame that count for nothing.
   ///   - predict: fills in the prediction of a frame.
   /// - Throws: what `predict` throws; `.io` where the disk is full.
   package init(
-    in store: LabelStore, share: Double,
+    in store: LabelStore, share: Double, ignoredCount: Int = 0,
     predict: (_ frame: Int, _ prediction: inout Prediction) throws(Das3Error) -> Void
   ) throws(Das3Error) {
     var prediction = Prediction(shape: store.shape)
@@ -71,7 +72,7 @@ package final class PseudoLabels {
       kept += thresholds.filter(&prediction)
       try records.write(prediction.labels, to: frame)
     }
-    coverage = Double(kept) / Double(max(1, store.frameCount * pixelCount))
+    coverage = Double(kept) / Double(max(1, store.frameCount * (pixelCount - ignoredCount)))
   }
 
   /// Bytes held in memory.

@@ -106,9 +106,9 @@ extension Prediction {
   /// they are marked where that is below `negativeThreshold`.
   ///
   /// - Throws: `.shape` where the answer does not hold as many values as its size says.
-  package mutating func fill(_ answer: TeacherAnswer, negativeThreshold: Float, threads: Int)
-    throws(Das3Error)
-  {
+  package mutating func fill(
+    _ answer: TeacherAnswer, ignored: IgnoredPixels? = nil, negativeThreshold: Float, threads: Int
+  ) throws(Das3Error) {
     switch answer {
     case .probabilities(let planes, let height, let width):
       guard height > 0, width > 0, planes.count == classCount * height * width else {
@@ -122,7 +122,7 @@ extension Prediction {
       unsafe pixels.values.withUnsafeBufferPointer { values in
         guard let start = values.baseAddress else { return }
         unsafe fill(
-          scores: start, stride: classCount, isProbability: true,
+          scores: start, stride: classCount, isProbability: true, ignored: ignored,
           negativeThreshold: negativeThreshold, threads: threads)
       }
     case .labels(let answered, let certainty, let height, let width):
@@ -139,6 +139,9 @@ extension Prediction {
       }
       labels = fitted(answered).map { Int($0) < classCount ? $0 : 255 }
       confidence = fitted(certainty).map { Float($0) / 255 }
+      for index in labels.indices where (ignored?.marks[index] ?? 0) != 0 {
+        (labels[index], confidence[index]) = (255, 0)
+      }
       markOthers(negativeThreshold)
       meanEntropy = 0
       for label in masses.indices { masses[label] = 0 }

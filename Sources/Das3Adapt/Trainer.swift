@@ -55,6 +55,10 @@ package final class Trainer {
   /// Weights that follow the frames instead of the gradient.
   private let statisticRanges: [Range<Int>]
   package let height, width: Int
+  /// Pixels of the scores that count for nothing as frames are loaded; nil = all count.
+  package var ignored: IgnoredPixels? { didSet { mirroredIgnored = ignored?.mirrored } }
+  private var mirroredIgnored: IgnoredPixels?
+  private var isMirrored = false
   /// Optimiser steps since the last `restart`.
   package private(set) var stepCount = 0
   /// Spent in passes of the network so far.
@@ -226,17 +230,27 @@ package final class Trainer {
   package var gradients: [Float] { executor.gradients }
 
   /// Puts a frame before the network.
-  package func load(_ frame: Frame) { loader.load(frame, into: executor) }
+  package func load(_ frame: Frame) {
+    loader.load(frame, into: executor)
+    isMirrored = false
+  }
 
   /// Puts an image before the network that is prepared already: channels × height × width.
-  package func load(_ image: [Float]) { executor.write(image, to: 0) }
+  package func load(_ image: [Float]) {
+    executor.write(image, to: 0)
+    isMirrored = false
+  }
 
-  /// Mirrors the loaded image.
+  /// Mirrors the loaded image, and with it what is ignored.
   package func mirrorImage() {
+    isMirrored.toggle()
     unsafe d3k_flip(
       Int32(executor.options.threads), image, Int64(height), Int64(width),
       Int64(model.channelCount * MemoryLayout<Float>.stride))
   }
+
+  /// What is ignored of the loaded image, as that lies.
+  private var ignoredNow: IgnoredPixels? { isMirrored ? mirroredIgnored : ignored }
 
   /// The loaded image as it lies in memory: height × width × channels, normalised.
   ///
@@ -264,12 +278,15 @@ package final class Trainer {
     guard labels.map({ $0.count == pixelCount }) ?? true,
       negatives.map({ $0.count == pixelCount * ((scoreShape[1] + 7) / 8) }) ?? true
     else { throw .shape("labels do not fit scores of \(scoreShape)") }
-    let result = unsafe labels.withOptionalPointer { labels in
-      unsafe negatives.withOptionalPointer { negatives -> Result<Losses.Values, Das3Error> in
-        do throws(Das3Error) {
-          return .success(try unsafe evaluate(labels, negatives, scale))
-        } catch {
-          return .failure(error)
+    let result = unsafe withOptionalPointer(labels) { labels in
+      unsafe withOptionalPointer(negatives) { negatives in
+        unsafe withOptionalPointer(ignoredNow?.marks) {
+          ignored -> Result<Losses.Values, Das3Error> in
+          do throws(Das3Error) {
+            return .success(try unsafe evaluate(labels, negatives, ignored, scale))
+          } catch {
+            return .failure(error)
+          }
         }
       }
     }
@@ -280,13 +297,14 @@ package final class Trainer {
   }
 
   private func evaluate(
-    _ labels: UnsafePointer<UInt8>?, _ negatives: UnsafePointer<UInt8>?, _ scale: Float
+    _ labels: UnsafePointer<UInt8>?, _ negatives: UnsafePointer<UInt8>?,
+    _ ignored: UnsafePointer<UInt8>?, _ scale: Float
   ) throws(Das3Error) -> Losses.Values {
     let (scores, gradient) = (executor.plan.outputs[0], executor.plan.outputGradients[0])
     let batch = try unsafe Losses.Batch(
       scores: executor.output(0), scoreStride: scores.pixelStride ?? scores.shape[1],
       pixelCount: scores.shape[2] * scores.shape[3], classCount: scores.shape[1], labels: labels,
-      negatives: negatives, gradient: executor.outputGradient(0),
+      negatives: negatives, ignored: ignored, gradient: executor.outputGradient(0),
       gradientStride: gradient.pixelStride ?? scores.shape[1])
     return try losses.evaluate(
       batch, scale: scale, scratch: scratch, threads: executor.options.threads)
@@ -353,8 +371,8 @@ extension Trainer {
     let scores = runAlone(weights)
     unsafe prediction.fill(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
-      mirrored: mirrored.map { unsafe $0.pointer(at: 0) }, negativeThreshold: negativeThreshold,
-      threads: executor.options.threads)
+      mirrored: mirrored.map { unsafe $0.pointer(at: 0) }, ignored: ignoredNow,
+      negativeThreshold: negativeThreshold, threads: executor.options.threads)
   }
 
   /// The labels alone of the loaded frame, one a pixel of the scores; moves no statistics.
@@ -379,7 +397,7 @@ extension Trainer {
   /// - Parameters:
   ///   - weights: of this trainer; nil = the student.
   ///   - mirrored: what `predict(probabilities:)` made of the mirror image.
-  /// - Returns: sums over the frame's pixels.
+  /// - Returns: sums over the frame's pixels that count.
   package func compareViews(by weights: WeightSet? = nil, mirrored: Arena) -> ViewSignals {
     let scores = runAlone(weights)
     let classCount = scores.shape[1]
@@ -389,9 +407,11 @@ extension Trainer {
       data: executor.output(0), stride: Int64(scores.pixelStride ?? classCount),
       height: Int64(scores.shape[2]), width: Int64(scores.shape[3]), classes: Int64(classCount),
       is_probability: 0)
-    unsafe d3k_compare_views(
-      Int32(executor.options.threads), &image, mirrored.pointer(at: 0), &sums, &signals.masses,
-      scratch.pointer(at: 0))
+    unsafe withOptionalPointer(ignoredNow?.marks) { ignored in
+      unsafe d3k_compare_views(
+        Int32(executor.options.threads), &image, mirrored.pointer(at: 0), ignored, &sums,
+        &signals.masses, scratch.pointer(at: 0))
+    }
     (signals.entropySum, signals.divergenceSum) = (sums.entropy, sums.divergence)
     (signals.sameCount, signals.pixelCount) = (sums.same, sums.count)
     return signals
@@ -427,14 +447,6 @@ extension Trainer {
   package func setWeights(_ weights: [Float]) {
     executor.weights = student
     executor.setWeights(weights)
-  }
-}
-
-extension [UInt8]? {
-  fileprivate func withOptionalPointer<Result>(_ body: (UnsafePointer<UInt8>?) -> Result) -> Result
-  {
-    guard let self else { return body(nil) }
-    return unsafe self.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
   }
 }
 

@@ -9,6 +9,7 @@ struct LossCall {
   var classCount: Int
   var labels: [UInt8]?
   var negatives: [UInt8]?
+  var ignored: [UInt8]?
   var scale: Float = 1
   var threads = 1
   /// Floats between pixels that no kernel may touch.
@@ -31,11 +32,13 @@ struct LossCall {
     let output = Self.copy([Float](repeating: 0, count: pixelCount * stride))
     let labelBytes = labels.map(Self.copy)
     let negativeBytes = negatives.map(Self.copy)
+    let ignoredBytes = ignored.map(Self.copy)
     defer {
       input.deallocate()
       output.deallocate()
       labelBytes?.deallocate()
       negativeBytes?.deallocate()
+      ignoredBytes?.deallocate()
     }
     for (index, score) in scores.enumerated() {
       input[index / classCount * stride + index % classCount] = score
@@ -44,8 +47,8 @@ struct LossCall {
     let batch = try Losses.Batch(
       scores: input, scoreStride: stride, pixelCount: pixelCount, classCount: classCount,
       labels: labelBytes.map { UnsafePointer($0) },
-      negatives: negativeBytes.map { UnsafePointer($0) }, gradient: gradient,
-      gradientStride: stride)
+      negatives: negativeBytes.map { UnsafePointer($0) },
+      ignored: ignoredBytes.map { UnsafePointer($0) }, gradient: gradient, gradientStride: stride)
     let scratch = try Arena(elementCount: batch.scratchElementCount)
     let values = try losses.evaluate(batch, scale: scale, scratch: scratch, threads: threads)
     let all = (0..<pixelCount * stride).map { ($0 % stride, gradient[$0]) }

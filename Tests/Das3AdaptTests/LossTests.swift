@@ -54,6 +54,58 @@ struct LossTests {
     #expect(worst <= 1e-5 * largest, "\(worst) of \(largest)")
   }
 
+  @Test("ignored pixels count in no loss, whatever they hold", arguments: [2, 8, 19])
+  func ignored(_ classes: Int) throws {
+    let pixels = 700
+    var random = SplitMix64(seed: 3)
+    var call = Self.call(pixels: pixels, classes: classes)
+    call.losses.classWeights = (0..<classes).map { 1 + Float($0 % 3) }
+    let ignored = random.bytes(pixels).map { UInt8($0 % 3) }
+    let kept = ignored.indices.filter { ignored[$0] == 0 }
+    func rows<Value>(_ values: [Value]?) -> [Value]? {
+      values.map { values in
+        let size = values.count / pixels
+        return kept.flatMap { values[$0 * size..<($0 + 1) * size] }
+      }
+    }
+    let alone = try LossCall(
+      losses: call.losses, scores: rows(call.scores) ?? [], classCount: classes,
+      labels: rows(call.labels), negatives: rows(call.negatives)
+    ).run()
+    for index in call.scores.indices where ignored[index / classes] != 0 {
+      call.scores[index] = index % 2 == 0 ? .nan : .infinity
+    }
+    call.ignored = ignored
+    for threads in [1, 2] {
+      call.threads = threads
+      let found = try call.run()
+      for (name, value) in Self.fields {
+        let (a, b) = (found.values[keyPath: value], alone.values[keyPath: value])
+        #expect(abs(a - b) <= 1e-6 * abs(b) + 1e-9, "\(name) is \(a), expected \(b)")
+      }
+      #expect(found.values.labelledCount == alone.values.labelledCount)
+      let gradient = rows(found.gradient) ?? []
+      let largest = alone.gradient.reduce(0) { max($0, abs($1)) }
+      let worst = zip(gradient, alone.gradient).reduce(0) { max($0, abs($1.0 - $1.1)) }
+      #expect(worst <= 1e-5 * largest)
+      for index in found.gradient.indices where ignored[index / classes] != 0 {
+        #expect(found.gradient[index] == 0)
+      }
+    }
+  }
+
+  @Test("a mask that ignores nothing changes no bit; one that ignores all leaves nothing")
+  func maskLimits() throws {
+    var call = Self.call(pixels: 100, classes: 5)
+    let plain = try call.run()
+    call.ignored = [UInt8](repeating: 0, count: 100)
+    #expect(try call.run() == plain)
+    call.ignored = [UInt8](repeating: 1, count: 100)
+    let none = try call.run()
+    #expect(none.values.total == 0 && none.values.labelledCount == 0)
+    #expect(none.gradient.allSatisfy { $0 == 0 })
+  }
+
   static var fields: [(String, KeyPath<Losses.Values, Double>)] {
     [
       ("cross-entropy", \.crossEntropy), ("focal entropy", \.focalEntropy),

@@ -16,7 +16,8 @@ struct PredictionTests {
 
     init(
       _ scores: [Float], classes: Int, padding: Int = 0, isProbability: Bool = false,
-      mirrored: (probabilities: [Float], width: Int)? = nil, threshold: Float = 0.05,
+      mirrored: (probabilities: [Float], width: Int)? = nil, ignored: [UInt8] = [],
+      threshold: Float = 0.05,
       threads: Int32 = 1
     ) {
       let pixels = scores.count / classes
@@ -34,23 +35,26 @@ struct PredictionTests {
       entropy = padded.withUnsafeBufferPointer { padded in
         // An empty array is no mirror image.
         (mirrored?.probabilities ?? []).withUnsafeBufferPointer { mirror in
-          labels.withUnsafeMutableBufferPointer { labels in
-            confidence.withUnsafeMutableBufferPointer { confidence in
-              negatives.withUnsafeMutableBufferPointer { negatives in
-                probabilities.withUnsafeMutableBufferPointer { probabilities in
-                  masses.withUnsafeMutableBufferPointer { masses in
-                    scratch.withUnsafeMutableBytes { scratch in
-                      var scores = d3k_scores(
-                        data: padded.baseAddress, stride: Int64(classes + padding),
-                        height: Int64(pixels / width), width: Int64(width),
-                        classes: Int64(classes), is_probability: isProbability ? 1 : 0)
-                      var prediction = d3k_prediction(
-                        mirrored: mirrored == nil ? nil : mirror.baseAddress,
-                        negative_threshold: threshold, labels: labels.baseAddress,
-                        confidence: confidence.baseAddress, negatives: negatives.baseAddress,
-                        probabilities: probabilities.baseAddress, masses: masses.baseAddress,
-                        scratch: scratch.baseAddress)
-                      return d3k_predict(threads, &scores, &prediction)
+          ignored.withUnsafeBufferPointer { ignored in
+            labels.withUnsafeMutableBufferPointer { labels in
+              confidence.withUnsafeMutableBufferPointer { confidence in
+                negatives.withUnsafeMutableBufferPointer { negatives in
+                  probabilities.withUnsafeMutableBufferPointer { probabilities in
+                    masses.withUnsafeMutableBufferPointer { masses in
+                      scratch.withUnsafeMutableBytes { scratch in
+                        var scores = d3k_scores(
+                          data: padded.baseAddress, stride: Int64(classes + padding),
+                          height: Int64(pixels / width), width: Int64(width),
+                          classes: Int64(classes), is_probability: isProbability ? 1 : 0)
+                        var prediction = d3k_prediction(
+                          mirrored: mirrored == nil ? nil : mirror.baseAddress,
+                          ignored: ignored.isEmpty ? nil : ignored.baseAddress,
+                          negative_threshold: threshold, labels: labels.baseAddress,
+                          confidence: confidence.baseAddress, negatives: negatives.baseAddress,
+                          probabilities: probabilities.baseAddress, masses: masses.baseAddress,
+                          scratch: scratch.baseAddress)
+                        return d3k_predict(threads, &scores, &prediction)
+                      }
                     }
                   }
                 }
@@ -114,6 +118,28 @@ struct PredictionTests {
     }
     let scale = classes > 1 ? log(Double(classes)) : .infinity
     #expect(abs(actual.entropy - entropy / scale / Double(pixels)) <= 1e-6)
+  }
+
+  @Test("ignored pixels have no label, no marks and no part in masses and entropy")
+  func ignored() {
+    let (classes, pixels) = (9, 333)
+    var random = SplitMix64(seed: 6)
+    var scores = random.floats(pixels * classes, bound: 6)
+    let ignored = random.bytes(pixels).map { UInt8($0 % 3) }
+    let kept = ignored.indices.filter { ignored[$0] == 0 }
+    let alone = Prediction(
+      kept.flatMap { scores[$0 * classes..<($0 + 1) * classes] }, classes: classes)
+    for index in scores.indices where ignored[index / classes] == 2 { scores[index] = .nan }
+    let found = Prediction(scores, classes: classes, ignored: ignored)
+    #expect(kept.map { found.labels[$0] } == alone.labels)
+    #expect(kept.map { found.confidence[$0] } == alone.confidence)
+    #expect(kept.flatMap { found.negatives[2 * $0..<2 * $0 + 2] } == alone.negatives)
+    #expect(abs(found.entropy - alone.entropy) <= 1e-6)
+    for (a, b) in zip(found.masses, alone.masses) { #expect(abs(a - b) <= 1e-6 * b) }
+    for pixel in ignored.indices where ignored[pixel] != 0 {
+      #expect(found.labels[pixel] == 255 && found.confidence[pixel] == 0)
+      #expect(found.negatives[2 * pixel..<2 * pixel + 2].allSatisfy { $0 == 0 })
+    }
   }
 
   @Test("outputs that are not wanted change nothing", arguments: [false, true])

@@ -11,7 +11,7 @@ struct ViewSignalsTests {
   /// What `d3k_compare_views` says; `signals` and the masses.
   static func compare(
     _ scores: [Float], _ mirrored: [Float], classes: Int, width: Int, padding: Int = 0,
-    threads: Int32 = 1
+    ignored: [UInt8]? = nil, threads: Int32 = 1
   ) -> ViewSignals {
     let pixels = scores.count / classes
     let padded = (0..<pixels).flatMap {
@@ -24,7 +24,12 @@ struct ViewSignalsTests {
       var image = d3k_scores(
         data: padded.baseAddress, stride: Int64(classes + padding), height: Int64(pixels / width),
         width: Int64(width), classes: Int64(classes), is_probability: 0)
-      d3k_compare_views(threads, &image, mirrored, &sums, &signals.masses, &scratch)
+      // Never read beyond what a mask says: without one there is none.
+      if let ignored {
+        d3k_compare_views(threads, &image, mirrored, ignored, &sums, &signals.masses, &scratch)
+        return
+      }
+      d3k_compare_views(threads, &image, mirrored, nil, &sums, &signals.masses, &scratch)
     }
     (signals.entropySum, signals.divergenceSum) = (sums.entropy, sums.divergence)
     (signals.sameCount, signals.pixelCount) = (sums.same, sums.count)
@@ -94,6 +99,37 @@ struct ViewSignalsTests {
     #expect(found.masses.allSatisfy { abs($0 - 6) < 1e-5 })
     let none = Self.compare([.nan, .nan], [0.5, 0.5], classes: 2, width: 1)
     #expect(none.information == 0 && none.agreement == 0 && none.divergence == 0)
+  }
+
+  @Test("ignored pixels are left out; what is no number elsewhere is still missed")
+  func ignored() {
+    let (classes, width, height) = (7, 45, 11)
+    var random = SplitMix64(seed: 8)
+    var scores = random.floats(width * height * classes, bound: 5)
+    let mirrored = (0..<width * height).flatMap { _ in
+      PredictionTests.softmax(random.floats(classes, bound: 5)[...]).map(Float.init)
+    }
+    let ignored = random.bytes(width * height).map { UInt8($0 % 2) }
+    let count = ignored.count { $0 == 0 }
+    // What single pixels say, one after the other.
+    let (one, flags) = ([UInt8](repeating: 1, count: width * height), ignored)
+    var sum = ViewSignals(classCount: classes)
+    for pixel in flags.indices where flags[pixel] == 0 {
+      var mask = one
+      mask[pixel] = 0
+      sum.add(
+        Self.compare(scores, mirrored, classes: classes, width: width, ignored: mask))
+    }
+    for index in scores.indices where ignored[index / classes] != 0 { scores[index] = .nan }
+    let found = Self.compare(scores, mirrored, classes: classes, width: width, ignored: ignored)
+    #expect(found.pixelCount == Double(count) && found.sameCount == sum.sameCount)
+    #expect(abs(found.entropySum - sum.entropySum) <= 1e-6 * sum.entropySum)
+    #expect(abs(found.divergenceSum - sum.divergenceSum) <= 1e-6 * sum.divergenceSum)
+    for (a, b) in zip(found.masses, sum.masses) { #expect(abs(a - b) <= 1e-5 * b) }
+    if let pixel = ignored.firstIndex(of: 0) { scores[pixel * classes] = .nan }
+    let broken = Self.compare(
+      scores, mirrored, classes: classes, width: width, ignored: ignored, threads: 2)
+    #expect(broken.pixelCount == Double(count - 1))
   }
 
   @Test("sums are kept as numbers")

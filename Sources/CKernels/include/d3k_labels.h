@@ -53,6 +53,8 @@ size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes);
 typedef struct d3k_prediction {
   const float *mirrored;  /* probabilities of the mirror image, dense: predicted is then the mean
                              of both images, seen as the first; or NULL                           */
+  const uint8_t *ignored; /* a byte a pixel, not 0 = as if its scores were NaN, and its h counts in no
+                             mean; or NULL                                                        */
   float negative_threshold; /* probability below which a class is marked                          */
   uint8_t *labels;        /* the first class with the largest score                               */
   float *confidence;      /* its probability                                                      */
@@ -62,13 +64,13 @@ typedef struct d3k_prediction {
   void *scratch;          /* d3k_predict_scratch_bytes                                            */
 } d3k_prediction;
 
-/** Predictions to learn from. Returns the mean over pixels of h, the entropy normalised by log C
+/** Predictions to learn from. Returns the mean over pixels that count of h, the entropy normalised by log C
  *  (C = 1: 0). */
 double d3k_predict(int32_t threads, const d3k_scores *scores, const d3k_prediction *out);
 
 /* views.c ------------------------------------------------------------------------------------ */
 
-/** Sums over the pixels of an image whose scores are numbers. */
+/** Sums over the pixels of an image that count and whose scores are numbers. */
 typedef struct d3k_view_sums {
   double entropy;    /* of p, in nats                                                           */
   double divergence; /* Jensen-Shannon divergence of p and of the mirrored image's p, in nats   */
@@ -80,10 +82,10 @@ typedef struct d3k_view_sums {
 size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes);
 
 /** Compares the scores of an image, which are no probabilities, with the probabilities of its mirror
- *  image, dense. masses: the sum of each class's p over the image. At most 256 classes (with more all
- *  sums are 0). scratch: d3k_compare_views_scratch_bytes. */
+ *  image, dense. ignored: a byte a pixel, not 0 = it does not count; or NULL. masses: the sum of each
+ *  class's p over the image. At most 256 classes (with more all sums are 0). scratch: d3k_compare_views_scratch_bytes. */
 void d3k_compare_views(int32_t threads, const d3k_scores *scores, const float *mirrored,
-                       d3k_view_sums *result, double *masses, void *scratch);
+                       const uint8_t *ignored, d3k_view_sums *result, double *masses, void *scratch);
 
 #ifdef __cplusplus
 }

@@ -38,6 +38,8 @@ typedef struct d3k_loss_image {
   d3k_scores scores;        /* is_probability is 0                                                 */
   const uint8_t *labels;    /* one byte a pixel, 255 or >= classes = none; NULL = none at all      */
   const uint8_t *negatives; /* marks, see d3k_labels.h; or NULL                                    */
+  const uint8_t *ignored;   /* a byte a pixel, not 0 = it counts in no mean, whatever its scores are,
+                               and its gradient is 0; NULL = all count                             */
   float *gradient;          /* of each score, overwritten; may be the scores; or NULL              */
   int64_t gradient_stride;  /* floats from one pixel to the next                                   */
   float scale;              /* a further factor of the gradient, for batches                       */

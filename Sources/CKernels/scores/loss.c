@@ -20,14 +20,21 @@ D3K_CLONED_BODY(run_bands) {
       const int64_t count = d3k_min(16, last - n);
       float negative[16] = {0};
       const float *z = j->z.data + n * j->z.stride;
+      int32_t is_ignored[16] = {0};
       d3k_gather16(z, j->z.stride, count, classes, b.d, 16);
+      for (int64_t i = 0; i < 16; i++) b.counts[i] = i < count;
+      if (j->ignored) { /* lanes behind the last pixel repeat it */
+        for (int64_t i = 0; i < 16; i++) is_ignored[i] = i >= count || j->ignored[n + i] != 0;
+        for (int64_t i = 0; i < 16; i++) b.counts[i] = !is_ignored[i];
+        clear_ignored(is_ignored, classes, b.d);
+      }
       softmax(&b, classes, j->inverse_log);
       D3K_VECTOR
       for (int64_t i = 0; i < 16; i++) {
-        b.weight[i] = j->has_diversity && i < count ? d3k_exp(-j->lambda * b.h[i]) : 0.f;
+        b.weight[i] = j->has_diversity && b.counts[i] ? d3k_exp(-j->lambda * b.h[i]) : 0.f;
       }
       for (int64_t i = 0; j->labels && i < 16; i++) {
-        const int32_t label = i < count && j->labels[n + i] < classes ? j->labels[n + i] : -1;
+        const int32_t label = b.counts[i] && j->labels[n + i] < classes ? j->labels[n + i] : -1;
         b.label[i] = label;
         b.label_weight[i] = label < 0 ? 0.f : j->class_weights ? j->class_weights[label] : 1.f;
       }
@@ -52,6 +59,7 @@ D3K_CLONED_BODY(run_bands) {
       } else {
         make_gradient(j, &b, 0, 0, 0);
       }
+      if (j->ignored) clear_ignored(is_ignored, classes, b.e);
       d3k_scatter16(b.e, 16, j->dz + n * j->dz_stride, j->dz_stride, count, classes);
     }
     for (int64_t k = 0; k < (j->has_values ? SUMS : 0); k++) {
@@ -64,7 +72,11 @@ D3K_CLONED_BODY(run_bands) {
  * label of the one before. */
 static int64_t count_labels(const job *j, const uint8_t *labels, double *weight) {
   int64_t rows[4][256] = {{0}}, count = 0;
-  for (int64_t n = 0; n < j->pixels; n++) rows[n % 4][labels[n]]++;
+  if (j->ignored) {
+    for (int64_t n = 0; n < j->pixels; n++) rows[n % 4][labels[n]] += j->ignored[n] == 0;
+  } else {
+    for (int64_t n = 0; n < j->pixels; n++) rows[n % 4][labels[n]]++;
+  }
   *weight = 0;
   for (int64_t c = 0; c < d3k_min(j->classes, 256); c++) {
     const int64_t own = rows[0][c] + rows[1][c] + rows[2][c] + rows[3][c];
@@ -81,7 +93,7 @@ size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes) {
 /* Sums of the bands -> the value, and the slope of each class: log q / log C, of which any constant
  * may be taken off, since it falls out of u_c - sum p u; without the mean they round less. */
 static double settle_diversity(const job *j, int64_t bands, double factor) {
-  const double inverse_log = j->inverse_log, count = (double)j->pixels;
+  const double inverse_log = j->inverse_log, count = (double)j->counted;
   double logs[MOST_CLASSES], weighted = 0, sum = 0;
   for (int64_t c = 0; c < j->classes; c++) {
     double q = 0;
@@ -107,10 +119,13 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
   memset(values, 0, sizeof *values);
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return;
   const int64_t bands = d3k_ceil_div(pixels, d3k_pixel_band(pixels));
-  const double count = (double)pixels;
+  const int64_t counted = d3k_max(1, count_counted(image->ignored, pixels));
+  const double count = (double)counted;
   const float scale = image->scale;
   job j = {.z = image->scores,
            .pixels = pixels,
+           .counted = counted,
+           .ignored = image->ignored,
            .classes = classes,
            .band = d3k_pixel_band(pixels),
            .labels = options->cross_entropy != 0.f ? image->labels : NULL,

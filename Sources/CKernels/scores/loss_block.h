@@ -22,7 +22,8 @@ enum { CROSS_ENTROPY, FOCAL, NEGATIVE, ENTROPY, MAX_SQUARE, SUMS };
 
 typedef struct job {
   d3k_scores z;
-  int64_t pixels, classes, band;
+  int64_t pixels, counted, classes, band;
+  const uint8_t *ignored;            /* NULL = all pixels count */
   const uint8_t *labels, *negatives; /* NULL = off */
   const float *class_weights;        /* NULL = 1 each */
   float *dz;                         /* NULL = not in this pass */
@@ -42,6 +43,7 @@ typedef struct block {
   float largest[16];
   float rest[16]; /* T */
   float sum[16], inverse[16], log_sum[16], mean[16] /* of d */, h[16];
+  int32_t counts[16];      /* 0 = ignored, or behind the last pixel */
   float weight[16];        /* of diversity */
   float hit[16], odds[16]; /* negative: top is marked; sum of e / (S - e) of the others marked */
   int32_t label[16];       /* -1 = none */
@@ -167,7 +169,7 @@ D3K_INLINE void mark_classes(block *b, const uint8_t *negatives, int64_t count, 
   }
 }
 
-/* Adds the values of 16 pixels to double sums, one a lane; those from `count` on count as 0. */
+/* Adds the values of 16 pixels to double sums, one a lane; those that do not count are 0. */
 D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t count,
                            const float *negative, double sums[SUMS][16]) {
   float square[16] = {0}, cross[16] = {0}, x[16], power[16];
@@ -185,7 +187,7 @@ D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t
     cross[i] = b->label_weight[i] * surprise;
   }
   for (int64_t i = 0; i < 16; i++) {
-    valid[i] = i < count ? 1. : 0.;
+    valid[i] = b->counts[i] ? 1. : 0.;
     x[i] = 1.f - b->h[i];
   }
   power16(x, j->gamma, power);

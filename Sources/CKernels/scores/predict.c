@@ -40,9 +40,9 @@ D3K_INLINE void blend(block *b, const float *q, int64_t count, int64_t classes) 
   }
 }
 
-/* Marks the classes below the threshold, of pixels that are numbers. */
-D3K_INLINE void write_negatives(const block *b, int64_t count, int64_t classes, float threshold,
-                                uint8_t *out) {
+/* Marks the classes below the threshold, of pixels that are numbers and count. */
+D3K_INLINE void write_negatives(const block *b, const int32_t *is_number, int64_t count,
+                                int64_t classes, float threshold, uint8_t *out) {
   const int64_t bytes = (classes + 7) / 8;
   for (int64_t byte = 0; byte < bytes; byte++) {
     uint32_t marks[16] = {0};
@@ -54,7 +54,7 @@ D3K_INLINE void write_negatives(const block *b, int64_t count, int64_t classes, 
       }
     }
     for (int64_t i = 0; i < count; i++) {
-      out[i * bytes + byte] = b->h[i] >= 0.f ? (uint8_t)marks[i] : 0;
+      out[i * bytes + byte] = is_number[i] ? (uint8_t)marks[i] : 0;
     }
   }
 }
@@ -89,15 +89,17 @@ D3K_CLONED_BODY(run_bands) {
       }
       if (j->z->is_probability || o->mirrored) find_entropy(&b, classes, j->inverse_log);
       for (int64_t i = 0; i < count; i++) {
-        is_number[i] = b.h[i] >= 0.f;
-        sums[i] += is_number[i] ? (double)b.h[i] : 1.;
+        const int32_t is_ignored = o->ignored && o->ignored[n + i];
+        is_number[i] = b.h[i] >= 0.f && !is_ignored;
+        sums[i] += is_number[i] ? (double)b.h[i] : is_ignored ? 0. : 1.;
         if (o->labels) o->labels[n + i] = is_number[i] ? (uint8_t)b.top[i] : 255;
         if (o->confidence) o->confidence[n + i] = is_number[i] ? b.largest[i] : 0.f;
       }
       if (o->masses) add_masses(&b, classes, is_number, q);
       if (turn % FLUSH == 0 || n + count == last) flush(q, out + 1, classes);
       if (o->negatives) {
-        write_negatives(&b, count, classes, o->negative_threshold, o->negatives + n * bytes);
+        write_negatives(&b, is_number, count, classes, o->negative_threshold,
+                        o->negatives + n * bytes);
       }
       if (o->probabilities) {
         d3k_scatter16(b.e, 16, o->probabilities + n * classes, classes, count, classes);
@@ -130,5 +132,5 @@ double d3k_predict(int32_t threads, const d3k_scores *scores, const d3k_predicti
     sum += own[0];
     for (int64_t c = 0; out->masses && c < classes; c++) out->masses[c] += own[1 + c];
   }
-  return sum / (double)pixels;
+  return sum / (double)d3k_max(1, count_counted(out->ignored, pixels));
 }

@@ -27,4 +27,19 @@ D3K_INLINE void find_top(const float *s, int64_t classes, d3k_f16 start, float *
   memcpy(top, &index, sizeof index);
 }
 
+/** Pixels that count; `ignored` has a byte a pixel, not 0 = it does not; NULL = all count. */
+D3K_INLINE int64_t count_counted(const uint8_t *ignored, int64_t pixels) {
+  int64_t count = pixels;
+  for (int64_t n = 0; ignored && n < pixels; n++) count -= ignored[n] != 0;
+  return count;
+}
+
+/** Values of 16 pixels become 0 where these are ignored, whatever they were. */
+D3K_INLINE void clear_ignored(const int32_t *is_ignored, int64_t classes, float *x) {
+  for (int64_t c = 0; c < classes; c++) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) x[c * 16 + i] = is_ignored[i] ? 0.f : x[c * 16 + i];
+  }
+}
+
 #endif /* D3K_SCORES_H */

@@ -16,6 +16,7 @@ enum { VIEW_ENTROPY, VIEW_DIVERGENCE, VIEW_SAME, VIEW_COUNT, VIEW_SUMS };
 typedef struct views {
   const d3k_scores *scores;
   const float *mirrored;
+  const uint8_t *ignored; /* NULL = all pixels count */
   int64_t pixels, band;
   double *sums; /* a band: VIEW_SUMS, then of each class p */
 } views;
@@ -65,6 +66,7 @@ D3K_CLONED_BODY(run_bands) {
       int32_t counts[16] = {0};
       for (int64_t i = 0; i < count; i++) {
         counts[i] = entropy[i] + divergence[i] < INFINITY; /* not where a score is no number */
+        if (j->ignored && j->ignored[n + i]) counts[i] = 0;
         if (!counts[i]) continue;
         out[VIEW_ENTROPY] += (double)entropy[i];
         out[VIEW_DIVERGENCE] += divergence[i] > 0.f ? (double)divergence[i] : 0.;
@@ -82,12 +84,13 @@ size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes) {
 }
 
 void d3k_compare_views(int32_t threads, const d3k_scores *scores, const float *mirrored,
-                       d3k_view_sums *result, double *masses, void *scratch) {
+                       const uint8_t *ignored, d3k_view_sums *result, double *masses,
+                       void *scratch) {
   const int64_t pixels = scores->height * scores->width, classes = scores->classes;
   *result = (d3k_view_sums){0};
   for (int64_t c = 0; c < classes; c++) masses[c] = 0;
   if (pixels <= 0 || classes <= 0 || classes > MOST_CLASSES) return;
-  views j = {scores, mirrored, pixels, d3k_pixel_band(pixels), scratch};
+  views j = {scores, mirrored, ignored, pixels, d3k_pixel_band(pixels), scratch};
   const int64_t bands = d3k_ceil_div(pixels, j.band);
   d3k_parallel(d3k_threads_for(threads, pixels * classes * 24), bands, run_bands, &j);
   for (int64_t band = 0; band < bands; band++) {

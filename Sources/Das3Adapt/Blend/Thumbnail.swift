@@ -16,9 +16,12 @@ package struct Thumbnail: Sendable, Equatable {
   ///   - width: of it.
   ///   - channelCount: of it.
   ///   - metadata: by whose preprocessing it was made.
+  ///   - ignored: pixels that are none of the picture, at any size; nil = there are none.
   package init(
-    _ image: [Float], height: Int, width: Int, channelCount: Int, _ metadata: Metadata
+    _ image: [Float], height: Int, width: Int, channelCount: Int, _ metadata: Metadata,
+    ignored: IgnoredPixels? = nil
   ) {
+    let ignored = ignored?.fitted(height: height, width: width).marks
     let side = Self.side
     var sums = [Double](repeating: 0, count: side * side)
     var counts = sums
@@ -28,7 +31,7 @@ package struct Thumbnail: Sendable, Equatable {
     }
     for y in 0..<height {
       let row = y * side / height * side
-      for x in 0..<width {
+      for x in 0..<width where (ignored?[y * width + x] ?? 0) == 0 {
         let cell = row + x * side / width
         var level = 0.0
         for channel in 0..<channelCount {
@@ -38,7 +41,9 @@ package struct Thumbnail: Sendable, Equatable {
         counts[cell] += 1
       }
     }
-    cells = zip(sums, counts).map { $1 > 0 ? $0 / $1 : 0 }
+    // A cell that is ignored as a whole is like the others, so that it adds no contrast.
+    let mean = sums.reduce(0, +) / Swift.max(1, counts.reduce(0, +))
+    cells = zip(sums, counts).map { $1 > 0 ? $0 / $1 : ignored == nil ? 0 : mean }
   }
 
   /// Levels of an 8-bit pixel; with less contrast a frame shows nothing: black, fog, a covered lens.

@@ -7,7 +7,8 @@ import Das3Runtime
 ///
 /// With p = softmax of a pixel's C scores, natural logarithms and h = −Σ_c p_c log p_c / log C, the
 /// entropy in 0…1 (0 where C = 1). Each weight is the factor of one loss; 0 = off. All are means
-/// over the batch, whatever it holds: nats, or parts of log C where h appears.
+/// over the pixels of the batch that count: nats, or parts of log C where h appears. An ignored pixel
+/// counts in none, whatever its scores are, and its gradient is 0.
 package struct Losses: Sendable, Equatable {
   /// −log p of the label, mean over the labelled pixels; ≥ 0.
   ///
@@ -74,6 +75,7 @@ package struct Losses: Sendable, Equatable {
     let scoreStride: Int
     let labels: UnsafePointer<UInt8>?
     let negatives: UnsafePointer<UInt8>?
+    let ignored: UnsafePointer<UInt8>?
     let gradient: UnsafeMutablePointer<Float>?
     let gradientStride: Int
 
@@ -87,13 +89,15 @@ package struct Losses: Sendable, Equatable {
     ///   - labels: one byte a pixel; nil turns cross-entropy off.
     ///   - negatives: ⌈`classCount` / 8⌉ bytes a pixel, class c is bit c mod 8 of byte c / 8; nil
     ///     turns the negative loss off.
+    ///   - ignored: one byte a pixel, any but 0 = ignored; nil = all pixels count.
     ///   - gradient: overwritten; nil = values alone. May be `scores`, with the same stride.
     ///   - gradientStride: floats from one pixel to the next.
     /// - Throws: `.shape` for no pixels, or for no or too many classes.
     package init(
       scores: UnsafePointer<Float>, scoreStride: Int, pixelCount: Int, classCount: Int,
       labels: UnsafePointer<UInt8>? = nil, negatives: UnsafePointer<UInt8>? = nil,
-      gradient: UnsafeMutablePointer<Float>?, gradientStride: Int
+      ignored: UnsafePointer<UInt8>? = nil, gradient: UnsafeMutablePointer<Float>?,
+      gradientStride: Int
     ) throws(Das3Error) {
       guard pixelCount > 0, (1...maximumClassCount).contains(classCount) else {
         throw .shape(
@@ -109,6 +113,7 @@ package struct Losses: Sendable, Equatable {
       self.scoreStride = scoreStride
       unsafe self.labels = labels
       unsafe self.negatives = negatives
+      unsafe self.ignored = ignored
       unsafe self.gradient = gradient
       self.gradientStride = gradientStride
     }
@@ -155,8 +160,8 @@ package struct Losses: Sendable, Equatable {
         scores: d3k_scores(
           data: batch.scores, stride: Int64(batch.scoreStride), height: 1,
           width: Int64(batch.pixelCount), classes: Int64(batch.classCount), is_probability: 0),
-        labels: batch.labels, negatives: batch.negatives, gradient: batch.gradient,
-        gradient_stride: Int64(batch.gradientStride), scale: scale)
+        labels: batch.labels, negatives: batch.negatives, ignored: batch.ignored,
+        gradient: batch.gradient, gradient_stride: Int64(batch.gradientStride), scale: scale)
       unsafe d3k_loss(Int32(threads), &options, &image, &result, scratch.pointer(at: 0))
     }
     var values = Values(result)

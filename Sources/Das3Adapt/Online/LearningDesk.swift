@@ -29,6 +29,8 @@ final class LearningDesk: @unchecked Sendable {
   private struct Shared {
     /// Of the network's input; nil before the first frame.
     var size: (height: Int, width: Int)?
+    /// What the user ignores; nil = nothing.
+    var ignored: IgnoredPixels?
     var frame: StoredFrame?
     /// Prepared for the segmenter, not yet taken.
     var published: SegmentationModel?
@@ -114,6 +116,9 @@ final class LearningDesk: @unchecked Sendable {
     hasPublished.store(true, ordering: .releasing)
     signal.wake()
   }
+
+  /// Says which pixels count for nothing; before the first frame.
+  func ignore(_ pixels: IgnoredPixels?) { shared.withLock { $0.ignored = pixels } }
 
   /// Begins with what another process has left.
   func resume(_ memory: OnlineMemory) throws(Das3Error) {
@@ -224,6 +229,7 @@ final class LearningDesk: @unchecked Sendable {
       publishFailure = nil
       var settings = settings
       (settings.adaptation.height, settings.adaptation.width) = size
+      settings.adaptation.ignored = shared.withLock { $0.ignored }
       let learner = OnlineLearner(settings, model, memory)
       learner.isCancelled = { [unowned self] in
         isStopped.load(ordering: .relaxed) || isOutdated

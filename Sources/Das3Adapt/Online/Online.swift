@@ -83,6 +83,18 @@ package final class Online {
   /// The network whose weights are in use, or will be with the next frame.
   package var published: SegmentationModel { desk.latest }
 
+  /// Says which pixels count for nothing; before the first frame.
+  ///
+  /// - Parameter pixels: nil = all count.
+  /// - Throws: `.argument` after the first frame, or where none is left that counts.
+  package func ignore(_ pixels: IgnoredPixels?) throws(Das3Error) {
+    guard pixels?.isEverything != true else { throw IgnoredPixels.tooMany }
+    guard frameCount.load(ordering: .relaxed) == 0 else {
+      throw .argument("frames were labelled already; a mask is set before the first")
+    }
+    desk.ignore(pixels)
+  }
+
   /// Writes what was learned and accepted; frames are not written.
   ///
   /// - Throws: `.io`.

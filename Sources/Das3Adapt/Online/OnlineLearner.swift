@@ -156,6 +156,7 @@ package final class OnlineLearner {
     let networks = try StreamNetworks(
       settings.adaptation, model, frameCount: stageFrameCount)
     self.networks = networks
+    report.ignoredShare = networks.ignored?.share ?? 0
     return networks
   }
 
@@ -210,7 +211,9 @@ package final class OnlineLearner {
     else { return }
     let isNew = judgedAt.map { shownCount - $0 >= Self.probeStride * settings.probeCount } ?? true
     if isNew || isStudentNew {
-      trial = makeTrial(choosesBlend: isNew || stageNumber % letters.count == 0)
+      let choosesBlend = isNew || isCycleStart
+      if choosesBlend { try ignoreStillPixels() }
+      trial = makeTrial(choosesBlend: choosesBlend)
       return
     }
     guard !letters.isEmpty, report.reason != .fewClasses,
@@ -218,6 +221,16 @@ package final class OnlineLearner {
     else { return }
     if isCycleStart { learnedAt = shownCount }
     try beginStage()
+  }
+
+  /// Searches the probes for what never changes, before sets are compared by them.
+  private func ignoreStillPixels() throws(Das3Error) {
+    guard let networks, isGuarded, settings.adaptation.findsIgnored else { return }
+    if try networks.ignoreStillPixels(of: probes.all, isCancelled: isCancelled) {
+      // What sets have said of the probes was said of other pixels.
+      for candidate in [source, blend, trained, student, best] { candidate?.forget(allBut: []) }
+    }
+    (report.ignoredShare, report.foundShare) = (networks.ignored?.share ?? 0, networks.foundShare)
   }
 
   private var letters: [AdaptationSettings.Letter] { settings.adaptation.stages }

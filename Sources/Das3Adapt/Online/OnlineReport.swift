@@ -22,6 +22,9 @@ package struct OnlineReport: Sendable {
   package var share = 0.0
   /// M of the weights in use and of the source, when they were last compared.
   package var score = 0.0, sourceScore = 0.0
+  /// Pixels that count for nothing, and those of them that were found because they never change, of all
+  /// pixels; 0…1.
+  package var ignoredShare = 0.0, foundShare = 0.0
   /// Why the last set was refused that was refused; nil = none was.
   package var veto: GuardRule.Veto?
   /// Why the source is in use; nil = it is not.

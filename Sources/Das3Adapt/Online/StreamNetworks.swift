@@ -15,6 +15,10 @@ final class StreamNetworks {
   private let mirrored: Arena
   /// For labels of one stage after the other.
   let labelRoom: LabelRoom
+  /// What the user ignores, at the size of the scores; nil = nothing.
+  private let given: IgnoredPixels?
+  /// The part of the pixels that was found by itself, 0…1.
+  private(set) var foundShare = 0.0
   /// The set that the predictor has.
   private weak var asked: Candidate?
 
@@ -33,6 +37,10 @@ final class StreamNetworks {
     observer = try settings.observer(of: model)
     predictor = try settings.predictor(of: model)
     mirrored = try Arena(elementCount: predictor.scoreShape.elementCount)
+    let shape = trainer.scoreShape
+    given = settings.ignored?.fitted(height: shape[2], width: shape[3])
+    guard given?.isEverything != true else { throw IgnoredPixels.tooMany }
+    (trainer.ignored, predictor.ignored) = (given, given)
     guard settings.memoryLimit == 0 else {
       labelRoom = LabelRoom()
       return
@@ -40,6 +48,32 @@ final class StreamNetworks {
     labelRoom = try LabelRoom(frameCount: frameCount, shape: trainer.scoreShape)
     for network in [trainer, observer, predictor] { network.populate() }
     mirrored.populate()
+  }
+
+  /// At the size of the scores.
+  var ignored: IgnoredPixels? { trainer.ignored }
+
+  private func ignore(_ pixels: IgnoredPixels?) {
+    (trainer.ignored, predictor.ignored) = (pixels, pixels)
+  }
+
+  /// Ignores what never changes over the probes, too, and no longer what did so before.
+  ///
+  /// - Returns: whether other pixels are ignored from now on.
+  /// - Throws: `.cancelled`.
+  func ignoreStillPixels(of probes: [Probe], isCancelled: () -> Bool) throws(Das3Error) -> Bool {
+    let still = try predictor.stillPixels { look throws(Das3Error) in
+      for probe in probes {
+        if isCancelled() { throw .adapterCancelled }
+        try probe.frame.withFrame(look)
+      }
+    }
+    let before = ignored
+    let all = still.map { given?.union($0) ?? $0 } ?? given
+    guard all?.isEverything != true else { return false }
+    foundShare = still?.share ?? 0
+    ignore(all)
+    return all != before
   }
 
   var layers: [Trainer.StatisticsLayer] { observer.statisticsLayers }
@@ -53,7 +87,7 @@ final class StreamNetworks {
     let model = observer.model
     return Thumbnail(
       observer.imageValues, height: observer.height, width: observer.width,
-      channelCount: model.channelCount, model.metadata)
+      channelCount: model.channelCount, model.metadata, ignored: ignored)
   }
 
   /// Adds the statistics of the picture that the observer has before it.

@@ -37,6 +37,7 @@ final class StreamStage {
     var adaptation = settings.adaptation
     // The next stage makes the next labels.
     adaptation.labelRounds = 1
+    adaptation.ignored = trainer.ignored
     phase = settings.phase(letter)
     trainer.setWeights(start)
     try trainer.restart(adaptation.groups(of: trainer.model, phase), adaptation.optimizer(phase))

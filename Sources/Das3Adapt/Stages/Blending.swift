@@ -132,7 +132,7 @@ final class Blending: Stage {
     let model = network.model
     let thumbnail = Thumbnail(
       network.imageValues, height: network.height, width: network.width,
-      channelCount: model.channelCount, model.metadata)
+      channelCount: model.channelCount, model.metadata, ignored: context.target.ignored)
     guard thumbnail.contrast >= Thumbnail.leastContrast else { return .unseen }
     let isProbe = state.spread.count % stride == stride / 2
     if !isProbe, observes { network.observe() }
@@ -198,6 +198,7 @@ final class Blending: Stage {
       if layers == nil { _ = try observingNetwork() }
       observer = nil
       let network = try context.settings.predictor(of: context.trainer.model)
+      try context.target.ignoreStillPixels(of: state.probes, network)
       predictor = Predictor(
         network: network, mirrored: try Arena(elementCount: network.scoreShape.elementCount))
     }

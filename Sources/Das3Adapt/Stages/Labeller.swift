@@ -115,14 +115,16 @@ final class Labeller {
     throws(Das3Error) -> PseudoLabels
   {
     try withWeights(anchor) { weights throws(Das3Error) in
-      try PseudoLabels(in: store, share: settings.positiveShare) {
+      try PseudoLabels(
+        in: store, share: settings.positiveShare, ignoredCount: target.ignored?.count ?? 0
+      ) {
         frame, prediction throws(Das3Error) in
         try target.checkCancelled()
         if byTeacher, let teacher {
           try target.read(frame) { picture throws(Das3Error) in
             let answer = try teacher.answer(target.number(of: frame), picture)
             try prediction.fill(
-              answer, negativeThreshold: settings.negativeThreshold,
+              answer, ignored: target.ignored, negativeThreshold: settings.negativeThreshold,
               threads: settings.execution.threads)
             prediction.unmark(teacher.unknownClasses)
           }

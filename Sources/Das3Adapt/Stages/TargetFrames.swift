@@ -5,7 +5,8 @@ import Das3Runtime
 /// The frames of the target that are learned from, as they come before the network: in which order,
 /// and how augmented.
 ///
-/// Probes are set aside; the others then have numbers of their own, without gaps.
+/// Probes are set aside; the others then have numbers of their own, without gaps. Pixels that count for
+/// nothing are known here and by the trainer.
 final class TargetFrames {
   private let settings: AdaptationSettings
   private let trainer: Trainer
@@ -19,6 +20,11 @@ final class TargetFrames {
   private let photometric: PhotometricAugmentation?
   /// Of each frame that is learned from its number among all frames.
   private var numbers: [Int]
+  /// At the size of the scores; nil = every pixel counts.
+  private(set) var ignored: IgnoredPixels? { didSet { trainer.ignored = ignored } }
+  /// The part of the pixels that was found by itself, 0…1.
+  private(set) var foundShare = 0.0
+  private var hasSearched = false
 
   init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
@@ -36,6 +42,11 @@ final class TargetFrames {
         trainer.model, height: trainer.height, width: trainer.width,
         threads: settings.execution.threads)
       : nil
+    let shape = trainer.scoreShape
+    let given = settings.ignored?.fitted(height: shape[2], width: shape[3])
+    guard given?.isEverything != true else { throw IgnoredPixels.tooMany }
+    ignored = given
+    trainer.ignored = given
   }
 
   /// Frames that are learned from.
@@ -64,6 +75,31 @@ final class TargetFrames {
     if isCancelled() { throw .adapterCancelled }
   }
 
+  // MARK: What is ignored
+
+  /// Ignores what never changes over the probes of a guarded run, too; once.
+  ///
+  /// - Parameters:
+  ///   - probes: by their number among all frames.
+  ///   - network: whose input the frames pass through.
+  /// - Throws: `.cancelled`, or what frames throw.
+  func ignoreStillPixels(of probes: [Int], _ network: Trainer) throws(Das3Error) {
+    guard settings.isGuarded, settings.findsIgnored, !hasSearched else { return }
+    let found = try network.stillPixels { look throws(Das3Error) in
+      for probe in probes {
+        try checkCancelled()
+        try frames.read(probe, look)
+      }
+    }
+    hasSearched = true
+    guard let found else { return }
+    let all = ignored?.union(found) ?? found
+    // Somebody must be left to learn from; what was given counts more than what was found.
+    guard !all.isEverything else { return }
+    foundShare = found.share
+    ignored = all
+  }
+
   // MARK: Before the network
 
   /// How a frame is shown: as it is, or changed.
@@ -83,7 +119,7 @@ final class TargetFrames {
   /// - Parameters:
   ///   - index: first through the probes, then through the labelled frames.
   ///   - probes: their numbers among all frames.
-  ///   - network: that is asked.
+  ///   - network: that is asked; it ignores from now on what is ignored here.
   ///   - weights: of that network; nil = its own.
   ///   - mirrored: scratch of as many elements as there are scores.
   /// - Returns: sums over the pixels of the frame.
@@ -92,6 +128,7 @@ final class TargetFrames {
     _ index: Int, probes: [Int], _ network: Trainer, by weights: WeightSet? = nil, mirrored: Arena
   ) throws(Das3Error) -> Answers.Answer {
     try checkCancelled()
+    if network.ignored != ignored { network.ignored = ignored }
     let shape = network.scoreShape
     guard index >= probes.count else {
       var signals = ViewSignals(classCount: shape[1])
@@ -107,7 +144,8 @@ final class TargetFrames {
       network.predict(by: weights, labels: &labels)
     }
     try KernelFailure.check()
-    return .labelled(try labelled.overlaps(labels, ofFrame: frame, shape))
+    return .labelled(
+      try labelled.overlaps(labels, ofFrame: frame, shape, ignored: ignored?.marks))
   }
 
   /// Puts a frame before the network.

@@ -585,6 +585,9 @@ typedef struct das3_adapter_options {
   double guard_certainty; /* labelled frames decide alone where the probability that one set of
                              weights is better than another is at least this, or at most 1 minus
                              this; otherwise the votes of the probes decide. 0.5 to 1         */
+  int32_t find_ignored;   /* 1: a guarded run also ignores what never changes over its probes although
+                             the camera moves: a bonnet, bars, a logo                        */
+  int32_t reserved;
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */
@@ -733,6 +736,9 @@ typedef struct das3_adapter_report {
   double guard_seconds;   /* time spent on judging                                           */
   das3_guard_candidate guard[DAS3_GUARD_CAPACITY]; /* in the order they were judged; the source
                              first                                                           */
+  double ignored_share;   /* share of the pixels that count for nothing, 0 to 1              */
+  double found_share;     /* share of the pixels that `find_ignored` has found; some of them may be
+                             in the mask, too                                                */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {
@@ -861,6 +867,15 @@ DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,
                                               const das3_teacher *teacher);
 
+/** Lets pixels count for nothing in all frames: the bonnet, an overlay, the robot's own arm. They
+ *  count in no loss, have no labels, and the guard and `agreement` leave them out; the network sees
+ *  them nevertheless. mask: height x width bytes without padding, any but 0 = ignored. It covers the
+ *  whole frame, whatever its size, and is copied. At a smaller size, a pixel is ignored that covers
+ *  any ignored one. NULL with 0 x 0 removes the mask.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if no pixel is left that counts),
+ *  DAS3_E_MEMORY.                                                                    Since 0.1 */
+DAS3_API das3_status das3_adapter_set_ignored(das3_adapter *adapter, const uint8_t *mask,
+                                              int32_t height, int32_t width);
 /** Makes the labels that the next optimiser step needs, and takes the step. After the last step of
  *  the schedule it only reports `done`. report may be NULL; otherwise set report->struct_size
  *  first.
@@ -1001,6 +1016,9 @@ typedef struct das3_online_report {
   double loss;            /* of the last step                                                  */
   double seconds;         /* time that learning has taken                                      */
   uint64_t memory_bytes;  /* in use for learning: networks, frames and sets of weights         */
+  double ignored_share;   /* share of the pixels that count for nothing, 0 to 1; 0 before the first
+                             frame                                                           */
+  double found_share;     /* share of the pixels that `find_ignored` has found in the probes   */
 } das3_online_report;
 
 /** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
@@ -1016,6 +1034,12 @@ DAS3_API void das3_online_options_init_sized(das3_online_options *options, uint3
 DAS3_API das3_status das3_online_create(das3_online **out, const das3_model *model,
                                         const das3_online_options *options);
 
+/** Lets pixels count for nothing in losses, labels and guard, as das3_adapter_set_ignored does. They
+ *  are labelled nevertheless.
+ *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first frame, or if no pixel is left that counts),
+ *  DAS3_E_MEMORY.                                                                    Since 0.1 */
+DAS3_API das3_status das3_online_set_ignored(das3_online *online, const uint8_t *mask,
+                                             int32_t height, int32_t width);
 /** Labels a frame with the weights of the moment, as das3_segmenter_run does, and offers it to the
  *  learning thread. A frame is always labelled before anything is learned from it.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT, DAS3_E_MEMORY

@@ -135,6 +135,14 @@ inline void check_size(const char *name, std::size_t found, std::size_t expected
                                    " values; expected " + std::to_string(expected));
 }
 
+/** A mask as C takes it, checked against its size. */
+inline const std::uint8_t *mask(Span<const std::uint8_t> values, std::int32_t height,
+                                std::int32_t width) {
+  const auto count = [](std::int32_t size) { return static_cast<std::size_t>(size > 0 ? size : 0); };
+  if (values.data()) check_size("mask", values.size(), count(height) * count(width));
+  return values.data();
+}
+
 /** Calls a function object of the user. It returns 0; or it keeps the exception in `thrown` and
  *  returns 1. */
 template <class Function>
@@ -408,6 +416,12 @@ class Adapter {
     callbacks_->predict = std::move(predict);
   }
 
+  /** Lets pixels count for nothing in all frames: height x width bytes, any but 0 = ignored. {} and
+   *  0 x 0 remove the mask. */
+  void set_ignored(Span<const std::uint8_t> mask, std::int32_t height, std::int32_t width) {
+    check(das3_adapter_set_ignored(get(), detail::mask(mask, height, width), height, width));
+  }
+
   das3_adapter_report step() {
     auto report = detail::sized<das3_adapter_report>();
     check(das3_adapter_step(get(), &report));
@@ -493,6 +507,12 @@ class Online {
   void run(const das3_image &image, const Segmentation &result) {
     auto buffers = detail::buffers(image, result, class_count_);
     detail::check(das3_online_run(get(), &image, &buffers));
+  }
+
+  /** Lets pixels count for nothing, as Adapter::set_ignored does; before the first frame. */
+  void set_ignored(Span<const std::uint8_t> mask, std::int32_t height, std::int32_t width) {
+    detail::check(
+        das3_online_set_ignored(get(), detail::mask(mask, height, width), height, width));
   }
 
   das3_online_report report() const {

@@ -131,6 +131,13 @@ final class AdapterObject {
     teacher = try make(settings)
   }
 
+  /// Says which pixels count for nothing; nil = all count.
+  func ignore(_ pixels: IgnoredPixels?) throws(Das3Error) {
+    try checkNotStarted("a mask is set")
+    guard pixels?.isEverything != true else { throw IgnoredPixels.tooMany }
+    settings.ignored = pixels
+  }
+
   private func checkNotStarted(_ what: String) throws(Das3Error) {
     guard run?.isUntouched ?? true else { throw .argument("\(what) after the first step") }
     run = nil

@@ -124,6 +124,9 @@ extension AdapterOption {
     .part(
       "guard_certainty", "how sure labelled frames must be to decide", \.guard_certainty,
       \.guardBounds.certainty, from: 0.5),
+    .flag(
+      "find_ignored", "1 = a guard ignores what never changes", \.find_ignored, \.findsIgnored,
+      key: "find_ignored"),
   ]
 
   /// The sizes that `networkSize` accepts.
@@ -141,6 +144,7 @@ extension AdapterOption {
     for option in all {
       if let key = option.key { fields[key] = option.shown(settings) }
     }
+    fields["mask"] = settings.ignored?.digest
     return fields
   }
 

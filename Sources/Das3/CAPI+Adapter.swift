@@ -110,6 +110,15 @@ public func das3_adapter_set_teacher(
 }
 
 @c @implementation
+public func das3_adapter_set_ignored(
+  _ adapter: OpaquePointer?, _ mask: UnsafePointer<UInt8>?, _ height: Int32, _ width: Int32
+) -> das3_status {
+  unsafe perform(adapter) { object throws(Das3Error) in
+    try object.ignore(unsafe ignoredPixels(mask, height: height, width: width))
+  }
+}
+
+@c @implementation
 public func das3_adapter_step(
   _ adapter: OpaquePointer?, _ report: UnsafeMutablePointer<das3_adapter_report>?
 ) -> das3_status {
@@ -259,6 +268,7 @@ extension das3_adapter_report {
     if let blend = report.blend { take(blend) }
     judging = report.isJudging ? 1 : 0
     if let record = report.guardRecord { take(record) }
+    (ignored_share, found_share) = (report.ignoredShare, report.foundShare)
   }
 
   private mutating func take(_ record: GuardRecord) {

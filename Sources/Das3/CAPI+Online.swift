@@ -102,6 +102,15 @@ public func das3_online_create(
 }
 
 @c @implementation
+public func das3_online_set_ignored(
+  _ online: OpaquePointer?, _ mask: UnsafePointer<UInt8>?, _ height: Int32, _ width: Int32
+) -> das3_status {
+  unsafe status(of: online, "online") { (object: OnlineObject) throws(Das3Error) in
+    try object.online.ignore(unsafe ignoredPixels(mask, height: height, width: width))
+  }
+}
+
+@c @implementation
 public func das3_online_run(
   _ online: OpaquePointer?, _ image: UnsafePointer<das3_image>?,
   _ result: UnsafeMutablePointer<das3_segmentation>?
@@ -187,6 +196,7 @@ extension das3_online_report {
       rolled_back_count: Int64(learning.rolledBackCount),
       alarm_count: Int64(learning.alarmCount), share: learning.share, score: learning.score,
       source_score: learning.sourceScore, loss: learning.loss, seconds: learning.seconds,
-      memory_bytes: UInt64(learning.byteCount))
+      memory_bytes: UInt64(learning.byteCount), ignored_share: learning.ignoredShare,
+      found_share: learning.foundShare)
   }
 }

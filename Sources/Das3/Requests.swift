@@ -1,4 +1,5 @@
 import CDas3
+import Das3Adapt
 import Das3Graph
 import Das3Runtime
 import Glibc
@@ -13,6 +14,27 @@ extension Frame {
       data: data, height: Int(image.height), width: Int(image.width),
       strideBytes: image.stride_bytes, format: image.format)
   }
+}
+
+/// Copies a mask, in which any byte but 0 ignores its pixel; nil for NULL of 0 × 0 pixels.
+func ignoredPixels(_ mask: UnsafePointer<UInt8>?, height: Int32, width: Int32) throws(Das3Error)
+  -> IgnoredPixels?
+{
+  let (height, width) = (Int(height), Int(width))
+  guard let mask = unsafe mask else {
+    guard height == 0, width == 0 else {
+      throw .argument("mask is NULL, of \(width)x\(height); expected 0x0 to ignore nothing")
+    }
+    return nil
+  }
+  guard (1...Frame.maximumSize).contains(width), (1...Frame.maximumSize).contains(height) else {
+    throw .argument(
+      "mask is \(width)x\(height); expected sizes from 1 to \(Frame.maximumSize)")
+  }
+  try AddressSpace.check(3 * height * width + AddressSpace.margin)
+  let marks = unsafe Array(UnsafeBufferPointer(start: mask, count: height * width))
+  let pixels = IgnoredPixels(height: height, width: width, marks: marks)
+  return pixels.count > 0 ? pixels : nil
 }
 
 /// Returns the size of the network's input; nil if the options leave it open.

@@ -236,6 +236,8 @@ static void feed_adapters(void) {
   CASE(DAS3_E_ARGUMENT, das3_adapter_set_truth_classes, adapter, NULL, CLASSES);
   CASE(DAS3_E_SHAPE, das3_adapter_set_truth_classes, adapter, labels, 1);
   CASE(DAS3_E_ARGUMENT, das3_adapter_set_source, adapter, &source);
+  CASE(DAS3_OK, das3_adapter_set_ignored, adapter, labels, HEIGHT, WIDTH);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_set_ignored, adapter, NULL, HEIGHT, WIDTH);
   CASE(DAS3_OK, das3_adapter_get_info, adapter, &info);
   CASE(DAS3_E_ARGUMENT, das3_adapter_get_info, adapter, NULL);
   das3_adapter_free(adapter);
@@ -360,6 +362,8 @@ static void learn_online(void) {
   das3_model *model = NULL;
   das3_online_report report = {.struct_size = sizeof report};
   need(make_online(&online, plain, &good) == DAS3_OK, "an online object");
+  CASE(DAS3_OK, das3_online_set_ignored, online, NULL, 0, 0);
+  CASE(DAS3_E_ARGUMENT, das3_online_set_ignored, online, labels, 0, WIDTH);
   CASE(DAS3_OK, das3_online_save, online, in_folder("online.das3"));
   CASE(DAS3_E_ARGUMENT, das3_online_save, online, NULL);
   CASE(DAS3_E_IO, das3_online_save, online, in_folder("missing/online.das3"));
@@ -449,6 +453,7 @@ static void without_memory(void) {
   CASE(DAS3_E_MEMORY, das3_adapter_set_truth_classes, adapter, NULL, 0);
   CASE(DAS3_E_MEMORY, das3_adapter_set_source, adapter, &source);
   CASE(DAS3_E_MEMORY, das3_adapter_set_teacher, adapter, &teacher);
+  CASE(DAS3_E_MEMORY, das3_adapter_set_ignored, adapter, labels, HEIGHT, WIDTH);
   CASE(DAS3_E_MEMORY, das3_adapter_step, adapter, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_run, adapter, NULL, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_cancel, adapter);
@@ -457,6 +462,7 @@ static void without_memory(void) {
   CASE(DAS3_E_MEMORY, das3_adapter_resume, adapter, in_folder("good.das3"));
   CASE(DAS3_E_MEMORY, das3_adapter_get_info, adapter, NULL);
   CASE(DAS3_E_MEMORY, das3_online_create, &beside, plain, NULL);
+  CASE(DAS3_E_MEMORY, das3_online_set_ignored, online, labels, HEIGHT, WIDTH);
   CASE(DAS3_E_MEMORY, das3_online_run, online, &frame, &result);
   CASE(DAS3_E_MEMORY, das3_online_get_report, online, NULL);
   CASE(DAS3_E_MEMORY, das3_online_snapshot, &model, online);

@@ -104,7 +104,10 @@ static void online(const das3::Model &model, const std::string &path) {
   das3::Online online(model, options);
   std::vector<std::uint8_t> pixels(3 * 64 * 48, 100), labels(64 * 48), few(9);
   const das3_image frame = {pixels.data(), 64, 48, 0, DAS3_FORMAT_RGB8};
+  check("a small mask online", status([&] { online.set_ignored(few, 48, 64); }) == DAS3_E_ARGUMENT);
+  online.set_ignored(labels, 48, 64); /* 0 each: nothing is ignored */
   online.run(frame, {labels});
+  check("a late mask", status([&] { online.set_ignored({}, 0, 0); }) == DAS3_E_ARGUMENT);
   check("online room", status([&] { online.run(frame, {few}); }) == DAS3_E_ARGUMENT);
   online.pause();
   check("a pause", online.report().paused == 1);
@@ -147,6 +150,12 @@ static void adapters(const das3::Model &model, const std::string &folder) {
   options.steps_a = options.steps_b = 3;
   das3::Adapter adapter(model, options);
   check("no frames", status([&] { adapter.step(); }) == DAS3_E_ARGUMENT);
+  std::vector<std::uint8_t> mask(count, 0);
+  for (std::size_t i = 0; i < count / 4; i++) mask[i] = 1;
+  check("a small mask",
+        status([&] { adapter.set_ignored(mask, height + 1, width); }) == DAS3_E_ARGUMENT);
+  adapter.set_ignored({}, 0, 0);
+  adapter.set_ignored(mask, height, width);
 
   bool throws = true;
   adapter.set_source(2, [&](std::int64_t) -> das3_image {
@@ -156,7 +165,9 @@ static void adapters(const das3::Model &model, const std::string &folder) {
   das3::Adapter moved = std::move(adapter);
   check("a source throws", surprises([&] { moved.step(); }));
   throws = false;
-  check("and no more", moved.step().total_step == 1);
+  const das3_adapter_report first = moved.step();
+  check("and no more", first.total_step == 1);
+  check("a mask", first.ignored_share > 0.2 && first.ignored_share < 0.3 && first.found_share == 0);
   check("progress throws",
         surprises([&] { moved.run([](const das3_adapter_report &) { throw Surprise{7}; }); }));
   std::int64_t paused = 0, done = 0;
@@ -186,6 +197,7 @@ static void adapters(const das3::Model &model, const std::string &folder) {
 
   das3::Adapter other(model, options);
   other.set_source(2, [&](std::int64_t) { return frame; });
+  other.set_ignored(mask, height, width);
   other.resume(folder + "/checkpoint");
   other.run();
   check("resume", other.snapshot().parameters() == moved.snapshot().parameters());

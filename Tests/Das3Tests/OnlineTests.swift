@@ -77,6 +77,33 @@ struct OnlineTests {
     #expect(learned(false) == learned(true))
   }
 
+  @Test("what is ignored is what was given and what is found in the probes")
+  func ignored() {
+    func driven(_ change: @escaping TestOnline.Change = { _, _ in }, _ mask: [UInt8]? = nil)
+      -> das3_online_report
+    {
+      let online = online(change)
+      if let mask { #expect(online.ignore(mask) == DAS3_OK, "\(lastError())") }
+      for var picture in Self.pictures.prefix(60) {
+        for index in 0..<6 * 48 * 3 { picture.bytes[index] = 30 }
+        #expect(online.label(picture) == DAS3_OK)
+      }
+      #expect(online.ignore([UInt8](repeating: 0, count: 32 * 48)) == DAS3_E_ARGUMENT)
+      #expect(lastError().contains("before the first"))
+      return online.report
+    }
+    let left = (0..<32 * 48).map { UInt8($0 % 48 < 12 ? 1 : 0) }
+    let found = driven()
+    #expect(found.found_share == 6.0 / 32 && found.ignored_share == found.found_share)
+    #expect(found.judged_count > 0 && found.status == das3_status(DAS3_OK))
+    let both = driven({ _, _ in }, left)
+    #expect(both.found_share == 6.0 / 32)
+    #expect(abs(both.ignored_share - (6.0 / 32 + 0.25 * 26 / 32)) < 1e-9)
+    let given = driven({ $1.find_ignored = 0 }, left)
+    #expect(given.found_share == 0 && given.ignored_share == 0.25 && given.total_step > 0)
+    #expect(online().ignore([UInt8](repeating: 1, count: 32 * 48)) == DAS3_E_ARGUMENT)
+  }
+
   @Test("nothing is learned from frames that show nothing, or the same")
   func nothing() {
     for picture in [Self.black, Self.pictures[0]] {
@@ -269,6 +296,9 @@ private final class TestOnline: @unchecked Sendable {
   var snapshot: TestModel { TestModel { das3_online_snapshot($0, handle) } }
   func pause(_ value: Int32) -> das3_status {
     withExtendedLifetime(self) { das3_online_pause(handle, value) }
+  }
+  func ignore(_ mask: [UInt8]) -> das3_status {
+    withExtendedLifetime(self) { das3_online_set_ignored(handle, mask, 32, 48) }
   }
   func resume(_ path: String) -> das3_status {
     withExtendedLifetime(self) { das3_online_resume(handle, path) }

@@ -240,6 +240,8 @@ class das3_adapter_report(ctypes.Structure):
         ("guard_reason", c_int32),
         ("guard_seconds", c_double),
         ("guard", das3_guard_candidate * GUARD_CAPACITY),
+        ("ignored_share", c_double),
+        ("found_share", c_double),
     ]
 
 
@@ -349,6 +351,8 @@ class das3_online_report(ctypes.Structure):
         ("loss", c_double),
         ("seconds", c_double),
         ("memory_bytes", c_uint64),
+        ("ignored_share", c_double),
+        ("found_share", c_double),
     ]
 
 
@@ -407,6 +411,7 @@ SIGNATURES = {
     "das3_adapter_set_truth_classes": (_STATUS, [_HANDLE, c_void_p, c_int32]),
     "das3_adapter_set_source": (_STATUS, [_HANDLE, POINTER(das3_frame_source)]),
     "das3_adapter_set_teacher": (_STATUS, [_HANDLE, POINTER(das3_teacher)]),
+    "das3_adapter_set_ignored": (_STATUS, [_HANDLE, c_void_p, c_int32, c_int32]),
     "das3_blend_reason_text": (c_char_p, [c_int32]),
     "das3_guard_reason_text": (c_char_p, [c_int32]),
     "das3_adapter_step": (_STATUS, [_HANDLE, POINTER(das3_adapter_report)]),
@@ -420,6 +425,7 @@ SIGNATURES = {
     "das3_online_options_init": (None, [POINTER(das3_online_options)]),
     "das3_online_options_init_sized": (None, [POINTER(das3_online_options), c_uint32]),
     "das3_online_create": (_STATUS, [_OUT, _HANDLE, POINTER(das3_online_options)]),
+    "das3_online_set_ignored": (_STATUS, [_HANDLE, c_void_p, c_int32, c_int32]),
     "das3_online_run": (_STATUS, [_HANDLE, POINTER(das3_image), POINTER(das3_segmentation)]),
     "das3_online_get_report": (_STATUS, [_HANDLE, POINTER(das3_online_report)]),
     "das3_online_snapshot": (_STATUS, [_OUT, _HANDLE]),

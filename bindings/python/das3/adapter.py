@@ -180,6 +180,7 @@ class AdapterOptions(TypedDict, total=False):
     guard_class_share: float
     guard_shift: float
     guard_certainty: float
+    find_ignored: bool
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {
@@ -285,6 +286,8 @@ class Report(NamedTuple):
     guard_reason: GuardReason
     guard_seconds: float
     guard: tuple[GuardCandidate, ...]  # in the order they were judged, the source first
+    ignored_share: float  # of the pixels, those that count for nothing
+    found_share: float  # of the pixels, those that were found because they never change
 
 
 def _report(raw: Any) -> Report:
@@ -304,6 +307,18 @@ class AdapterInfo(NamedTuple):
     peak_bytes: int
     multiply_adds: float
     backend: str
+
+
+def mask_values(mask: npt.ArrayLike | None) -> tuple[bytes | None, int, int]:
+    """A mask as C takes it."""
+    if mask is None:
+        return None, 0, 0
+    array = np.asarray(mask)
+    if array.ndim != 2 or array.dtype not in (np.bool_, np.uint8):
+        raise ArgumentError(
+            f"mask is {array.dtype} of shape {array.shape}; expected bool or uint8 (H, W)"
+        )
+    return (array != 0).tobytes(), array.shape[0], array.shape[1]
 
 
 class FrameSource(Protocol):
@@ -414,6 +429,14 @@ class Adapter(Handle):
             raise ArgumentError("source gives no frames; expected at least one")
         while arrays:
             self.add_frame(arrays.pop(0), format=format)
+
+    def set_ignored(self, mask: npt.ArrayLike | None) -> None:
+        """Lets pixels count for nothing in all frames: bool or uint8 (H, W), None = all count.
+
+        The mask covers the whole frame, whatever its size; any value but 0 ignores a pixel.
+        """
+        with self._use() as pointer:
+            check(library.das3_adapter_set_ignored(pointer, *mask_values(mask)))
 
     def set_teacher(self, teacher: Model | Predict) -> None:
         """Takes the first labels of stage (b) from a black box: a model, or a function of yours.

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from . import _ffi
 from ._ffi import library
 from ._records import described, file_path, sized, with_options
-from .adapter import AdapterOptions, GuardOrigin, GuardReason, GuardVeto, adapter_request
+from .adapter import (
+    AdapterOptions,
+    GuardOrigin,
+    GuardReason,
+    GuardVeto,
+    adapter_request,
+    mask_values,
+)
 from .errors import Status, check
 from .model import Model
 from .segmenter import Camera, SegmenterOptions, segmenter_request
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from typing_extensions import Unpack
 
 
@@ -67,6 +75,8 @@ class OnlineReport(NamedTuple):
     loss: float
     seconds: float
     memory_bytes: int
+    ignored_share: float
+    found_share: float
 
 
 class Online(Camera):
@@ -92,6 +102,11 @@ class Online(Camera):
         self._describe(model)
         with model._use() as pointer:
             self._create(library.das3_online_create, pointer, ctypes.byref(raw))
+
+    def set_ignored(self, mask: npt.ArrayLike | None) -> None:
+        """Lets pixels count for nothing, as `Adapter.set_ignored` does; before the first frame."""
+        with self._use() as pointer:
+            check(library.das3_online_set_ignored(pointer, *mask_values(mask)))
 
     @property
     def report(self) -> OnlineReport:

@@ -152,6 +152,55 @@ def test_labelled_frames_judge(model, segmenter, frame):
         adapter.set_truth_classes(None)
 
 
+def test_a_mask_lets_pixels_count_for_nothing(model, street, truth):
+    labels = np.ascontiguousarray(truth[:56, :72])
+    mask = np.zeros((56, 72), bool)
+    mask[:, :20] = True
+
+    def learned(seed, mask):
+        other = labels.copy()
+        other[:, :20] = np.random.default_rng(seed).integers(0, 9, (56, 20))
+        options = dict(method=Method.SUPERVISED, steps_a=2, threads=1, seed=1)
+        with das3.Adapter(model, **options) as adapter:
+            adapter.set_ignored(mask)
+            adapter.add_labelled_frame(street, other)
+            share = adapter.step().ignored_share
+            adapter.step()
+            return adapter.snapshot().get_parameters(), share
+
+    (first, share), (second, _) = learned(1, mask), learned(2, mask.astype(np.uint8) * 7)
+    assert np.array_equal(first, second) and share == pytest.approx(20 / 72)
+    assert not np.array_equal(learned(1, None)[0], learned(2, None)[0])
+
+
+def test_what_cannot_be_a_mask_is_refused(adapter, frame):
+    for mask in (np.zeros((56, 72)), np.zeros((56, 72, 3), bool), np.zeros((0, 0), bool)):
+        with pytest.raises(das3.ArgumentError, match="mask"):
+            adapter.set_ignored(mask)
+    with pytest.raises(das3.ArgumentError, match="every pixel"):
+        adapter.set_ignored(np.ones((5, 4), bool))
+    adapter.add_frame(frame)
+    adapter.step()
+    with pytest.raises(das3.ArgumentError, match="after the first step"):
+        adapter.set_ignored(None)
+
+
+def test_what_never_changes_is_found(model, frame):
+    views = [np.roll(frame, 9 * shift, axis=1) // (1 + shift % 3) for shift in range(34)]
+    for view in views:
+        view[-14:] = 90
+    reports = []
+    with das3.Adapter(model, method=Method.BLEND, guard=2, threads=1) as adapter:
+        adapter.set_source(views)
+        adapter.run(reports.append)
+    assert reports[0].found_share == 0
+    assert reports[-1].found_share == reports[-1].ignored_share == pytest.approx(14 / 60, abs=0.02)
+    with das3.Adapter(model, method=Method.BLEND, guard=2, find_ignored=False) as adapter:
+        adapter.set_source(views)
+        adapter.run(reports.append)
+    assert reports[-1].found_share == 0
+
+
 def test_a_guard_says_why_the_source_stays(model, frame):
     with das3.Adapter(model) as adapter:
         adapter.set_source([frame] * 6)

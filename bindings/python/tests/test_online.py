@@ -38,6 +38,20 @@ def test_every_frame_is_labelled_and_something_is_learned(model, online, frames)
     assert "60 frames" in repr(online)
 
 
+def test_a_mask_is_set_before_the_first_frame(model, frames):
+    mask = np.zeros((8, 4), bool)
+    mask[6:] = True
+    with das3.Online(model, **LEARNING, adapter=dict(find_ignored=False)) as online:
+        online.set_ignored(mask)
+        for frame in frames[:40]:
+            online.run(frame)
+        report = online.report
+        assert report.ignored_share == pytest.approx(0.25, abs=0.03) and report.found_share == 0
+        assert report.total_step > 0 and report.status is Status.OK
+        with pytest.raises(das3.ArgumentError, match="before the first"):
+            online.set_ignored(None)
+
+
 def test_what_was_learned_goes_to_another_process(model, frames, tmp_path):
     with das3.Online(model, **LEARNING, adapter=dict(guard=0)) as online:
         for frame in frames:

@@ -138,6 +138,36 @@ def killed(check, program, folder):
     check("and leaves one file", [path.name for path in place.iterdir()] == ["c.das3"])
 
 
+def ignores(check, program, folder):
+    """A bonnet and a bar are found by themselves; what is named is ignored, too."""
+    (folder / "bonnet").mkdir()
+    for path in sorted((folder / "views").iterdir())[:30]:
+        view = np.asarray(Image.open(path)).copy()
+        height, width = view.shape[:2]
+        view[height - height // 4 :, width // 4 :] = (70, 80, 90)
+        Image.fromarray(view).save(folder / "bonnet" / path.name)
+
+    def events(name, *more, **options):
+        """The JSON of a run over them, whatever becomes of its weights."""
+        words = program.command(folder / name, "--json", *more, input=folder / "bonnet", **options)
+        result = subprocess.run(words, capture_output=True, text=True, timeout=600)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        return lines or [{"event": "", "error": result.stderr}]
+
+    blend = dict(method="blend", set="guard=2")
+    found = events("found.onnx", report=folder / "found-page", **blend)
+    part = [event for event in found if event["event"] == "ignored"]
+    check("a bonnet is found", len(part) == 1 and abs(part[0]["share"] - 0.1875) < 0.03, found[-1])
+    check("and said to be", found[-1].get("found_share") == part[0]["share"], found[-1])
+    page = (folder / "found-page" / "index.html").read_text()
+    check("on the page", "found: they never change" in page)
+    off = events("off.onnx", "--set", "find_ignored=0", **blend)[-1]
+    check("unless that is off", off.get("ignored_share") == 0, off)
+    both = events("both.onnx", command="drive", ignore="0-3")[-1]
+    good = 0 < both.get("found_share", 0) < both["ignored_share"] < 0.35
+    check("what is named and what is found is ignored", good, both)
+
+
 def refuses(check, program, folder):
     few = folder / "few"
     for what, code, text, options in [
@@ -150,6 +180,9 @@ def refuses(check, program, folder):
          dict(input="/dev/video99")),
         ("an address that nobody answers", 1, "refused", dict(input="rtsp://127.0.0.1:1/x")),
         ("an address that is a file", 1, "it is an address", dict(input="file:///etc/passwd")),
+        ("rows that the frame has not", 1, "the frame has rows 0 to", dict(ignore="900-999")),
+        ("a mask that is not there", 1, "no such image", dict(ignore="bonnet.png")),
+        ("everything ignored", 2, "every pixel", dict(ignore="0-999")),
         ("a directory that is not there", 1, "no directory",
          dict(overlay=folder / "missing" / "x.mp4")),
     ]:
@@ -173,6 +206,7 @@ def main():
         learns(check, program, folder)
         streams(check, program, folder)
         killed(check, program, folder)
+        ignores(check, program, folder)
         refuses(check, program, folder)
     return check.end()
 

@@ -123,6 +123,30 @@ def kinds(truth, expected):
             truth.same(f"kind {kind}, {bits} bits", folder, wanted)
 
 
+def ignored(truth, expected):
+    """Pixels that --ignore names have no truth, as rows or as an image."""
+    height, width = next(iter(truth.numbers.values())).shape
+
+    def without(values):
+        values = values.copy()
+        values[height - 20 :] = 255
+        return values
+
+    wanted = json.loads(truth.evaluate(truth.folder(lambda path, values: png(path, without(values)))).stdout)
+    truth.check("rows matter", wanted["miou"] != expected, wanted)
+    plain = truth.folder(png)
+    mask = np.zeros((height, width, 3), np.uint8)
+    mask[height - 20 :, :, 1] = 200
+    Image.fromarray(mask).save(truth.das3.scratch / "mask.png")
+    Image.fromarray(mask[::4, ::4]).save(truth.das3.scratch / "small.png")
+    for ignore in (f"{height - 20}-{height - 1}", f"{height - 20}-999", truth.das3.scratch / "mask.png",
+                   truth.das3.scratch / "small.png"):
+        truth.same(f"--ignore {pathlib.Path(ignore).name}", plain, wanted["miou"], ignore=ignore)
+    for ignore, word in ((f"{height}-{height}", f"rows 0 to {height - 1}"), ("9-3", "upper row first"),
+                         ("bonnet", "such as 400-479"), (f"0-{height - 1}", "--ignore names it")):
+        truth.refused(f"--ignore {ignore}", plain, word, ignore=ignore)
+
+
 def names(truth, expected):
     for name in ("{}.PNG", "{}_labelIds.png", "{}_L.png", "{}-mask.png", "{}_gtFine_labelTrainIds.png"):
         truth.same(name, truth.folder(png, name), expected)
@@ -206,7 +230,7 @@ def main(program, street):
     with tempfile.TemporaryDirectory() as scratch:
         truth = Truth(Program(program, street, pathlib.Path(scratch)), check)
         expected = json.loads(truth.evaluate(truth.folder(png)).stdout)["miou"]
-        for test in (kinds, names, meaning, other_classes):
+        for test in (kinds, ignored, names, meaning, other_classes):
             test(truth, expected)
     return check.end()
 

@@ -69,6 +69,7 @@ extension Adapt {
       ("labelled frames", labelled),
       ("their truth", labelledTruth),
       ("class map", classMap),
+      ("ignored", run.report.ignoredPart),
       ("teacher", teacher),
       ("output", output),
       ("checkpoint", checkpoint),

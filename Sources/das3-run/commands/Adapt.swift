@@ -36,6 +36,11 @@ struct Adapt: ParsableCommand {
       and IoU of the classes, frames before and after, times and memory. A run that
       is interrupted has one, too.
 
+      --ignore names what counts for nothing in losses, labels, guard and mIoU: the
+      bonnet, an overlay, the robot's own arm. Under a guard, what never changes
+      although the camera moves is found and ignored by itself, and the share of it
+      is said; --set find_ignored=0 turns that off.
+
       --teacher starts from what another network predicts (black box; stage a is
       left out). It is an ONNX file, or a directory of predictions called after the
       frames: labels/NAME.png and confidence/NAME.png as segment writes them, or
@@ -57,7 +62,8 @@ struct Adapt: ParsableCommand {
       das3_adapter_report in das3.h but those of labels in the making and of blends;
       {"event": "blend", "share", "reason", "seconds", "candidates"} when a blend has
       been made, with M, IM, F and V of each candidate; {"event": "guard", "choice",
-      "reason", "candidates", …} when the guard has judged;
+      "reason", "candidates", …} when the guard has judged; {"event": "ignored",
+      "share", "found_share"} when it is known which part of the pixels is ignored;
       {"event": "labels", …} when labels have been made; {"event": "evaluation",
       "step", "miou", "iou", …} in percent; {"event": "resumed", "step", "done"}
       where a checkpoint goes on; and last {"event": "summary", …}.
@@ -79,6 +85,7 @@ struct Adapt: ParsableCommand {
   var output: String
 
   @OptionGroup var how: MethodOptions
+  @OptionGroup var ignoring: IgnoreOption
   @OptionGroup var choice: FrameChoice
   @OptionGroup var reading: ReadingOptions
 
@@ -188,10 +195,11 @@ struct Adapt: ParsableCommand {
   func run() throws {
     try checkTargets()
     let model = try network.load()
-    let measurement = try measurement(of: model)
+    let ignored = try ignoring.area(reading)
+    let measurement = try measurement(of: model, ignored)
     let target = try AdaptationTarget(
       input: network.input, choice: choice, reading: reading, teacher: teacher, model: model,
-      settings: try how.settings(), size: sizeOption.size, shared: shared)
+      settings: try how.settings(), ignored: ignored, size: sizeOption.size, shared: shared)
     let adapter = target.adapter
     let judgeCount = try addJudges(to: adapter, of: model)
     if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
@@ -278,14 +286,16 @@ struct Adapt: ParsableCommand {
     if let reportDirectory { try ReportPage.checkCanWrite(into: reportDirectory) }
   }
 
-  private func measurement(of model: ModelHandle) throws(Failure) -> Measurement? {
+  private func measurement(of model: ModelHandle, _ ignored: IgnoredArea?) throws(Failure)
+    -> Measurement?
+  {
     guard let val, let truth else { return nil }
     let labeller = try Labeller(
       model: model, classMap: classMap, size: sizeOption.size, shared: shared)
     return Measurement(
       validation: try Validation(
-        input: val, truth: truth, suffix: truthSuffix, coding: labeller.coding, reading: reading,
-        keptByteLimit: Measurement.keptByteLimit),
+        input: val, truth: truth, suffix: truthSuffix, coding: labeller.coding, ignored: ignored,
+        reading: reading, keptByteLimit: Measurement.keptByteLimit),
       labeller: labeller)
   }
 
@@ -302,7 +312,7 @@ struct Adapt: ParsableCommand {
       input: labelled, truth: truth, suffix: truthSuffix,
       coding: map?.coding
         ?? TruthCoding(classes: model.classNames, ignoreLabel: model.ignoreLabel),
-      reading: reading, keptByteLimit: 0)
+      ignored: nil, reading: reading, keptByteLimit: 0)
     let ignored = UInt8(clamping: map?.ignoreLabel ?? model.ignoreLabel)
     for index in 0..<judges.frameCount {
       let (frame, truth) = try judges.read(index)

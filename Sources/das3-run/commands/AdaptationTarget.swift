@@ -13,7 +13,8 @@ final class AdaptationTarget {
   /// `teacher` is a network or a directory of predictions; nil = the model itself.
   init(
     input: String, choice: FrameChoice, reading: ReadingOptions, teacher: String?,
-    model: ModelHandle, settings: AdapterSettings, size: PixelSize?, shared: SharedOptions
+    model: ModelHandle, settings: AdapterSettings, ignored: IgnoredArea?, size: PixelSize?,
+    shared: SharedOptions
   ) throws(Failure) {
     reader = try FrameReader(
       path: input, choice: choice, reading: reading, threadCount: shared.threadCount)
@@ -60,6 +61,7 @@ final class AdaptationTarget {
       adapter = try makeAdapter()
       try adapter.setSource(FrameFeed(reader, indices: indices))
     }
+    if let ignored, let firstSize { try adapter.ignore(ignored.mask(for: firstSize)) }
     guard let teacher else { return }
     if isFolder {
       try adapter.setTeacher(

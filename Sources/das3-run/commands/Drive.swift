@@ -19,6 +19,10 @@ struct Drive: ParsableCommand {
       learns within --budget. Other files are read as fast as it goes, and after each
       frame --steps-per-frame steps are taken: the same input gives the same network.
 
+      --ignore names what is labelled, but counts for nothing in what is learned: the
+      bonnet, an overlay, the robot's own arm. What never changes although the camera
+      moves is found by itself; --set find_ignored=0 turns that off.
+
       --overlay writes a video of the labels: on the left by the network as it came,
       on the right by what it has become.
 
@@ -82,6 +86,7 @@ struct Drive: ParsableCommand {
   var stepsPerFrame: Int?
 
   @OptionGroup var how: MethodOptions
+  @OptionGroup var ignoring: IgnoreOption
   @OptionGroup var choice: FrameChoice
   @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
@@ -131,6 +136,7 @@ struct Drive: ParsableCommand {
       try Folder.checkCanReplace(target)
     }
     if let reportDirectory { try ReportPage.checkCanWrite(into: reportDirectory) }
+    let ignored = try ignoring.area(reading)
     let model = try network.load()
     Interrupt.watch()
     let reader = try FrameReader(
@@ -143,6 +149,7 @@ struct Drive: ParsableCommand {
     let online = try OnlineHandle(
       model: model, settings: try how.settings(), pace: pace(of: reader), size: size,
       shared: shared)
+    if let ignored { try online.ignore(ignored.mask(for: frame.size)) }
     if resume, let checkpoint, SystemFile.exists(checkpoint) { try online.resume(from: checkpoint) }
     let loop = DriveLoop(
       online: online,
@@ -189,7 +196,8 @@ struct Drive: ParsableCommand {
       ("learning threads", pace.stepsPerFrame > 0 ? nil : String(pace.learningThreads)),
       ("budget", pace.stepsPerFrame > 0 ? nil : "\(fixed(pace.budget * 100, 0)) % of one core"),
       ("steps after each frame", pace.stepsPerFrame > 0 ? String(pace.stepsPerFrame) : nil),
-      ("output", output), ("overlay", overlay), ("checkpoint", checkpoint),
+      ("ignored", last.ignoredPart), ("output", output), ("overlay", overlay),
+      ("checkpoint", checkpoint),
       ("version", Das3Run.version),
     ]
     let page = DrivePage(

@@ -14,6 +14,8 @@ struct Evaluate: ParsableCommand {
       counts as 0. The ignored number, and 255, are not counted; any other number
       outside the classes is refused.
 
+      Pixels that --ignore names are not counted: the bonnet, an overlay.
+
       A class map is JSON: {"classes": [names of the truth's numbers], "ignore":
       number, "map": {model class: truth class}}. Probabilities of model classes
       with the same truth class are summed before the largest is taken; a model
@@ -46,6 +48,7 @@ struct Evaluate: ParsableCommand {
     help: ArgumentHelp("What names of truth have behind the frames'.", valueName: "text"))
   var truthSuffix: String?
 
+  @OptionGroup var ignoring: IgnoreOption
   @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
@@ -56,7 +59,7 @@ struct Evaluate: ParsableCommand {
       model: model, classMap: classMap, size: sizeOption.size, shared: shared)
     let validation = try Validation(
       input: network.input, truth: truth, suffix: truthSuffix, coding: labeller.coding,
-      reading: reading, keptByteLimit: 0)
+      ignored: try ignoring.area(reading), reading: reading, keptByteLimit: 0)
     let result = try validation.evaluate(labeller)
     if shared.json {
       let counts = [

@@ -61,6 +61,21 @@ struct ReadingOptions: ParsableArguments {
   var keepGoing = false
 }
 
+/// Which pixels count for nothing.
+struct IgnoreOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What counts for nothing: an image, ignored where it is not black, or rows, 0 = top.",
+      valueName: "file|rows"))
+  var ignore: String?
+
+  /// Reads the image; nil where every pixel counts.
+  func area(_ reading: ReadingOptions) throws(Failure) -> IgnoredArea? {
+    guard let ignore else { return nil }
+    return try IgnoredArea(ignore, reading: reading)
+  }
+}
+
 /// Which frames of the input are taken.
 struct FrameChoice: ParsableArguments {
   @Option(parsing: .unconditional, help: ArgumentHelp("Take each Nth frame only.", valueName: "N"))

@@ -9,6 +9,9 @@ final class Validation {
   private let reading: ReadingOptions
   private let keptByteLimit: Int
   private var coding: TruthCoding
+  /// Pixels without truth, in all frames.
+  private let ignored: IgnoredArea?
+  private var mask: (size: PixelSize, mask: IgnoredArea.Mask)?
   private var kept: [Int: (frame: Frame, truth: [UInt8])] = [:]
   private var keptByteCount = 0
   /// Frames that could not be read, with their truth.
@@ -20,8 +23,8 @@ final class Validation {
   /// `suffix` follows the image's name in the name of its truth; nil = whatever fits. At most
   /// `keptByteLimit` bytes of frames stay in memory; 0 where they are read once.
   init(
-    input: String, truth: String, suffix: String?, coding: TruthCoding, reading: ReadingOptions,
-    keptByteLimit: Int
+    input: String, truth: String, suffix: String?, coding: TruthCoding, ignored: IgnoredArea?,
+    reading: ReadingOptions, keptByteLimit: Int
   ) throws(Failure) {
     reader = try FrameReader(path: input, reading: reading, threadCount: 1)
     guard reader.kind != .video else {
@@ -31,6 +34,7 @@ final class Validation {
     try truthReader.findSuffix(for: reader.stems, wanted: suffix)
     truthPath = truth
     self.coding = coding
+    self.ignored = ignored
     self.reading = reading
     self.keptByteLimit = keptByteLimit
   }
@@ -58,13 +62,23 @@ final class Validation {
 
   /// Decodes the truth that was loaded last, and keeps the pair if there is room.
   private func keep(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
-    let truth = try coding.classNumbers(truthReader.values, path: truthReader.path)
+    var truth = try coding.classNumbers(truthReader.values, path: truthReader.path)
+    try mask(of: frame.size)?.forEach(in: frame.size) { truth[$0] = 255 }
     let byteCount = frame.pixels.count + truth.count
     if keptByteCount + byteCount <= keptByteLimit {
       kept[index] = (frame, truth)
       keptByteCount += byteCount
     }
     return (frame, truth)
+  }
+
+  /// Which pixels of frames of a size have no truth.
+  private func mask(of size: PixelSize) throws(Failure) -> IgnoredArea.Mask? {
+    guard let ignored else { return nil }
+    if let mask, mask.size == size { return mask.mask }
+    let made = try ignored.mask(for: size)
+    mask = (size, made)
+    return made
   }
 
   /// Compares the labels of all frames with their truth.
@@ -84,7 +98,9 @@ final class Validation {
     try coding.checkMeaning(of: truthPath)
     let result = try evaluator.result()
     guard result.pixelCount > 0 else {
-      throw Failure("no pixel counts: all truth in \(truthPath) is ignored")
+      throw Failure(
+        "no pixel counts: all truth in \(truthPath) is ignored"
+          + (ignored == nil ? "" : ", or --ignore names it"))
     }
     return result
   }

@@ -39,6 +39,13 @@ final class AdapterHandle {
     unsafe das3_adapter_free(pointer)
   }
 
+  /// Lets pixels count for nothing; before the first step.
+  func ignore(_ mask: IgnoredArea.Mask) throws(Failure) {
+    let (height, width) = (Int32(clamping: mask.size.height), Int32(clamping: mask.size.width))
+    try Failure.check(
+      unsafe das3_adapter_set_ignored(pointer, mask.values, height, width), "--ignore")
+  }
+
   /// Copies a frame to learn from, with its truth for a method that wants it.
   ///
   /// Returns false where the memory limit has no room for it.

@@ -45,6 +45,8 @@ extension das3_adapter_report {
       (key: "seconds", value: .rounded(seconds, 6)),
       (key: "network_seconds", value: .rounded(network_seconds, 6)),
       (key: "memory_bytes", value: .integer(Int(clamping: memory_bytes))),
+      (key: "ignored_share", value: .rounded(ignored_share, 5)),
+      (key: "found_share", value: .rounded(found_share, 5)),
     ])
   }
 

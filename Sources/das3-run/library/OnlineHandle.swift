@@ -49,6 +49,13 @@ final class OnlineHandle {
     unsafe das3_online_free(pointer)
   }
 
+  /// Lets pixels count for nothing; before the first frame.
+  func ignore(_ mask: IgnoredArea.Mask) throws(Failure) {
+    let (height, width) = (Int32(clamping: mask.size.height), Int32(clamping: mask.size.width))
+    try Failure.check(
+      unsafe das3_online_set_ignored(pointer, mask.values, height, width), "--ignore")
+  }
+
   /// Labels a frame into the buffers of `result`, and lets it be learned from.
   func segment(_ frame: Frame, into result: inout Segmentation) throws(Failure) {
     try unsafe result.fill(of: frame) { image, buffers in
@@ -109,6 +116,8 @@ extension das3_online_report {
       (key: "held", value: count(held_count)),
       (key: "rolled_back", value: count(rolled_back_count)),
       (key: "alarms", value: count(alarm_count)), (key: "swaps", value: count(swap_count)),
+      (key: "ignored_share", value: .rounded(ignored_share, 5)),
+      (key: "found_share", value: .rounded(found_share, 5)),
       (key: "learning_seconds", value: .rounded(seconds, 3)),
       (key: "memory_bytes", value: .integer(Int(clamping: memory_bytes))),
     ]

@@ -14,6 +14,8 @@ final class AdaptReport {
   private var labelProgress: ProgressBar?
   /// The last report of the adapter, which has no step where nothing was left to do.
   private(set) var last: das3_adapter_report?
+  /// The part of the pixels that was said to be ignored.
+  private var ignoredShare = 0.0
   /// The stage of the last step that was not the guard's.
   private var lastStage: String?
   /// How many training steps were followed, and how many of them changed no weight.
@@ -46,6 +48,7 @@ final class AdaptReport {
     // Nothing was left to do.
     guard report.step > 0 else { return }
     history.add(report)
+    if report.ignored_share != ignoredShare { try printIgnored(report) }
     followedCount += report.blending == 0 && report.judging == 0 ? 1 : 0
     skippedCount += report.skipped != 0 ? 1 : 0
     if isJson { try report.json.printLine() }
@@ -69,6 +72,22 @@ final class AdaptReport {
     try printText(
       "\(report.place) in \(fixed(seconds, 1)) s\(report.stopped_early != 0 ? ", early" : ""): "
         + "loss \(brief(report.loss)), entropy \(brief(report.entropy))")
+  }
+
+  /// Which part of the pixels counts for nothing, and why; nil where all count.
+  var ignoredPart: String? {
+    last.flatMap { IgnoredArea.part($0.ignored_share, found: $0.found_share) }
+  }
+
+  private func printIgnored(_ report: das3_adapter_report) throws(Failure) {
+    ignoredShare = report.ignored_share
+    guard isJson else { return try printText("ignored: \(ignoredPart ?? "nothing")") }
+    try JsonValue.printEvent(
+      "ignored",
+      [
+        (key: "share", value: .rounded(report.ignored_share, 5)),
+        (key: "found_share", value: .rounded(report.found_share, 5)),
+      ])
   }
 
   /// Reports how far the statistics were moved, and the scores by which that was chosen.
@@ -216,6 +235,8 @@ final class AdaptReport {
       (key: "threads", value: .integer(workload.threadCount)),
       (key: "precision", value: .string(workload.precision.rawValue)),
       (key: "peak_bytes", value: .integer(Int(clamping: workload.peakBytes))),
+      (key: "ignored_share", value: .rounded(last?.ignored_share ?? 0, 5)),
+      (key: "found_share", value: .rounded(last?.found_share ?? 0, 5)),
       (key: "blend", value: last?.blendJson ?? .null),
       (key: "guard", value: last?.guardJson ?? .null),
       (key: "miou_before", value: before.map { .rounded($0.miou * 100, 2) } ?? .null),

@@ -84,6 +84,7 @@ struct DriveReport {
     )
     try Terminal.say("learned in \(report.total_step) steps: \(counts)")
     try Terminal.say("at the end by \(report.words)" + (output.map { ", saved in \($0)" } ?? ""))
+    if let part = report.ignoredPart { try Terminal.say("ignored: \(part)") }
     if let reason = AdapterHandle.meaning(ofGuardReason: report.reason) {
       Terminal.note("the network as it came labels: \(reason)")
     }
@@ -95,6 +96,9 @@ struct DriveReport {
 }
 
 extension das3_online_report {
+  /// Which part of the pixels counts for nothing, and why; nil where all count.
+  var ignoredPart: String? { IgnoredArea.part(ignored_share, found: found_share) }
+
   /// Such as "what stage b led to (M 1.48, the source 1.22)".
   var words: String {
     let numbers = score > 0 ? " (M \(fixed(score, 3)), the source \(fixed(source_score, 3)))" : ""

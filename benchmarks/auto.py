@@ -35,8 +35,7 @@ def chosen(run: Run) -> str:
     events = [event for event in run.events if event["event"] == "guard"]
     if not events or not events[-1]["candidates"]:
         return "source"
-    taken = events[-1]["candidates"][events[-1]["choice"]]
-    return taken["name"] + ("" if taken["share"] == 1 else f" × {taken['share']}")
+    return events[-1]["candidates"][events[-1]["choice"]]["name"]
 
 
 def reason(run: Run) -> str:

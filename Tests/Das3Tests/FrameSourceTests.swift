@@ -155,8 +155,9 @@ struct FrameSourceTests {
 
   @Test("frames and their truth may take half of the memory limit")
   func memory() {
-    let limit = 2 * TestAdapter().info.peak_bytes
-    let adapter = TestAdapter { $0.memory_limit = limit }
+    let supervised = Int32(DAS3_METHOD_SUPERVISED.rawValue)
+    let limit = 2 * TestAdapter { $0.method = supervised }.info.peak_bytes
+    let adapter = TestAdapter { ($0.memory_limit, $0.method) = (limit, supervised) }
     let truth = [UInt8](repeating: 0, count: 48 * 32)
     var status = adapter.add(truth: truth)
     while status == DAS3_OK { status = adapter.add(truth: truth) }

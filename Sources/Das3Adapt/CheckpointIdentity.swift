@@ -12,7 +12,7 @@ struct CheckpointIdentity: Sendable, Equatable {
       throw .argument("the checkpoint belongs to another model")
     }
     let keys = Set(fields.keys).union(other.fields.keys)
-    for key in keys.subtracting(["pictures", "labelled"]).sorted() {
+    for key in keys.subtracting(["pictures", "labelled", "mask"]).sorted() {
       guard fields[key] == other.fields[key] else {
         // Stages have letters for keys.
         let what = key.count == 1 ? "stage \(key) of" : key
@@ -23,6 +23,9 @@ struct CheckpointIdentity: Sendable, Equatable {
     }
     guard fields["labelled"] == other.fields["labelled"] else {
       throw .argument("the checkpoint belongs to a run that other labelled frames judge")
+    }
+    guard fields["mask"] == other.fields["mask"] else {
+      throw .argument("the checkpoint belongs to a run with another mask of ignored pixels")
     }
     if let mine = fields["pictures"], let others = other.fields["pictures"], mine != others {
       throw .argument("the checkpoint belongs to a run on other frames")

@@ -79,24 +79,24 @@ final class AdapterObject {
     try AddressSpace.check(
       StoredFrame.byteCount(of: frame, channelCount: base.model.channelCount)
         + AddressSpace.margin)
-    let judges = truth != nil && settings.method != .supervised
-    guard judges || source == nil else {
+    let isJudge = truth != nil && settings.method != .supervised
+    guard isJudge || source == nil else {
       throw .argument("the adapter has a source; expected no frames")
     }
     try frame.checkFinite(channelCount: base.model.channelCount)
     try plan(for: frame)
-    if judges { try settings.checkIsJudged() }
+    if isJudge { try settings.checkIsJudged() }
     let copy = StoredFrame(frame, channelCount: base.model.channelCount)
     let limit = settings.memoryLimit
     let byteCount = frameByteCount + copy.byteCount + (truth?.labels.count ?? 0)
     if limit > 0, UInt64(byteCount) > limit / 2 {
       throw .memory(
-        "\(stored.count + self.judges.count + 1) frames take \(byteCount) bytes; expected at most half of the memory limit, \(limit / 2)"
+        "\(stored.count + judges.count + 1) frames take \(byteCount) bytes; expected at most half of the memory limit, \(limit / 2)"
       )
     }
     frameByteCount = byteCount
-    if judges {
-      self.judges.append(copy)
+    if isJudge {
+      judges.append(copy)
       if let truth { judgeTruths.append(truth) }
     } else {
       stored.append(copy)

@@ -64,8 +64,8 @@ typedef struct d3k_prediction {
   void *scratch;          /* d3k_predict_scratch_bytes                                            */
 } d3k_prediction;
 
-/** Predictions to learn from. Returns the mean over pixels that count of h, the entropy normalised by log C
- *  (C = 1: 0). */
+/** Predictions to learn from. Returns the mean of h over the pixels that count; h is the entropy
+ *  normalised by log C (C = 1: 0). */
 double d3k_predict(int32_t threads, const d3k_scores *scores, const d3k_prediction *out);
 
 /* views.c ------------------------------------------------------------------------------------ */
@@ -82,8 +82,9 @@ typedef struct d3k_view_sums {
 size_t d3k_compare_views_scratch_bytes(int64_t pixels, int64_t classes);
 
 /** Compares the scores of an image, which are no probabilities, with the probabilities of its mirror
- *  image, dense. ignored: a byte a pixel, not 0 = it does not count; or NULL. masses: the sum of each
- *  class's p over the image. At most 256 classes (with more all sums are 0). scratch: d3k_compare_views_scratch_bytes. */
+ *  image, dense. ignored: a byte a pixel, not 0 = it does not count; or NULL. masses: the sum of
+ *  each class's p over the image. At most 256 classes (with more all sums are 0). scratch:
+ *  d3k_compare_views_scratch_bytes. */
 void d3k_compare_views(int32_t threads, const d3k_scores *scores, const float *mirrored,
                        const uint8_t *ignored, d3k_view_sums *result, double *masses, void *scratch);
 

@@ -312,7 +312,7 @@ package final class Adaptation {
     try checkpoint.identity.check(against: identity)
     var schedule = schedule
     guard schedule.resume(at: checkpoint.position),
-      checkpoint.vectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
+      checkpoint.weightVectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
       isPossible(checkpoint.stage, at: checkpoint.position),
       isPossible(checkpoint.guardMemory, checkpoint.stage?.trial, at: checkpoint.position)

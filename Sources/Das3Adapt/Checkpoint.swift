@@ -13,7 +13,7 @@ package struct Checkpoint: Sendable, Equatable {
   /// What a guarded run looks back to; nil before its probes are chosen.
   var guardMemory: GuardMemory?
 
-  private static let title = "checkpoint 4"
+  private static let title = "checkpoint 5"
 
   init(
     identity: CheckpointIdentity, position: PhaseSchedule.Position, weights: [Float],
@@ -33,6 +33,12 @@ package struct Checkpoint: Sendable, Equatable {
 
   var vectors: [[Float]] {
     [weights] + optimizer + (stage?.vectors ?? []) + (guardMemory.map { [$0.weights] } ?? [])
+  }
+
+  /// Those that are as long as the weights; what a blend has gathered is shorter.
+  var weightVectors: [[Float]] {
+    let ofStage = stage.map { $0.blend == nil ? $0.vectors : [$0.start] } ?? []
+    return [weights] + optimizer + ofStage + (guardMemory.map { [$0.weights] } ?? [])
   }
 
   /// Writes it, whole or not at all.

@@ -6,8 +6,8 @@ import Das3Graph
 ///     λ_c = the value at descending rank ⌊share · n_c⌋ of the n_c pixels predicted as c
 ///
 /// Exact whatever the size of the set: floats from 0 on are ordered like their bits, so a count by
-/// the upper half of the bits finds the upper half of λ_c, and two more passes the rest. Memory:
-/// 16 257 counts a class; nothing per pixel.
+/// the first third of the bits finds the first third of λ_c, and two more passes the rest. Memory:
+/// 1,024 counts a class; nothing per pixel.
 package struct ClassThresholds: Sendable, Equatable {
   /// Of each class; a class without pixels has 1.
   package var values: [Float]
@@ -32,10 +32,10 @@ package struct ClassThresholds: Sendable, Equatable {
     return kept
   }
 
-  /// The search, digit by digit: 16, 8 and 8 bits of the value.
+  /// The search, digit by digit: 12, 10 and 10 bits of the value.
   package struct Search {
     private static let digits: [(shift: Int, count: Int)] = [
-      (16, Int(Float(1).bitPattern >> 16) + 1), (8, 256), (0, 256),
+      (20, Int(Float(1).bitPattern >> 20) + 1), (10, 1024), (0, 1024),
     ]
 
     private let classCount: Int

@@ -82,7 +82,7 @@ package struct StillPixels {
   }
 
   /// Looks at an image: height × width × channels, as the network sees it.
-  package mutating func add(_ image: [Float]) {
+  package mutating func add(_ image: Span<Float>) {
     if isFirstPass {
       frameCount += 1
       for index in image.indices {
@@ -91,8 +91,8 @@ package struct StillPixels {
       }
     } else {
       compareBorders(image)
-      if !last.isEmpty { countEdges(image) }
-      last = image
+      if last.isEmpty { last = lowest } else { countEdges(image) }
+      for index in image.indices { last[index] = image[index] }
     }
   }
 
@@ -224,7 +224,7 @@ extension StillPixels {
 // MARK: The second pass
 
 extension StillPixels {
-  private mutating func compareBorders(_ image: [Float]) {
+  private mutating func compareBorders(_ image: Span<Float>) {
     for number in patches.indices {
       for (outside, inside) in patches[number].border {
         let isSimilar = factors.indices.allSatisfy { channel in
@@ -238,8 +238,8 @@ extension StillPixels {
   }
 
   /// Counts edges outside the patches, and those that were the same in the frame before.
-  private mutating func countEdges(_ image: [Float]) {
-    func differs(_ pixel: Int, _ other: [Float], at otherPixel: Int, by least: Float) -> Bool {
+  private mutating func countEdges(_ image: Span<Float>) {
+    func differs(_ pixel: Int, _ other: Span<Float>, at otherPixel: Int, by least: Float) -> Bool {
       factors.indices.contains { channel in
         let difference =
           image[pixel * factors.count + channel] - other[otherPixel * factors.count + channel]
@@ -254,7 +254,7 @@ extension StillPixels {
             || differs(pixel, image, at: pixel + width, by: Self.edge)
         else { continue }
         edgeCount += 1
-        if !differs(pixel, last, at: pixel, by: Self.edgeChange) { stayingEdgeCount += 1 }
+        if !differs(pixel, last.span, at: pixel, by: Self.edgeChange) { stayingEdgeCount += 1 }
       }
     }
   }
@@ -274,7 +274,7 @@ extension Trainer {
     for _ in 0..<2 {
       try read { frame in
         load(frame)
-        search.add(imageValues)
+        withImage { search.add($0) }
       }
       guard search.endPass() else { return nil }
     }

@@ -48,6 +48,8 @@ package final class Trainer {
   /// The weights in training.
   package private(set) var student: WeightSet
   package private(set) var groups: [ParameterGroup]
+  /// For weights other than the student's; nil = their memory is taken when they are made.
+  private var spare: WeightSet?
   private let velocity: Arena
   private let squares: Arena?
   private let scratch: Arena
@@ -173,7 +175,7 @@ package final class Trainer {
   /// Bytes of activations, weights, their derivatives, momentum and scratch: known before anything
   /// runs, and not exceeded.
   package var byteCount: Int {
-    executor.byteCount
+    executor.byteCount + (spare?.byteCount ?? 0)
       + 4 * [velocity, squares, scratch].reduce(0) { $0 + ($1?.elementCount ?? 0) }
   }
 
@@ -194,6 +196,13 @@ package final class Trainer {
 
   /// The weights as they are now.
   package var weights: [Float] { student.values }
+
+  /// Lends them for reading.
+  func withWeights(_ body: (Span<Float>) -> Void) {
+    let weights = unsafe UnsafeBufferPointer(
+      start: student.pointer, count: model.onnx.weights.count)
+    unsafe body(weights.span)
+  }
 
   /// Running statistics that follow the frames; none where they are frozen.
   package var statistics: [Float] {
@@ -257,9 +266,16 @@ package final class Trainer {
   /// Valid until the next pass.
   package var image: UnsafeMutablePointer<Float> { unsafe executor.input(0) }
 
+  /// Lends it for reading.
+  func withImage<Result>(_ body: (Span<Float>) -> Result) -> Result {
+    let image = unsafe UnsafeBufferPointer(
+      start: image, count: height * width * model.channelCount)
+    return unsafe body(image.span)
+  }
+
   /// A copy of it.
   package var imageValues: [Float] {
-    unsafe Array(UnsafeBufferPointer(start: image, count: height * width * model.channelCount))
+    withImage { image in image.indices.map { image[$0] } }
   }
 
   /// Adds the gradient of the losses on the loaded frame, times `scale`, to what is there.
@@ -434,14 +450,28 @@ extension Trainer {
   ///
   /// - Throws: `.memory` where the machine does not suffice.
   package func makeWeights(_ weights: [Float]) throws(Das3Error) -> WeightSet {
-    try executor.makeWeights(weights)
+    let isFree = isKnownUniquelyReferenced(&spare)
+    return try executor.makeWeights(weights, in: isFree ? spare : nil)
+  }
+
+  /// Takes the memory of another set now, which `makeWeights` then uses whenever nobody else does.
+  ///
+  /// - Throws: `.memory` where the machine does not suffice.
+  func reserveWeights() throws(Das3Error) { spare = try makeWeights(model.onnx.weights) }
+
+  /// Bytes of a set of weights that are not among the trainer's own.
+  func byteCount(beside weights: WeightSet) -> Int {
+    weights === student || weights === spare ? 0 : weights.byteCount
   }
 
   /// Makes a set ready again whose parameters were changed in place.
   package func prepare(_ weights: WeightSet) { executor.prepare(weights) }
 
   /// Lets a set be the student from now on.
-  package func train(_ weights: WeightSet) { student = weights }
+  package func train(_ weights: WeightSet) {
+    if weights === spare { spare = student }
+    student = weights
+  }
 
   /// Takes new weights, which are as many.
   package func setWeights(_ weights: [Float]) {

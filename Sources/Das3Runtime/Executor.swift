@@ -142,9 +142,18 @@ package final class Executor {
 
   /// Makes another set of the same schedule, using the scratch memory of this executor.
   ///
+  /// - Parameters:
+  ///   - weights: the flat weight vector.
+  ///   - spare: a set of the schedule that nobody uses and that becomes it; nil = there is none.
+  /// - Returns: the set, ready to run.
   /// - Throws: `.memory` where the machine does not suffice.
-  package func makeWeights(_ weights: [Float]) throws(Das3Error) -> WeightSet {
-    try WeightSet(schedule, weights, scratch: memory.scratch)
+  package func makeWeights(_ weights: [Float], in spare: WeightSet? = nil) throws(Das3Error)
+    -> WeightSet
+  {
+    guard let spare else { return try WeightSet(schedule, weights, scratch: memory.scratch) }
+    spare.parameters.fill(weights)
+    prepare(spare)
+    return spare
   }
 
   /// Computes everything that depends on a set's parameters alone, after they were changed in

@@ -54,10 +54,25 @@ import Synchronization
     var schedule: Schedule?
     /// Prepared for `setModel`.
     var ready: (model: SegmentationModel, weights: WeightSet)?
-    /// The set that was in use before; its memory is used for the next one.
-    var spare: WeightSet?
+    /// Sets that are not in use; their memory is for the next ones.
+    var spares: [WeightSet] = []
 
-    var byteCount: Int { (ready?.weights.byteCount ?? 0) + (spare?.byteCount ?? 0) }
+    var byteCount: Int {
+      (ready?.weights.byteCount ?? 0) + spares.reduce(0) { $0 + $1.byteCount }
+    }
+
+    /// Memory for the next set: where none is spare, that of the set that nobody has taken yet.
+    mutating func takeSpare() -> WeightSet? {
+      if let spare = spares.popLast() { return spare }
+      defer { ready = nil }
+      return ready?.weights
+    }
+
+    /// Has a set prepared in the place of one that nobody has taken.
+    mutating func put(_ model: SegmentationModel, _ weights: WeightSet) {
+      if let ready { spares.append(ready.weights) }
+      ready = (model, weights)
+    }
   }
 
   /// Prepares a model; where the size is known, makes plan and memory at once.
@@ -139,10 +154,7 @@ import Synchronization
   ///   suffice for a second set of weights.
   package func prepare(_ other: SegmentationModel) throws(Das3Error) {
     try checkGraph(of: other)
-    let (schedule, spare) = standby.withLock { standby in
-      defer { standby.spare = nil }
-      return (standby.schedule, standby.spare)
-    }
+    let (schedule, spare) = standby.withLock { ($0.schedule, $0.takeSpare()) }
     guard let schedule else { return }
     let weights: WeightSet
     if let spare, spare.isOf(schedule) {
@@ -152,7 +164,22 @@ import Synchronization
       try Arena.check(schedule.byteCount + schedule.weightSetByteCount, against: memoryLimit)
       weights = try WeightSet(schedule, other.onnx.weights)
     }
-    standby.withLock { $0.ready = (other, weights) }
+    standby.withLock { $0.put(other, weights) }
+  }
+
+  /// Takes all memory that `prepare` will ever need now: one set can be prepared while another one
+  /// waits for `setModel`.
+  ///
+  /// Any thread may call it. It does nothing before the first frame has set the size.
+  ///
+  /// - Throws: `.memory` where the limit or the machine does not suffice.
+  package func reserveSets() throws(Das3Error) {
+    guard let schedule = standby.withLock({ $0.schedule }) else { return }
+    try Arena.check(schedule.byteCount + 2 * schedule.weightSetByteCount, against: memoryLimit)
+    for _ in 0..<2 {
+      let spare = try WeightSet(schedule, original.onnx.weights)
+      standby.withLock { $0.spares.append(spare) }
+    }
   }
 
   /// Uses the weights of another model of the same graph from now on; plan and memory stay.
@@ -164,7 +191,8 @@ import Synchronization
         guard let ready = standby.ready, ready.model === other,
           ready.weights.isOf(executor.schedule)
         else { return false }
-        (standby.ready, standby.spare) = (nil, executor.weights)
+        standby.ready = nil
+        standby.spares.append(executor.weights)
         executor.weights = ready.weights
         return true
       }

@@ -15,7 +15,7 @@ struct BlendTests {
       Trainer.StatisticsLayer(mean: 1..<3, variance: 3..<5, pixelCount: 6),
       Trainer.StatisticsLayer(mean: 7..<8, variance: 6..<7, pixelCount: 2),
     ]
-    var pool = StatisticsPool(weightCount: 9)
+    var pool = StatisticsPool()
     var pixels = [[Double]](repeating: [], count: 9)
     for frame in 0..<5 {
       var weights = random.floats(9)
@@ -28,7 +28,7 @@ struct BlendTests {
           weights[variance] = Float(values.unbiasedVariance)
         }
       }
-      pool.add(weights, layers)
+      pool.add(weights.span, layers)
       // As if the run went on in another process.
       pool = StatisticsPool(high: pool.high, low: pool.low, frameCount: pool.frameCount)
     }
@@ -175,7 +175,7 @@ struct BlendTests {
           return (pixel * metadata.scale - metadata.mean[channel]) / metadata.deviation[channel]
         }
       }
-      return Thumbnail(image, height: height, width: width, channelCount: 3, metadata)
+      return Thumbnail(image.span, height: height, width: width, channelCount: 3, metadata)
     }
     #expect(thumbnail { _, _ in 0 }.contrast < 1e-3)
     #expect(thumbnail({ _, _ in 110 }, noise: 8).contrast < 1)

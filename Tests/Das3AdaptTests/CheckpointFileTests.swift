@@ -55,7 +55,7 @@ struct CheckpointFileTests {
   private func resume(_ header: String, _ vectors: [UInt8], length: UInt64? = nil) throws {
     var count = length ?? UInt64(header.utf8.count)
     let number = withUnsafeBytes(of: &count) { Array($0) }
-    let content = Array("DAS3 checkpoint 4\n".utf8) + number + Array(header.utf8) + vectors
+    let content = Array("DAS3 checkpoint 5\n".utf8) + number + Array(header.utf8) + vectors
     let parts = [WholeFile.Part.bytes(content), .bytes(WholeFile.digest([.bytes(content)]))]
     try WholeFile.write(parts, to: folder.path("forged.das3"))
     let run = try run()

@@ -40,7 +40,7 @@ struct IgnoredPixelsTests {
     let mask = IgnoredPixels(height: 16, width: 1, marks: marks)
     func contrast(_ ignored: IgnoredPixels?) -> Double {
       Thumbnail(
-        image, height: 32, width: 48, channelCount: 1, Metadata(), ignored: ignored
+        image.span, height: 32, width: 48, channelCount: 1, Metadata(), ignored: ignored
       ).contrast
     }
     #expect(contrast(nil) > 10 && contrast(mask) == 0)
@@ -71,10 +71,10 @@ struct IgnoredPixelsTests {
     var search = StillPixels(height: height, width: width, channelCount: 3, metadata)
     for _ in 0..<2 {
       for frame in frames {
-        search.add(
-          frame.enumerated().map {
-            ($1 / 255 - metadata.mean[$0 % 3]) / metadata.deviation[$0 % 3]
-          })
+        let image = frame.enumerated().map {
+          ($1 / 255 - metadata.mean[$0 % 3]) / metadata.deviation[$0 % 3]
+        }
+        search.add(image.span)
       }
       guard search.endPass() else { return nil }
     }

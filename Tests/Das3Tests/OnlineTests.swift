@@ -168,7 +168,7 @@ struct OnlineTests {
     try bytes.write(to: URL(filePath: path))
     let third = online()
     #expect(third.resume(path) == DAS3_E_FORMAT)
-    try Data("DAS3 checkpoint 4\n".utf8).write(to: URL(filePath: path))
+    try Data("DAS3 checkpoint 5\n".utf8).write(to: URL(filePath: path))
     #expect(third.resume(path) == DAS3_E_FORMAT)
     #expect(lastError().contains("not a stream checkpoint of das3"))
   }

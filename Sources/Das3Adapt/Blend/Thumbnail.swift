@@ -18,7 +18,7 @@ package struct Thumbnail: Sendable, Equatable {
   ///   - metadata: by whose preprocessing it was made.
   ///   - ignored: pixels that are none of the picture, at any size; nil = there are none.
   package init(
-    _ image: [Float], height: Int, width: Int, channelCount: Int, _ metadata: Metadata,
+    _ image: Span<Float>, height: Int, width: Int, channelCount: Int, _ metadata: Metadata,
     ignored: IgnoredPixels? = nil
   ) {
     let ignored = ignored?.fitted(height: height, width: width).marks
@@ -56,6 +56,20 @@ package struct Thumbnail: Sendable, Equatable {
 
   /// Standard deviation over the cells.
   package var contrast: Double { sqrt(cells.variance) }
+}
+
+extension Trainer {
+  /// What the loaded picture looks like.
+  ///
+  /// - Parameter ignored: pixels that are none of it; nil = there are none.
+  /// - Returns: its cells.
+  func thumbnail(ignored: IgnoredPixels?) -> Thumbnail {
+    withImage {
+      Thumbnail(
+        $0, height: height, width: width, channelCount: model.channelCount, model.metadata,
+        ignored: ignored)
+    }
+  }
 }
 
 /// How much many thumbnails differ from each other.

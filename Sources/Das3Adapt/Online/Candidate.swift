@@ -5,15 +5,37 @@ final class Candidate {
   let origin: GuardRecord.Origin
   /// How far its statistics are moved to those of the scene, 0…1.
   let share: Double
-  let weights: [Float]
+  private var held: Held
   /// By the number of the probe; only of those it was asked about.
   private(set) var signals: [Int: ViewSignals] = [:]
+
+  private enum Held {
+    case weights([Float])
+    case recipe(() -> [Float])
+  }
 
   init(_ origin: GuardRecord.Origin, share: Double = 0, _ weights: [Float]) {
     self.origin = origin
     self.share = share
-    self.weights = weights
+    held = .weights(weights)
   }
+
+  /// A set that takes no memory until it is kept: its weights are made whenever they are asked for.
+  init(_ origin: GuardRecord.Origin, share: Double, made make: @escaping () -> [Float]) {
+    self.origin = origin
+    self.share = share
+    held = .recipe(make)
+  }
+
+  var weights: [Float] {
+    switch held {
+    case .weights(let weights): weights
+    case .recipe(let make): make()
+    }
+  }
+
+  /// Makes its weights for the last time.
+  func keep() { held = .weights(weights) }
 
   func add(_ signals: ViewSignals, ofProbe number: Int) { self.signals[number] = signals }
 

@@ -21,6 +21,7 @@ final class LearningDesk: @unchecked Sendable {
   /// Of the thread that learns, from the first frame on.
   private var learner: OnlineLearner?
   private var learnerGeneration = 0
+  private var hasReservedSets = false
   /// Why weights could not be prepared for the camera; nil = they could.
   private var publishFailure: Das3Error?
   private let clock = ContinuousClock()
@@ -197,6 +198,7 @@ final class LearningDesk: @unchecked Sendable {
     var isIdle = false
     do throws(Das3Error) {
       try AddressSpace.checkReserve()
+      try reserveSets()
       isIdle = try body(learner)
     } catch {
       if error.code != .cancelled { failure = error }
@@ -217,6 +219,13 @@ final class LearningDesk: @unchecked Sendable {
       shared.report = report
     }
     return isIdle
+  }
+
+  /// Takes the memory of weights for the camera at the start, as the learner does of its networks.
+  private func reserveSets() throws(Das3Error) {
+    guard !hasReservedSets, settings.adaptation.memoryLimit == 0 else { return }
+    try segmenter.reserveSets()
+    hasReservedSets = true
   }
 
   private var isOutdated: Bool { generation.load(ordering: .relaxed) != learnerGeneration }

@@ -96,7 +96,7 @@ package final class OnlineLearner {
     let pastProbes = settings.probeCount / 3
     probes = StreamSample(recentCount: settings.probeCount - pastProbes, pastCount: pastProbes)
     let weights = model.onnx.weights
-    pool = StatisticsPool(weightCount: weights.count, window: settings.sceneFrameCount)
+    pool = StatisticsPool(window: settings.sceneFrameCount)
     random = Random(seed: settings.adaptation.seed)
     source = Candidate(.source, weights)
     best = source
@@ -108,7 +108,7 @@ package final class OnlineLearner {
     let sets = [source, blend, trained, student, best].reduce(into: [Candidate]()) { sets, next in
       if let next, !sets.contains(where: { $0 === next }) { sets.append(next) }
     }
-    let weightCount = (sets.count + (trial?.blends.count ?? 0) + 2) * source.weights.count
+    let weightCount = sets.count * source.weights.count
     return (networks?.byteCount ?? 0)
       + max(stage?.byteCount ?? 0, networks?.labelRoom.byteCount ?? 0)
       + frames.all.reduce(0) { $0 + $1.byteCount }
@@ -170,7 +170,7 @@ package final class OnlineLearner {
     // It is another place: what was gathered of the one before says little of it.
     (stage, trial, student, blend, judgedAt) = (nil, nil, nil, nil, nil)
     probes.age(butLast: watch.count, &random)
-    pool = StatisticsPool(weightCount: source.weights.count, window: settings.sceneFrameCount)
+    pool = StatisticsPool(window: settings.sceneFrameCount)
   }
 
   /// Whether the weights in use do worse than the source on so many of the newest probes.
@@ -281,7 +281,9 @@ package final class OnlineLearner {
     if choosesBlend, let networks, pool.frameCount >= Self.fewestNewFrames {
       let shares = settings.adaptation.blendShares(probeCount: probes.count).filter { $0 > 0 }
       trial.blends = shares.map { share in
-        Candidate(.blend, share: share, pool.blend(share, from: source.weights, networks.layers))
+        Candidate(.blend, share: share) { [pool, source, layers = networks.layers] in
+          pool.blend(share, from: source.weights, layers)
+        }
       }
       if let trained, trained.share > 0 {
         // The statistics of what was learned follow the scene, too.
@@ -330,7 +332,10 @@ package final class OnlineLearner {
       student = nil
       return use(source, reason: .fewClasses)
     }
-    if trial.choosesBlend { blend = choose(trial.blends, numbers) }
+    if trial.choosesBlend {
+      blend = choose(trial.blends, numbers)
+      blend?.keep()
+    }
     // What the best set so far does not see any more is not missed.
     let known = ViewSignals(sumOf: signals(trained ?? blend ?? source))
     var next = source
@@ -429,10 +434,8 @@ extension OnlineLearner {
         memory.trained.isEmpty
         ? best : Candidate(origin, share: memory.trainedShare, memory.trained)
     }
-    if memory.high.count == source.weights.count {
-      pool = StatisticsPool(
-        high: memory.high, low: memory.low, frameCount: memory.pooledCount,
-        window: settings.sceneFrameCount)
-    }
+    pool = StatisticsPool(
+      high: memory.high, low: memory.low, frameCount: memory.pooledCount,
+      window: settings.sceneFrameCount)
   }
 }

@@ -23,7 +23,7 @@ package struct OnlineMemory: Sendable, Equatable {
   /// nil = the weights of the source.
   var inUse: [Float]? { weights.isEmpty ? nil : weights }
 
-  private static let title = "stream checkpoint 1"
+  private static let title = "stream checkpoint 2"
 
   /// Writes it, whole or not at all.
   ///
@@ -75,7 +75,7 @@ package struct OnlineMemory: Sendable, Equatable {
       let counts = file.header["counts"]?.numbers?.map({ Int(exactly: $0) ?? -1 }),
       counts.isEmpty || counts.count == OnlineReport().counts.count,
       counts.allSatisfy({ $0 >= 0 }),
-      file.vectors.allSatisfy({ $0.isEmpty || $0.count == weightCount }),
+      file.vectors[...1].allSatisfy({ $0.isEmpty || $0.count == weightCount }),
       file.vectors[2].count == file.vectors[3].count,
       (origin == .source) == file.vectors[0].isEmpty
     else { return nil }

@@ -48,6 +48,7 @@ final class StreamNetworks {
     labelRoom = try LabelRoom(frameCount: frameCount, shape: trainer.scoreShape)
     for network in [trainer, observer, predictor] { network.populate() }
     mirrored.populate()
+    try trainer.reserveWeights()
   }
 
   /// At the size of the scores.
@@ -84,10 +85,7 @@ final class StreamNetworks {
   /// What the picture looks like, as the observer has it before it then.
   func thumbnail(of frame: Frame) -> Thumbnail {
     observer.load(frame)
-    let model = observer.model
-    return Thumbnail(
-      observer.imageValues, height: observer.height, width: observer.width,
-      channelCount: model.channelCount, model.metadata, ignored: ignored)
+    return observer.thumbnail(ignored: ignored)
   }
 
   /// Adds the statistics of the picture that the observer has before it.
@@ -95,7 +93,8 @@ final class StreamNetworks {
     guard !layers.isEmpty else { return }
     observer.observe()
     try KernelFailure.check()
-    if observer.statistics.allSatisfy(\.isFinite) { pool.add(observer.weights, layers) }
+    guard observer.statistics.allSatisfy(\.isFinite) else { return }
+    observer.withWeights { pool.add($0, layers) }
   }
 
   /// What a set of weights says of a probe.

@@ -55,10 +55,8 @@ final class Blending: Stage {
     frameCount = context.target.count
     stride = BlendChoice.probeStride(frameCount: frameCount)
     state = memory.blend ?? BlendMemory()
-    pool =
-      memory.anchor.isEmpty
-      ? StatisticsPool(weightCount: start.count)
-      : StatisticsPool(high: memory.anchor, low: memory.teacher, frameCount: state.pooledCount)
+    pool = StatisticsPool(
+      high: memory.anchor, low: memory.teacher, frameCount: state.pooledCount)
   }
 
   var memory: StageMemory {
@@ -99,7 +97,7 @@ final class Blending: Stage {
       if isProbe {
         state.probes.append(step)
       } else if observes, let observer, let layers, observer.statistics.allSatisfy(\.isFinite) {
-        pool.add(observer.weights, layers)
+        observer.withWeights { pool.add($0, layers) }
       }
     case .answer(let answer, let candidate):
       if candidate == state.answers.count { state.answers.append(Answers()) }
@@ -129,10 +127,7 @@ final class Blending: Stage {
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
     try context.target.read(frame) { network.load($0) }
-    let model = network.model
-    let thumbnail = Thumbnail(
-      network.imageValues, height: network.height, width: network.width,
-      channelCount: model.channelCount, model.metadata, ignored: context.target.ignored)
+    let thumbnail = network.thumbnail(ignored: context.target.ignored)
     guard thumbnail.contrast >= Thumbnail.leastContrast else { return .unseen }
     let isProbe = state.spread.count % stride == stride / 2
     if !isProbe, observes { network.observe() }

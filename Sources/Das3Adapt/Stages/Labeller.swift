@@ -88,7 +88,7 @@ final class Labeller {
     _ weights: [Float], _ body: (WeightSet) throws(Das3Error) -> Result
   ) throws(Das3Error) -> Result {
     let set = try trainer.weightSet(weights)
-    otherWeightsByteCount = set === trainer.student ? 0 : set.byteCount
+    otherWeightsByteCount = trainer.byteCount(beside: set)
     defer { otherWeightsByteCount = 0 }
     return try body(set)
   }

@@ -42,7 +42,7 @@ final class Propagation: Stage {
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int {
     (store?.memoryByteCount ?? labels?.memoryByteCount ?? 0)
-      + teacher.byteCount + 4 * (start.count + firstImage.elementCount)
+      + context.trainer.byteCount(beside: teacher) + 4 * (start.count + firstImage.elementCount)
   }
 
   func prepare(_ step: Int) throws(Das3Error) {

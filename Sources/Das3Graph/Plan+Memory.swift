@@ -57,27 +57,31 @@ extension Plan {
   }
 
   /// Finds the first and the last step that need the content of each frame buffer.
-  mutating func assignLifetimes() {
+  private mutating func assignLifetimes() {
     for index in buffers.indices {
       (buffers[index].firstStep, buffers[index].lastStep) = (.max, -1)
     }
-    func isFrame(_ view: View) -> Bool { buffers[view.buffer].region == .frame }
-    func live(_ view: View, at step: Int, _ buffers: inout [Buffer]) {
-      guard isFrame(view) else { return }
-      buffers[view.buffer].firstStep = min(buffers[view.buffer].firstStep, step)
-      buffers[view.buffer].lastStep = max(buffers[view.buffer].lastStep, step)
-    }
-    var changed = buffers
-    for view in inputs { live(view, at: 0, &changed) }
+    for (view, step) in outsideUses { use(view, at: step) }
     for (index, step) in steps.enumerated() {
-      for view in step.reads + step.writes { live(view, at: index, &changed) }
+      for view in step.reads { use(view, at: index) }
+      for view in step.writes { use(view, at: index) }
     }
+  }
+
+  private mutating func use(_ view: View, at step: Int) {
+    guard buffers[view.buffer].region == .frame else { return }
+    buffers[view.buffer].firstStep = min(buffers[view.buffer].firstStep, step)
+    buffers[view.buffer].lastStep = max(buffers[view.buffer].lastStep, step)
+  }
+
+  /// The views that the caller writes or reads, and the step of the forward pass around which it
+  /// does.
+  var outsideUses: [(view: View, step: Int)] {
     // Between the passes the caller reads the outputs and writes their gradients.
-    for view in outputs where isFrame(view) {
-      live(view, at: outputGradients.isEmpty ? .max : max(0, forwardCount - 1), &changed)
-    }
-    for view in outputGradients { live(view, at: max(0, forwardCount - 1), &changed) }
-    buffers = changed
+    let between = max(0, forwardCount - 1)
+    return inputs.map { ($0, 0) }
+      + outputs.map { ($0, outputGradients.isEmpty ? .max : between) }
+      + outputGradients.map { ($0, between) }
   }
 
   /// For each buffer the buffer in whose place it lies.

@@ -21,7 +21,8 @@ extension Plan {
     }
     modelElementCount = 0
     frameElementCount = 0
-    var placed: [(range: Range<Int>, first: Int, last: Int)] = []
+    // By their first element.
+    var placed: [(start: Int, end: Int, first: Int, last: Int)] = []
     let order = buffers.indices.sorted {
       buffers[$0].elementCount == buffers[$1].elementCount
         ? $0 < $1 : buffers[$0].elementCount > buffers[$1].elementCount
@@ -36,14 +37,14 @@ extension Plan {
       case .frame:
         let (first, last) = (buffers[index].firstStep, buffers[index].lastStep)
         guard homes[index] == index, first <= last else { continue }
-        let taken = placed.filter { $0.first <= last && first <= $0.last }
-          .map(\.range).sorted { $0.lowerBound < $1.lowerBound }
         var offset = 0
-        for range in taken where range.lowerBound < offset + size {
-          offset = max(offset, range.upperBound)
+        for other in placed {
+          guard other.start < offset + size else { break }
+          if other.first <= last, first <= other.last { offset = max(offset, other.end) }
         }
         buffers[index].offset = offset
-        placed.append((offset..<offset + size, first, last))
+        let place = placed.firstIndex { $0.start >= offset } ?? placed.endIndex
+        placed.insert((offset, offset + size, first, last), at: place)
         frameElementCount = max(frameElementCount, offset + size)
       }
     }

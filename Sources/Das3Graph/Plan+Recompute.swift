@@ -17,7 +17,7 @@ extension Plan {
   /// doubles.
   ///
   /// The search for a network of a thousand steps ends before the first doubling, and none takes
-  /// more than some seconds.
+  /// more than a second.
   package static let patience = 1 << 19
   /// The search ends after so many doublings.
   private static let mostDoublings = 12

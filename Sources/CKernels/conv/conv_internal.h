@@ -44,6 +44,7 @@ struct d3k_conv {
 
 extern const d3k_conv_implementation d3k_conv_depthwise;
 extern const d3k_conv_implementation d3k_conv_direct;
+extern const d3k_conv_implementation d3k_conv_dense;
 extern const d3k_conv_implementation d3k_conv_onednn;
 extern const d3k_conv_implementation d3k_conv_openblas;
 extern const d3k_conv_implementation d3k_conv_transposed;

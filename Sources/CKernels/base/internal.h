@@ -73,8 +73,6 @@ int32_t d3k_has_failed(void);
 
 /** The result of d3k_find_isa; 0 = not called yet. Only d3k_isa reads it. */
 extern _Atomic(int32_t) d3k_known_isa __attribute__((visibility("hidden")));
-/** Finds the highest level that the processor has and the variable DAS3_ISA allows. */
-int32_t d3k_find_isa(void);
 
 /** The d3k_isa_level in use. It does not change after the first call. */
 D3K_INLINE int32_t d3k_isa(void) {

@@ -12,17 +12,17 @@
 #include "conv/conv_internal.h"
 
 enum {
-  most_block_pixels = 96, /* the inputs of a block and a part are 100 KB of L2               */
-  tile_multiple = 12,     /* pixels: whole tiles of every kind                               */
-  part_floats = 256,      /* of a pixel: the weights of 16 outputs are 16 KB of L1           */
-  joined_inputs = 64,     /* with no more, a run is a line of the kernel                     */
-  enough_items = 16,      /* of work, for as many threads                                    */
-  least_inputs = 64,      /* of an output, all taps                                          */
-  least_pixels = 48,
-  most_runs = 128,  /* the table of a block is 100 KB                                  */
-  most_pixels = 12, /* of a tile                                                       */
-  most_width = 24,  /* outputs of a block                                              */
-  line_floats = 16, /* of the cache                                                    */
+  most_block_pixels = 96, /* the inputs of a block and a part are 100 KB of L2 */
+  tile_multiple = 12,     /* pixels: whole tiles of every kind                 */
+  part_floats = 256,      /* of a pixel: weights of 16 outputs are 16 KB of L1 */
+  joined_inputs = 64,     /* with no more, a run is a line of the kernel       */
+  enough_items = 16,      /* of work, for as many threads                      */
+  least_inputs = 64,      /* of an output, all taps                            */
+  least_pixels = 48,      /* of y                                              */
+  most_runs = 128,        /* the table of a block is 100 KB                    */
+  most_pixels = 12,       /* of a tile                                         */
+  most_width = 24,        /* outputs of a block                                */
+  line_floats = 16,       /* of the cache                                      */
 };
 
 typedef struct shape {

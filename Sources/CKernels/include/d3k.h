@@ -52,6 +52,9 @@ int32_t d3k_take_failure(void);
  *  between levels. oneDNN and OpenBLAS have settings of their own. */
 typedef enum d3k_isa_level { D3K_ISA_BASE = 1, D3K_ISA_AVX2 = 2, D3K_ISA_AVX512 = 3 } d3k_isa_level;
 
+/** The level in use: the highest one that the processor has and the variable DAS3_ISA allows. */
+int32_t d3k_find_isa(void);
+
 /** The level of a name that DAS3_ISA may have: avx512, avx2 or base; 0 for any other name. */
 int32_t d3k_isa_named(const char *name);
 

@@ -1,0 +1,127 @@
+import CKernels
+import Das3TestSupport
+import Testing
+
+/// Convolutions of many shapes against the definition: `conv_dense.c` where the instructions in use
+/// are those of AVX2, elsewhere what is chosen in its place.
+@Suite("Dense convolution")
+struct DenseConvTests {
+  /// Memory as kernels expect it.
+  final class Bytes {
+    let start: UnsafeMutableRawPointer
+    init(_ count: Int) {
+      start = .allocate(byteCount: count + 64, alignment: 64)
+      start.initializeMemory(as: UInt8.self, repeating: 0xff, count: count + 64)
+    }
+    deinit { start.deallocate() }
+  }
+
+  struct Case {
+    var options = d3k_conv_options()
+    var x, weights, scale, bias, residual, factors, offsets: [Float]
+
+    var window: d3k_window { options.window }
+    var pixels: Int { Int(window.batch * window.out_height * window.out_width) }
+
+    /// A random window; every third one has more inputs than one part of the kernel's sums.
+    init(seed: UInt64) {
+      var random = SplitMix64(seed: seed)
+      func pick(_ range: ClosedRange<Int32>) -> Int32 { .random(in: range, using: &random) }
+      var w = d3k_window()
+      w.groups = pick(0...2) == 0 ? pick(2...3) : 1
+      let inputs = seed % 3 == 0 ? pick(200...530) : pick(3...70)
+      w.in_channels = w.groups * inputs
+      w.out_channels = w.groups * (seed % 3 == 0 ? pick(8...40) : pick(8...75))
+      w.batch = pick(1...2)
+      let kernel = pick(0...2) == 0 ? 1...1 : 1...5 as ClosedRange<Int32>
+      (w.kernel_height, w.kernel_width) = (pick(kernel), pick(kernel))
+      let isPlain = pick(0...1) == 0
+      (w.stride_y, w.stride_x) = isPlain ? (1, 1) : (pick(1...3), pick(1...3))
+      (w.dilation_y, w.dilation_x) = isPlain ? (1, 1) : (pick(1...3), pick(1...2))
+      let (tall, wide) = ((w.kernel_height - 1) * w.dilation_y, (w.kernel_width - 1) * w.dilation_x)
+      (w.pad_top, w.pad_left) = (pick(0...tall), pick(0...wide))
+      (w.out_height, w.out_width) = (pick(5...13), pick(6...19))
+      // Pads below and at the right are up to those above and at the left.
+      w.in_height = max(1, (w.out_height - 1) * w.stride_y + tall + 1 - w.pad_top - pick(0...tall))
+      w.in_width = max(1, (w.out_width - 1) * w.stride_x + wide + 1 - w.pad_left - pick(0...wide))
+      w.x_stride = Int64(w.in_channels + (pick(0...1) == 0 ? 0 : pick(1...9)))
+      w.y_stride = Int64(w.out_channels + (pick(0...1) == 0 ? 0 : pick(1...9)))
+      options.window = w
+      options.has_bias = pick(0...1)
+      let (pixels, outputs) = (Int(w.batch * w.out_height * w.out_width), Int(w.out_channels))
+      x = random.floats(Int(w.batch * w.in_height * w.in_width) * Int(w.x_stride))
+      weights = random.floats(Int(w.kernel_height * w.kernel_width * inputs) * outputs)
+      scale = random.floats(outputs)
+      bias = random.floats(outputs)
+      residual = random.floats(pixels * outputs)
+      factors = random.floats(outputs)
+      offsets = random.floats(outputs)
+      kinds = [D3K_ADD, D3K_AFFINE, D3K_PRELU, D3K_MUL].filter { _ in pick(0...1) == 0 }
+    }
+
+    let kinds: [d3k_stage_kind]
+
+    /// Its chain, with the places of the operands.
+    func withChain<Result>(_ body: (d3k_chain) -> Result) -> Result {
+      residual.withUnsafeBufferPointer { residual in
+        factors.withUnsafeBufferPointer { factors in
+          offsets.withUnsafeBufferPointer { offsets in
+            var chain = d3k_chain(), stages: [d3k_stage] = []
+            for kind in kinds {
+              var stage = d3k_stage()
+              stage.kind = Int32(kind.rawValue)
+              let isFull = kind == D3K_ADD || kind == D3K_MUL
+              stage.extent = Int32((isFull ? D3K_FULL : D3K_CHANNEL).rawValue)
+              stage.operand = isFull ? residual.baseAddress : factors.baseAddress
+              stage.operand2 = offsets.baseAddress
+              stage.operand_stride = Int64(window.out_channels)
+              stages.append(stage)
+            }
+            withUnsafeMutableBytes(of: &chain.stages) { bytes in
+              stages.withUnsafeBytes { bytes.copyMemory(from: $0) }
+            }
+            chain.count = Int32(stages.count)
+            return body(chain)
+          }
+        }
+      }
+    }
+
+    func run(_ backend: d3k_backend, threads: Int32) -> [Float] {
+      withChain { chain in
+        var (options, chain) = (options, chain)
+        options.backend = Int32(backend.rawValue)
+        options.threads = threads
+        options.chain = chain
+        guard let conv = d3k_conv_create(&options) else { return [] }
+        defer { d3k_conv_free(conv) }
+        let packed = Bytes(d3k_conv_packed_bytes(conv))
+        let scratch = Bytes(d3k_conv_scratch_bytes(conv))
+        // What is between the pixels of y has to stay.
+        var y = [Float](repeating: 7, count: pixels * Int(window.y_stride))
+        d3k_conv_pack(conv, weights, scale, packed.start)
+        d3k_conv_run(
+          conv, x, packed.start, options.has_bias == 1 ? bias : nil, &chain, &y, scratch.start)
+        return y
+      }
+    }
+  }
+
+  @Test("every output is the sum by definition, and threads do not change it", arguments: 0..<90)
+  func definition(_ seed: UInt64) {
+    let tested = Case(seed: seed)
+    let wanted = tested.run(D3K_BACKEND_REFERENCE, threads: 1)
+    let one = tested.run(D3K_BACKEND_ONEDNN, threads: 1)
+    let worst = zip(one, wanted).reduce(Float(0)) { worst, pair in
+      let apart = abs(pair.0 - pair.1)
+      return apart <= worst ? worst : apart
+    }
+    // Up to 25 · 530 products of values up to 1 in float32: the roundings are a random walk.
+    #expect(worst <= 2e-4 && one.count == wanted.count, "\(worst) \(tested.window)")
+    guard d3k_find_isa() == Int32(D3K_ISA_AVX2.rawValue) else { return }
+    for threads: Int32 in [2, 3, 5] {
+      let isEqual = tested.run(D3K_BACKEND_ONEDNN, threads: threads) == one
+      #expect(isEqual, "\(threads) threads, \(tested.window)")
+    }
+  }
+}

@@ -25,7 +25,7 @@
 #if defined(__x86_64__)
 #define D3K_CLONES(linkage, result, name, parameters, arguments)                                   \
   D3K_INLINE result name##_body parameters;                                                        \
-  __attribute__((target("arch=x86-64-v4"))) static result name##_avx512 parameters {               \
+  __attribute__((target("arch=x86-64-v4,tune=znver4"))) static result name##_avx512 parameters {   \
     return name##_body arguments;                                                                  \
   }                                                                                                \
   __attribute__((target("arch=x86-64-v3"))) static result name##_avx2 parameters {                 \

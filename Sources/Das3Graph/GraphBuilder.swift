@@ -288,6 +288,9 @@ package struct GraphBuilder {
     return try configuration(node, index, name)?.ints.map { Int($0) }
   }
 
+  /// The constant that a value is; nil where it is computed or may be trained.
+  func constant(behind id: ValueID) -> ConstantTensor? { graph.constant(id) }
+
   func isNode(_ id: ValueID) -> Bool {
     if case .node = graph.values[id].source { true } else { false }
   }

@@ -165,14 +165,14 @@ import Das3Files
         weight.name, weight.tensor, shape: values.shape, floats: values.floats, node: weight.node)
       try limits.deadline.check()
     }
-    // A Constant node that holds a weight becomes a parameter.
+    // A Constant node that holds a weight becomes a parameter. A matrix that pools is none.
     var others: [OnnxModel.Node] = []
     others.reserveCapacity(nodes.count)
     for node in nodes {
       guard node.opType == "Constant", node.domain.isEmpty, let output = node.outputs.first,
         roles.weights.contains(output), case .tensor(let tensor)? = node.attributes["value"],
-        tensor.type == .float32, tensor.shape.rank > 0, constants[output] == nil,
-        let place = tensors.removeValue(forKey: output)
+        tensor.type == .float32, tensor.shape.rank > 0, !tensor.isMeanOfNeighbours,
+        constants[output] == nil, let place = tensors.removeValue(forKey: output)
       else {
         others.append(node)
         continue

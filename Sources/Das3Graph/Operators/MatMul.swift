@@ -30,6 +30,29 @@ package struct MatMul: OperatorRules {
   }
 }
 
+extension ConstantTensor {
+  /// Whether it is a matrix whose rows, or else its columns, are means of a few neighbours, as exporters
+  /// write an adaptive pooling: then it is no weight.
+  var isMeanOfNeighbours: Bool {
+    guard shape.rank == 2, shape.elementCount > 0 else { return false }
+    let (rows, columns) = (shape[0], shape[1])
+    let values = floats
+    func areMeans(_ count: Int, _ length: Int, _ value: (Int, Int) -> Float) -> Bool {
+      (0..<count).allSatisfy { line in
+        let terms = (0..<length).filter { value(line, $0) != 0 }
+        guard let first = terms.first, let last = terms.last, 2 * terms.count <= length else {
+          return false
+        }
+        let sum = terms.reduce(0) { $0 + value(line, $1) }
+        return last - first < terms.count && terms.allSatisfy { value(line, $0) > 0 }
+          && abs(sum - 1) < 1e-3
+      }
+    }
+    return areMeans(rows, columns) { values[$0 * columns + $1] }
+      || areMeans(columns, rows) { values[$1 * columns + $0] }
+  }
+}
+
 extension Shape {
   fileprivate init(_ dims: ArraySlice<Int>) { self.init(Array(dims)) }
 }
@@ -42,12 +65,9 @@ extension GraphBuilder {
       guard left.rank > 0, right.rank > 0 else { throw .shape("\(left) times \(right)") }
       // A vector on the left is a row, one on the right a column; its dimension of 1 is removed
       // later.
-      let y = try builder.emit(
-        .matMul(MatMul()),
-        [
-          builder.reshape(a, left.rank == 1 ? [1] + left.dims : left.dims),
-          builder.reshape(b, right.rank == 1 ? right.dims + [1] : right.dims),
-        ])
+      let y = try builder.product(
+        builder.reshape(a, left.rank == 1 ? [1] + left.dims : left.dims),
+        builder.reshape(b, right.rank == 1 ? right.dims + [1] : right.dims))
       var dims = builder.shape(y).dims
       if right.rank == 1 { dims.removeLast() }
       if left.rank == 1 { dims.remove(at: dims.count - (right.rank == 1 ? 1 : 2)) }
@@ -76,6 +96,41 @@ extension GraphBuilder {
     },
     "Einsum": Importer { (builder, node) throws(Das3Error) in try builder.importEinsum(node) },
   ]
+
+  /// A product of matrices; weighted sums along one axis where one of them is constant and has few
+  /// other elements than 0.
+  ///
+  /// Exporters write an adaptive pooling as products with such matrices, a band in each.
+  private mutating func product(_ a: ValueID, _ b: ValueID) throws(Das3Error) -> ValueID {
+    let (left, right) = (shape(a), shape(b))
+    if left.dims.last == right.dims.suffix(2).first {
+      if left.rank == 2, let table = sparseTable(a, isLeft: true) {
+        return try emit(.resample(Resample(axis: right.rank - 2, table: table)), [b])
+      }
+      if right.rank == 2, let table = sparseTable(b, isLeft: false) {
+        return try emit(.resample(Resample(axis: left.rank - 1, table: table)), [a])
+      }
+    }
+    return try emit(.matMul(MatMul()), [a, b])
+  }
+
+  /// The terms of each row of a constant matrix on the left of a product, or of each column of one on
+  /// the right; nil where it is not constant or dense.
+  private func sparseTable(_ id: ValueID, isLeft: Bool) -> Resample.Table? {
+    guard let tensor = constant(behind: id), tensor.type == .float32 else { return nil }
+    let (rows, columns) = (tensor.shape[0], tensor.shape[1])
+    let values = tensor.floats
+    guard values.count(where: { $0 != 0 }) <= values.count / 4 else { return nil }
+    var table = Resample.Table()
+    for place in 0..<(isLeft ? rows : columns) {
+      table.append(
+        (0..<(isLeft ? columns : rows)).map { inner in
+          let value = values[isLeft ? place * columns + inner : inner * columns + place]
+          return (inner, Double(value))
+        })
+    }
+    return table
+  }
 
   /// Imports an Einsum of one or two tensors.
   ///

@@ -1,6 +1,6 @@
 extension OperatorCase {
   static let productCases: [OperatorCase] =
-    (matMuls + gemms + einsums).inContexts([.transposed, .cut, .followed])
+    (matMuls + sparse + gemms + einsums).inContexts([.transposed, .cut, .followed])
     + [attention(isPreTransposed: false), attention(isPreTransposed: true), linearLayer, mixed]
 
   private static let pairs: [([Int], [Int])] = [
@@ -22,6 +22,27 @@ extension OperatorCase {
     } + [
       OperatorCase("matmul of a weight", "MatMul", [.weight([6, 7]), .frame([2, 7, 5])], .sum)
     ]
+
+  /// With a matrix that is known when the graph is made and has few other elements than 0.
+  private static let sparse: [OperatorCase] = [
+    (true, [2, 9, 5]), (true, [9, 4]), (true, [1, 3, 9, 17]), (false, [2, 5, 6]), (false, [5, 6]),
+    (false, [1, 3, 7, 6]),
+  ].map { (isLeft: Bool, dims: [Int]) in
+    // Two elements a row, in a band.
+    let values = (0..<54).map { n -> Float in
+      let step = n % 9 - n / 9
+      return step == 0 ? 0.75 : step == 1 ? -0.5 : 0
+    }
+    var band = OnnxWriter.Node("Constant", [], ["band"])
+    band.attributes = [
+      (name: "value", value: .tensor(OnnxTensor("", type: 1, [6, 9], .floats(values))))
+    ]
+    let shape = dims.map(String.init).joined(separator: "×")
+    return OperatorCase(
+      "matmul with a sparse matrix on the \(isLeft ? "left" : "right") of \(shape)",
+      inputs: [Input.frame(dims).named("x")],
+      nodes: [band, OnnxWriter.Node("MatMul", isLeft ? ["band", "x"] : ["x", "band"], ["y"])])
+  }
 
   private static let gemms: [OperatorCase] = [
     (0, 0, 1, 1, [9]), (0, 1, 1, 1, [9]), (1, 0, 1, 1, [5, 9]), (1, 1, 0.5, 2, [5, 1]),

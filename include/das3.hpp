@@ -124,6 +124,14 @@ Struct filled(Function function, Arguments... arguments) {
   return result;
 }
 
+/** Calls a function of das3.h that lends a text through its last parameter, and copies the text. */
+template <class Function, class Object>
+std::string text(Function function, Object *object) {
+  const char *lent = nullptr;
+  check(function(object, &lent));
+  return lent;
+}
+
 inline std::size_t pixel_count(const das3_image &image) noexcept {
   if (image.width <= 0 || image.height <= 0) return 0;  // the library will refuse it
   return static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
@@ -322,6 +330,12 @@ class Segmenter {
     return detail::filled<das3_segmenter_info>(das3_segmenter_get_info, get());
   }
 
+  /** Measures each step of the network from now on, or no longer. */
+  void set_profile(bool is_on) { detail::check(das3_segmenter_set_profile(get(), is_on)); }
+
+  /** What the steps took, as one line of JSON; das3_segmenter_get_profile describes it. */
+  std::string profile() const { return detail::text(das3_segmenter_get_profile, get()); }
+
   das3_segmenter *get() const noexcept { return handle_.get(); }
 
  private:
@@ -467,6 +481,12 @@ class Adapter {
   das3_adapter_info info() const {
     return detail::filled<das3_adapter_info>(das3_adapter_get_info, get());
   }
+
+  /** Measures each step of the network in training from now on, or no longer. */
+  void set_profile(bool is_on) { check(das3_adapter_set_profile(get(), is_on)); }
+
+  /** What the steps took, as one line of JSON; das3_adapter_get_profile describes it. */
+  std::string profile() const { return detail::text(das3_adapter_get_profile, get()); }
 
   das3_adapter *get() const noexcept { return handle_.get(); }
 

@@ -11,7 +11,11 @@ final class AdapterObject {
   private(set) var settings: AdaptationSettings
   /// Whether the first frame decides the size of the network's input.
   private let followsFrame: Bool
-  private var trainer: Trainer?
+  private var trainer: Trainer? { didSet { if isProfiled { trainer?.isProfiled = true } } }
+  /// Whether each step of the network is measured; setting it forgets what was.
+  var isProfiled = false { didSet { trainer?.isProfiled = isProfiled } }
+  /// Lent to the caller; nil = nothing is.
+  var profile: CString?
   private var stored: [StoredFrame] = []
   private var truths: [FrameSet.Truth] = []
   /// Frames that judge, with their truths; in a supervised run all labelled frames are learned from.
@@ -239,6 +243,8 @@ final class AdapterObject {
 
   var frameCount: Int { source?.count ?? stored.count }
   var size: (height: Int, width: Int) { trainer.map { ($0.height, $0.width) } ?? (0, 0) }
+  /// What was measured; nil where nothing is.
+  var profileText: String? { trainer?.profileText }
   var peakByteCount: Int { trainer?.byteCount ?? 0 }
   var multiplyAdds: Double { trainer?.multiplyAdds ?? 0 }
 }

@@ -225,7 +225,7 @@ public func das3_adapter_free(_ adapter: OpaquePointer?) {
 /// The body of a function that callbacks of the same adapter must not call.
 ///
 /// With `alsoInReports` the progress callback may call it nevertheless.
-private func perform(
+func perform(
   _ adapter: OpaquePointer?, alsoInReports: Bool = false, function: String = #function,
   _ body: (AdapterObject) throws(Das3Error) -> Void
 ) -> das3_status {

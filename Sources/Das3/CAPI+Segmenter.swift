@@ -9,6 +9,8 @@ final class SegmenterObject {
   /// The only format that is accepted; 0 = any.
   let format: Int32
   let backendName: CString
+  /// Lent to the caller; nil = nothing is.
+  var profile: CString?
 
   init(_ segmenter: Segmenter, format: Int32) {
     self.segmenter = segmenter

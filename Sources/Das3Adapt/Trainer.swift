@@ -185,6 +185,21 @@ package final class Trainer {
     for arena in [velocity, squares, scratch] { arena?.populate() }
   }
 
+  /// Whether each step is measured; setting it forgets what was.
+  package var isProfiled = false {
+    didSet { executor.measureSteps(isProfiled) }
+  }
+
+  /// What was measured; nil where nothing is.
+  package var profileText: String? { executor.profileText }
+
+  private func measure<Result, Failure: Error>(
+    _ name: String, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    if let profile = executor.profile { return try profile.measure(name, body) }
+    return try body()
+  }
+
   /// Bytes of them that are in use before the first pass.
   var restingByteCount: Int { student.byteCount }
 
@@ -240,7 +255,7 @@ package final class Trainer {
 
   /// Puts a frame before the network.
   package func load(_ frame: Frame) {
-    loader.load(frame, into: executor)
+    measure("frame") { loader.load(frame, into: executor) }
     isMirrored = false
   }
 
@@ -322,8 +337,10 @@ package final class Trainer {
       pixelCount: scores.shape[2] * scores.shape[3], classCount: scores.shape[1], labels: labels,
       negatives: negatives, ignored: ignored, gradient: executor.outputGradient(0),
       gradientStride: gradient.pixelStride ?? scores.shape[1])
-    return try losses.evaluate(
-      batch, scale: scale, scratch: scratch, threads: executor.options.threads)
+    return try measure("losses") { () throws(Das3Error) in
+      try losses.evaluate(
+        batch, scale: scale, scratch: scratch, threads: executor.options.threads)
+    }
   }
 
   /// Lets the running statistics follow the loaded frame; nothing is trained.
@@ -341,15 +358,17 @@ package final class Trainer {
   /// - Parameter moves: false reports the gradient and moves nothing.
   /// - Returns: what was done.
   package func step(moves: Bool = true) -> Optimizer.Report {
-    let report = unsafe optimizer.step(
-      stepCount, groups,
-      Optimizer.Vectors(
-        weights: student.pointer, gradient: executor.gradientsPointer,
-        velocity: velocity.pointer(at: 0), squares: squares?.pointer(at: 0)),
-      threads: executor.options.threads, moves: moves)
+    let report = measure("optimizer") {
+      unsafe optimizer.step(
+        stepCount, groups,
+        Optimizer.Vectors(
+          weights: student.pointer, gradient: executor.gradientsPointer,
+          velocity: velocity.pointer(at: 0), squares: squares?.pointer(at: 0)),
+        threads: executor.options.threads, moves: moves)
+    }
     stepCount += 1
     executor.clearGradients()
-    executor.prepare(student)
+    measure("weights") { executor.prepare(student) }
     return report
   }
 

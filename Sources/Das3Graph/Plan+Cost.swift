@@ -1,4 +1,4 @@
-/// What a plan costs: arithmetic per step.
+/// What a plan costs: arithmetic and traffic per step, and what a step is called.
 extension Plan {
   /// Of all convolutions and matrix products that run for each frame.
   package var multiplyAdds: Double {
@@ -21,9 +21,27 @@ extension Plan.Step {
   /// The multiply-adds that a core does in the time in which it loads and stores one element.
   private static let multiplyAddsPerElement = 16.0
 
+  /// The operator, or what else it does.
+  package var operation: String {
+    switch work {
+    case .operation(let operation): "\(type(of: operation.rules))"
+    case .copy: "Copy"
+    case .elementwise: "Elementwise"
+    case .statistics: "Statistics"
+    case .gradient(let gradient): gradient.step.operation + " gradient"
+    case .accumulate: "Sum"
+    case .clear: "Clear"
+    }
+  }
+
+  /// Bytes that it reads and writes, each element once.
+  package var byteCount: Int {
+    (reads + writes).reduce(0) { $0 + MemoryLayout<Float>.stride * $1.distinctCount }
+  }
+
   /// The multiply-adds of a convolution, of a matrix product, or of its derivative by the weights;
   /// 0 for other steps.
-  var multiplyAdds: Double {
+  package var multiplyAdds: Double {
     let operation: Operator
     var (inputs, output) = (inputs, output)
     switch work {
@@ -37,5 +55,12 @@ extension Plan.Step {
     case .copy, .elementwise, .statistics, .accumulate, .clear: return 0
     }
     return operation.rules.facts.multiplyAdds?(inputs.map(\.shape), output.shape) ?? 0
+  }
+}
+
+extension Plan.View {
+  /// Its elements, repeated ones once.
+  fileprivate var distinctCount: Int {
+    zip(shape.dims, strides).reduce(1) { $1.1 == 0 ? $0 : $0 * $1.0 }
   }
 }

@@ -90,6 +90,8 @@ package final class Executor {
   private let backwardKernels: [Kernel]
   /// Forward and backward.
   private var passCount = 0
+  /// While steps are measured.
+  package private(set) var profile: Profile?
 
   package var plan: Plan { schedule.plan }
   package var options: ExecutionOptions { schedule.options }
@@ -167,18 +169,27 @@ package final class Executor {
   /// - Parameter movesStatistics: whether running statistics follow, where the plan lets them.
   package func run(movesStatistics: Bool = true) {
     memory.movesStatistics = movesStatistics
-    run(forwardKernels)
+    run(forwardKernels, numbers: plan.steps.indices.prefix(plan.forwardCount))
   }
 
   /// Adds the derivative of the loss by every trained parameter to `gradients`.
   ///
   /// The caller must have called `run` and then written the derivatives by the outputs to
   /// `outputGradient`.
-  package func runBackward() { run(backwardKernels) }
+  package func runBackward() {
+    run(backwardKernels, numbers: plan.steps.indices.suffix(from: plan.forwardCount))
+  }
 
-  private func run(_ kernels: [Kernel]) {
+  /// Runs the kernels of steps, which have these numbers in the plan, static ones among them.
+  private func run(_ kernels: [Kernel], numbers: Range<Int>) {
     let start = Self.milliseconds
-    for kernel in kernels { kernel.perform(memory) }
+    if let profile {
+      for (kernel, number) in zip(kernels, numbers.lazy.filter { !self.plan.steps[$0].isStatic }) {
+        profile.measure(step: number) { kernel.perform(memory) }
+      }
+    } else {
+      for kernel in kernels { kernel.perform(memory) }
+    }
     passCount += 1
     // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait
     // for busy processors; to those of heavy networks shorter waits make no difference. The first
@@ -193,6 +204,14 @@ package final class Executor {
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
   }
+
+  /// Measures each step from now on, or no longer.
+  package func measureSteps(_ isMeasured: Bool) {
+    profile = isMeasured ? Profile(stepCount: plan.steps.count, threads: options.threads) : nil
+  }
+
+  /// What was measured since `measureSteps`; nil where nothing is.
+  package var profileText: String? { profile?.json(schedule).text }
 
   /// First element of input `index` (its layout: `plan.inputs`).
   package func input(_ index: Int) -> UnsafeMutablePointer<Float> {

@@ -75,6 +75,9 @@ class Kernel {
   /// Bytes that it needs only while it runs or prepares; all kernels of a plan share them.
   var scratchByteCount: Int { 0 }
 
+  /// Which of several implementations it is.
+  var implementation: String { "das3" }
+
   /// Makes what depends on its operands but not on x: of weights alone, unless per run.
   func prepare(_ memory: borrowing Memory) {}
   func run(_ memory: borrowing Memory) {}

@@ -46,6 +46,10 @@ import Synchronization
   private var prepared: Prepared?
   private var resampling: Resampling?
   private let original: SegmentationModel
+  /// Whether each step is measured; setting it forgets what was.
+  package var isProfiled = false {
+    didSet { prepared?.executor.measureSteps(isProfiled) }
+  }
   private let standby = Mutex(Standby())
 
   /// The state that `prepare` on another thread shares with the thread that segments.
@@ -117,7 +121,11 @@ import Synchronization
     let resampling = try resampling(for: frame, prepared)
     let threads = Int32(options.threads)
     KernelFailure.clear()
-    resampling.input.read(frame, model, into: prepared.executor)
+    let profile = prepared.executor.profile
+    func measure(_ name: String, _ body: () -> Void) {
+      if let profile { profile.measure(name, body) } else { body() }
+    }
+    measure("frame") { resampling.input.read(frame, model, into: prepared.executor) }
     prepared.executor.run()
     try KernelFailure.check()
     let scores = prepared.executor.plan.outputs[0]
@@ -134,16 +142,21 @@ import Synchronization
         entropy: results.entropy, probabilities: results.probabilities, scratch: scratch)
       unsafe d3k_label(threads, &image, &labelling)
     }
-    if let output = resampling.output {
-      unsafe output.rows.withAxis { rows in
-        unsafe output.columns.withAxis { columns in
-          unsafe label(rows, columns, output.scratch.pointer(at: 0))
+    measure("labels") {
+      if let output = resampling.output {
+        unsafe output.rows.withAxis { rows in
+          unsafe output.columns.withAxis { columns in
+            unsafe label(rows, columns, output.scratch.pointer(at: 0))
+          }
         }
+      } else {
+        label(nil, nil, nil)
       }
-    } else {
-      label(nil, nil, nil)
     }
   }
+
+  /// What was measured for the present size of frames; nil where nothing is.
+  package var profileText: String? { prepared?.executor.profileText }
 
   /// Prepares the weights of another model of the same graph for `setModel`.
   ///
@@ -250,6 +263,7 @@ import Synchronization
       graph, of: model.onnx, traits: .kernels(options), putsChannelsLast: true)
     let schedule = try Schedule(plan, options, parameterCount: model.onnx.weights.count)
     let executor = try Executor(schedule, model.onnx.weights, memoryLimit: memoryLimit)
+    executor.measureSteps(isProfiled)
     standby.withLock { $0 = Standby(schedule: schedule) }
     return Prepared(height: height, width: width, executor: executor)
   }

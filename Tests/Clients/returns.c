@@ -177,6 +177,13 @@ static void run_segmenters(void) {
   need(das3_segmenter_create(&segmenter, plain, &options) == DAS3_OK, "a segmenter");
   CASE(DAS3_OK, das3_segmenter_get_info, segmenter, &info);
   CASE(DAS3_E_ARGUMENT, das3_segmenter_get_info, NULL, &info);
+  const char *json = NULL;
+  CASE(DAS3_OK, das3_segmenter_set_profile, segmenter, 1);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_set_profile, NULL, 1);
+  CASE(DAS3_OK, das3_segmenter_get_profile, segmenter, &json);
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_get_profile, segmenter, NULL);
+  need(das3_segmenter_set_profile(segmenter, 0) == DAS3_OK, "no profile");
+  CASE(DAS3_E_ARGUMENT, das3_segmenter_get_profile, segmenter, &json);
   CASE(DAS3_OK, das3_segmenter_prepare_model, segmenter, plain);
   CASE(DAS3_E_ARGUMENT, das3_segmenter_prepare_model, segmenter, NULL);
   CASE(DAS3_E_SHAPE, das3_segmenter_prepare_model, segmenter, street);
@@ -240,6 +247,12 @@ static void feed_adapters(void) {
   CASE(DAS3_E_ARGUMENT, das3_adapter_set_ignored, adapter, NULL, HEIGHT, WIDTH);
   CASE(DAS3_OK, das3_adapter_get_info, adapter, &info);
   CASE(DAS3_E_ARGUMENT, das3_adapter_get_info, adapter, NULL);
+  const char *json = NULL;
+  CASE(DAS3_E_ARGUMENT, das3_adapter_get_profile, adapter, &json);
+  CASE(DAS3_OK, das3_adapter_set_profile, adapter, 1);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_set_profile, NULL, 1);
+  CASE(DAS3_OK, das3_adapter_get_profile, adapter, &json);
+  need(das3_adapter_set_profile(adapter, 0) == DAS3_OK, "no profile");
   das3_adapter_free(adapter);
 
   adapter = adapter_of(plain, DAS3_METHOD_AUTO, 0);
@@ -446,6 +459,8 @@ static void without_memory(void) {
   CASE(DAS3_E_MEMORY, das3_segmenter_prepare_model, segmenter, plain);
   CASE(DAS3_E_MEMORY, das3_segmenter_set_model, segmenter, plain);
   CASE(DAS3_E_MEMORY, das3_segmenter_get_info, segmenter, NULL);
+  CASE(DAS3_E_MEMORY, das3_segmenter_set_profile, segmenter, 1);
+  CASE(DAS3_E_MEMORY, das3_segmenter_get_profile, segmenter, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_options_get, 0, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_create, &another, plain, NULL);
   CASE(DAS3_E_MEMORY, das3_adapter_add_frame, adapter, &frame);
@@ -461,6 +476,8 @@ static void without_memory(void) {
   CASE(DAS3_E_MEMORY, das3_adapter_save, adapter, in_folder("good.das3"));
   CASE(DAS3_E_MEMORY, das3_adapter_resume, adapter, in_folder("good.das3"));
   CASE(DAS3_E_MEMORY, das3_adapter_get_info, adapter, NULL);
+  CASE(DAS3_E_MEMORY, das3_adapter_set_profile, adapter, 1);
+  CASE(DAS3_E_MEMORY, das3_adapter_get_profile, adapter, NULL);
   CASE(DAS3_E_MEMORY, das3_online_create, &beside, plain, NULL);
   CASE(DAS3_E_MEMORY, das3_online_set_ignored, online, labels, HEIGHT, WIDTH);
   CASE(DAS3_E_MEMORY, das3_online_run, online, &frame, &result);

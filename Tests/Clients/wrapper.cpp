@@ -136,6 +136,11 @@ static void segmenters(const das3::Model &model) {
   check("room", status([&] { segmenter.run(frame, result); }) == DAS3_E_ARGUMENT);
   segmenter.prepare_model(model);
   segmenter.set_model(model);
+  segmenter.set_profile(true);
+  segmenter.run(frame, {labels, {}, {}, {}});
+  check("profile", segmenter.profile().find("\"operation\":\"Conv\"") != std::string::npos);
+  segmenter.set_profile(false);
+  check("no profile", status([&] { segmenter.profile(); }) == DAS3_E_ARGUMENT);
   check("segmenter info", segmenter.info().width == width && segmenter.info().threads == 1);
   check("no image", status([&] { segmenter.run({}, {}); }) == DAS3_E_ARGUMENT);
 }

@@ -30,7 +30,7 @@ struct LayeringTests {
     ],
     "Das3Runtime": [
       "Arena", "Kernel", "Chain", "ChainedKernel", "GradientKernel", "Executor", "Frame",
-      "FrameInput", "FramePool", "Segmenter", "ChannelsLast", "WeightSet",
+      "FrameInput", "FramePool", "Profile", "Segmenter", "ChannelsLast", "WeightSet",
     ],
     "Das3Adapt": [
       "Losses", "Optimizer", "Trainer", "Prediction", "ClassMix", "PhotometricAugmentation",
@@ -42,7 +42,7 @@ struct LayeringTests {
       "EvaluatorHandle",
       "Failure", "Folder", "FrameFeed", "Interrupt", "LentBytes", "ModelHandle",
       "ModelHandle+Parameters", "OnlineHandle", "ProcessMemory", "SegmenterHandle",
-      "StoredPredictions", "StreetNetwork", "SystemFile", "Terminal",
+      "StepProfile", "StoredPredictions", "StreetNetwork", "SystemFile", "Terminal",
       "Codec", "DecodedPicture", "Demuxer", "DriveReport", "LiveSource", "ImageWriter",
       "PictureDecoder",
       "PixelConverter",
@@ -146,8 +146,8 @@ struct LayeringTests {
     for file in ["Sources", "Tests", "include", "bindings"].flatMap({ Self.files($0, extensions) })
     {
       guard file.lines.first?.lowercased().contains("generated") != true else { continue }
-      // The contract is one file, whatever it holds: one thing to include and to compare.
-      let most = file.path == "include/das3.h" ? 1200 : 600
+      // The contract is one file in C and one in C++, whatever it holds: one thing to include.
+      let most = file.path.hasPrefix("include/das3.h") ? 1200 : 600
       #expect(file.lines.count <= most + 1, "\(file) has \(file.lines.count) lines")
     }
   }

@@ -5,12 +5,16 @@
 
 _Atomic(int32_t) d3k_known_isa;
 
+/* By d3k_isa_level. */
+static const char *const names[] = {"", "base", "avx2", "avx512"};
+
 int32_t d3k_isa_named(const char *name) {
-  if (strcmp(name, "avx512") == 0) return D3K_ISA_AVX512;
-  if (strcmp(name, "avx2") == 0) return D3K_ISA_AVX2;
-  if (strcmp(name, "base") == 0) return D3K_ISA_BASE;
+  for (int32_t level = D3K_ISA_BASE; level <= D3K_ISA_AVX512; level++)
+    if (strcmp(name, names[level]) == 0) return level;
   return 0;
 }
+
+const char *d3k_isa_name(void) { return names[d3k_isa()]; }
 
 static int32_t isa_of_processor(void) {
 #if defined(__x86_64__)

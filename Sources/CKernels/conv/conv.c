@@ -77,6 +77,8 @@ size_t d3k_conv_packed_bytes(const d3k_conv *conv) { return conv->packed_bytes; 
 
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv) { return conv->scratch_bytes; }
 
+const char *d3k_conv_name(const d3k_conv *conv) { return conv->implementation->name; }
+
 void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {
   conv->implementation->pack(conv, weights, scale, packed);
 }

@@ -237,5 +237,5 @@ static int32_t create(d3k_conv *conv) {
 }
 
 const d3k_conv_implementation d3k_conv_depthwise = {
-    fits, d3k_always, create, NULL, pack, run,
+    fits, d3k_always, create, NULL, pack, run, "depthwise",
 };

@@ -210,6 +210,6 @@ static int32_t writes_strided(const d3k_conv_options *options) {
 }
 
 const d3k_conv_implementation d3k_conv_onednn = {
-    fits, writes_strided, create, destroy, pack, run,
+    fits, writes_strided, create, destroy, pack, run, "onednn",
 };
 #endif

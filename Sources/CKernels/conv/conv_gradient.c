@@ -58,6 +58,10 @@ size_t d3k_conv_gradient_scratch_bytes(const d3k_conv_gradient *gradient) {
   return gradient->bias_bytes + gradient->scratch_bytes;
 }
 
+const char *d3k_conv_gradient_name(const d3k_conv_gradient *gradient) {
+  return gradient->implementation->name;
+}
+
 void d3k_conv_gradient_run(const d3k_conv_gradient *gradient, const float *x, const float *dy,
                            float *dweights, float *dbias, void *scratch) {
   const d3k_conv_options *o = &gradient->options;

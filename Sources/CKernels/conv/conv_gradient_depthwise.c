@@ -246,4 +246,5 @@ static int32_t create(d3k_conv_gradient *gradient) {
   return 1;
 }
 
-const d3k_conv_gradient_implementation d3k_conv_gradient_depthwise = {create, NULL, run};
+const d3k_conv_gradient_implementation d3k_conv_gradient_depthwise = {create, NULL, run,
+                                                                      "depthwise"};

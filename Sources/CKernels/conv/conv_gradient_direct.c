@@ -205,4 +205,4 @@ static int32_t create(d3k_conv_gradient *gradient) {
   return 1;
 }
 
-const d3k_conv_gradient_implementation d3k_conv_gradient_direct = {create, NULL, run};
+const d3k_conv_gradient_implementation d3k_conv_gradient_direct = {create, NULL, run, "direct"};

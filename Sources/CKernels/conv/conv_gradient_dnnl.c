@@ -119,5 +119,5 @@ static void run(const d3k_conv_gradient *gradient, const float *x, const float *
   d3k_dnnl_unpack_add(threads, &state->weights, (const float *)sums, dweights);
 }
 
-const d3k_conv_gradient_implementation d3k_conv_gradient_onednn = {create, destroy, run};
+const d3k_conv_gradient_implementation d3k_conv_gradient_onednn = {create, destroy, run, "onednn"};
 #endif

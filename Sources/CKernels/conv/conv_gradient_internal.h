@@ -14,6 +14,7 @@ typedef struct d3k_conv_gradient_implementation {
   /** dweights += sum of x * dy. */
   void (*run)(const d3k_conv_gradient *gradient, const float *x, const float *dy, float *dweights,
               void *scratch);
+  const char *name;
 } d3k_conv_gradient_implementation;
 
 struct d3k_conv_gradient {

@@ -108,4 +108,4 @@ static int32_t create(d3k_conv_gradient *gradient) {
   return 1;
 }
 
-const d3k_conv_gradient_implementation d3k_conv_gradient_openblas = {create, NULL, run};
+const d3k_conv_gradient_implementation d3k_conv_gradient_openblas = {create, NULL, run, "openblas"};

@@ -25,6 +25,7 @@ typedef struct d3k_conv_implementation {
   void (*destroy)(d3k_conv *conv);
   void (*pack)(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
   void (*run)(const d3k_conv_call *call);
+  const char *name;
 } d3k_conv_implementation;
 
 /** The place of a weight in the array given to _pack: `first`, plus each index times its step.

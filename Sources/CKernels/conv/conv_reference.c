@@ -76,5 +76,5 @@ static int32_t create(d3k_conv *conv) {
 }
 
 const d3k_conv_implementation d3k_conv_reference = {
-    d3k_always, d3k_always, create, NULL, pack, run,
+    d3k_always, d3k_always, create, NULL, pack, run, "reference",
 };

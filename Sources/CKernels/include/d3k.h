@@ -58,6 +58,21 @@ int32_t d3k_find_isa(void);
 /** The level of a name that DAS3_ISA may have: avx512, avx2 or base; 0 for any other name. */
 int32_t d3k_isa_named(const char *name);
 
+/** The name of the level in use. */
+const char *d3k_isa_name(void);
+
+/* machine.c ---------------------------------------------------------------------------- */
+
+/** The most that the processors can do with so many threads: float operations a second, an addition
+ *  and a multiplication in one instruction being two, with the instructions of d3k_isa_name; and
+ *  bytes a second that are copied between blocks far larger than caches, read and written ones
+ *  counted. 0 where memory runs out. Takes 0.1 s. */
+typedef struct d3k_machine {
+  double flops, bandwidth;
+} d3k_machine;
+
+d3k_machine d3k_measure_machine(int32_t threads);
+
 /* chain.c: element-wise stages, applied in place ------------------------------------------ */
 
 typedef enum d3k_stage_kind {
@@ -237,6 +252,8 @@ int32_t d3k_conv_writes_strided(const d3k_conv_options *options);
 /** Bytes for packed weights, and for scratch during _run (both 64-byte aligned). */
 size_t d3k_conv_packed_bytes(const d3k_conv *conv);
 size_t d3k_conv_scratch_bytes(const d3k_conv *conv);
+/** Of the implementation that was chosen. */
+const char *d3k_conv_name(const d3k_conv *conv);
 /** Converts ONNX-ordered weights to the kernel's layout, and multiplies each output channel by
  *  scale[o] (NULL = 1), which folds a normalisation. */
 void d3k_conv_pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed);
@@ -268,6 +285,8 @@ d3k_matmul *d3k_matmul_create(const d3k_matmul_options *options);
 void d3k_matmul_free(d3k_matmul *matmul);
 size_t d3k_matmul_packed_bytes(const d3k_matmul *matmul);   /* 0 unless constant_b             */
 size_t d3k_matmul_scratch_bytes(const d3k_matmul *matmul);
+/** Of the implementation that was chosen. */
+const char *d3k_matmul_name(const d3k_matmul *matmul);
 void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed);
 void d3k_matmul_run(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
                     const d3k_chain *chain, float *y, void *scratch);

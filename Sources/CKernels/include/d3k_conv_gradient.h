@@ -18,6 +18,8 @@ typedef struct d3k_conv_gradient d3k_conv_gradient;
 d3k_conv_gradient *d3k_conv_gradient_create(const d3k_conv_options *options);
 void d3k_conv_gradient_free(d3k_conv_gradient *gradient);
 size_t d3k_conv_gradient_scratch_bytes(const d3k_conv_gradient *gradient);
+/** Of the implementation that was chosen. */
+const char *d3k_conv_gradient_name(const d3k_conv_gradient *gradient);
 
 /** dweights += sum over pixels of x * dy, in ONNX order like the forward pass's weights;
  *  dbias += sum of dy. Each may be NULL. scratch: 64-byte aligned. */

@@ -71,6 +71,8 @@ void d3k_matmul_pack(const d3k_matmul *matmul, const float *b, void *packed) {
   if (matmul->options.constant_b) matmul->implementation->pack(matmul, b, packed);
 }
 
+const char *d3k_matmul_name(const d3k_matmul *matmul) { return matmul->implementation->name; }
+
 void d3k_matmul_run(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
                     const d3k_chain *chain, float *y, void *scratch) {
   matmul->implementation->run(matmul, a, b_or_packed, chain, y, scratch);

@@ -136,5 +136,5 @@ static void run(const d3k_matmul *matmul, const float *a, const void *b_or_packe
                   o->columns);
 }
 
-const d3k_matmul_implementation d3k_matmul_onednn = {create, destroy, pack, run};
+const d3k_matmul_implementation d3k_matmul_onednn = {create, destroy, pack, run, "onednn"};
 #endif

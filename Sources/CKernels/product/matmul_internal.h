@@ -11,6 +11,7 @@ typedef struct d3k_matmul_implementation {
   void (*pack)(const d3k_matmul *matmul, const float *b, void *packed);
   void (*run)(const d3k_matmul *matmul, const float *a, const void *b_or_packed,
               const d3k_chain *chain, float *y, void *scratch);
+  const char *name;
 } d3k_matmul_implementation;
 
 struct d3k_matmul {

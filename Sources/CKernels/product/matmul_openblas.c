@@ -71,4 +71,5 @@ static int32_t create(d3k_matmul *matmul) {
   return 1;
 }
 
-const d3k_matmul_implementation d3k_matmul_openblas = {create, NULL, d3k_matmul_pack_dense, run};
+const d3k_matmul_implementation d3k_matmul_openblas = {create, NULL, d3k_matmul_pack_dense, run,
+                                                       "openblas"};

@@ -91,4 +91,5 @@ static int32_t create(d3k_matmul *matmul) {
   return 1;
 }
 
-const d3k_matmul_implementation d3k_matmul_small = {create, NULL, d3k_matmul_pack_dense, run};
+const d3k_matmul_implementation d3k_matmul_small = {create, NULL, d3k_matmul_pack_dense, run,
+                                                    "small"};

@@ -84,6 +84,7 @@ extension ConvTranspose: ComputedOperator {
     packedByteCount + biasByteCount + (fold?.byteCount ?? 0) + chain.preparedByteCount
   }
   override var scratchByteCount: Int { unsafe d3k_conv_scratch_bytes(conv) }
+  override var implementation: String { unsafe String(cString: d3k_conv_name(conv)) }
 
   /// Where it prepares what.
   @unsafe private struct Places {
@@ -152,6 +153,7 @@ extension ConvTranspose: ComputedOperator {
   deinit { unsafe d3k_conv_gradient_free(conv) }
 
   override var scratchByteCount: Int { unsafe d3k_conv_gradient_scratch_bytes(conv) }
+  override var implementation: String { unsafe String(cString: d3k_conv_gradient_name(conv)) }
 
   override func run(_ memory: borrowing Memory) {
     unsafe d3k_conv_gradient_run(

@@ -76,6 +76,7 @@ extension MatMul: ComputedOperator {
   override var preparedByteCount: Int { packedByteCount + chain.preparedByteCount }
   override var isPreparedPerRun: Bool { chain.isDynamic }
   override var scratchByteCount: Int { unsafe d3k_matmul_scratch_bytes(matmul) }
+  override var implementation: String { unsafe String(cString: d3k_matmul_name(matmul)) }
 
   override func prepare(_ memory: borrowing Memory) {
     let packed = unsafe memory.prepared(self)

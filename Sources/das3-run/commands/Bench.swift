@@ -18,11 +18,18 @@ struct Bench: ParsableCommand {
       over the median time. bookkeeping is the part of all steps, in percent, that
       is not spent in passes of the network: frames, labels, losses, new weights.
 
-      With --json: {"median_ms", "min_ms", "p95_ms", "peak_bytes", "gflops",
-      "precision", "threads"} and of adapt "bookkeeping".
+      --profile says where the time goes: time, arithmetic and memory traffic of
+      each operator and each step, beside the most that the machine reaches with
+      as many threads, which is measured before. Traffic counts each element of
+      what a step reads and writes once, so that it can exceed the bandwidth where
+      caches help.
 
-      Example:
+      With --json: {"median_ms", "min_ms", "p95_ms", "peak_bytes", "gflops",
+      "precision", "threads"}, of adapt "bookkeeping", and of --profile "profile".
+
+      Examples:
         das3-run bench --model net.onnx --size 480x360 --mode adapt --json
+        das3-run bench --model net.onnx --size 480x360 --profile --trace net.json
       """)
 
   @OptionGroup var network: Network
@@ -40,6 +47,15 @@ struct Bench: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Frames or steps to measure.", valueName: "N"))
   var iterations = 30
 
+  @Flag(help: "Print time, arithmetic and traffic of each operator and step.")
+  var profile = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Write the last frame or step, for chrome://tracing or Perfetto.", valueName: "file"))
+  var trace: String?
+
   @OptionGroup var shared: SharedOptions
 
   private static let warmUpCount = 3
@@ -56,25 +72,34 @@ struct Bench: ParsableCommand {
     let milliseconds: [Double]
     let description: Workload
     var bookkeeping: Double?
+    var steps: StepProfile?
     switch mode {
     case .segment:
       let segmenter = try SegmenterHandle(model: model, size: size, shared: shared)
       var result = Segmentation([.labels], classCount: model.classes.count)
-      milliseconds = try measure { try segmenter.segment(frame, into: &result) }
+      milliseconds = try measure(segmenter.measureSteps) {
+        try segmenter.segment(frame, into: &result)
+      }
       description = try segmenter.describe()
+      if profiles { steps = try segmenter.profile() }
     case .adapt:
       let adapter = try AdapterHandle(
         model: model, settings: try stepSettings(), size: size, shared: shared)
       _ = try adapter.add(frame)
       var reports: [das3_adapter_report] = []
-      milliseconds = try measure { reports.append(try adapter.step()) }
+      milliseconds = try measure(adapter.measureSteps) { reports.append(try adapter.step()) }
       description = try adapter.describe()
+      if profiles { steps = try adapter.profile() }
       reports.removeFirst(Self.warmUpCount)
       let network = reports.reduce(0) { $0 + $1.network_seconds }
       bookkeeping = 100 * (1 - network / reports.reduce(0) { $0 + $1.seconds })
     }
-    try report(milliseconds, description, bookkeeping)
+    let profile = steps.map { ProfileReport(profile: $0, passCount: iterations) }
+    if let trace { try profile?.writeTrace(to: trace) }
+    try report(milliseconds, description, bookkeeping, self.profile ? profile : nil)
   }
+
+  private var profiles: Bool { profile || trace != nil }
 
   /// Stage (b) with plain SGD, which makes its labels once.
   ///
@@ -94,11 +119,16 @@ struct Bench: ParsableCommand {
 
   private var unit: String { mode == .segment ? "frames" : "steps" }
 
-  private func measure(_ body: () throws -> Void) throws -> [Double] {
+  /// Calls `body`, a frame or step, again and again; `measureSteps` after the warm-up, where steps are
+  /// to be measured.
+  private func measure(_ measureSteps: () throws -> Void, _ body: () throws -> Void) throws
+    -> [Double]
+  {
     var milliseconds: [Double] = []
     var progress = ProgressBar(title: "bench", count: Self.warmUpCount + iterations, unit: unit)
     let clock = ContinuousClock()
     for index in 0..<(Self.warmUpCount + iterations) {
+      if index == Self.warmUpCount, profiles { try measureSteps() }
       let elapsed = try clock.measure { try body() }
       if index >= Self.warmUpCount { milliseconds.append(elapsed.seconds * 1000) }
       progress.update(finished: index + 1)
@@ -108,7 +138,8 @@ struct Bench: ParsableCommand {
   }
 
   private func report(
-    _ milliseconds: [Double], _ description: Workload, _ bookkeeping: Double?
+    _ milliseconds: [Double], _ description: Workload, _ bookkeeping: Double?,
+    _ profile: ProfileReport?
   ) throws {
     let median = milliseconds.median
     let gflops = median > 0 ? 2 * description.multiplyAdds / (median * 1e6) : 0
@@ -125,6 +156,7 @@ struct Bench: ParsableCommand {
       if let bookkeeping {
         members.append((key: "bookkeeping", value: .rounded(bookkeeping, 2)))
       }
+      if let profile { members.append((key: "profile", value: profile.json)) }
       return try JsonValue.object(members).printLine()
     }
     var table = Table([.left, .left])
@@ -140,7 +172,7 @@ struct Bench: ParsableCommand {
     table.add("memory", ByteCount(bytes: description.peakBytes).text)
     table.add("network", "\(description.size), \(description.precision.rawValue)")
     table.add("threads", String(description.threadCount))
-    try Terminal.say(table.text, terminator: "")
+    try Terminal.say(table.text + (profile?.text ?? ""), terminator: "")
   }
 
   /// A frame of noise, which is the same in every run.

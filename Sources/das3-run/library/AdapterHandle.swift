@@ -147,6 +147,16 @@ final class AdapterHandle {
     }
   }
 
+  /// Measures each step of the network from now on.
+  func measureSteps() throws(Failure) {
+    try Failure.check(unsafe das3_adapter_set_profile(pointer, 1), modelPath)
+  }
+
+  /// What was measured.
+  func profile() throws(Failure) -> StepProfile {
+    try unsafe StepProfile { text in unsafe das3_adapter_get_profile(pointer, &text) }
+  }
+
   /// What was prepared; sizes are known once the first frame has come.
   func describe() throws(Failure) -> Workload {
     var info = unsafe das3_adapter_info()

@@ -73,6 +73,16 @@ final class SegmenterHandle {
     self.model = model
   }
 
+  /// Measures each step from now on.
+  func measureSteps() throws(Failure) {
+    try Failure.check(unsafe das3_segmenter_set_profile(pointer, 1), model.path)
+  }
+
+  /// What was measured.
+  func profile() throws(Failure) -> StepProfile {
+    try unsafe StepProfile { text in unsafe das3_segmenter_get_profile(pointer, &text) }
+  }
+
   /// Describes what was prepared; the size is known after the first frame.
   func describe() throws(Failure) -> Workload {
     var info = unsafe das3_segmenter_info()

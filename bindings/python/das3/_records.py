@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import difflib
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from ._ffi import library
-from .errors import ArgumentError
+from .errors import ArgumentError, check
 
 _Enum = TypeVar("_Enum", bound=IntEnum)
 _Record = TypeVar("_Record", bound=NamedTuple)
@@ -88,6 +89,14 @@ def with_options(
 def described(kind: type[_Record], raw: ctypes.Structure) -> _Record:
     """The fields of a struct under the same names, as `kind` declares their types."""
     return kind(*[convert(getattr(raw, name)) for name, convert in _converters(kind)])
+
+
+def profiled(get: Callable[[Any, Any], int], handle: Any) -> dict[str, Any]:
+    """What a function of das3.h lends as JSON."""
+    text = ctypes.c_char_p()
+    check(get(handle, ctypes.byref(text)))
+    found: dict[str, Any] = json.loads(text.value or b"{}")
+    return found
 
 
 @lru_cache(None)

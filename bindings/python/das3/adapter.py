@@ -16,7 +16,7 @@ from . import _ffi
 from ._ffi import library
 from ._handle import Handle, enter
 from ._progress import progress_bar
-from ._records import described, file_path, sized, with_options
+from ._records import described, file_path, profiled, sized, with_options
 from .errors import ArgumentError, ShapeError, check, guarded, interrupts_kept, kept
 from .frame import Format, Frame, check_source, frame_of, lent, values
 from .model import Model, model_info
@@ -532,6 +532,17 @@ class Adapter(Handle):
         info = self.info
         size = f"{info.width}x{info.height}" if info.width else "size of the first frame"
         return f"{size}, {info.frame_count} frames, {info.threads} threads"
+
+    def set_profile(self, is_on: bool) -> None:
+        """Measures each step of the network in training from now on, or no longer."""
+        with self._use() as pointer:
+            check(library.das3_adapter_set_profile(pointer, is_on))
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """What the steps took: the JSON of `das3_adapter_get_profile`."""
+        with self._use(nests=True) as pointer:
+            return profiled(library.das3_adapter_get_profile, pointer)
 
     @property
     def info(self) -> AdapterInfo:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import _ffi
 from ._ffi import library
 from ._handle import Handle
-from ._records import described, sized, with_options
+from ._records import described, profiled, sized, with_options
 from .errors import check
 from .frame import Format, Frame, lent, output
 from .model import Model, model_info
@@ -168,6 +168,17 @@ class Segmenter(Camera):
         """Takes the weights of another model of the same graph, from the next frame on."""
         with self._use() as pointer, model._use() as other:
             check(library.das3_segmenter_set_model(pointer, other))
+
+    def set_profile(self, is_on: bool) -> None:
+        """Measures each step of the network from now on, or no longer."""
+        with self._use() as pointer:
+            check(library.das3_segmenter_set_profile(pointer, is_on))
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """What the steps took: the JSON of `das3_segmenter_get_profile`."""
+        with self._use() as pointer:
+            return profiled(library.das3_segmenter_get_profile, pointer)
 
     @property
     def info(self) -> SegmenterInfo:

@@ -48,6 +48,17 @@ def test_losses_of_alignment_are_those_of_numpy(model, street, probabilities):
     assert found.loss == pytest.approx(2 * focal + 0.2 * diversity, rel=1e-3)
 
 
+def test_each_step_of_training_is_measured(model, street):
+    with das3.Adapter(model, **SMALL) as adapter:
+        adapter.set_profile(True)
+        adapter.add_frame(street)
+        adapter.step()
+        steps = adapter.profile["steps"]
+    assert {"forward", "backward", "other"} == {step["pass"] for step in steps}
+    operations = {step["operation"] for step in steps}
+    assert {"Conv", "Conv gradient", "frame", "losses", "optimizer", "weights"} <= operations
+
+
 def test_losses_of_self_training_are_those_of_numpy(model, street, probabilities):
     shares = dict(positive_share=0.65, negative_threshold=0.05, balance_classes=False)
     found = first_report(model, street, stages="b", **shares)

@@ -103,6 +103,8 @@ def test_signature_takes_what_the_header_says(result, name, parameters):
         base = re.sub(r"\w+$", "", parameter).replace("const ", "").strip()
         if base == "char *":
             assert kind is ctypes.c_char_p, parameter
+        elif base == "char **":
+            assert kind is ctypes.POINTER(ctypes.c_char_p), parameter
         elif "*" not in base and base in SCALARS:
             assert kind is SCALARS[base], parameter
         elif base.rstrip(" *") in STRUCTS:

@@ -237,6 +237,29 @@ def test_a_model_is_prepared_beside_the_frames(model, segmenter, frame):
     assert not np.array_equal(after, before)
 
 
+def test_each_step_is_measured(model, segmenter, frame):
+    segmenter.set_profile(True)
+    for _ in range(3):
+        segmenter.run(frame)
+    found = segmenter.profile
+    assert found["threads"] == segmenter.info.threads
+    assert found["peak_flops"] > 1e8 and found["peak_bandwidth"] > 1e8
+    steps = found["steps"]
+    assert [steps[0]["operation"], steps[-1]["operation"]] == ["frame", "labels"]
+    assert all(step["runs"] == 3 and step["seconds"] > 0 for step in steps)
+    starts = [step["last_start"] for step in steps]
+    assert starts == sorted(starts)
+    convolutions = [step for step in steps if step["operation"] == "Conv"]
+    assert convolutions and all(step["kernel"] and step["node"] for step in convolutions)
+    flops = sum(step.get("flops", 0) for step in steps)
+    assert flops == 2 * segmenter.info.multiply_adds
+    segmenter.set_profile(True)
+    assert segmenter.profile["steps"] == []
+    segmenter.set_profile(False)
+    with pytest.raises(das3.ArgumentError, match="das3_segmenter_set_profile"):
+        _ = segmenter.profile
+
+
 def test_another_model_takes_over_between_frames(model, segmenter, frame):
     before = segmenter.run(frame, probabilities=True).probabilities
     with model.with_parameters(model.get_parameters() * np.float32(0.9)) as other:

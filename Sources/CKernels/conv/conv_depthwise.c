@@ -1,6 +1,10 @@
-/* One filter per channel: image -> image, vectorised over channels, several columns at a time.
+/* One filter per input channel: image -> image, vectorised over channels, several columns at a
+ * time.
  *
  *     y[n,oy,ox,c] = Σ_ky Σ_kx x[n, oy*s - pad + ky*d, ox*s - pad + kx*d, c] · w[ky,kx,c]
+ *
+ * In a group of a few inputs and outputs, such a line is made for each output and added up by
+ * groups.
  *
  * Where pixels follow each other densely and the stride is 1, a line is one run of floats and a tap
  * a shift of it; weights repeated up to a multiple of 16 floats (the period) then fill whole
@@ -11,11 +15,13 @@
 #include "conv/conv_internal.h"
 #include "conv/conv_taps.h"
 
-enum { segment_columns = 32, flat_floats = 1024 };
+enum { segment_columns = 32, flat_floats = 1024, most_inputs = 8, most_outputs = 4 };
 
 typedef struct depthwise_call {
-  const d3k_conv_call *of; /* weights: period floats per tap                                    */
+  const d3k_conv_call *of;
+  const float *weights; /* period floats per tap                                             */
   int64_t period;
+  int64_t y_stride;      /* of what is computed: y, or a line of sums                         */
   const d3k_taps *right; /* of the first column of each phase                               */
   d3k_epilogue epilogue;
   d3k_chain rest; /* of the chain, after the epilogue                          */
@@ -32,7 +38,7 @@ static void advance(taps *t, int64_t *channel, int64_t lanes) {
 /* `columns` columns of all channels. */
 static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
   const d3k_epilogue *e = &call->epilogue;
-  int64_t channel = 0, channels = call->of->conv->options.window.out_channels;
+  int64_t channel = 0, channels = call->of->conv->options.window.in_channels;
   if (d3k_has_many_registers())
     for (; channel + 16 <= channels; advance(&t, &channel, 16))
       lanes_16(e, e->biases + channel, &t, columns);
@@ -70,7 +76,7 @@ static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
 /* The same for contiguous pixels, as one run of floats. Returns the number of columns computed. */
 static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
   const d3k_epilogue *e = &call->epilogue;
-  int64_t channels = call->of->conv->options.window.out_channels;
+  int64_t channels = call->of->conv->options.window.in_channels;
   int64_t period = call->period, pixels = period / channels;
   int64_t done = 0, periods;
   int32_t has_many = d3k_has_many_registers();
@@ -107,9 +113,9 @@ static int64_t phases_of(const d3k_conv_options *o) {
   return o->transposed ? o->window.stride_x : 1;
 }
 
-/* The columns of one line that are `apart` from each other, from px on: one phase of a transposed
+/* The columns of one line y that are `apart` from each other, from px on: one phase of a transposed
  * convolution, or all. Of the taps `down`, first_y..<last_y are inside the image. */
-static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *down,
+static void run_phase(const depthwise_call *call, int64_t row, float *y, const d3k_taps *down,
                       int64_t first_y, int64_t last_y, int64_t px, int64_t apart) {
   const d3k_conv_options *o = &call->of->conv->options;
   const d3k_window *w = &o->window;
@@ -140,7 +146,7 @@ static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *d
     int32_t is_empty = last == first || last_y == first_y;
     int64_t left = right.input + i * in_step + first * right.input_step;
     taps t = {.x = is_empty ? call->of->x : line + left * w->x_stride,
-              .weights = call->of->weights,
+              .weights = call->weights,
               .height = last_y - first_y,
               .width = last - first,
               .x_down = down->input_step * line_floats,
@@ -148,9 +154,9 @@ static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *d
               .weights_down = down->tap_step * w->kernel_width * call->period,
               .weights_right = right.tap_step * call->period,
               .x_step = in_step * w->x_stride,
-              .y_step = apart * w->y_stride,
+              .y_step = apart * call->y_stride,
               .added_step = apart * e->residual_stride,
-              .y = call->of->y + (pixel + i * apart) * w->y_stride,
+              .y = y + (px + i * apart) * call->y_stride,
               .apart = right.input_step % in_step ? 1 : right.input_step / in_step};
     if (is_empty)
       t.height = t.width = t.x_step = 0;
@@ -169,8 +175,40 @@ static void run_phase(const depthwise_call *call, int64_t row, const d3k_taps *d
   }
 }
 
+/* Of a group. */
+static int64_t inputs_of(const d3k_window *w) { return w->in_channels / w->groups; }
+static int64_t outputs_of(const d3k_window *w) { return w->out_channels / w->groups; }
+static int32_t is_summed(const d3k_window *w) { return inputs_of(w) > 1 || outputs_of(w) > 1; }
+
+D3K_INLINE void add_inputs(const d3k_window *w, const float *sums, const float *bias, float *y,
+                           int64_t inputs, int64_t outputs) {
+  for (int64_t g = 0; g < w->groups; g++) {
+    float sum = bias ? bias[g * outputs] : 0;
+    for (int64_t i = 0; i < inputs; i++) sum += sums[g * inputs + i];
+    y[g * outputs] = sum;
+  }
+}
+
+/* One output of each group: bias + the sums of the group's inputs, for all pixels of a line. */
+D3K_CLONES(static, void, add_line,
+           (const d3k_window *w, const float *sums, const float *bias, float *y),
+           (w, sums, bias, y)) {
+  const int64_t inputs = w->in_channels / w->groups, outputs = w->out_channels / w->groups;
+  for (int64_t p = 0; p < w->out_width; p++, sums += w->in_channels, y += w->y_stride) {
+    if (outputs > 1)
+      add_inputs(w, sums, bias, y, inputs, outputs);
+    else if (inputs == 5) /* known numbers become shuffles */
+      add_inputs(w, sums, bias, y, 5, 1);
+    else if (inputs == 4)
+      add_inputs(w, sums, bias, y, 4, 1);
+    else if (inputs == 2)
+      add_inputs(w, sums, bias, y, 2, 1);
+    else
+      add_inputs(w, sums, bias, y, inputs, 1);
+  }
+}
+
 static void run_row(const void *context, int64_t row, char *scratch) {
-  (void)scratch;
   const depthwise_call *call = context;
   const d3k_conv_options *o = &call->of->conv->options;
   const d3k_window *w = &o->window;
@@ -178,12 +216,24 @@ static void run_row(const void *context, int64_t row, char *scratch) {
   const d3k_taps down =
       taps_at(o->transposed, oy, w->kernel_height, w->stride_y, w->dilation_y, w->pad_top);
   d3k_taps_inside(&down, 0, w->in_height, &first_y, &last_y);
-  int64_t phases = phases_of(o);
-  for (int64_t px = 0; px < phases && px < w->out_width; px++)
-    run_phase(call, row, &down, first_y, last_y, px, phases);
+  float *y = call->of->y + row * w->out_width * w->y_stride;
+  float *line = is_summed(w) ? (float *)scratch : y;
+  const float *bias = call->of->bias;
+  int64_t phases = phases_of(o), outputs = outputs_of(w);
+  depthwise_call of_output = *call;
+  for (int64_t output = 0; output < outputs; output++) {
+    for (int64_t px = 0; px < phases && px < w->out_width; px++)
+      run_phase(&of_output, row, line, &down, first_y, last_y, px, phases);
+    if (line != y) add_line(w, line, bias ? bias + output : NULL, y + output);
+    of_output.weights += w->kernel_height * w->kernel_width * call->period;
+  }
   if (call->rest.count)
-    d3k_chain_apply(&call->rest, call->of->y + row * w->out_width * w->y_stride, w->y_stride,
-                    row * w->out_width, w->out_width, w->out_channels);
+    d3k_chain_apply(&call->rest, y, w->y_stride, row * w->out_width, w->out_width, w->out_channels);
+}
+
+/* Of a line of sums, for each thread. */
+static size_t line_bytes(const d3k_window *w) {
+  return is_summed(w) ? d3k_round64(sizeof(float) * (size_t)(w->out_width * w->in_channels)) : 0;
 }
 
 /* The smallest multiple of both the channel count and 16. */
@@ -196,43 +246,61 @@ static int64_t period_of(const d3k_window *w) {
 static void run(const d3k_conv_call *given) {
   const d3k_conv *conv = given->conv;
   const d3k_window *w = &conv->options.window;
-  depthwise_call call = {.of = given, .period = period_of(w)};
-  d3k_epilogue_find(given->chain, &call.epilogue);
+  const int32_t sums = is_summed(w);
+  depthwise_call call = {.of = given,
+                         .weights = given->weights,
+                         .period = period_of(w),
+                         .y_stride = sums ? w->in_channels : w->y_stride};
+  const d3k_chain none = {0};
+  d3k_epilogue_find(sums ? &none : given->chain, &call.epilogue);
   call.rest = d3k_chain_after(given->chain, call.epilogue.stages);
-  float *repeated = given->scratch;
+  char *lines = given->scratch;
+  float *repeated = (float *)(lines + line_bytes(w) * (size_t)d3k_parts(conv->options.threads));
   for (int64_t f = 0; f < call.period; f++)
-    d3k_epilogue_write(&call.epilogue, given->bias, f % w->out_channels, repeated + f, call.period);
+    d3k_epilogue_write(&call.epilogue, sums ? NULL : given->bias, f % w->in_channels, repeated + f,
+                       call.period);
   d3k_epilogue_point(&call.epilogue, repeated, call.period);
   d3k_taps *right = (d3k_taps *)(repeated + 4 * call.period);
   for (int64_t px = 0; px < phases_of(&conv->options); px++)
     right[px] = taps_at(conv->options.transposed, px, w->kernel_width, w->stride_x, w->dilation_x,
                         w->pad_left);
   call.right = right;
-  d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, NULL, 0);
+  d3k_tiles_run(conv->options.threads, (int64_t)w->batch * w->out_height, run_row, &call, lines,
+                line_bytes(w));
 }
 
+/* Packed: [output of a group][tap][input channel, repeated]. */
 static void pack(const d3k_conv *conv, const float *weights, const float *scale, void *packed) {
   const d3k_window *w = &conv->options.window;
   int64_t taps = (int64_t)w->kernel_height * w->kernel_width, period = period_of(w);
+  int64_t inputs = inputs_of(w), outputs = outputs_of(w);
   float *p = packed;
-  for (int64_t k = 0; k < taps; k++)
-    for (int64_t f = 0; f < period; f++) {
-      int64_t c = f % w->in_channels;
-      p[k * period + f] = weights[d3k_weight_at(conv, c, 0, 0, k)] * (scale ? scale[c] : 1);
-    }
+  for (int64_t o = 0; o < outputs; o++)
+    for (int64_t k = 0; k < taps; k++)
+      for (int64_t f = 0; f < period; f++) {
+        int64_t c = f % w->in_channels, g = c / inputs;
+        *p++ = weights[d3k_weight_at(conv, g, o, c % inputs, k)] *
+               (scale ? scale[g * outputs + o] : 1);
+      }
 }
 
+/* Groups of a few inputs and outputs need enough channels to fill vectors, and more than one tap
+ * for the sums to pay. */
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
-  return options->backend != D3K_BACKEND_REFERENCE && w->groups == w->in_channels &&
-         w->groups == w->out_channels;
+  if (options->backend == D3K_BACKEND_REFERENCE) return 0;
+  if (!is_summed(w)) return 1;
+  return !options->transposed && inputs_of(w) <= most_inputs && outputs_of(w) <= most_outputs &&
+         w->in_channels >= 16 && w->kernel_height * w->kernel_width > 1;
 }
 
 static int32_t create(d3k_conv *conv) {
   const d3k_window *w = &conv->options.window;
   size_t period_bytes = sizeof(float) * (size_t)period_of(w);
-  conv->packed_bytes = period_bytes * (size_t)w->kernel_height * (size_t)w->kernel_width;
-  conv->scratch_bytes = 4 * period_bytes + sizeof(d3k_taps) * (size_t)phases_of(&conv->options);
+  conv->packed_bytes =
+      period_bytes * (size_t)w->kernel_height * (size_t)w->kernel_width * (size_t)outputs_of(w);
+  conv->scratch_bytes = 4 * period_bytes + sizeof(d3k_taps) * (size_t)phases_of(&conv->options) +
+                        line_bytes(w) * (size_t)d3k_parts(conv->options.threads);
   return 1;
 }
 

@@ -144,7 +144,7 @@ cmp -l "$clean/c-segment/build/yuyv.pgm" "$clean/c-segment/build/nv12.pgm" |
   awk 'END { print NR, "of 76800 differ"; exit NR > 3840 }'
 
 step examples/c-segment under memcheck and AddressSanitizer
-# Threads of libgomp are still there at the end, and what they hold: "possibly lost".
+# The pool's threads are still there at the end, and what they hold: "possibly lost".
 head -c $((160 * 120 * 4)) examples/street/dusk.yuyv | stranger valgrind --quiet \
   --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
   --error-exitcode=1 c-segment/build/c-segment street/street.onnx yuyv 160x120 >build/check/memcheck
@@ -156,9 +156,8 @@ stranger cmake -S cpp-adapt-while-driving -B cmake -D CMAKE_PREFIX_PATH="$prefix
 stranger cmake --build cmake --target run
 stranger make -C cpp-adapt-while-driving run PREFIX="$prefix"
 # It sees the example and das3.hpp, and of the library what goes through libc: threads, locks,
-# memory. libgomp, whose barriers it cannot see, has nothing to do: each side works on one thread.
-# Nor can it see the locks of Swift, by which the thread of das3::Online talks: a test under Swift's
-# own sanitizer follows that.
+# memory. It cannot see the atomics of the pool of threads, so each side works on one; nor the locks
+# of Swift, by which the thread of das3::Online talks. Tests under Swift's own sanitizer follow both.
 stranger make -B -C cpp-adapt-while-driving build/two-threads PREFIX="$prefix" \
   CXXFLAGS='-g -fsanitize=thread'
 stranger TSAN_OPTIONS=halt_on_error=1 cpp-adapt-while-driving/build/two-threads \
@@ -252,7 +251,7 @@ done
 
 step threads side by side under ThreadSanitizer
 TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
-  --scratch-path .build/tsan --sanitize=thread --filter 'SnapshotHandOverTests|AdapterCancelTests|OnlineTests.background'
+  --scratch-path .build/tsan --sanitize=thread --filter 'ThreadsTests|SnapshotHandOverTests|AdapterCancelTests|OnlineTests.background'
 
 step saved files in ONNX Runtime
 python Tests/EndToEnd/save.py ../shared .build/golden/networks

@@ -314,9 +314,7 @@ DAS3_API void das3_model_free(das3_model *model);
  * Threads      one thread at a time per segmenter. Different segmenters may run in parallel.
  * Errors       A negative das3_status leaves your buffers untouched.
  * Determinism  The same model, frame, options and machine give the same bits with any number of
- *              threads, because work is split only where the split cannot change a sum. There is
- *              one exception: oneDNN may choose another algorithm for another number of threads.
- *              Logits then differ by at most 1e-5 of their range.
+ *              threads: how work is split depends on sizes alone.
  */
 typedef struct das3_segmenter das3_segmenter;
 
@@ -328,7 +326,8 @@ typedef enum das3_precision {
 
 typedef struct das3_segmenter_options {
   uint32_t struct_size;
-  uint32_t threads;       /* worker threads; 0 = one per core                               */
+  uint32_t threads;       /* that share the work, up to one for each processor of this process;
+                             0 = so many                                                    */
   int32_t height, width;  /* size of the network's input in pixels. 0 = the model's fixed size, or
                              else the size of each frame, which is rounded to stride_multiple if
                              the network requires it. A new size of frames needs a new plan */
@@ -379,9 +378,8 @@ DAS3_API das3_status das3_segmenter_create(das3_segmenter **out, const das3_mode
  *             normalisation. The logits are resized back in the same way before softmax and arg
  *             max.
  *  result     points to your buffers, each of which may be NULL.
- *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY (also if threads cannot be made). A frame
- *             whose size needs a new plan can also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or
- *             DAS3_E_LIMIT.                                                          Since 0.1 */
+ *  Returns    DAS3_OK, DAS3_E_ARGUMENT, DAS3_E_MEMORY. A frame whose size needs a new plan can
+ *             also give DAS3_E_SHAPE, DAS3_E_UNSUPPORTED or DAS3_E_LIMIT.            Since 0.1 */
 DAS3_API das3_status das3_segmenter_run(das3_segmenter *segmenter, const das3_image *image,
                                         das3_segmentation *result);
 
@@ -480,11 +478,8 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  * Errors       A negative das3_status leaves the weights as they were before the call; that of
  *              das3_adapter_run leaves them as they were after its last complete step.
  * Determinism  The same model, frames, options, seed and machine give the same bits, with any
- *              memory limit, and also if the run is paused, or saved and resumed. Another number
- *              of threads may change sums inside oneDNN. The gradient of one frame with respect to
- *              a parameter then differs by 1e-5 of its norm in most cases, and by at most 1e-2.
- *              Differences above 1e-5 occur where an activation's input is so near 0 that rounding
- *              decides its sign.
+ *              number of threads and any memory limit, and also if the run is paused, or saved and
+ *              resumed.
  */
 typedef struct das3_adapter das3_adapter;
 
@@ -532,7 +527,8 @@ typedef struct das3_adapter_options {
   int32_t method;         /* das3_method                                                    */
   const char *stages;     /* of DAS3: any of "a", "b", "c", in this order; NULL = "abc"      */
   uint64_t seed;          /* of all random choices: orders, masks and augmentation          */
-  uint32_t threads;       /* worker threads; 0 = one per core                               */
+  uint32_t threads;       /* that share the work, up to one for each processor of this process;
+                             0 = so many                                                    */
   int32_t precision;      /* das3_precision; weights, losses and sums stay float32           */
   int32_t height, width;  /* size of the network's input in pixels. 0 = the model's fixed size, or
                              else that of the first frame, rounded to the stride multiple    */

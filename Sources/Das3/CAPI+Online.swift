@@ -6,14 +6,26 @@ import Das3Runtime
 /// What `das3_online` points to.
 final class OnlineObject {
   let base: ModelObject
-  let online: Online
+  private let stream: Online
   /// The only format that is accepted; 0 = any.
   let format: Int32
 
   init(_ base: ModelObject, _ request: OnlineRequest) throws(Das3Error) {
     self.base = base
     format = request.format
-    online = Online(request.segmenter, request.settings)
+    stream = Online(request.segmenter, request.settings)
+  }
+
+  /// - Throws: `.argument` in a fork of the process that learns.
+  var online: Online {
+    get throws(Das3Error) {
+      guard !stream.isLost else {
+        throw .argument(
+          "this process was forked from the one that learns, and the learning thread did not come along; expected das3_online_create here"
+        )
+      }
+      return stream
+    }
   }
 }
 
@@ -49,16 +61,15 @@ struct OnlineRequest {
       }
       return Int(value)
     }
-    guard unsafe (1...1024).contains(options.learning_threads) else {
-      throw .argument("learning_threads is \(unsafe options.learning_threads); expected 1 to 1024")
-    }
+    let learningThreads = try unsafe threadCount(
+      options.learning_threads, "learning_threads", from: 1)
     var adaptation = try unsafe AdapterRequest(options.adapter, model).settings
     guard adaptation.hasStages else {
       throw .argument(
         "adapter.method is \(adaptation.method.rawValue); expected auto or das3 for learning online"
       )
     }
-    adaptation.execution.threads = Int(unsafe options.learning_threads)
+    adaptation.execution.threads = learningThreads
     var settings = OnlineSettings(adaptation)
     try unsafe check(options.budget, 0...1, "budget")
     try unsafe check(options.steps_per_second, 0...1e6, "steps_per_second")
@@ -137,7 +148,7 @@ public func das3_online_snapshot(
 ) -> das3_status {
   unsafe status(creating: out) { () throws(Das3Error) in
     let object = try unsafe Handle.lend(online, as: OnlineObject.self, "online")
-    return ModelObject(object.base, object.online.published.onnx)
+    return ModelObject(object.base, try object.online.published.onnx)
   }
 }
 
@@ -145,13 +156,15 @@ public func das3_online_snapshot(
 public func das3_online_pause(_ online: OpaquePointer?, _ paused: Int32) -> das3_status {
   unsafe status(of: online, "online") { (object: OnlineObject) throws(Das3Error) in
     guard (0...1).contains(paused) else { throw .argument("paused is \(paused); expected 0 or 1") }
-    object.online.pause(paused == 1)
+    try object.online.pause(paused == 1)
   }
 }
 
 @c @implementation
 public func das3_online_reset(_ online: OpaquePointer?) -> das3_status {
-  unsafe status(of: online, "online") { (object: OnlineObject) in object.online.reset() }
+  unsafe status(of: online, "online") { (object: OnlineObject) throws(Das3Error) in
+    try object.online.reset()
+  }
 }
 
 @c @implementation

@@ -48,12 +48,23 @@ func networkSize(height: Int32, width: Int32) throws(Das3Error) -> (height: Int,
   return (height, width)
 }
 
-func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> ExecutionOptions {
-  guard threads <= 1024 else {
-    throw .argument("threads is \(threads); expected 0 to 1024")
+/// As many threads as are wanted, but no more than this process may use processors; 0 = as many.
+func threadCount(_ wanted: UInt32, _ name: String, from least: UInt32 = 0) throws(Das3Error) -> Int
+{
+  guard (least...1024).contains(wanted) else {
+    throw .argument("\(name) is \(wanted); expected \(least) to 1024")
   }
-  var result = ExecutionOptions(
-    threads: threads == 0 ? ExecutionOptions.processorCount : Int(threads))
+  let most = ExecutionOptions.processorCount
+  if wanted > most {
+    Log.write(
+      DAS3_LOG_WARNING,
+      "\(name) is \(wanted); \(most) are used, one for each processor of this process")
+  }
+  return wanted == 0 ? most : min(Int(wanted), most)
+}
+
+func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> ExecutionOptions {
+  var result = ExecutionOptions(threads: try threadCount(threads, "threads"))
   let instructionSet = environmentVariable("DAS3_ISA")
   guard instructionSet.map(ExecutionOptions.isInstructionSet) ?? true else {
     throw .argument("DAS3_ISA is '\(instructionSet ?? "")'; expected avx512, avx2 or base")

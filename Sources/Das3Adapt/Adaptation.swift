@@ -151,7 +151,6 @@ package final class Adaptation {
       return report
     }
     try AddressSpace.checkReserve()
-    try settings.execution.checkThreads()
     KernelFailure.clear()
     let clock = ContinuousClock()
     let start = clock.now
@@ -169,7 +168,9 @@ package final class Adaptation {
         follow(report)
       }
       defer { context.labeller.labelled = { _ in } }
-      return try context.take(step, of: phase, stage, drift, schedule.position.drift)
+      return try ThreadPool.learning { () throws(Das3Error) in
+        try context.take(step, of: phase, stage, drift, schedule.position.drift)
+      }
     }
     schedule.advance(done.drift)
     blending = stage.blend ?? blending

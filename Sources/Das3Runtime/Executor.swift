@@ -88,8 +88,6 @@ package final class Executor {
   private var memory: Memory
   private let forwardKernels: [Kernel]
   private let backwardKernels: [Kernel]
-  /// Forward and backward.
-  private var passCount = 0
   /// While steps are measured.
   package private(set) var profile: Profile?
 
@@ -182,7 +180,6 @@ package final class Executor {
 
   /// Runs the kernels of steps, which have these numbers in the plan, static ones among them.
   private func run(_ kernels: [Kernel], numbers: Range<Int>) {
-    let start = Self.milliseconds
     if let profile {
       for (kernel, number) in zip(kernels, numbers.lazy.filter { !self.plan.steps[$0].isStatic }) {
         profile.measure(step: number) { kernel.perform(memory) }
@@ -190,19 +187,6 @@ package final class Executor {
     } else {
       for kernel in kernels { kernel.perform(memory) }
     }
-    passCount += 1
-    // Half a millisecond a step: those of light networks take a fifth of it, unless threads wait
-    // for busy processors; to those of heavy networks shorter waits make no difference. The first
-    // pass of each kind takes its memory and makes code, which says nothing of processors.
-    if options.threads > 1, passCount > 2, 2 * (Self.milliseconds - start) > kernels.count {
-      d3k_share_processors()
-    }
-  }
-
-  private static var milliseconds: Int {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
   }
 
   /// Measures each step from now on, or no longer.

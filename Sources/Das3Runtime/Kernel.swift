@@ -28,17 +28,8 @@ package struct ExecutionOptions: Sendable, Equatable {
     unsafe d3k_isa_named(name) != 0
   }
 
+  /// How many threads help: those of this process's affinity and control groups.
   package static var processorCount: Int { Int(d3k_processor_count()) }
-
-  /// - Throws: `.memory` where the calling thread cannot have so many: libgomp would end the
-  ///   process.
-  package func checkThreads() throws(Das3Error) {
-    guard d3k_can_make_threads(Int32(clamping: threads)) != 0 else {
-      throw .memory(
-        "\(threads) threads cannot be made: the limit of processes or of memory is reached; expected fewer in threads"
-      )
-    }
-  }
 
   package init(
     threads: Int, backend: Backend = Self.bestBackend, usesBFloat16: Bool = false,

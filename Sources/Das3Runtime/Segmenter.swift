@@ -116,7 +116,6 @@ import Synchronization
   /// Labels one frame.
   package func segment(_ frame: Frame, into results: Results) throws(Das3Error) {
     try frame.checkFinite(channelCount: model.channelCount)
-    try options.checkThreads()
     let prepared = try prepared(for: frame)
     let resampling = try resampling(for: frame, prepared)
     let threads = Int32(options.threads)

@@ -2,8 +2,8 @@ import CKernels
 import Das3TestSupport
 import Testing
 
-/// Convolutions of many shapes against the definition: `conv_dense.c` where the instructions in use
-/// are those of AVX2, elsewhere what is chosen in its place.
+/// Convolutions of many shapes against the definition: whatever is chosen for the instructions in
+/// use, `conv_dense.c` or oneDNN in pieces.
 @Suite("Dense convolution")
 struct DenseConvTests {
   /// Memory as kernels expect it.
@@ -24,14 +24,17 @@ struct DenseConvTests {
     var pixels: Int { Int(window.batch * window.out_height * window.out_width) }
 
     /// A random window; every third one has more inputs than one part of the kernel's sums.
-    init(seed: UInt64) {
+    ///
+    /// - Parameter isLarge: so large that it is cut into bands of rows and blocks of outputs.
+    init(seed: UInt64, isLarge: Bool = false) {
       var random = SplitMix64(seed: seed)
       func pick(_ range: ClosedRange<Int32>) -> Int32 { .random(in: range, using: &random) }
       var w = d3k_window()
       w.groups = pick(0...2) == 0 ? pick(2...3) : 1
-      let inputs = seed % 3 == 0 ? pick(200...530) : pick(3...70)
+      let inputs = seed % 3 == 0 && !isLarge ? pick(200...530) : pick(3...70)
       w.in_channels = w.groups * inputs
-      w.out_channels = w.groups * (seed % 3 == 0 ? pick(8...40) : pick(8...75))
+      let outputs = seed % 3 == 0 ? pick(8...40) : pick(8...75)
+      w.out_channels = w.groups * (isLarge && seed % 2 == 0 ? pick(128...200) : outputs)
       w.batch = pick(1...2)
       let kernel = pick(0...2) == 0 ? 1...1 : 1...5 as ClosedRange<Int32>
       (w.kernel_height, w.kernel_width) = (pick(kernel), pick(kernel))
@@ -40,7 +43,8 @@ struct DenseConvTests {
       (w.dilation_y, w.dilation_x) = isPlain ? (1, 1) : (pick(1...3), pick(1...2))
       let (tall, wide) = ((w.kernel_height - 1) * w.dilation_y, (w.kernel_width - 1) * w.dilation_x)
       (w.pad_top, w.pad_left) = (pick(0...tall), pick(0...wide))
-      (w.out_height, w.out_width) = (pick(5...13), pick(6...19))
+      (w.out_height, w.out_width) =
+        isLarge ? (pick(12...47), pick(14...40)) : (pick(5...13), pick(6...19))
       // Pads below and at the right are up to those above and at the left.
       w.in_height = max(1, (w.out_height - 1) * w.stride_y + tall + 1 - w.pad_top - pick(0...tall))
       w.in_width = max(1, (w.out_width - 1) * w.stride_x + wide + 1 - w.pad_left - pick(0...wide))
@@ -48,14 +52,15 @@ struct DenseConvTests {
       w.y_stride = Int64(w.out_channels + (pick(0...1) == 0 ? 0 : pick(1...9)))
       options.window = w
       options.has_bias = pick(0...1)
-      let (pixels, outputs) = (Int(w.batch * w.out_height * w.out_width), Int(w.out_channels))
+      let pixels = Int(w.batch * w.out_height * w.out_width)
+      let channels = Int(w.out_channels)
       x = random.floats(Int(w.batch * w.in_height * w.in_width) * Int(w.x_stride))
-      weights = random.floats(Int(w.kernel_height * w.kernel_width * inputs) * outputs)
-      scale = random.floats(outputs)
-      bias = random.floats(outputs)
-      residual = random.floats(pixels * outputs)
-      factors = random.floats(outputs)
-      offsets = random.floats(outputs)
+      weights = random.floats(Int(w.kernel_height * w.kernel_width * inputs) * channels)
+      scale = random.floats(channels)
+      bias = random.floats(channels)
+      residual = random.floats(pixels * channels)
+      factors = random.floats(channels)
+      offsets = random.floats(channels)
       kinds = [D3K_ADD, D3K_AFFINE, D3K_PRELU, D3K_MUL].filter { _ in pick(0...1) == 0 }
     }
 
@@ -105,27 +110,58 @@ struct DenseConvTests {
         return y
       }
     }
+    /// Of the weights; y counts as the derivative by itself.
+    func gradient(_ backend: d3k_backend, threads: Int32) -> [Float] {
+      var options = options
+      options.backend = Int32(backend.rawValue)
+      options.threads = threads
+      guard let gradient = d3k_conv_gradient_create(&options) else { return [] }
+      defer { d3k_conv_gradient_free(gradient) }
+      let scratch = Bytes(d3k_conv_gradient_scratch_bytes(gradient))
+      var random = SplitMix64(seed: 1)
+      let dy = random.floats(pixels * Int(window.y_stride))
+      var sums = [Float](repeating: 1, count: weights.count)
+      d3k_conv_gradient_run(gradient, x, dy, &sums, nil, scratch.start)
+      return sums
+    }
   }
 
-  @Test("every output is the sum by definition, and threads do not change it", arguments: 0..<90)
-  func definition(_ seed: UInt64) {
-    let tested = Case(seed: seed)
-    let wanted = tested.run(D3K_BACKEND_REFERENCE, threads: 1)
-    let one = tested.run(D3K_BACKEND_ONEDNN, threads: 1)
-    let worst = zip(one, wanted).reduce(Float(0)) { worst, pair in
+  /// Compares sums of `count` products with the exact ones.
+  ///
+  /// Sums of products of values up to 1 grow with √k, so all roundings together are most probably
+  /// 8e-9 · count. Ten times that is for the worst of all; results are rounded once more.
+  private func compare(
+    _ found: [Float], _ wanted: [Float], count: Int32, _ window: d3k_window, _ what: Comment
+  ) {
+    let largest = wanted.reduce(Float(1)) { max($0, abs($1)) }
+    let worst = zip(found, wanted).reduce(Float(0)) { worst, pair in
       let apart = abs(pair.0 - pair.1)
       return apart <= worst ? worst : apart
     }
-    // Sums of products of values up to 1 grow with √k, so all roundings together are most probably
-    // 8e-9 · count. Five times that is for the worst of all outputs.
+    let bound = 2e-6 + 8e-8 * Float(count) + 2e-7 * largest
+    #expect(worst <= bound && found.count == wanted.count, "\(what): \(worst) \(bound) \(window)")
+  }
+
+  private func check(_ tested: Case) {
     let w = tested.window
+    let wanted = tested.run(D3K_BACKEND_REFERENCE, threads: 1)
+    let one = tested.run(D3K_BACKEND_ONEDNN, threads: 1)
     let count = w.kernel_height * w.kernel_width * (w.in_channels / w.groups)
-    let bound = 2e-6 + 4e-8 * Float(count)
-    #expect(worst <= bound && one.count == wanted.count, "\(worst) \(bound) \(w)")
-    guard d3k_find_isa() == Int32(D3K_ISA_AVX2.rawValue) else { return }
+    compare(one, wanted, count: count, w, "outputs")
+    let exact = tested.gradient(D3K_BACKEND_REFERENCE, threads: 1)
+    let gradient = tested.gradient(D3K_BACKEND_ONEDNN, threads: 1)
+    compare(gradient, exact, count: w.batch * w.out_height * w.out_width, w, "gradient")
     for threads: Int32 in [2, 3, 5] {
       let isEqual = tested.run(D3K_BACKEND_ONEDNN, threads: threads) == one
-      #expect(isEqual, "\(threads) threads, \(tested.window)")
+      #expect(isEqual, "\(threads) threads, \(w)")
+      let isSame = tested.gradient(D3K_BACKEND_ONEDNN, threads: threads) == gradient
+      #expect(isSame, "gradient, \(threads) threads, \(w)")
     }
   }
+
+  @Test("every output is the sum by definition, and threads do not change it", arguments: 0..<90)
+  func definition(_ seed: UInt64) { check(Case(seed: seed)) }
+
+  @Test("the same of those that are cut into pieces", arguments: 0..<24)
+  func pieces(_ seed: UInt64) { check(Case(seed: seed, isLarge: true)) }
 }

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "library_memory.h"
@@ -46,9 +47,15 @@ static const char *const names[KINDS] = {"nothing",        "malloc", "malloc for
                                          "read",           "write",  "fsync",           "renameat",
                                          "pthread_create", "oneDNN"};
 
-static kind failing;
-static long countdown; /* calls until the one that fails */
-static int has_failed;
+static _Atomic kind failing;
+static _Atomic long countdown; /* calls until the one that fails */
+static _Atomic int has_failed;
+
+static void let_fail(kind which, long call) {
+  failing = which;
+  countdown = call;
+  has_failed = 0;
+}
 
 /* Whether this call of a kind is the one. */
 static int fails(kind asked) {
@@ -57,7 +64,7 @@ static int fails(kind asked) {
   return 1;
 }
 
-/* Other libraries' blocks do not fail: libgomp ends the process then. */
+/* Other libraries' blocks do not fail: not all of them look. */
 static int block_fails(void) {
   if (failing != BLOCK && failing != EXHAUSTED) return 0;
   if (failing == EXHAUSTED && has_failed) return 1;
@@ -267,7 +274,7 @@ typedef struct expectation {
 /* How often a round calls what is set. */
 static long calls_of_round(kind which) {
   static uint8_t labels[PIXELS];
-  failing = which, countdown = LONG_MAX, has_failed = 0;
+  let_fail(which, LONG_MAX);
   take_round(labels);
   failing = NOTHING;
   return LONG_MAX - countdown;
@@ -278,7 +285,7 @@ static void try_all(kind which, const expectation *expected, const char *folder)
   static uint8_t labels[PIXELS];
   const long calls = calls_of_round(which), stride = calls / ROUNDS + 1;
   for (long n = 1;; n += stride) {
-    failing = which, countdown = n, has_failed = 0;
+    let_fail(which, n);
     take_round(labels);
     const int happened = has_failed;
     failing = NOTHING;
@@ -299,7 +306,7 @@ static void hoard(void) {
   static das3_model *models[MANY];
   int count = 0;
   das3_status status = DAS3_OK;
-  failing = EXHAUSTED, countdown = 1, has_failed = 0;
+  let_fail(EXHAUSTED, 1);
   while (count < MANY && status == DAS3_OK) {
     status = das3_model_load(&models[count], model_path, NULL);
     count += status == DAS3_OK;
@@ -313,14 +320,50 @@ static void hoard(void) {
   printf("%d models in the reserve\n", count);
 }
 
-/* A team of threads is made by each thread that asks for one. */
-static void *without_threads(void *data) {
+/* A round in a fork, whose pool of threads begins anew: it has one thread more, or cannot make it.
+ */
+static void take_round_in_child(kind which, const uint8_t *expected) {
+  fflush(stdout);
+  const pid_t child = fork();
+  if (child < 0) stop("no fork");
+  if (child == 0) {
+    static uint8_t labels[PIXELS];
+    let_fail(which, 1);
+    alarm(60);
+    take_round(labels);
+    if (has_failed != (which != NOTHING)) stop("nobody has asked for a thread");
+    if (memcmp(labels, expected, PIXELS) != 0) stop("labels of a fork are others");
+    _exit(0);
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) != child || status != 0) stop("a fork has failed");
+}
+
+/* The thread that learns stays in the parent: its child is told so, and can end. */
+static void fork_while_learning(void) {
   static uint8_t labels[PIXELS];
-  failing = THREAD, countdown = 1, has_failed = 0;
-  take_round(labels);
-  *(int *)data = has_failed;
-  failing = NOTHING;
-  return NULL;
+  das3_model *model = NULL;
+  das3_online *online = NULL;
+  das3_segmentation result = {.struct_size = sizeof result, .labels = labels};
+  if (das3_model_load(&model, model_path, NULL) != DAS3_OK ||
+      das3_online_create(&online, model, NULL) != DAS3_OK ||
+      das3_online_run(online, &frame, &result) != DAS3_OK)
+    stop("nothing learns");
+  const pid_t child = fork();
+  if (child < 0) stop("no fork");
+  if (child == 0) {
+    alarm(60);
+    if (das3_online_run(online, &frame, &result) != DAS3_E_ARGUMENT ||
+        strstr(das3_last_error(), "was forked") == NULL)
+      stop("a fork learns");
+    das3_online_free(online);
+    _exit(0);
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) != child || status != 0) stop("a fork has failed");
+  if (das3_online_run(online, &frame, &result) != DAS3_OK) stop("the parent has failed");
+  das3_online_free(online);
+  das3_model_free(model);
 }
 
 int main(int count, char **arguments) {
@@ -357,12 +400,9 @@ int main(int count, char **arguments) {
     return 1;
   }
 
-  /* No second thread can be made: a status, and the process lives. */
-  pthread_t thread;
-  int happened = 0;
-  if (pthread_create(&thread, NULL, without_threads, &happened) != 0) return 1;
-  pthread_join(thread, NULL);
-  if (!happened) stop("nobody has asked for threads");
+  take_round_in_child(NOTHING, expected.labels);
+  take_round_in_child(THREAD, expected.labels);
+  fork_while_learning();
 
   /* Files may not grow: a status instead of a signal. */
   const struct rlimit small = {1000, RLIM_INFINITY};

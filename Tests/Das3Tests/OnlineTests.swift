@@ -180,6 +180,7 @@ struct OnlineTests {
     let online = online {
       $0.steps_per_frame = 0
       $0.probes = 12
+      $0.learning_threads = 2
       _ = $1
     }
     let isOver = TestFlag()

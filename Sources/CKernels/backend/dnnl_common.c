@@ -4,7 +4,8 @@
 #ifdef D3K_ONEDNN
 #include <pthread.h>
 
-/* Both belong to libgomp. omp.h comes with gcc, and clang does not always have it. */
+/* Both belong to libgomp, and set what oneDNN asks for on this thread; no team is ever made. omp.h
+ * comes with gcc, and clang does not always have it. */
 extern void omp_set_num_threads(int threads);
 extern int omp_get_max_threads(void);
 
@@ -20,10 +21,14 @@ dnnl_engine_t d3k_dnnl_engine(void) {
   return engine;
 }
 
-int32_t d3k_dnnl_threads(int32_t threads) {
+int32_t d3k_dnnl_keep(void) {
   int32_t before = omp_get_max_threads();
-  if (before != threads) omp_set_num_threads(threads < 1 ? 1 : threads);
+  if (before != 1) omp_set_num_threads(1);
   return before;
+}
+
+void d3k_dnnl_restore(int32_t before) {
+  if (before != 1) omp_set_num_threads(before);
 }
 
 /* Records a failure of oneDNN for d3k_take_failure. */
@@ -58,9 +63,10 @@ dnnl_primitive_desc_t d3k_dnnl_desc_create(const void *op, float alpha, dnnl_pri
 
 /* Calls ---------------------------------------------------------------------------------- */
 
-int32_t d3k_dnnl_call_create(d3k_dnnl_call *call, dnnl_primitive_desc_t desc) {
-  *call = (d3k_dnnl_call){0};
-  if (dnnl_primitive_create(&call->primitive, desc) != dnnl_success) return 0;
+int32_t d3k_dnnl_call_create(d3k_dnnl_call *call, dnnl_primitive_desc_t desc,
+                             const d3k_dnnl_call *like) {
+  *call = (d3k_dnnl_call){.primitive = like ? like->primitive : NULL, .is_owner = !like};
+  if (!like && dnnl_primitive_create(&call->primitive, desc) != dnnl_success) return 0;
   return dnnl_stream_create(&call->stream, d3k_dnnl_engine(), dnnl_stream_default_flags) ==
          dnnl_success;
 }
@@ -84,17 +90,17 @@ void d3k_dnnl_call_set(const d3k_dnnl_call *call, int32_t index, const void *dat
   note(dnnl_memory_set_data_handle(call->args[index].memory, (void *)(uintptr_t)data));
 }
 
-void d3k_dnnl_call_run(const d3k_dnnl_call *call, int32_t threads) {
+void d3k_dnnl_call_run(const d3k_dnnl_call *call) {
   /* Arguments may be missing after a failure, which d3k_take_failure tells the caller. */
   if (d3k_has_failed()) return;
-  int32_t before = d3k_dnnl_threads(threads);
+  int32_t before = d3k_dnnl_keep();
   note(dnnl_primitive_execute(call->primitive, call->stream, call->arg_count, call->args));
-  d3k_dnnl_threads(before);
+  d3k_dnnl_restore(before);
 }
 
 void d3k_dnnl_call_destroy(d3k_dnnl_call *call) {
   for (int32_t i = 0; i < call->arg_count; i++) dnnl_memory_destroy(call->args[i].memory);
   if (call->stream) dnnl_stream_destroy(call->stream);
-  if (call->primitive) dnnl_primitive_destroy(call->primitive);
+  if (call->is_owner && call->primitive) dnnl_primitive_destroy(call->primitive);
 }
 #endif

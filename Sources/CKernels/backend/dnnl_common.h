@@ -13,9 +13,10 @@
 /** oneDNN's engine for the processor, which is never freed; NULL where oneDNN cannot make it. */
 dnnl_engine_t d3k_dnnl_engine(void);
 
-/** Sets the number of threads that oneDNN uses when the calling thread calls it. Returns the number
- * before. */
-int32_t d3k_dnnl_threads(int32_t threads);
+/** Keeps oneDNN on the calling thread: the threads are ours, and no sum may depend on them. Returns
+ *  what d3k_dnnl_restore gives back to the host program. */
+int32_t d3k_dnnl_keep(void);
+void d3k_dnnl_restore(int32_t before);
 
 /** Whether a kernel of this name is worth using. Those named "ref" and "gemm" are slower than ours.
  *  The "brg" kernels are best; the older "jit" kernels come second, and are too slow in bfloat16.
@@ -34,21 +35,25 @@ D3K_INLINE const dnnl_memory_desc_t *d3k_dnnl_layout(const_dnnl_primitive_desc_t
   return dnnl_primitive_desc_query_md(desc, kind, 0);
 }
 
-/** A primitive with its memories; data handles are set before each run. */
+/** A primitive with its memories, for one thread at a time; data handles are set before each run.
+ */
 typedef struct d3k_dnnl_call {
   dnnl_stream_t stream;
   dnnl_primitive_t primitive;
+  int32_t is_owner; /* of the primitive                                                         */
   int32_t arg_count;
   dnnl_exec_arg_t args[5];
 } d3k_dnnl_call;
 
-/** Makes the primitive of a descriptor and its stream; 0 when that fails. */
-int32_t d3k_dnnl_call_create(d3k_dnnl_call *call, dnnl_primitive_desc_t desc);
+/** Makes the primitive of a descriptor and its stream; 0 when that fails. like: a call that has the
+ *  primitive already and lives longer, or NULL. */
+int32_t d3k_dnnl_call_create(d3k_dnnl_call *call, dnnl_primitive_desc_t desc,
+                             const d3k_dnnl_call *like);
 /** Adds an argument; 0 when that fails. */
 int32_t d3k_dnnl_call_add(d3k_dnnl_call *call, int32_t argument, const dnnl_memory_desc_t *desc);
 /** Sets the array of argument number `index` (in the order of adding). */
 void d3k_dnnl_call_set(const d3k_dnnl_call *call, int32_t index, const void *data);
-void d3k_dnnl_call_run(const d3k_dnnl_call *call, int32_t threads);
+void d3k_dnnl_call_run(const d3k_dnnl_call *call);
 void d3k_dnnl_call_destroy(d3k_dnnl_call *call);
 
 /** Whether d3k_dnnl_pack can write this layout. */

@@ -2,9 +2,9 @@
  *
  * Sizes were checked when the plan was made. Errors are reported only by _create, and by
  * d3k_take_failure where oneDNN fails.
- * `threads` is the number of threads of the one libgomp pool that share the work. It does not change
- * the bits of a result unless a function says so. No function allocates after _create. Arrays must
- * not overlap unless a function says that they may be the same.
+ * `threads` is the number of threads of the one pool that share the work; it does not change the bits
+ * of a result. No function allocates after _create. Arrays must not overlap unless a function says
+ * that they may be the same.
  */
 #ifndef D3K_H
 #define D3K_H
@@ -19,23 +19,29 @@ extern "C" {
 #define D3K_MAX_RANK 8
 #define D3K_MAX_STAGES 8
 
-/* parallel.c --------------------------------------------------------------------------- */
+/* threads.c, processors.c ------------------------------------------------------------------ */
 
 typedef void (*d3k_body)(void *context, int64_t begin, int64_t end);
 
-/** Splits 0..<count into at most `threads` contiguous parts and runs `body` on each. */
+/** Splits 0..<count into contiguous parts and runs `body` on each, on at most `threads` threads, of
+ *  which the caller is one. Where no more can be made, those that are there do all. */
 void d3k_parallel(int32_t threads, int64_t count, d3k_body body, void *context);
 
-/** From the first call on, waiting threads give way to other programs within microseconds. On a quiet
- *  machine this costs up to a third of the speed of light networks. */
-void d3k_share_processors(void);
+/** From now on the calling thread's work is helped by threads of its own, which it makes and which
+ *  have its niceness. */
+void d3k_work_in_background(void);
 
-/** Processors this process may run on. */
+/** The threads of the pool help first with what callers of the highest priority do. Returns that of
+ *  the calling thread before; it begins at 0. */
+int32_t d3k_set_priority(int32_t priority);
+
+/** Processors this process may use: those of its affinity, and no more than its control groups let
+ *  it use at the same time. */
 int32_t d3k_processor_count(void);
 
-/** Whether the calling thread can have a pool of so many threads. libgomp ends the process where it
- *  cannot make one, so this makes and ends them first, once for each new largest number. */
-int32_t d3k_can_make_threads(int32_t threads);
+/** What the control groups let it use, rounded up; INT32_MAX = no limit. groups, mount:
+ *  /proc/self/cgroup and /sys/fs/cgroup, or the like. */
+int32_t d3k_processor_quota(const char *groups, const char *mount);
 
 /* failure.c ---------------------------------------------------------------------------- */
 
@@ -229,8 +235,7 @@ int32_t d3k_has_bf16(void);
 
 typedef struct d3k_conv d3k_conv;
 
-/** What a convolution does after its sums: y = chain(conv(x) + bias). Another number of threads
- *  may round differently where oneDNN's brgconv is chosen (seen on images a few pixels high).
+/** What a convolution does after its sums: y = chain(conv(x) + bias).
  *  Convolution: weights O x I/groups x KH x KW. Transposed: weights I x O/groups x KH x KW, the
  *  window describes it from the small image (x) to the large one (y): pads crop y. */
 typedef struct d3k_conv_options {

@@ -6,6 +6,7 @@
 /* Best first, reference last. */
 static const d3k_matmul_implementation *const implementations[] = {
     &d3k_matmul_small,
+    &d3k_matmul_bands,
 #ifdef D3K_ONEDNN
     &d3k_matmul_onednn,
 #endif

@@ -22,6 +22,7 @@ struct d3k_matmul {
 };
 
 extern const d3k_matmul_implementation d3k_matmul_small;
+extern const d3k_matmul_implementation d3k_matmul_bands;
 extern const d3k_matmul_implementation d3k_matmul_onednn;
 extern const d3k_matmul_implementation d3k_matmul_openblas;
 

@@ -1,9 +1,11 @@
 import Das3Graph
+import Das3Runtime
 import Glibc
 
 /// A thread of low priority, which runs one function.
 @safe final class BackgroundThread {
   private var handle = pthread_t()
+  private let process = getpid()
 
   /// More nice than what a program runs beside it.
   private static let niceness: Int32 = 10
@@ -24,6 +26,7 @@ import Glibc
         let body = unsafe Unmanaged<Body>.fromOpaque(context.unsafelyUnwrapped).takeRetainedValue()
         // On Linux it is that of the thread, and threads that it starts inherit it.
         _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, BackgroundThread.niceness)
+        ThreadPool.workInBackground()
         // Traps of the host program, such as for 0 / 0, were inherited with the rest.
         var traps = fenv_t()
         unsafe feholdexcept(&traps)
@@ -35,6 +38,9 @@ import Glibc
       throw .memory("a thread could not be started: error \(status)")
     }
   }
+
+  /// Whether this is a fork of its process, which does not have it.
+  var isLost: Bool { getpid() != process }
 
   /// Waits for its end.
   func join() { pthread_join(handle, nil) }

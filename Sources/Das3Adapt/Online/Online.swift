@@ -26,9 +26,13 @@ package final class Online {
   }
 
   deinit {
+    guard !isLost else { return }
     desk.stop()
     thread?.join()
   }
+
+  /// Whether this is a fork of the process that learns: its thread did not come along.
+  package var isLost: Bool { thread?.isLost ?? false }
 
   /// Labels a frame with the weights of the moment; it may be learned from afterwards.
   ///

@@ -25,7 +25,7 @@ struct DenseConvTests {
 
     /// A random window; every third one has more inputs than one part of the kernel's sums.
     ///
-    /// - Parameter isLarge: so large that it is cut into bands of rows and blocks of outputs.
+    /// Large ones are cut into bands of rows and blocks of outputs.
     init(seed: UInt64, isLarge: Bool = false) {
       var random = SplitMix64(seed: seed)
       func pick(_ range: ClosedRange<Int32>) -> Int32 { .random(in: range, using: &random) }

@@ -3,8 +3,8 @@
 
 enum {
   piece_products = 3 * 512 * 1024, /* multiply-adds: some 0.01 ms                            */
-  most_pieces = 24,                 /* of an image: enough for many threads                   */
-  block_channels = 64,              /* oneDNN's widest block                                  */
+  most_pieces = 24,                /* of an image: enough for many threads                   */
+  block_channels = 64,             /* oneDNN's widest block                                  */
 };
 
 /* The same convolution of one column of pixels where lines do not matter, so that bands can have

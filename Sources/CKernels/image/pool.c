@@ -1,6 +1,7 @@
 /* Images -> the largest or the mean value under a window, pixel by pixel, then the chain.
  *
- * Cost: kernel_height * kernel_width reads a value, vectorised over channels. */
+ * Cost: kernel_height * kernel_width reads a value, vectorised over channels. Of an image with
+ * fewer channels than a vector has lanes the rows of a window are joined first, along the line. */
 #include "base/lanes.h"
 #include "image/pool_span.h"
 
@@ -54,6 +55,67 @@ D3K_INLINE void pool_pixel(const cells *c, int32_t is_mean, int64_t channels, fl
   }
 }
 
+enum { lanes = 4, line_floats = 4096, least_columns = 8 };
+
+/* Output columns that a line of joined rows suffices for. */
+D3K_INLINE int64_t line_columns(const d3k_window *w) {
+  const int64_t reach = (int64_t)(w->kernel_width - 1) * w->dilation_x + 1;
+  return (line_floats / w->out_channels - reach) / w->stride_x;
+}
+
+D3K_INLINE int32_t is_narrow(const d3k_window *w) {
+  return w->out_channels < lanes && w->x_stride == w->out_channels &&
+         line_columns(w) >= least_columns;
+}
+
+/* Rows of x, each `step` after the other -> their sum or their largest values. */
+D3K_INLINE void join_rows(const float *x, int64_t rows, int64_t step, int64_t count,
+                          int32_t is_mean, float *line) {
+  for (int64_t i = 0; i < count; i++) line[i] = is_mean ? 0.f : -INFINITY;
+  for (int64_t r = 0; r < rows; r++, x += step) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < count; i++) line[i] = is_mean ? line[i] + x[i] : MAX(line[i], x[i]);
+  }
+}
+
+/* One row of an image with fewer channels than `lanes`. */
+D3K_INLINE void narrow_row(const job *j, const float *image, const d3k_span *v, int32_t is_mean,
+                           float *y) {
+  const d3k_window *w = &j->pool->window;
+  const int64_t channels = w->out_channels, chunk = line_columns(w);
+  const int64_t reach = (int64_t)(w->kernel_width - 1) * w->dilation_x + 1;
+  const int64_t step = (int64_t)w->in_width * channels;
+  const int64_t top = v->start + (int64_t)v->first * w->dilation_y;
+  float line[line_floats + lanes];
+  for (int64_t first = 0; first < w->out_width; first += chunk) {
+    const int64_t last = d3k_min(first + chunk, w->out_width);
+    const int64_t left = d3k_max(0, first * w->stride_x - w->pad_left);
+    const int64_t right = d3k_min(w->in_width, (last - 1) * w->stride_x - w->pad_left + reach);
+    const int64_t rows = left < right ? v->last - v->first : 0;
+    const int64_t count = d3k_max(0, right - left) * channels;
+    for (int64_t i = 0; i < lanes; i++) line[count + i] = 0; /* read, and not used */
+    if (rows > 0)
+      join_rows(image + top * step + left * channels, rows, step * w->dilation_y, count, is_mean,
+                line);
+    for (int64_t column = first; column < last; column++) {
+      const int64_t start = column * w->stride_x - w->pad_left;
+      const d3k_span inside = {(int32_t)start, 0, w->kernel_width, w->kernel_width};
+      const d3k_span h = start >= 0 && start + reach <= w->in_width
+                             ? inside
+                             : d3k_span_across(j->pool, (int32_t)column);
+      const int64_t counted = (int64_t)v->counted * h.counted;
+      d3k_f4 value = (d3k_f4)(is_mean ? 0.f : -INFINITY);
+      for (int64_t k = h.first; k < h.last && rows > 0; k++) {
+        const d3k_f4 next =
+            *(const d3k_f4 *)(line + (h.start + k * w->dilation_x - left) * channels);
+        value = is_mean ? value + next : MAX(value, next);
+      }
+      if (is_mean) value /= counted > 0 ? (float)counted : 1.f;
+      for (int64_t c = 0; c < channels; c++) y[column * w->y_stride + c] = value[c];
+    }
+  }
+}
+
 D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_mean) {
   const d3k_window *w = &j->pool->window;
   const int64_t channels = w->out_channels;
@@ -61,6 +123,11 @@ D3K_INLINE void pool_rows(const job *j, int64_t begin, int64_t end, int32_t is_m
     const int64_t image = row / w->out_height;
     const d3k_span v = d3k_span_down(j->pool, (int32_t)(row % w->out_height));
     float *y = j->y + row * w->out_width * w->y_stride;
+    if (is_narrow(w)) {
+      narrow_row(j, j->x + image * w->in_height * w->in_width * w->x_stride, &v, is_mean, y);
+      d3k_chain_apply(j->chain, y, w->y_stride, row * w->out_width, w->out_width, channels);
+      continue;
+    }
     for (int32_t column = 0; column < w->out_width; column++) {
       const d3k_span h = d3k_span_across(j->pool, column);
       cells c = {.rows = v.last - v.first,

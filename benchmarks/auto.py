@@ -81,16 +81,25 @@ def summary(gains: list[float], all_gains: list[float], regrets: list[float]) ->
             f"largest {max(regrets):.2f}.")
 
 
-def kind_table(runs: dict[tuple[Pair, str], Run]) -> list[str]:
-    """Runs on frames of another kind, one each."""
-    lines = [row("network → place", "frames", "source", "chosen", "gain", "regret",
-                 "why the source stayed"), "|---" * 7 + "|"]
-    own = {key: run for key, run in runs.items() if not run.reason}
-    for (pair, kind), run in own.items():
-        lines.append(row(pair, kind, f"{run.miou('start'):.2f}", chosen(run), f"{gain(run):+.2f}",
-                         f"{regret(run):.2f}", reason(run)))
-    gains = [gain(run) for run in own.values()]
-    return [*lines, "", summary(gains, gains, [regret(run) for run in own.values()])]
+def kind_table(runs: dict[tuple[Pair, str], list[Run]]) -> list[str]:
+    """Runs on frames of another kind; the gain of every seed."""
+    lines = [row("network → place", "frames", "source", "chosen", "gain of each seed", "gain",
+                 "regret", "why the source stayed"), "|---" * 8 + "|"]
+    gains, all_gains, regrets = [], [], []
+    for (pair, kind), every in runs.items():
+        own = done(every)
+        if not own:
+            continue
+        of_seeds = [gain(run) for run in own]
+        gains.append(statistics.fmean(of_seeds))
+        all_gains += of_seeds
+        regrets += [regret(run) for run in own]
+        lines.append(row(
+            pair, kind, f"{own[0].miou('start'):.2f}", ", ".join(chosen(run) for run in own),
+            ", ".join(f"{found:+.2f}" for found in of_seeds), f"{gains[-1]:+.2f}",
+            f"{statistics.fmean(regret(run) for run in own):.2f}",
+            ", ".join(dict.fromkeys(filter(None, map(reason, own))))))
+    return [*lines, "", summary(gains, all_gains, regrets)]
 
 
 def page(options, clear, weather, streams, runs: list[Run]) -> str:
@@ -132,10 +141,15 @@ def main() -> int:
     by_seed = {seed: {pair: adapted(pair, "clear", seed) for pair in PAIRS}
                for seed in options.seeds}
     clear = {pair: [found[pair] for found in by_seed.values()] for pair in PAIRS}
-    streams = {(pair, kind): adapted(pair, kind, 0) for pair in CHOSEN for kind in (*NOTHING, *ODD)}
-    weather = {(pair, kind): adapted(pair, kind, 0) for pair in PAIRS for kind in WEATHER}
-    runs = [run for found in (list(by_seed[options.seeds[0]].values()), streams.values(),
-                              weather.values(), sum(clear.values(), [])) for run in found]
+    streams = {(pair, kind): [adapted(pair, kind, 0)]
+               for pair in CHOSEN for kind in (*NOTHING, *ODD)}
+    weather = {(pair, kind): [adapted(pair, kind, seed) for seed in options.seeds]
+               for pair in PAIRS for kind in WEATHER}
+    runs = [run for found in (
+        list(by_seed[options.seeds[0]].values()), sum(streams.values(), []),
+        [every[0] for every in weather.values()], sum(clear.values(), []),
+        [every[at] for at in range(1, len(options.seeds)) for every in weather.values()],
+    ) for run in found]
     runs = list(dict.fromkeys(runs))
     run_all(options, runs)
     options.out.write_text(page(options, clear, weather, streams, runs))

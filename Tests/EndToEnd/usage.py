@@ -219,6 +219,7 @@ def short_forms(das3, check):
     result = run("bench", model, "--size", "64x48", "--iterations", "1", "--threads", "100000", "--json")
     found = json.loads(result.stdout or "{}").get("threads", 0)
     check("--threads 100000: one per core", 0 < found <= len(os.sched_getaffinity(0)), result.stderr)
+    check("and a warning says so", f"threads is 1024; {found} are used" in result.stderr, result.stderr)
 
 
 def preprocessing(das3, check):

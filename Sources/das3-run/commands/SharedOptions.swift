@@ -31,6 +31,9 @@ struct SharedOptions: ParsableArguments {
     }
   }
 
+  /// The threads that were asked for, as the library takes them: it says when those are too many.
+  var wantedThreads: UInt32 { UInt32(min(threads, 1024)) }
+
   /// The threads that were asked for, but no more than there are processors.
   var threadCount: Int { min(threads, ProcessInfo.processInfo.activeProcessorCount) }
 }

@@ -20,7 +20,7 @@ final class AdapterHandle {
   ) throws(Failure) {
     var created: OpaquePointer?
     let status = unsafe settings.withOptions { options in
-      unsafe options.threads = UInt32(shared.threadCount)
+      unsafe options.threads = shared.wantedThreads
       unsafe options.height = Int32(size?.height ?? 0)
       unsafe options.width = Int32(size?.width ?? 0)
       unsafe options.precision = shared.precision.code

@@ -100,7 +100,7 @@ extension das3_segmenter_options {
   init(_ size: PixelSize?, _ shared: SharedOptions) {
     self.init()
     unsafe das3_segmenter_options_init(&self)
-    threads = UInt32(shared.threadCount)
+    threads = shared.wantedThreads
     height = Int32(size?.height ?? 0)
     width = Int32(size?.width ?? 0)
     format = Int32(DAS3_FORMAT_RGB8.rawValue)

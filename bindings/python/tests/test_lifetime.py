@@ -287,6 +287,26 @@ def test_messages_and_what_their_receiver_raises():
         das3.set_log_callback(receive, 7)
 
 
+def test_more_threads_than_processors_are_not_made(model, frame):
+    said = []
+    try:
+        das3.set_log_callback(lambda level, message: said.append((level, message)))
+        with das3.Segmenter(model, threads=1000) as segmenter:
+            threads = segmenter.info.threads
+            labels = segmenter.run(frame).labels
+    finally:
+        das3.set_log_callback(None)
+    assert 1 <= threads <= len(os.sched_getaffinity(0))
+    assert said == [
+        (
+            das3.LogLevel.WARNING,
+            f"threads is 1000; {threads} are used, one for each processor of this process",
+        )
+    ]
+    with das3.Segmenter(model, threads=1) as alone:
+        assert np.array_equal(alone.run(frame).labels, labels)
+
+
 @pytest.mark.parametrize("order", ["das3 torch onnxruntime", "onnxruntime torch das3"])
 def test_other_packages_with_cxx_libraries_can_be_imported_before_and_after(order):
     for name in order.split():

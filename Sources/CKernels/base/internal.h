@@ -85,6 +85,12 @@ D3K_INLINE int32_t d3k_threads_for(int32_t threads, int64_t work) {
   return (int32_t)d3k_max(1, d3k_min(threads, work / (D3K_GRAIN / 2)));
 }
 
+/** Pieces that work of so many multiply-adds is cut into, where its sizes allow: enough for many
+ *  threads, and each takes some 0.01 ms, so that starting it does not show. */
+D3K_INLINE int64_t d3k_pieces_for(int64_t products) {
+  return d3k_max(1, d3k_min(24, products / (3 * 512 * 1024)));
+}
+
 /* The largest number of bands that a sum over pixels is cut into. */
 #define D3K_MOST_BANDS 256
 

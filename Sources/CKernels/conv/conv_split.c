@@ -1,11 +1,7 @@
 /* Cuts a convolution into pieces large enough that starting them does not show. */
 #include "conv/conv_split.h"
 
-enum {
-  piece_products = 3 * 512 * 1024, /* multiply-adds: some 0.01 ms                            */
-  most_pieces = 24,                /* of an image: enough for many threads                   */
-  block_channels = 64,             /* oneDNN's widest block                                  */
-};
+enum { block_channels = 64 /* oneDNN's widest block */ };
 
 /* The same convolution of one column of pixels where lines do not matter, so that bands can have
  * any number of them. */
@@ -32,7 +28,7 @@ d3k_conv_split d3k_conv_split_of(const d3k_window *given, int32_t transposed, in
   int64_t applied = transposed ? (int64_t)w->in_height * w->in_width : pixels;
   int64_t products =
       applied * w->kernel_height * w->kernel_width * w->in_channels * (w->out_channels / w->groups);
-  int64_t wanted = d3k_max(1, d3k_min(most_pieces, products / piece_products));
+  int64_t wanted = d3k_pieces_for(products);
   int64_t unit = transposed ? w->stride_y : 1; /* rows that meet the same taps */
   int64_t bands = d3k_max(1, d3k_min(wanted, pixels / pixels_each));
   d3k_conv_split split;

@@ -26,16 +26,11 @@ typedef struct dnnl_state {
 
 enum { arg_a, arg_b, arg_y, arg_scratchpad };
 
-enum {
-  piece_products = 3 * 512 * 1024, /* multiply-adds: some 0.01 ms                              */
-  most_pieces = 24,
-  piece_rows = 64, /* b is read for each                                                        */
-};
+enum { piece_rows = 64 /* at least: b is read for each piece */ };
 
 static matmul_split split_of(const d3k_matmul_options *o) {
   int64_t outer = o->batch_rank ? o->batch[0] : 1, batches = d3k_matmul_batches(o);
-  int64_t wanted =
-      d3k_max(1, d3k_min(most_pieces, batches * o->rows * o->inner * o->columns / piece_products));
+  int64_t wanted = d3k_pieces_for(batches * o->rows * o->inner * o->columns);
   matmul_split split;
   split.batch = d3k_ceil_div(outer, wanted);
   split.batches = d3k_ceil_div(outer, split.batch);

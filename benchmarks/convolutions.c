@@ -62,6 +62,8 @@ static const struct {
     {"OpenBLAS", &d3k_conv_openblas, &d3k_conv_gradient_openblas},
     {"direct", &d3k_conv_direct, &d3k_conv_gradient_direct},
     {"dense", &d3k_conv_dense, NULL},
+    {"winograd 2x2", &d3k_conv_winograd_2, &d3k_conv_gradient_winograd_2},
+    {"winograd 4x4", &d3k_conv_winograd_4, &d3k_conv_gradient_winograd_4},
 };
 
 enum { implementation_count = sizeof(implementations) / sizeof(implementations[0]) };

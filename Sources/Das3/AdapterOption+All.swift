@@ -20,8 +20,8 @@ extension AdapterOption {
     .shared("threads", "worker threads; 0 = one per core", \.threads, range: "0 to 1024"),
     .shared(
       "precision", "precision of convolutions and matrix products", \.precision,
-      words: ["f32", "bf16"],
-      range: "a das3_precision from 0 to 1"),
+      words: ["f32", "bf16", "f32_direct"],
+      range: "a das3_precision from 0 to 2"),
     .shared("height", "input height; 0 = of the model or first frame", \.height, range: sizeRange),
     .shared("width", "input width; 0 = of the model or first frame", \.width, range: sizeRange),
     .any(
@@ -137,7 +137,7 @@ extension AdapterOption {
   /// The number of threads and the use of memory do not.
   static func identity(of settings: AdaptationSettings) -> [String: String] {
     var fields = [
-      "precision": settings.execution.usesBFloat16 ? "bf16" : "f32",
+      "precision": settings.execution.precision.rawValue,
       "height": "\(settings.height)", "width": "\(settings.width)", "draws": "\(settings.draws)",
       "a": "\(settings.a)", "b": "\(settings.b)", "c": "\(settings.c)",
     ]

@@ -200,7 +200,7 @@ public func das3_adapter_get_info(
     let execution = object.settings.execution
     let value = unsafe das3_adapter_info(
       struct_size: 0, height: Int32(object.size.height), width: Int32(object.size.width),
-      threads: Int32(execution.threads), precision: execution.usesBFloat16 ? 1 : 0, reserved: 0,
+      threads: Int32(execution.threads), precision: execution.precision.code, reserved: 0,
       frame_count: Int64(object.frameCount), peak_bytes: UInt64(object.peakByteCount),
       multiply_adds: object.multiplyAdds, backend: object.backendName.start)
     try unsafe VersionedStruct.write(value, to: info, "info")

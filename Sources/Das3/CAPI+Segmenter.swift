@@ -134,7 +134,7 @@ public func das3_segmenter_get_info(
     let value = unsafe das3_segmenter_info(
       struct_size: 0, height: Int32(segmenter.size?.height ?? 0),
       width: Int32(segmenter.size?.width ?? 0), threads: Int32(segmenter.options.threads),
-      precision: segmenter.options.usesBFloat16 ? 1 : 0, reserved: 0,
+      precision: segmenter.options.precision.code, reserved: 0,
       peak_bytes: UInt64(segmenter.byteCount), multiply_adds: segmenter.multiplyAdds,
       backend: object.backendName.start)
     try unsafe VersionedStruct.write(value, to: info, "info")

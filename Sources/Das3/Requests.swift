@@ -78,18 +78,35 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
     }
     result.backend = backend
   }
-  switch precision {
-  case 0: break
-  case 1:
-    guard ExecutionOptions.supportsBFloat16, result.backend == .oneDNN else {
-      throw .unsupported(
-        "bf16 needs oneDNN and a CPU that multiplies bfloat16"
-          + (instructionSet.map { "; DAS3_ISA is \($0)" } ?? ""))
-    }
-    result.usesBFloat16 = true
-  default: throw .argument("precision is \(precision); expected a das3_precision")
+  guard let known = ExecutionOptions.Precision(code: precision) else {
+    throw .argument("precision is \(precision); expected a das3_precision")
   }
+  guard known != .bf16 || (ExecutionOptions.supportsBFloat16 && result.backend == .oneDNN) else {
+    throw .unsupported(
+      "bf16 needs oneDNN and a CPU that multiplies bfloat16"
+        + (instructionSet.map { "; DAS3_ISA is \($0)" } ?? ""))
+  }
+  result.precision = known
   return result
+}
+
+extension ExecutionOptions.Precision {
+  /// Its place is its number in the C header.
+  private static let numbered: [Self] = [.f32, .bf16, .f32Direct]
+
+  init?(code: Int32) {
+    guard Self.numbered.indices.contains(Int(code)) else { return nil }
+    self = Self.numbered[Int(code)]
+  }
+
+  /// The number in the C header.
+  var code: Int32 {
+    switch self {
+    case .f32: 0
+    case .bf16: 1
+    case .f32Direct: 2
+    }
+  }
 }
 
 /// Returns the value of an environment variable; nil if it is not set, or empty.

@@ -8,9 +8,16 @@ package struct ExecutionOptions: Sendable, Equatable {
     case openBLAS = "openblas"
   }
 
+  /// The arithmetic of convolutions and matrix products, with the names that users write.
+  package enum Precision: String, Sendable, CaseIterable {
+    case f32, bf16
+    /// Without Winograd's minimal filtering, which rounds twice as much.
+    case f32Direct = "f32_direct"
+  }
+
   package var threads: Int
   package var backend: Backend
-  package var usesBFloat16: Bool
+  package var precision: Precision
   /// The weights change with every run, so each kernel packs them just before use and keeps no
   /// copy.
   package var packsPerRun: Bool
@@ -32,13 +39,21 @@ package struct ExecutionOptions: Sendable, Equatable {
   package static var processorCount: Int { Int(d3k_processor_count()) }
 
   package init(
-    threads: Int, backend: Backend = Self.bestBackend, usesBFloat16: Bool = false,
+    threads: Int, backend: Backend = Self.bestBackend, precision: Precision = .f32,
     packsPerRun: Bool = false
   ) {
     self.threads = threads
     self.backend = backend
-    self.usesBFloat16 = usesBFloat16
+    self.precision = precision
     self.packsPerRun = packsPerRun
+  }
+
+  var kernelPrecision: Int32 {
+    switch precision {
+    case .f32: Int32(D3K_F32.rawValue)
+    case .bf16: Int32(D3K_BF16.rawValue)
+    case .f32Direct: Int32(D3K_F32_DIRECT.rawValue)
+    }
   }
 
   var kernelBackend: Int32 {

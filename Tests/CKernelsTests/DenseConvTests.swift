@@ -16,6 +16,15 @@ struct DenseConvTests {
     deinit { start.deallocate() }
   }
 
+  /// What the windows are to be.
+  enum Kind {
+    case any
+    /// Cut into bands of rows and blocks of outputs.
+    case large
+    /// 3x3 kernels of stride 1, which Winograd's filtering computes.
+    case filtered
+  }
+
   struct Case {
     var options = d3k_conv_options()
     var x, weights, scale, bias, residual, factors, offsets: [Float]
@@ -24,23 +33,25 @@ struct DenseConvTests {
     var pixels: Int { Int(window.batch * window.out_height * window.out_width) }
 
     /// A random window; every third one has more inputs than one part of the kernel's sums.
-    ///
-    /// Large ones are cut into bands of rows and blocks of outputs.
-    init(seed: UInt64, isLarge: Bool = false) {
+    init(seed: UInt64, _ kind: Kind = .any) {
+      let (isLarge, isFiltered) = (kind != .any, kind == .filtered)
       var random = SplitMix64(seed: seed)
       func pick(_ range: ClosedRange<Int32>) -> Int32 { .random(in: range, using: &random) }
       var w = d3k_window()
-      w.groups = pick(0...2) == 0 ? pick(2...3) : 1
-      let inputs = seed % 3 == 0 && !isLarge ? pick(200...530) : pick(3...70)
+      w.groups = pick(0...2) == 0 && !isFiltered ? pick(2...3) : 1
+      let inputs =
+        seed % 3 == 0 && !isLarge ? pick(200...530) : isFiltered ? pick(12...80) : pick(3...70)
       w.in_channels = w.groups * inputs
       let outputs = seed % 3 == 0 ? pick(8...40) : pick(8...75)
       w.out_channels = w.groups * (isLarge && seed % 2 == 0 ? pick(128...200) : outputs)
       w.batch = pick(1...2)
       let kernel = pick(0...2) == 0 ? 1...1 : 1...5 as ClosedRange<Int32>
       (w.kernel_height, w.kernel_width) = (pick(kernel), pick(kernel))
+      if isFiltered { (w.kernel_height, w.kernel_width) = (3, 3) }
       let isPlain = pick(0...1) == 0
       (w.stride_y, w.stride_x) = isPlain ? (1, 1) : (pick(1...3), pick(1...3))
       (w.dilation_y, w.dilation_x) = isPlain ? (1, 1) : (pick(1...3), pick(1...2))
+      if isFiltered { (w.stride_y, w.stride_x) = (1, 1) }
       let (tall, wide) = ((w.kernel_height - 1) * w.dilation_y, (w.kernel_width - 1) * w.dilation_x)
       (w.pad_top, w.pad_left) = (pick(0...tall), pick(0...wide))
       (w.out_height, w.out_width) =
@@ -130,6 +141,8 @@ struct DenseConvTests {
   ///
   /// Sums of products of values up to 1 grow with √k, so all roundings together are most probably
   /// 8e-9 · count. Ten times that is for the worst of all; results are rounded once more.
+  ///
+  /// Filtering rounds twice as much.
   private func compare(
     _ found: [Float], _ wanted: [Float], count: Int32, _ window: d3k_window, _ what: Comment
   ) {
@@ -138,7 +151,8 @@ struct DenseConvTests {
       let apart = abs(pair.0 - pair.1)
       return apart <= worst ? worst : apart
     }
-    let bound = 2e-6 + 8e-8 * Float(count) + 2e-7 * largest
+    let isFiltered = (window.kernel_height, window.kernel_width) == (3, 3)
+    let bound = (isFiltered ? 2 : 1) * (2e-6 + 8e-8 * Float(count) + 2e-7 * largest)
     #expect(worst <= bound && found.count == wanted.count, "\(what): \(worst) \(bound) \(window)")
   }
 
@@ -163,5 +177,34 @@ struct DenseConvTests {
   func definition(_ seed: UInt64) { check(Case(seed: seed)) }
 
   @Test("the same of those that are cut into pieces", arguments: 0..<24)
-  func pieces(_ seed: UInt64) { check(Case(seed: seed, isLarge: true)) }
+  func pieces(_ seed: UInt64) { check(Case(seed: seed, .large)) }
+
+  @Test("the same of 3x3 kernels of stride 1, whose inputs are filtered", arguments: 0..<40)
+  func filtered(_ seed: UInt64) { check(Case(seed: seed, .filtered)) }
+
+  @Test("filtering is chosen where tiles are many and inside, and never where sums are direct")
+  func choice() {
+    func name(_ size: Int32, dilation: Int32 = 1, _ precision: d3k_precision = D3K_F32) -> String {
+      var options = d3k_conv_options()
+      options.window = d3k_window(
+        batch: 1, in_height: size, in_width: size, in_channels: 64, out_height: size,
+        out_width: size, out_channels: 64, groups: 1, kernel_height: 3, kernel_width: 3,
+        stride_y: 1, stride_x: 1, dilation_y: dilation, dilation_x: dilation, pad_top: dilation,
+        pad_left: dilation, x_stride: 64, y_stride: 64)
+      options.backend = Int32(D3K_BACKEND_ONEDNN.rawValue)
+      options.precision = Int32(precision.rawValue)
+      options.threads = 1
+      guard let conv = d3k_conv_create(&options) else { return "" }
+      defer { d3k_conv_free(conv) }
+      return String(cString: d3k_conv_name(conv))
+    }
+    guard d3k_find_isa() != Int32(D3K_ISA_BASE.rawValue) else {
+      #expect(!name(40).hasPrefix("winograd"))
+      return
+    }
+    #expect(name(40) == "winograd 4x4")
+    #expect(name(12) == "winograd 2x2")
+    #expect(!name(17, dilation: 16).hasPrefix("winograd"))
+    #expect(!name(40, D3K_F32_DIRECT).hasPrefix("winograd"))
+  }
 }

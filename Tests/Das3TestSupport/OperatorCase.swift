@@ -90,6 +90,8 @@ package struct OperatorCase: Sendable, CustomTestStringConvertible {
       absolute: 3e-7, relative: 1e-6, "polynomials of some units in the last place")
     package static let sum = Self(
       absolute: 1e-6, relative: 1e-6, "hundreds of float32 terms of both signs, in any order")
+    package static let filtered = Self(
+      absolute: 3e-6, relative: 1e-6, "sums of values that Winograd's filtering rounds beforehand")
     package static let chain = Self(
       absolute: 5e-6, relative: 2e-6, "several sums and functions after each other")
   }

@@ -161,7 +161,7 @@ struct ArgumentTests {
     for format in [-1, 9, Int32.min, Int32.max] {
       expectRefused(create { $0.format = format }, Int(DAS3_E_ARGUMENT), "format")
     }
-    for precision in [-1, 2, Int32.min, Int32.max] {
+    for precision in [-1, 3, Int32.min, Int32.max] {
       expectRefused(create { $0.precision = precision }, Int(DAS3_E_ARGUMENT), "precision")
     }
     for limit: UInt64 in [1, 1000] {

@@ -5,7 +5,8 @@
 
 /* Best first, reference last. */
 static const d3k_conv_implementation *const implementations[] = {
-    &d3k_conv_depthwise, &d3k_conv_dense,      &d3k_conv_direct,
+    &d3k_conv_depthwise, &d3k_conv_winograd_4, &d3k_conv_winograd_2,
+    &d3k_conv_dense,     &d3k_conv_direct,
 #ifdef D3K_ONEDNN
     &d3k_conv_onednn,
 #endif

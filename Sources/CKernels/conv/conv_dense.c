@@ -402,7 +402,7 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   if (d3k_isa() != D3K_ISA_AVX2 || options->backend != D3K_BACKEND_ONEDNN ||
-      options->precision != D3K_F32 || options->transposed || d3k_conv_pixels(w) < least_pixels)
+      options->precision == D3K_BF16 || options->transposed || d3k_conv_pixels(w) < least_pixels)
     return 0;
   const shape s = shape_of(w);
   if (s.runs > most_runs || s.runs * s.length < least_inputs) return 0;

@@ -303,7 +303,7 @@ static int32_t fits(const d3k_conv_options *options) {
   if (floats > most_weights) return 0;
   if (w->groups > 1 && (w->out_channels / w->groups < 16 || w->in_channels / w->groups < 8))
     return 1;
-  return options->precision == D3K_F32 && w->in_channels >= 8 && needs_a_pass(options);
+  return options->precision != D3K_BF16 && w->in_channels >= 8 && needs_a_pass(options);
 }
 
 static int32_t create(d3k_conv *conv) {

@@ -30,6 +30,8 @@ extern const d3k_conv_gradient_implementation d3k_conv_gradient_direct;
 extern const d3k_conv_gradient_implementation d3k_conv_gradient_onednn;
 extern const d3k_conv_gradient_implementation d3k_conv_gradient_openblas;
 extern const d3k_conv_gradient_implementation d3k_conv_gradient_reference;
+extern const d3k_conv_gradient_implementation d3k_conv_gradient_winograd_2;
+extern const d3k_conv_gradient_implementation d3k_conv_gradient_winograd_4;
 
 /* conv_gradient_bands.c ------------------------------------------------------------------- */
 

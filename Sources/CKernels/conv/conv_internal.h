@@ -50,6 +50,8 @@ extern const d3k_conv_implementation d3k_conv_onednn;
 extern const d3k_conv_implementation d3k_conv_openblas;
 extern const d3k_conv_implementation d3k_conv_transposed;
 extern const d3k_conv_implementation d3k_conv_reference;
+extern const d3k_conv_implementation d3k_conv_winograd_2;
+extern const d3k_conv_implementation d3k_conv_winograd_4;
 
 /** Of group g, output o and input i of the group, tap k. */
 D3K_INLINE int64_t d3k_weight_at(const d3k_conv *conv, int64_t g, int64_t o, int64_t i, int64_t k) {

@@ -226,7 +226,8 @@ typedef enum d3k_backend {
   D3K_BACKEND_ONEDNN = 1, D3K_BACKEND_OPENBLAS = 2,
   D3K_BACKEND_REFERENCE = 3 /* by definition, in double: slow, for tests */
 } d3k_backend;
-typedef enum d3k_precision { D3K_F32 = 0, D3K_BF16 = 1 } d3k_precision;
+/** D3K_F32_DIRECT: no convolution by Winograd's minimal filtering, which rounds twice as much. */
+typedef enum d3k_precision { D3K_F32 = 0, D3K_BF16 = 1, D3K_F32_DIRECT = 2 } d3k_precision;
 
 /** 1 where the backend was built in. */
 int32_t d3k_has_backend(int32_t backend);

@@ -13,8 +13,7 @@ extern "C" {
 typedef struct d3k_conv_gradient d3k_conv_gradient;
 
 /** `options`: those of the forward pass (chain ignored; x_stride, y_stride: of x and dy). Chooses
- *  the best implementation; NULL when memory runs out. One thread at a time uses it. Where that is
- *  oneDNN, another number of threads may round differently: it splits the sum over pixels. */
+ *  the best implementation; NULL when memory runs out. One thread at a time uses it. */
 d3k_conv_gradient *d3k_conv_gradient_create(const d3k_conv_options *options);
 void d3k_conv_gradient_free(d3k_conv_gradient *gradient);
 size_t d3k_conv_gradient_scratch_bytes(const d3k_conv_gradient *gradient);

@@ -168,7 +168,7 @@ extension d3k_conv_options {
     self.window = window
     self.transposed = transposed ? 1 : 0
     backend = options.kernelBackend
-    precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
+    precision = options.kernelPrecision
     threads = Int32(options.threads)
   }
 }

@@ -38,7 +38,7 @@ extension MatMul: ComputedOperator {
     var request = d3k_matmul_options()
     request.batch_rank = Int32(batch.rank)
     request.backend = options.kernelBackend
-    request.precision = Int32((options.usesBFloat16 ? D3K_BF16 : D3K_F32).rawValue)
+    request.precision = options.kernelPrecision
     request.threads = Int32(options.threads)
     request.rows = Int64(step.output.shape[rank - 2])
     request.columns = Int64(step.output.shape[rank - 1])

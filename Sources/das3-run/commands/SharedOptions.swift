@@ -41,10 +41,15 @@ struct SharedOptions: ParsableArguments {
 /// The library's precisions by their names on the command line.
 enum Precision: String, ExpressibleByArgument, CaseIterable {
   case f32, bf16
+  case f32Direct = "f32_direct"
 
   /// The precision's number in the C header.
   var code: Int32 {
-    Int32((self == .f32 ? DAS3_PRECISION_F32 : DAS3_PRECISION_BF16).rawValue)
+    switch self {
+    case .f32: Int32(DAS3_PRECISION_F32.rawValue)
+    case .bf16: Int32(DAS3_PRECISION_BF16.rawValue)
+    case .f32Direct: Int32(DAS3_PRECISION_F32_DIRECT.rawValue)
+    }
   }
 
   init?(code: Int32) {

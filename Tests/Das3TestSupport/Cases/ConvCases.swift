@@ -82,6 +82,9 @@ extension OperatorCase {
     conv([1, 1, 8, 9], [5, 1, 3, 3], hasBias: false),
     conv([1, 7, 1, 33], [5, 7, 1, 5], pads: [0, 2, 0, 2]),
     conv([1, 64, 6, 7], [64, 64, 3, 3], pads: [1, 1, 1, 1]),
+    conv([1, 20, 26, 35], [24, 20, 3, 3], pads: [1, 1, 1, 1]),
+    conv(
+      [2, 33, 13, 14], [40, 33, 3, 3], dilations: [2, 1], pads: [2, 0, 1, 2], hasBias: false),
     conv([1, 8, 13, 14], [8, 8, 3, 3], strides: [2, 2], autoPad: "SAME_UPPER"),
     conv([1, 8, 13, 14], [8, 8, 4, 2], strides: [3, 1], autoPad: "SAME_LOWER"),
     conv(
@@ -108,7 +111,8 @@ extension OperatorCase {
       attributes["pads"] = .ints(pads)
     }
     let inputs: [Input] = [.frame(x), .weight(w)] + (hasBias ? [.weight([w[0]])] : [])
-    return OperatorCase(title, "Conv", inputs, attributes, .sum)
+    let isFiltered = w[2...] == [3, 3] && strides == [1, 1] && groups == 1 && x[1] >= 12
+    return OperatorCase(title, "Conv", inputs, attributes, isFiltered ? .filtered : .sum)
   }
 
   private static let dynamicWeights = OperatorCase(

@@ -3,6 +3,7 @@ extension OperatorCase {
 
   private static let convTransposeForms: [OperatorCase] = [
     convTranspose([1, 8, 5, 7], [8, 6, 3, 3]),
+    convTranspose([1, 16, 25, 24], [16, 20, 3, 3], pads: [1, 1, 1, 1]),
     convTranspose([2, 8, 5, 7], [8, 19, 2, 2], strides: [2, 2]),
     convTranspose(
       [1, 16, 6, 5], [16, 20, 3, 3], strides: [2, 2], pads: [1, 1, 1, 1], extra: [1, 1]),
@@ -47,6 +48,7 @@ extension OperatorCase {
     title += " g\(groups) o\(w[1] * groups)" + (hasBias ? "" : " no bias")
     let inputs: [Input] =
       [.frame(x), .weight(w)] + (hasBias ? [.weight([w[1] * groups])] : [])
-    return OperatorCase(title, "ConvTranspose", inputs, attributes, .sum)
+    let isFiltered = w[2...] == [3, 3] && strides == [1, 1] && groups == 1 && x[1] >= 12
+    return OperatorCase(title, "ConvTranspose", inputs, attributes, isFiltered ? .filtered : .sum)
   }
 }

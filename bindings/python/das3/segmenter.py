@@ -26,6 +26,7 @@ class Precision(IntEnum):
 
     F32 = 0
     BF16 = 1
+    F32_DIRECT = 2
 
 
 class SegmenterOptions(TypedDict, total=False):

@@ -291,8 +291,9 @@ package struct GraphBuilder {
   /// The constant that a value is; nil where it is computed or may be trained.
   func constant(behind id: ValueID) -> ConstantTensor? { graph.constant(id) }
 
-  func isNode(_ id: ValueID) -> Bool {
-    if case .node = graph.values[id].source { true } else { false }
+  /// The node that makes a value, if one does.
+  func producer(of id: ValueID) -> Graph.Node? {
+    if case .node(let index) = graph.values[id].source { graph.nodes[index] } else { nil }
   }
 
   // MARK: Functions for importers

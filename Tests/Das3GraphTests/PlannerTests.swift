@@ -32,6 +32,26 @@ struct PlannerTests {
     #expect(steps.count == 1 && steps.first?.chain.count == 2)
   }
 
+  @Test("a 1x1 convolution of enlarged maps is computed before they are enlarged")
+  func convolvesBeforeEnlarging() throws {
+    func convolved(_ kernel: Int) throws -> [[Int]] {
+      let plan = try plan([1, 40, 6, 8]) {
+        weights(&$0, "w", [16, 80, kernel, kernel])
+        $0.ints("size", [1, 40, 12, 16])
+        $0.node("Resize", ["x", "", "", "size"], ["a"], ["mode": .string("linear")])
+        $0.node("Relu", ["a"], ["b"])
+        $0.node("Concat", ["a", "b"], ["c"], ["axis": .int(1)])
+        $0.node("Conv", ["c", "w"], ["y"])
+        $0.output("y")
+      }
+      return plan.steps.compactMap {
+        if case .operation(.conv) = $0.work { $0.inputs[0].shape.dims } else { nil }
+      }
+    }
+    #expect(try convolved(1) == [[1, 40, 12, 16], [1, 40, 6, 8]])
+    #expect(try convolved(3) == [[1, 80, 12, 16]])
+  }
+
   @Test("a value that is also an output stays outside the chain")
   func outputIsKept() throws {
     let plan = try plan([1, 3, 8, 8]) {

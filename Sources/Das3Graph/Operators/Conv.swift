@@ -109,6 +109,12 @@ package struct Conv: OperatorRules {
   package var window: Window
   package var groups: Int
 
+  /// Whether each pixel of the output is made of the pixel of the input at the same place alone.
+  var isPointwise: Bool {
+    window.extentY == 1 && window.extentX == 1 && window.stride == 1 && window.padTop == 0
+      && window.padLeft == 0 && window.padBottom == 0 && window.padRight == 0
+  }
+
   func infer(_ inputs: [ValueInfo]) throws(Das3Error) -> ValueInfo {
     let x = inputs[0].shape
     let w = inputs[1].shape
@@ -221,7 +227,11 @@ extension GraphBuilder {
       operation = .convTranspose(
         ConvTranspose(window: window, groups: groups, outputHeight: size.0, outputWidth: size.1))
     } else {
-      operation = .conv(Conv(window: window, groups: groups))
+      let conv = Conv(window: window, groups: groups)
+      if let sum = try convolvedBeforeEnlarging(x, w, bias: bias, conv) {
+        return try restored(sum, axisCount: axisCount)
+      }
+      operation = .conv(conv)
     }
     return try restored(emit(operation, inputs), axisCount: axisCount)
   }

@@ -206,7 +206,7 @@ extension GraphBuilder {
       }
       return try batchStatisticsNormalized(Array(inputs[0..<3]), epsilon)
     }
-    let isComputed = inputs[3...].contains { isNode($0) }
+    let isComputed = inputs[3...].contains { producer(of: $0) != nil }
     return try isComputed
       ? normalized(inputs, epsilon) : emit(.batchNorm(BatchNorm(epsilon: epsilon)), inputs)
   }

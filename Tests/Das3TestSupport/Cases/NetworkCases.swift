@@ -1,7 +1,8 @@
 extension OperatorCase {
   /// Pieces of real networks, where layouts, views and memory of several operators meet.
   static let networkCases: [OperatorCase] = [
-    runtimeNorm, tokensAndBack, shuffleUnit, decoderStep, pyramid, partOfConcat, weightsAlone,
+    runtimeNorm, tokensAndBack, shuffleUnit, decoderStep, pyramid, joinedSizes,
+    enlargedAlone, partOfConcat, weightsAlone,
     emptyPart, pixelShuffle, viewsOfOne, attentionGate, manyOutputs, manyBranches,
   ]
 
@@ -107,6 +108,36 @@ extension OperatorCase {
       node("Conv", ["x", "v"], "h", ["dilations": .ints([2, 2]), "pads": .ints([2, 2, 2, 2])]),
       node("Conv", ["x", "w"], "i"), joined(["d", "h", "g", "i"], "j"),
       node("Conv", ["j", "u"], "y"),
+    ], .chain)
+
+  private static let joinedSizes = OperatorCase(
+    "maps of several sizes, joined and convolved 1x1 1×32×12×10",
+    inputs: [
+      .frame([1, 32, 12, 10]).named("x"), .frame([1, 36, 6, 5]).named("half"),
+      .frame([1, 40, 3, 5]).named("part"), .frame([1, 3, 12, 10]).named("beside"),
+      .weight([20, 143, 1, 1]).named("w"), .weight([20]).named("b"),
+      .ints([1, 40, 12, 10]).named("size"), .floats([1, 1, 2, 2]).named("twice"),
+    ] + normInputs("n", 20),
+    nodes: [
+      node("Resize", ["half", "", "twice"], "nearest", ["mode": .string("nearest")]),
+      node("Resize", ["part", "", "", "size"], "linear", ["mode": .string("linear")]),
+      node("Sigmoid", ["x"], "a"), node("Sigmoid", ["nearest"], "other"),
+      joined(["a", "linear", "x", "beside", "nearest"], "c"), node("Conv", ["c", "w", "b"], "d"),
+      norm("n", "d", "e"), node("Relu", ["e"], "y"),
+    ], outputs: ["y", "other"], .chain)
+
+  private static let enlargedAlone = OperatorCase(
+    "an enlarged map convolved 1x1 2×33×4×6",
+    inputs: [
+      .frame([2, 33, 4, 6]).named("x"), .weight([5, 33, 1, 1]).named("w"),
+      .weight([5]).named("b"), .ints([2, 33, 11, 13]).named("size"),
+    ],
+    nodes: [
+      node(
+        "Resize", ["x", "", "", "size"], "a",
+        [
+          "mode": .string("linear"), "coordinate_transformation_mode": .string("align_corners"),
+        ]), node("Conv", ["a", "w", "b"], "y"),
     ], .chain)
 
   private static let partOfConcat = OperatorCase(

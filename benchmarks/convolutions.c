@@ -59,9 +59,9 @@ static const struct {
 #ifdef D3K_ONEDNN
     {"oneDNN", &d3k_conv_onednn, &d3k_conv_gradient_onednn},
 #endif
-    {"OpenBLAS", &d3k_conv_openblas, &d3k_conv_gradient_openblas},
+    {"OpenBLAS", &d3k_conv_openblas, NULL},
     {"direct", &d3k_conv_direct, &d3k_conv_gradient_direct},
-    {"dense", &d3k_conv_dense, NULL},
+    {"dense", &d3k_conv_dense, &d3k_conv_gradient_product},
     {"winograd 2x2", &d3k_conv_winograd_2, &d3k_conv_gradient_winograd_2},
     {"winograd 4x4", &d3k_conv_winograd_4, &d3k_conv_gradient_winograd_4},
 };

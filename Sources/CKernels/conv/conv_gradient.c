@@ -5,12 +5,12 @@
 
 /* Best first, reference last. */
 static const d3k_conv_gradient_implementation *const implementations[] = {
-    &d3k_conv_gradient_depthwise,  &d3k_conv_gradient_winograd_4,
-    &d3k_conv_gradient_winograd_2, &d3k_conv_gradient_direct,
+    &d3k_conv_gradient_depthwise, &d3k_conv_gradient_winograd_4,   &d3k_conv_gradient_winograd_2,
+    &d3k_conv_gradient_direct,    &d3k_conv_gradient_product_best,
 #ifdef D3K_ONEDNN
     &d3k_conv_gradient_onednn,
 #endif
-    &d3k_conv_gradient_openblas,   &d3k_conv_gradient_reference,
+    &d3k_conv_gradient_product,   &d3k_conv_gradient_reference,
 };
 
 enum { implementation_count = sizeof(implementations) / sizeof(implementations[0]) };

@@ -61,6 +61,7 @@ class Case:
     def run_das3(self):
         command = [self.options.program, "bench", "--mode", "adapt", "--json"]
         command += ["--model", self.path, "--size", self.options.size, "--threads", self.threads]
+        command += ["--precision", self.options.precision]
         if self.options.memory_limit:
             command += ["--memory-limit", self.options.memory_limit]
         answer, resident = run(command, self.threads)
@@ -68,7 +69,8 @@ class Case:
 
     def run_torch(self, layout: str):
         command = [sys.executable, HERE / "torch_step.py", self.torch_model, self.options.frame]
-        command += [self.options.size, self.threads, layout, self.options.seconds]
+        command += [self.options.size, self.threads, layout, self.options.seconds,
+                    self.options.precision]
         self.torch[layout].append(run(command, self.threads)[0])
 
     def run_all(self) -> dict:
@@ -158,6 +160,8 @@ def arguments():
                         help="processes of each side (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=5,
                         help="of timed steps in each of PyTorch's processes (default: %(default)s)")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32",
+                        help="bf16: of das3-run, and autocast in PyTorch (default: f32)")
     parser.add_argument("--memory-limit", help="for das3-run; without, it takes what it needs")
     parser.add_argument("--program", type=Path, default=CHECKOUT / "build" / "das3-run")
     parser.add_argument("--torch-only", action="store_true", help="leave libdas3 out")

@@ -1,6 +1,7 @@
 """One inference engine in a process of its own, which runs frames when it is told to.
 
-Started by peers.py: `engine.py NAME FOLDER THREADS`. FOLDER holds `frame.npy` (RGB8), `tensor.npy`
+Started by peers.py: `engine.py NAME FOLDER THREADS PRECISION`. PRECISION is f32, or bf16 for engines
+of BF16_ENGINES. FOLDER holds `frame.npy` (RGB8), `tensor.npy`
 (as the network wants it), `network.onnx`, `plain.onnx` (the same with its size written down) and
 `frame.onnx` (from frame to labels). The engine prints one line of JSON when its first labels are
 there; then it reads a number from each line of its input, runs so many frames and prints their
@@ -21,7 +22,7 @@ import numpy as np
 class Das3:
     """Frame in, labels out."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, precision):
         import checkout  # noqa: F401
         import das3
 
@@ -29,7 +30,8 @@ class Das3:
         height, width, _ = self.frame.shape
         self.begin = time.perf_counter()
         self.segmenter = das3.Segmenter(
-            das3.Model(folder / "network.onnx"), height=height, width=width, threads=threads)
+            das3.Model(folder / "network.onnx"), height=height, width=width, threads=threads,
+            precision=precision)
         self.output = np.empty((height, width), np.uint8)
 
     def run(self):
@@ -40,7 +42,7 @@ class Das3:
 class OnnxRuntime:
     """Frame in, labels out, by operators of the graph."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, _):
         import onnxruntime
 
         self.frame = np.load(folder / "frame.npy")[None]
@@ -60,14 +62,14 @@ class OnnxRuntime:
 class OpenVino:
     """Frame in, labels out, by operators of the graph."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, precision):
         import openvino
 
         self.frame = np.load(folder / "frame.npy")[None]
         self.begin = time.perf_counter()
         compiled = openvino.Core().compile_model(str(folder / "frame.onnx"), "CPU", {
             "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "f32"})
+            "INFERENCE_PRECISION_HINT": precision})
         self.request = compiled.create_infer_request()
 
     def run(self):
@@ -77,7 +79,7 @@ class OpenVino:
 class Mnn:
     """Normalised tensor in, scores out: without preparing the frame and without arg max."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, _):
         import MNN
 
         self.MNN = MNN
@@ -116,7 +118,7 @@ class Mnn:
 class Ncnn:
     """Normalised tensor in, scores out: without preparing the frame and without arg max."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, _):
         import ncnn
 
         self.tensor = np.load(folder / "tensor.npy")
@@ -150,6 +152,7 @@ class Ncnn:
 
 ENGINES = {"das3": Das3, "ONNX Runtime": OnnxRuntime, "OpenVINO": OpenVino, "MNN": Mnn,
            "ncnn": Ncnn}
+BF16_ENGINES = ("das3", "OpenVINO")
 
 
 def peak_mb() -> float:
@@ -157,11 +160,11 @@ def peak_mb() -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) * 1024 / 1e6
 
 
-def main(name, folder, threads):
+def main(name, folder, threads, precision):
     folder = Path(folder)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # engines print
-    engine = ENGINES[name](folder, int(threads))
+    engine = ENGINES[name](folder, int(threads), precision)
     output = engine.run()
     first = 1000 * (time.perf_counter() - engine.begin)
     labels = engine.labels(output) if hasattr(engine, "labels") else np.asarray(output)

@@ -23,7 +23,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from checkout import CHECKOUT
-from engine import ENGINES
+from engine import BF16_ENGINES, ENGINES
 from onnx import TensorProto, helper, numpy_helper
 from png import read_png
 from reference import input_tensor, resampled
@@ -31,7 +31,8 @@ from reference import input_tensor, resampled
 HERE = Path(__file__).resolve().parent
 SHARED = CHECKOUT.parent / "shared"
 SHARED_NETWORKS = ("espnetv2_s0.5_dynamic", "espnetv2_s1.0_dynamic", "espnet_q8_dynamic")
-LEAST_AGREEMENT = 0.995  # near ties of random weights fall as rounding wants
+# Near ties of random weights fall as rounding wants.
+LEAST_AGREEMENT = {"f32": 0.995, "bf16": 0.9}
 PAUSE_SECONDS, BLOCK_SECONDS = 0.05, 0.5
 DISTRIBUTIONS = {
     "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "MNN": "MNN", "ncnn": "ncnn"}
@@ -108,10 +109,10 @@ def prepare(path: Path, frame: np.ndarray, folder: Path) -> None:
 class Engine:
     """One engine's process."""
 
-    def __init__(self, name: str, folder: Path, threads: int):
+    def __init__(self, name: str, folder: Path, threads: int, precision: str):
         self.name, self.folder, self.blocks = name, folder, []
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "engine.py", name, folder, str(threads)],
+            [sys.executable, HERE / "engine.py", name, folder, str(threads), precision],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.first_ms = self.answer()["first_ms"]
         self.labels = np.load(folder / f"{name}.npy")
@@ -144,12 +145,12 @@ class Engine:
         return sorted(time for block in self.blocks for time in block)
 
 
-def measure(name: str, folder: Path, threads: int, rounds: int) -> dict:
+def measure(name: str, folder: Path, threads: int, options) -> dict:
     """One row: the engines in turns, each in its own process."""
     engines, refused = [], {}
-    for engine in ENGINES:
+    for engine in ENGINES if options.precision == "f32" else BF16_ENGINES:
         try:
-            engines.append(Engine(engine, folder, threads))
+            engines.append(Engine(engine, folder, threads, options.precision))
             engines[-1].settle()
         except (RuntimeError, OSError, ValueError) as error:
             refused[engine] = str(error)
@@ -157,9 +158,9 @@ def measure(name: str, folder: Path, threads: int, rounds: int) -> dict:
     for engine in engines[1:]:
         same = engine.labels.shape == own.labels.shape
         agreement = float((engine.labels == own.labels).mean()) if same else 0
-        if agreement < LEAST_AGREEMENT:
+        if agreement < LEAST_AGREEMENT[options.precision]:
             refused[engine.name] = f"{agreement:.1%} of the labels agree"
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for engine in engines:
             engine.block()
     for engine in engines:
@@ -181,9 +182,10 @@ def measure(name: str, folder: Path, threads: int, rounds: int) -> dict:
     return row
 
 
-def profile(path: Path, size: str, threads: int, mode: str) -> dict:
+def profile(path: Path, options, threads: int, mode: str) -> dict:
     command = [CHECKOUT / "build" / "das3-run", "bench", "--json", "--profile", "--mode", mode,
-               "--model", path, "--size", size, "--threads", str(threads)]
+               "--model", path, "--size", options.size, "--threads", str(threads),
+               "--precision", options.precision]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -253,7 +255,7 @@ def page(options, found: dict) -> str:
         "# Benchmarks", "",
         f"Made by `python3 benchmarks/peers.py`, {datetime.date.today()}: {machine_name()},",
         f"{found['isa']}, {len(os.sched_getaffinity(0))} processors, frames of {options.size},",
-        f"float32, libdas3 {das3.version()} ({library:.1f} MB), {versions},",
+        f"{options.precision}, libdas3 {das3.version()} ({library:.1f} MB), {versions},",
         f"PyTorch {version('torch')}. [benchmarks/README.md](../benchmarks/README.md) says what is",
         "measured, and what the columns are. A claim of speed holds for this instruction set.",
         "", "## A frame", "", *segment_table(found["segment"]), "", *refused,
@@ -263,7 +265,8 @@ def page(options, found: dict) -> str:
 
 def steps(options, paths: list[Path]) -> list[dict]:
     command = [sys.executable, HERE / "adapt.py", "--json", "--size", options.size, "--rounds",
-               str(options.step_rounds), "--seconds", "3", *paths]
+               str(options.step_rounds), "--seconds", "3", "--precision", options.precision,
+               *paths]
     for threads in options.threads:
         command += ["--threads", str(threads)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -281,6 +284,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, help="blocks of each engine (default: 5)")
     parser.add_argument("--step-rounds", type=int, default=2,
                         help="processes of each side for steps; 0 = no steps (default: 2)")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32",
+                        help="bf16: of libdas3, OpenVINO and PyTorch's autocast alone")
     parser.add_argument("--networks", type=Path, default=CHECKOUT / ".build" / "networks",
                         help="where networks.py writes (default: .build/networks)")
     parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / "benchmarks.md")
@@ -306,8 +311,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             prepare(path, frame, Path(folder))
             for threads in options.threads:
-                row = measure(path.stem, Path(folder), threads, options.rounds)
-                seen = profile(path, options.size, threads, "segment")
+                row = measure(path.stem, Path(folder), threads, options)
+                seen = profile(path, options, threads, "segment")
                 found["isa"] = seen["profile"]["instruction_set"]
                 row["of_peak"] = seen["gflops"] / seen["profile"]["peak_gflops"]
                 found["segment"].append(row)
@@ -318,7 +323,7 @@ def main() -> int:
         found["step"] = steps(options, paths)
         by_name = {path.stem: path for path in paths}
         for row in found["step"]:
-            seen = profile(by_name[row["model"]], options.size, row["threads"], "adapt")
+            seen = profile(by_name[row["model"]], options, row["threads"], "adapt")
             row["of_peak"] = seen["gflops"] / seen["profile"]["peak_gflops"]
     options.out.write_text(page(options, found))
     return 0

@@ -1,8 +1,9 @@
 """A network in PyTorch -> time and memory of one adaptation step, in this fresh process.
 
-Started by adapt.py: `torch_step.py MODEL FRAME WIDTHxHEIGHT THREADS FORMAT SECONDS`. MODEL is an
+Started by adapt.py: `torch_step.py MODEL FRAME WIDTHxHEIGHT THREADS FORMAT SECONDS
+PRECISION`. MODEL is an
 ONNX file without arithmetic on shapes (onnx_torch.py writes one) or `deeplab_v2_r101`; FORMAT is
-contiguous or channels_last. Prints one JSON object.
+contiguous or channels_last, PRECISION f32 or bf16 (autocast). Prints one JSON object.
 """
 
 import gc
@@ -74,7 +75,7 @@ def network(model: str, layout: torch.memory_format):
     return module, [tensor.requires_grad_() for uses in held.values() for tensor in uses]
 
 
-def main(model, frame, size, threads, layout, seconds):
+def main(model, frame, size, threads, layout, seconds, precision):
     torch.set_num_threads(int(threads))
     layout = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
     x = picture(frame, *map(int, size.split("x"))).contiguous(memory_format=layout)
@@ -86,7 +87,9 @@ def main(model, frame, size, threads, layout, seconds):
 
     def step():
         optimiser.zero_grad()
-        alignment_loss(module(x)).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            logits = module(x)
+        alignment_loss(logits.float()).backward()
         optimiser.step()
 
     for _ in range(WARM_UP):

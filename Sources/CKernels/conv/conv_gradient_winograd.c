@@ -8,7 +8,6 @@
 #include "conv/winograd.h"
 
 enum {
-  lane_count = 16,
   least_channels = 32,    /* on each side */
   most_rows = 12,         /* inputs whose sums stay in registers                                  */
   most_width = 32,        /* outputs of a block                                                   */
@@ -43,11 +42,11 @@ static shape shape_of(const d3k_window *w, int32_t m) {
   shape s = {.tiles = winograd_tiles_of(w, m), .in = w->in_channels, .out = w->out_channels};
   s.points = (int64_t)(m + 2) * (m + 2);
   s.rows = d3k_ceil_div(s.in, most_rows) * most_rows;
-  s.lanes = d3k_ceil_div(s.out, lane_count) * lane_count;
-  s.width = d3k_has_many_registers() ? most_width : lane_count;
+  s.lanes = d3k_ceil_div(s.out, winograd_lanes) * winograd_lanes;
+  s.width = d3k_has_many_registers() ? most_width : winograd_lanes;
   s.blocks = d3k_ceil_div(s.lanes, s.width);
-  s.x_apart = d3k_ceil_div(s.in, lane_count) * lane_count + lane_count;
-  s.dy_apart = s.lanes + lane_count;
+  s.x_apart = d3k_ceil_div(s.in, winograd_lanes) * winograd_lanes + winograd_lanes;
+  s.dy_apart = s.lanes + winograd_lanes;
   const int64_t most = chunk_floats / (s.points * (s.x_apart + s.dy_apart));
   const int64_t chunks =
       d3k_ceil_div(s.tiles.count, d3k_min(most_chunk, d3k_max(least_chunk, most)));
@@ -57,26 +56,6 @@ static shape shape_of(const d3k_window *w, int32_t m) {
 
 #define EACH_ROW _Pragma("clang loop unroll(full)") for (int32_t r = 0; r < rows; r++)
 #define EACH_VECTOR _Pragma("clang loop unroll(full)") for (int32_t v = 0; v < vectors; v++)
-#define EACH_PLACE(side)                                                  \
-  _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < (side); i++) \
-      _Pragma("clang loop unroll(full)") for (int32_t j = 0; j < (side); j++)
-
-/* A square of pixels -> their values at all points, `apart` floats from point to point. */
-#define DEFINE_TRANSFORM(name, function)                                                           \
-  D3K_INLINE void name(int32_t m, const float *const from[winograd_most_side][winograd_most_side], \
-                       int32_t count, int64_t channels, float *values, int64_t apart) {            \
-    for (int64_t c = 0; c < channels; c += lane_count) {                                           \
-      const int64_t at = d3k_min(c, channels - lane_count); /* the last ones may overlap */        \
-      d3k_f16 d[winograd_most_side][winograd_most_side],                                           \
-          v[winograd_most_side][winograd_most_side];                                               \
-      EACH_PLACE(count) d[i][j] = d3k_load16(from[i][j] + at);                                     \
-      D3K_WINOGRAD_SQUARE(function, m, count, m + 2, d, v);                                        \
-      EACH_PLACE(m + 2) d3k_store16(values + (i * (m + 2) + j) * apart + at, v[i][j]);             \
-    }                                                                                              \
-  }
-
-DEFINE_TRANSFORM(transform_inputs, winograd_of_inputs)
-DEFINE_TRANSFORM(transform_outputs, winograd_of_outputs)
 
 D3K_INLINE void transform(const chunk *c, int32_t m, int64_t begin, int64_t end) {
   const d3k_window *w = c->window;
@@ -85,9 +64,10 @@ D3K_INLINE void transform(const chunk *c, int32_t m, int64_t begin, int64_t end)
     const winograd_tile t = winograd_tile_at(w, &s->tiles, c->begin + at);
     const float *from[winograd_most_side][winograd_most_side];
     winograd_square(&c->x, w, t.image, t.y - w->pad_top, t.x - w->pad_left, m + 2, from);
-    transform_inputs(m, from, m + 2, s->in, c->x_values + at * s->x_apart, s->chunk * s->x_apart);
+    winograd_inputs_at(m, from, m + 2, s->in, c->x_values + at * s->x_apart, s->chunk * s->x_apart);
     winograd_square(&c->dy, w, t.image, t.y, t.x, m, from);
-    transform_outputs(m, from, m, s->out, c->dy_values + at * s->dy_apart, s->chunk * s->dy_apart);
+    winograd_outputs_at(m, from, m, s->out, c->dy_values + at * s->dy_apart,
+                        s->chunk * s->dy_apart);
   }
 }
 
@@ -159,14 +139,14 @@ static void multiply_item(const void *context, int64_t item, char *scratch) {
 /* The sums at all points -> derivatives of the taps of 16 outputs. */
 D3K_INLINE void finish(const chunk *c, int32_t m, int64_t first) {
   const shape *s = &c->shape;
-  const int64_t count = d3k_min(lane_count, s->out - first);
+  const int64_t count = d3k_min(winograd_lanes, s->out - first);
   for (int64_t in = 0; in < s->in; in++) {
     const float *sums = c->sums + in * s->lanes + first;
     d3k_f16 u[winograd_most_side][winograd_most_side], g[winograd_most_side][winograd_most_side];
-    EACH_PLACE(m + 2) u[i][j] = d3k_load16(sums + (i * (m + 2) + j) * s->rows * s->lanes);
+    D3K_EACH_PLACE(m + 2) u[i][j] = d3k_load16(sums + (i * (m + 2) + j) * s->rows * s->lanes);
     D3K_WINOGRAD_SQUARE(winograd_to_weights, m, m + 2, 3, u, g);
-    float taps[9][lane_count];
-    EACH_PLACE(3) d3k_store16(taps[i * 3 + j], g[i][j]);
+    float taps[9][winograd_lanes];
+    D3K_EACH_PLACE(3) d3k_store16(taps[i * 3 + j], g[i][j]);
     for (int64_t o = 0; o < count; o++) {
       float *to = c->dweights + ((first + o) * s->in + in) * 9;
       for (int32_t tap = 0; tap < 9; tap++) to[tap] += taps[tap][o];
@@ -183,7 +163,7 @@ D3K_CLONES(static, void, finish_lanes, (const chunk *c, int64_t first), (c, firs
 
 static void finish_item(const void *context, int64_t item, char *scratch) {
   (void)scratch;
-  finish_lanes(context, item * lane_count);
+  finish_lanes(context, item * winograd_lanes);
 }
 
 static size_t values_bytes(const shape *s, int64_t apart) {
@@ -212,7 +192,7 @@ static void run(const d3k_conv_gradient *gradient, const float *x, const float *
     d3k_tiles_run(threads, d3k_ceil_div(c.count, tiles_at_once), transform_item, &c, NULL, 0);
     d3k_tiles_run(threads, s->points * s->blocks, multiply_item, &c, NULL, 0);
   }
-  d3k_tiles_run(threads, s->lanes / lane_count, finish_item, &c, NULL, 0);
+  d3k_tiles_run(threads, s->lanes / winograd_lanes, finish_item, &c, NULL, 0);
 }
 
 /* Measured on AVX-512 and AVX2 (Zen 5) by benchmarks/convolutions.c: with fewer channels on one

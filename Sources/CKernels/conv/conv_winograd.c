@@ -9,7 +9,6 @@
 #include "conv/winograd.h"
 
 enum {
-  lane_count = 16,         /* outputs of a vector                                              */
   most_width = 32,         /* outputs of a block                                               */
   most_rows = 12,          /* tiles whose sums stay in registers                               */
   values_floats = 1 << 17, /* of a block of tiles at all points: half of a small L2            */
@@ -42,8 +41,8 @@ typedef struct winograd_call {
 static shape shape_of(const d3k_window *w, int32_t m) {
   shape s = {.tiles = winograd_tiles_of(w, m), .in = w->in_channels, .out = w->out_channels};
   s.points = (int64_t)(m + 2) * (m + 2);
-  s.lanes = d3k_ceil_div(s.out, lane_count) * lane_count;
-  s.width = d3k_has_many_registers() ? most_width : lane_count;
+  s.lanes = d3k_ceil_div(s.out, winograd_lanes) * winograd_lanes;
+  s.width = d3k_has_many_registers() ? most_width : winograd_lanes;
   s.blocks = d3k_ceil_div(s.lanes, s.width);
   int64_t each = values_floats / (s.points * s.in) / most_rows * most_rows;
   each = d3k_max(least_tiles, d3k_min(each, d3k_min(most_tiles, 3 * s.in / 2)));
@@ -51,8 +50,8 @@ static shape shape_of(const d3k_window *w, int32_t m) {
   s.block_tiles = d3k_ceil_div(s.tiles.count, s.tile_blocks);
   s.chunks = 1;
   while (s.tile_blocks * s.chunks < enough_items && s.chunks * 2 <= s.blocks) s.chunks *= 2;
-  s.values_apart = s.block_tiles * s.in + lane_count;
-  s.sums_apart = s.block_tiles * s.width + lane_count;
+  s.values_apart = s.block_tiles * s.in + winograd_lanes;
+  s.sums_apart = s.block_tiles * s.width + winograd_lanes;
   return s;
 }
 
@@ -75,28 +74,17 @@ D3K_INLINE void transform_tile(const winograd_call *call, const winograd_tile *t
                                float *values) {
   const d3k_window *w = &call->of->conv->options.window;
   const int32_t side = m + 2;
-  const int64_t apart = call->shape.values_apart, in = call->shape.in;
+  const int64_t in = call->shape.in;
   const float *from[winograd_most_side][winograd_most_side];
   winograd_square(&call->x, w, t->image, t->y - w->pad_top, t->x - w->pad_left, side, from);
-  if (in < lane_count) {
+  if (in < winograd_lanes) {
     const float *end = call->of->x + last_pixel(w);
     for (int32_t i = 0; i < side; i++)
       for (int32_t j = 0; j < side; j++)
         if (from[i][j] == end) from[i][j] = call->last;
   }
-  for (int64_t c = 0; c < in; c += lane_count) {
-    /* The last ones may overlap. With fewer than a vector, what is too much is overwritten by the
-     * next tile. */
-    const int64_t at = d3k_max(0, d3k_min(c, in - lane_count));
-    d3k_f16 d[winograd_most_side][winograd_most_side], v[winograd_most_side][winograd_most_side];
-    _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < side; i++)
-        _Pragma("clang loop unroll(full)") for (int32_t j = 0; j < side; j++) d[i][j] =
-            d3k_load16(from[i][j] + at);
-    D3K_WINOGRAD_SQUARE(winograd_of_inputs, m, side, side, d, v);
-    _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < side; i++)
-        _Pragma("clang loop unroll(full)") for (int32_t j = 0; j < side; j++)
-            d3k_store16(values + (i * side + j) * apart + at, v[i][j]);
-  }
+  /* With fewer inputs than lanes, what is too much is overwritten by the next tile. */
+  winograd_inputs_at(m, from, side, in, values, call->shape.values_apart);
 }
 
 #define EACH_ROW _Pragma("clang loop unroll(full)") for (int32_t r = 0; r < rows; r++)
@@ -168,8 +156,8 @@ D3K_INLINE void finish_tile(const winograd_call *call, const winograd_tile *t, i
       d3k_f16 value = y[i][j] + bias;
       if (e->residual) {
         const float *residual = e->residual + pixel * e->residual_stride + first;
-        float whole[lane_count] = {0};
-        if (count < lane_count) {
+        float whole[winograd_lanes] = {0};
+        if (count < winograd_lanes) {
           d3k_copy_line(whole, residual, count);
           residual = whole;
         }
@@ -177,8 +165,8 @@ D3K_INLINE void finish_tile(const winograd_call *call, const winograd_tile *t, i
       }
       if (e->scale) value = value * scale + shift;
       if (e->slope) value = d3k_activate_16(value, slope, e->is_relu);
-      if (count < lane_count) {
-        float whole[lane_count];
+      if (count < winograd_lanes) {
+        float whole[winograd_lanes];
         d3k_store16(whole, value);
         d3k_copy_line(to, whole, count);
       } else {
@@ -203,10 +191,10 @@ D3K_INLINE void run_tiles(const winograd_call *call, int32_t m, int64_t begin, i
                      sums + p * s->sums_apart, end - begin, width);
     for (int64_t at = begin; at < end; at++) {
       const winograd_tile t = winograd_tile_at(w, &s->tiles, at);
-      for (int64_t lane = 0; lane < width; lane += lane_count) {
+      for (int64_t lane = 0; lane < width; lane += winograd_lanes) {
         const int64_t channel = block * s->width + lane;
         finish_tile(call, &t, m, sums + (at - begin) * width + lane, channel,
-                    d3k_min(lane_count, s->out - channel));
+                    d3k_min(winograd_lanes, s->out - channel));
       }
     }
   }
@@ -232,7 +220,7 @@ static size_t item_bytes(const shape *s) {
 
 /* Biases, scales, shifts and slopes, zeros, and the last pixel. */
 static size_t shared_bytes(const shape *s) {
-  return d3k_round64(sizeof(float) * (size_t)(4 * s->lanes + s->in + 2 * lane_count));
+  return d3k_round64(sizeof(float) * (size_t)(4 * s->lanes + s->in + 2 * winograd_lanes));
 }
 
 /* The rest of the chain, for all channels of the tiles of an item. */
@@ -278,8 +266,8 @@ static void run(const d3k_conv_call *given, int32_t m) {
   d3k_epilogue_point(&call.epilogue, values, s->lanes);
   const float *zeros = values + 4 * s->lanes;
   call.x = (winograd_images){given->x, zeros, w->in_height, w->in_width, w->x_stride};
-  float *last = values + 4 * s->lanes + s->in + lane_count;
-  d3k_copy_line(last, given->x + last_pixel(w), d3k_min(s->in, lane_count));
+  float *last = values + 4 * s->lanes + s->in + winograd_lanes;
+  d3k_copy_line(last, given->x + last_pixel(w), d3k_min(s->in, winograd_lanes));
   call.last = last;
   d3k_tiles_run(conv->options.threads, s->tile_blocks * s->chunks, run_item, &call,
                 (char *)given->scratch + shared, item_bytes(s));
@@ -298,12 +286,13 @@ D3K_INLINE void pack_lanes(const pack_call *call, int32_t m, int64_t block) {
   const int32_t side = m + 2;
   const int64_t width = block_width(s, block), out_step = call->conv->weights.out;
   for (int64_t in = 0; in < s->in; in++)
-    for (int64_t lane = 0; lane < width; lane += lane_count) {
-      const int64_t first = block * s->width + lane, count = d3k_min(lane_count, s->out - first);
+    for (int64_t lane = 0; lane < width; lane += winograd_lanes) {
+      const int64_t first = block * s->width + lane,
+                    count = d3k_min(winograd_lanes, s->out - first);
       d3k_f16 g[winograd_most_side][winograd_most_side], u[winograd_most_side][winograd_most_side];
       for (int32_t tap = 0; tap < 9; tap++) {
         const float *from = call->weights + d3k_weight_at(call->conv, 0, first, in, tap);
-        float taps[lane_count] = {0};
+        float taps[winograd_lanes] = {0};
         for (int64_t o = 0; o < count; o++)
           taps[o] = from[o * out_step] * (call->scale ? call->scale[first + o] : 1);
         g[tap / 3][tap % 3] = d3k_load16(taps);
@@ -335,7 +324,7 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
 
 static int32_t can_compute(const d3k_conv_options *options, int32_t m) {
   const d3k_window *w = &options->window;
-  return !options->transposed && winograd_can(options, w) && w->in_channels >= lane_count / 2 &&
+  return !options->transposed && winograd_can(options, w) && w->in_channels >= winograd_lanes / 2 &&
          winograd_tiles_of(w, m).count >= most_rows;
 }
 

@@ -10,7 +10,11 @@
 #include "base/lanes.h"
 #include "conv/conv_internal.h"
 
-enum { winograd_most_side = 6 /* n */, winograd_enough_tiles = 32 /* of 4x4 */ };
+enum {
+  winograd_most_side = 6,     /* n                */
+  winograd_enough_tiles = 32, /* of 4x4           */
+  winograd_lanes = 16,        /* of a vector      */
+};
 
 #define D3K_ROOT_HALF 0.70710678f
 #define D3K_ROOT_TWO 1.41421356f
@@ -117,6 +121,29 @@ D3K_INLINE void winograd_to_weights(int32_t m, const d3k_f16 u[], d3k_f16 g[]) {
       _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < (to); i++)(y)[i][j] = result[i]; \
     }                                                                                             \
   } while (0)
+
+#define D3K_EACH_PLACE(side)                                              \
+  _Pragma("clang loop unroll(full)") for (int32_t i = 0; i < (side); i++) \
+      _Pragma("clang loop unroll(full)") for (int32_t j = 0; j < (side); j++)
+
+/* `count` x `count` pixels -> their values at all points, `apart` floats from point to point. The
+ * last vectors of channels may overlap; with fewer channels than a vector has lanes, as many values
+ * as lanes are written, of which those past the channels mean nothing. */
+#define D3K_WINOGRAD_AT(name, function)                                                            \
+  D3K_INLINE void name(int32_t m, const float *const from[winograd_most_side][winograd_most_side], \
+                       int32_t count, int64_t channels, float *values, int64_t apart) {            \
+    for (int64_t c = 0; c < channels; c += winograd_lanes) {                                       \
+      const int64_t at = d3k_max(0, d3k_min(c, channels - winograd_lanes));                        \
+      d3k_f16 d[winograd_most_side][winograd_most_side],                                           \
+          v[winograd_most_side][winograd_most_side];                                               \
+      D3K_EACH_PLACE(count) d[i][j] = d3k_load16(from[i][j] + at);                                 \
+      D3K_WINOGRAD_SQUARE(function, m, count, m + 2, d, v);                                        \
+      D3K_EACH_PLACE(m + 2) d3k_store16(values + (i * (m + 2) + j) * apart + at, v[i][j]);         \
+    }                                                                                              \
+  }
+
+D3K_WINOGRAD_AT(winograd_inputs_at, winograd_of_inputs)
+D3K_WINOGRAD_AT(winograd_outputs_at, winograd_of_outputs)
 
 /** The tiles of m x m outputs of a convolution. With dilations, the pixels that are a dilation
  * apart are an image of their own (a phase), whose tiles are those of a convolution without. */

@@ -5,7 +5,6 @@ import Glibc
 /// A thread of low priority, which runs one function.
 @safe final class BackgroundThread {
   private var handle = pthread_t()
-  private let process = getpid()
 
   /// More nice than what a program runs beside it.
   private static let niceness: Int32 = 10
@@ -38,9 +37,6 @@ import Glibc
       throw .memory("a thread could not be started: error \(status)")
     }
   }
-
-  /// Whether this is a fork of its process, which does not have it.
-  var isLost: Bool { getpid() != process }
 
   /// Waits for its end.
   func join() { pthread_join(handle, nil) }

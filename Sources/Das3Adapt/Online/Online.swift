@@ -1,5 +1,6 @@
 import Das3Graph
 import Das3Runtime
+import Glibc
 import Synchronization
 
 /// A camera loop: every frame is labelled at once, and the network learns from the stream beside it.
@@ -10,7 +11,10 @@ package final class Online {
   package let segmenter: Segmenter
   private let settings: OnlineSettings
   private let desk: LearningDesk
+  /// Of `segment` alone; others ask `learner`.
   private var thread: BackgroundThread?
+  /// The process with the thread that learns; 0 = none was started yet.
+  private let learner = Atomic<pid_t>(0)
   /// Frames that were labelled, and sets of weights that were taken over.
   private let frameCount = Atomic<Int>(0), swapCount = Atomic<Int>(0)
 
@@ -32,7 +36,10 @@ package final class Online {
   }
 
   /// Whether this is a fork of the process that learns: its thread did not come along.
-  package var isLost: Bool { thread?.isLost ?? false }
+  package var isLost: Bool {
+    let learner = learner.load(ordering: .relaxed)
+    return learner != 0 && learner != getpid()
+  }
 
   /// Labels a frame with the weights of the moment; it may be learned from afterwards.
   ///
@@ -59,6 +66,7 @@ package final class Online {
     }
     if thread == nil {
       thread = try BackgroundThread { [desk] in desk.run() }
+      learner.store(getpid(), ordering: .relaxed)
     }
     if desk.wantsFrame { desk.put(frame) }
   }

@@ -20,7 +20,7 @@ extension Adapt {
     let labeller = try Labeller(
       model: run.before, classMap: classMap, outputs: [.entropy], size: sizeOption.size,
       shared: shared)
-    let frameCount = run.measurement?.validation.frameCount ?? run.target.frameCount
+    let frameCount = run.measurement?.validation.frameCount ?? run.target.readableCount
     let comparison = try LabelComparison(
       before: run.before, after: run.after, labeller: labeller, frameCount: frameCount
     ) { index throws(Failure) in

@@ -54,6 +54,10 @@ struct Adapt: ParsableCommand {
       Frames of a video with something missing are not learned from, nor images that
       --keep-going leaves out; they are counted, and the exit code is 4.
 
+      --input is an image, a directory, a pattern such as 'frames/*.jpg', a video, or
+      what comes only once: a camera or an address (--limit says how many frames are
+      enough), or - for a video on stdin. Frames of these must fit into memory.
+
       Frames stay in memory while they fit (into --memory-limit, or else into half
       of the machine); if not, each is read again whenever it is wanted.
 
@@ -87,6 +91,7 @@ struct Adapt: ParsableCommand {
   @OptionGroup var how: MethodOptions
   @OptionGroup var ignoring: IgnoreOption
   @OptionGroup var choice: FrameChoice
+  @OptionGroup var streaming: StreamOptions
   @OptionGroup var reading: ReadingOptions
 
   @Option(help: ArgumentHelp("A network, or stored predictions of the frames.", valueName: "path"))
@@ -198,8 +203,9 @@ struct Adapt: ParsableCommand {
     let ignored = try ignoring.area(reading)
     let measurement = try measurement(of: model, ignored)
     let target = try AdaptationTarget(
-      input: network.input, choice: choice, reading: reading, teacher: teacher, model: model,
-      settings: try how.settings(), ignored: ignored, size: sizeOption.size, shared: shared)
+      input: network.input, choice: choice, streaming: streaming, reading: reading,
+      teacher: teacher, model: model, settings: try how.settings(), ignored: ignored,
+      size: sizeOption.size, shared: shared)
     let adapter = target.adapter
     let judgeCount = try addJudges(to: adapter, of: model)
     if let checkpoint, hasCheckpoint { try adapter.resume(from: checkpoint) }
@@ -334,7 +340,7 @@ struct Adapt: ParsableCommand {
       let labeller = try Labeller(
         model: before, classMap: nil, size: sizeOption.size, shared: shared)
       return try StripWriter(directory: strip, labeller: labeller).write(
-        models, frameCount: target.frameCount
+        models, frameCount: target.readableCount
       ) { index throws(Failure) in (try target.read(index), nil) }
     }
     try StripWriter(directory: strip, labeller: measurement.labeller).write(

@@ -7,17 +7,22 @@ final class AdaptationTarget {
   let reader: FrameReader
   /// Indices in the reader of the frames that are learned from; damaged frames are not.
   private let indices: [Int]
+  /// Some of the frames of a stream, which cannot be read again.
+  private let kept: [Frame]
 
-  /// Reads the frames of `input`: an image, a directory of images, or a video.
+  /// Reads the frames of `input`: an image, images, a video, or a stream to its end.
   ///
   /// `teacher` is a network or a directory of predictions; nil = the model itself.
   init(
-    input: String, choice: FrameChoice, reading: ReadingOptions, teacher: String?,
-    model: ModelHandle, settings: AdapterSettings, ignored: IgnoredArea?, size: PixelSize?,
+    input: String, choice: FrameChoice, streaming: StreamOptions, reading: ReadingOptions,
+    teacher: String?, model: ModelHandle, settings: AdapterSettings, ignored: IgnoredArea?,
+    size: PixelSize?,
     shared: SharedOptions
   ) throws(Failure) {
     reader = try FrameReader(
-      path: input, choice: choice, reading: reading, threadCount: shared.threadCount)
+      path: input, choice: choice, reading: reading, threadCount: shared.threadCount,
+      stream: streaming)
+    let stream = FrameStream(reader, limit: choice.limit, drop: streaming.drop)
     let isFolder = teacher.map(Folder.exists) ?? false
     if isFolder, reader.kind == .directory { try reader.checkStemsDiffer() }
     // This reports wrong options before any frame is read.
@@ -32,8 +37,9 @@ final class AdaptationTarget {
     var stems: [String] = []
     var indices: [Int] = []
     var byteCount: UInt64 = 0
-    var progress = ProgressBar(title: "read", count: reader.frameCount)
-    while try reader.read(into: &frame) {
+    var kept = KeptFrames()
+    var progress = ProgressBar(title: "read", count: stream.frameCount)
+    while try stream.read(into: &frame) {
       // The adapter would learn the damage, too.
       guard !frame.isDamaged else { continue }
       if firstSize == nil {
@@ -50,11 +56,20 @@ final class AdaptationTarget {
         let fits = byteCount <= Self.byteLimit(shared) ? try adapter.add(frame) : false
         if !fits { holder = nil }
       }
+      if reader.live != nil {
+        kept.add(frame)
+        guard holder != nil else {
+          throw Failure(
+            "\(input): memory is full after \(counted(stems.count, "frame")), and a stream is there "
+              + "only once; fewer of them (--limit, --every, --rate) would fit, or a file")
+        }
+      }
       progress.update(finished: stems.count)
     }
     progress.clear()
     guard !stems.isEmpty else { throw Failure("\(input): no frame is whole; nothing is learned") }
     self.indices = indices
+    self.kept = kept.frames
     if let holder {
       adapter = holder
     } else {
@@ -74,8 +89,12 @@ final class AdaptationTarget {
 
   var frameCount: Int { indices.count }
 
-  /// Reads frame `index` of those that are learned from.
+  /// Of how many frames `read` gives one.
+  var readableCount: Int { reader.live == nil ? indices.count : kept.count }
+
+  /// Reads a frame of those that are learned from; of a stream, one that was kept.
   func read(_ index: Int) throws(Failure) -> Frame {
+    guard reader.live == nil else { return kept[index] }
     var frame = Frame()
     guard try reader.read(indices[index], into: &frame) else {
       throw Failure("\(reader.path): frame \(index) is gone")

@@ -7,8 +7,9 @@ struct Drive: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Label frames as they come, and adapt the network to them meanwhile.",
     discussion: """
-      --input is a video, a directory of images, a camera (/dev/video0; needs
-      libavdevice), or an address that FFmpeg reads (rtsp://, http://, srt://, …).
+      --input is a video, a directory of images, a pattern of their names, a camera
+      (/dev/video0; needs libavdevice), an address that FFmpeg reads (rtsp://,
+      http://, srt://, …), or - for a video on stdin.
 
       Every frame is labelled first, and may be learned from afterwards. Every third
       frame that shows something new is never learned from: by these a guard compares
@@ -16,8 +17,10 @@ struct Drive: ParsableCommand {
       the next frame. If it no longer does, the network as it came returns at once.
 
       Cameras, addresses, and files with --realtime come at their own pace: a thread
-      learns within --budget. Other files are read as fast as it goes, and after each
-      frame --steps-per-frame steps are taken: the same input gives the same network.
+      learns within --budget, and frames that come while another one is labelled are
+      left out. A stream that breaks off is opened again for --reconnect seconds.
+      Other files and stdin are read as fast as it goes, and after each frame
+      --steps-per-frame steps are taken: the same input gives the same network.
 
       --ignore names what is labelled, but counts for nothing in what is learned: the
       bonnet, an overlay, the robot's own arm. What never changes although the camera
@@ -88,6 +91,7 @@ struct Drive: ParsableCommand {
   @OptionGroup var how: MethodOptions
   @OptionGroup var ignoring: IgnoreOption
   @OptionGroup var choice: FrameChoice
+  @OptionGroup var streaming: StreamOptions
   @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
@@ -141,9 +145,11 @@ struct Drive: ParsableCommand {
     Interrupt.watch()
     let reader = try FrameReader(
       path: network.input, choice: choice, reading: reading, threadCount: shared.threadCount,
-      isOnce: true)
+      stream: streaming)
+    let stream = FrameStream(
+      reader, limit: choice.limit, drop: streaming.drop, isRealtime: realtime)
     var frame = Frame()
-    guard try reader.read(into: &frame) else { throw Failure("\(network.input): no frames") }
+    guard try stream.read(into: &frame) else { throw Failure("\(network.input): no frames") }
     let size = NetworkSize(wanted: sizeOption.size, model: model, frame: frame.size).size
     if let size, size != sizeOption.size { NetworkSize.note(frame, works: size) }
     let online = try OnlineHandle(
@@ -154,15 +160,14 @@ struct Drive: ParsableCommand {
     let loop = DriveLoop(
       online: online,
       report: DriveReport(
-        isJson: shared.json, reader: reader, keepsFrames: reportDirectory != nil),
+        isJson: shared.json, stream: stream, keepsFrames: reportDirectory != nil),
       overlay: try overlay.map { path throws(Failure) in
         try BeforeAndNow(
           path: path, model: model, size: size, reader: reader, shared: shared)
-      }, checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery ?? 60),
-      isRealtime: realtime && reader.live == nil)
-    try loop.run(reader, from: &frame, classCount: model.classes.count)
+      }, checkpoint: checkpoint, checkpointEvery: .seconds(checkpointEvery ?? 60))
+    try loop.run(stream, from: &frame, classCount: model.classes.count)
     if let output { try online.snapshot().save(to: output) }
-    try writeReport(loop.report, online, model, reader, size)
+    try writeReport(loop.report, online, model, stream, size)
     let isSource = try loop.finish(
       output: output, page: reportDirectory.map(ReportPage.path(in:)))
     if Interrupt.isRequested { throw ExitCode.interrupted }
@@ -172,13 +177,14 @@ struct Drive: ParsableCommand {
 
   /// Writes the page, if it is wanted.
   private func writeReport(
-    _ report: DriveReport, _ online: OnlineHandle, _ model: ModelHandle, _ reader: FrameReader,
+    _ report: DriveReport, _ online: OnlineHandle, _ model: ModelHandle, _ stream: FrameStream,
     _ size: PixelSize?
   ) throws(Failure) {
     guard let reportDirectory else { return }
+    let reader = stream.reader
     let (seconds, memory) = (report.seconds, ProcessMemory.most)
     let last = try online.report()
-    let kept = report.history.kept
+    let kept = report.history.kept.frames
     let comparison = try LabelComparison(
       before: model, after: try online.snapshot(),
       labeller: try Labeller(
@@ -192,6 +198,7 @@ struct Drive: ParsableCommand {
       ("network", network.model), ("input", network.input),
       ("frames", String(last.frame_count)),
       ("left out", reader.leftOutCount > 0 ? String(reader.leftOutCount) : nil),
+      ("came while busy", stream.droppedCount > 0 ? String(stream.droppedCount) : nil),
       ("method", how.method.rawValue), ("seed", String(try how.settings().seed)),
       ("learning threads", pace.stepsPerFrame > 0 ? nil : String(pace.learningThreads)),
       ("budget", pace.stepsPerFrame > 0 ? nil : "\(fixed(pace.budget * 100, 0)) % of one core"),
@@ -212,7 +219,7 @@ struct Drive: ParsableCommand {
 
   private func pace(of reader: FrameReader) -> OnlineHandle.Pace {
     var pace = OnlineHandle.Pace(learningThreads: learningThreads, budget: budget)
-    if !realtime, reader.live == nil { pace.stepsPerFrame = stepsPerFrame ?? 2 }
+    if !realtime, reader.live?.hasOwnPace != true { pace.stepsPerFrame = stepsPerFrame ?? 2 }
     return pace
   }
 }

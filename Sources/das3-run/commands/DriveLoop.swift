@@ -13,41 +13,31 @@ final class DriveLoop {
   private var lastSaved = ContinuousClock.now
   /// Whether the last checkpoint could not be written.
   private var lacksCheckpoint = false
-  /// Whether frames of a file are taken when they are due.
-  private let isRealtime: Bool
 
   init(
     online: OnlineHandle, report: DriveReport, overlay: BeforeAndNow?, checkpoint: String?,
-    checkpointEvery: Duration, isRealtime: Bool
+    checkpointEvery: Duration
   ) {
     self.online = online
     self.report = report
     self.overlay = overlay
     self.checkpoint = checkpoint
     self.checkpointEvery = checkpointEvery
-    self.isRealtime = isRealtime
   }
 
   /// Labels the first frame, which is read already, and all that follow.
-  func run(_ reader: FrameReader, from frame: inout Frame, classCount: Int) throws(Failure) {
+  func run(_ stream: FrameStream, from frame: inout Frame, classCount: Int) throws(Failure) {
     var result = Segmentation([.labels], classCount: classCount)
     let clock = ContinuousClock()
-    let start = clock.now
     var isLeft = true
     while isLeft {
-      if isRealtime {
-        let due = start + .seconds(Double(frame.time) * reader.timing.base.value)
-        while clock.now < due, !Interrupt.isRequested {
-          Thread.sleep(forTimeInterval: min(0.1, (due - clock.now).seconds))
-        }
-      }
       let before = clock.now
       try online.segment(frame, into: &result)
       let elapsed = (clock.now - before).seconds
       try report.add(frame, milliseconds: elapsed * 1000, try online.report())
       try overlay?.write(frame, now: result.labels)
       if clock.now - lastSaved >= checkpointEvery { save() }
-      isLeft = try Interrupt.isRequested ? false : reader.read(into: &frame)
+      isLeft = try Interrupt.isRequested ? false : stream.read(into: &frame)
     }
     try overlay?.finish(after: frame)
     save()

@@ -144,7 +144,7 @@ struct NetworkAndFrames: ParsableArguments {
   @Option(
     name: .customLong("input"),
     help: ArgumentHelp(
-      "An image, a directory of images or, but for evaluate, a video.", valueName: "path"))
+      "Images, a video or, but for evaluate, a stream: see above.", valueName: "path"))
   var named: String?
 
   @Argument(

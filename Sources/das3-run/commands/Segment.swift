@@ -13,6 +13,12 @@ struct Segment: ParsableCommand {
         STEM_overlay.mp4      the same, where the input is the video STEM
       Without --output nothing is written; the table shows how much each class takes.
 
+      --input may also be a pattern such as 'frames/%06d.png' or 'frames/*.jpg', a
+      camera (/dev/video0), an address (rtsp://, http://, …), or - for a video on
+      stdin; --raw says how the pixels of raw video lie. Frames of cameras and
+      addresses that come while another one is labelled are left out (--drop), and a
+      stream that breaks off is opened again for --reconnect seconds.
+
       Frames are turned upright first, and results have the frame's size as it is
       shown. The overlay of a video keeps its times, --every 30 too, and its pixels'
       shape; --audio copies its sound.
@@ -31,6 +37,7 @@ struct Segment: ParsableCommand {
         das3-run segment --model net.onnx --input frames --output out \\
           --save labels,entropy
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
+        camera | das3-run segment net.onnx - --raw yuyv:640x480@30 --json
       """)
 
   @OptionGroup var network: NetworkAndFrames
@@ -52,6 +59,7 @@ struct Segment: ParsableCommand {
   var audio = false
 
   @OptionGroup var choice: FrameChoice
+  @OptionGroup var streaming: StreamOptions
   @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
@@ -77,8 +85,14 @@ struct Segment: ParsableCommand {
 
   func run() throws {
     let model = try network.load()
+    Interrupt.watch()
     let reader = try FrameReader(
-      path: network.input, choice: choice, reading: reading, threadCount: shared.threadCount)
+      path: network.input, choice: choice, reading: reading, threadCount: shared.threadCount,
+      stream: streaming)
+    let stream = FrameStream(reader, limit: choice.limit, drop: streaming.drop)
+    guard reader.live == nil || !audio else {
+      throw Failure("'--audio' copies the sound of a file; \(network.input) is none")
+    }
     if reader.kind == .directory { try reader.checkStemsDiffer() }
     let segmenter = try SegmenterHandle(model: model, size: sizeOption.size, shared: shared)
     let saved = save ?? [.labels]
@@ -94,11 +108,10 @@ struct Segment: ParsableCommand {
     var report = SegmentReport(
       classes: model.classes, timing: reader.kind == .video ? reader.timing : nil,
       isJson: shared.json)
-    var progress = ProgressBar(title: "segment", count: reader.frameCount ?? choice.limit)
+    var progress = ProgressBar(title: "segment", count: stream.frameCount)
 
     let clock = ContinuousClock()
-    Interrupt.watch()
-    while !Interrupt.isRequested, try reader.read(into: &frame) {
+    while !Interrupt.isRequested, try stream.read(into: &frame) {
       let elapsed = try clock.measure { try segmenter.segment(frame, into: &result) }
       let shares = try report.add(
         frame, labels: result.labels, milliseconds: elapsed.seconds * 1000)
@@ -108,7 +121,7 @@ struct Segment: ParsableCommand {
     try writer?.finish(after: frame)
     progress.clear()
     try report.finish(
-      networkSize: try segmenter.describe().size, output: output, reader: reader,
+      networkSize: try segmenter.describe().size, output: output, stream: stream,
       isWhole: !Interrupt.isRequested)
     if Interrupt.isRequested { throw ExitCode.interrupted }
     try reader.reportDamage()

@@ -67,6 +67,35 @@ struct ReadingOptions: ParsableArguments {
 
   @Flag(help: "Leave out images of a directory that cannot be read; else the first is the end.")
   var keepGoing = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      How the pixels of raw video lie, or what a camera is asked for: FORMAT:WxH or \
+      FORMAT:WxH@RATE, such as yuyv:640x480@30.
+      """, valueName: "layout"),
+    transform: RawLayout.init(argument:))
+  var raw: RawLayout?
+}
+
+/// How frames are taken that come once, from a camera, an address or a pipe.
+struct StreamOptions: ParsableArguments {
+  @Option(help: "Leave out frames that nobody waited for: cameras and addresses, all, or never.")
+  var drop = DropPolicy.live
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How long to try again when a camera or an address breaks off; 0 = not.",
+      valueName: "seconds"))
+  var reconnect = 30.0
+
+  func validate() throws {
+    guard (0...1e6).contains(reconnect) else {
+      throw ValidationError("'--reconnect \(reconnect)': expected 0 to 1000000 seconds")
+    }
+  }
 }
 
 /// Which pixels count for nothing.
@@ -92,6 +121,12 @@ struct FrameChoice: ParsableArguments {
   @Option(parsing: .unconditional, help: ArgumentHelp("Stop after so many frames.", valueName: "N"))
   var limit: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Take so many frames per second of a video or stream at most.", valueName: "FPS"))
+  var rate: Double?
+
   static let all = (try? parse([])) ?? FrameChoice()
 
   func validate() throws {
@@ -101,16 +136,20 @@ struct FrameChoice: ParsableArguments {
     if let limit, limit < 1 {
       throw ValidationError("'--limit \(limit)': expected 1 or more")
     }
+    if let rate, !(1e-6...1e6).contains(rate) {
+      throw ValidationError("'--rate \(rate)': expected frames per second, more than 0")
+    }
   }
 
-  /// The place of chosen frame `index` among all frames; nil behind the last chosen one.
+  /// The place of candidate `index` among all frames; nil behind the last one.
   func place(of index: Int) -> Int? {
-    index < min(limit ?? .max, Int(Int32.max)) ? index * every : nil
+    let last = rate == nil ? limit ?? .max : .max
+    return index < min(last, Int(Int32.max)) ? index * every : nil
   }
 
-  /// How many of `frameCount` frames are chosen.
-  func count(of frameCount: Int) -> Int {
-    min(limit ?? .max, (frameCount + every - 1) / every)
+  /// How many of `frameCount` frames are chosen; nil where their times decide.
+  func count(of frameCount: Int) -> Int? {
+    rate == nil ? min(limit ?? .max, (frameCount + every - 1) / every) : nil
   }
 }
 

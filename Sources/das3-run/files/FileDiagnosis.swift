@@ -2,8 +2,7 @@
 
 /// Finds out what somebody has given by mistake in place of a picture, a video or a network.
 enum FileDiagnosis {
-  private static let camera =
-    "it is a camera; 'drive' reads it, or record a video first"
+  private static let once = "which is there only once; expected images"
 
   /// Throws where `path` is nothing that could be read as pictures.
   static func check(_ path: String) throws(Failure) {
@@ -12,23 +11,19 @@ enum FileDiagnosis {
 
   private static func problem(_ path: String) -> String? {
     if path.contains("://") {
-      return "it is an address; 'drive' reads those of streams, else download or record it"
+      return LiveSource(path) != nil
+        ? "it is an address, \(once)"
+        : "it is an address that is no stream; give the path of a file"
     }
-    if path == "-" || path.hasPrefix("/dev/stdin") || path.hasPrefix("/dev/fd/") {
-      return "frames do not come through stdin, because some are read more than once; "
-        + "write them to a file"
-    }
+    if path == "-" { return "it is stdin, \(once)" }
     switch SystemFile.kind(path) {
     case .regular: return SystemFile.status(path)?.st_size == 0 ? "the file is empty" : nil
     case .directory, .other: return nil
-    case .camera: return camera
+    case .camera: return "it is a camera, \(once)"
     case .device: return "it is a device; expected a file"
-    case .pipe: return "it is a pipe, and some frames are read more than once; write them to a file"
+    case .pipe: return "it is a pipe, \(once)"
     case nil:
-      let reason = SystemFile.reason
-      if path.hasPrefix("/dev/video") { return camera }
-      guard path.contains(/[*?\[]|%[0-9]*d/), !SystemFile.isLink(path) else { return reason }
-      return "patterns are not known; give the directory, \(Path.parent(of: path))"
+      return path.hasPrefix("/dev/video") ? "it is a camera, \(once)" : SystemFile.reason
     }
   }
 

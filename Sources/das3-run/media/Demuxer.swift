@@ -1,4 +1,5 @@
 // A path in, the packets of its streams as they are stored out.
+import ArgumentParser
 import CFFmpeg
 
 /// libavformat for one local file, or for a stream.
@@ -7,37 +8,29 @@ final class Demuxer {
   let format: UnsafeMutablePointer<AVFormatContext>
   /// The packet that `next` has read.
   let packet: UnsafeMutablePointer<AVPacket>
+  /// What a pipe is read by.
+  private let pipe: PipeInput?
 
-  /// Opens a local file; other files or addresses that it names are not opened.
-  init(path: String) throws(Failure) {
+  /// Opens a local file or a stream; other files or addresses that it names are not opened.
+  ///
+  /// Ctrl-C ends the waiting for a stream. `raw` says how pixels lie, where the input does not.
+  init(path: String, live: LiveSource? = nil, raw: RawLayout? = nil) throws(Failure) {
     av_log_set_level(AV_LOG_QUIET)
-    var options = unsafe OpaquePointer?.none
-    unsafe av_dict_set(&options, "protocol_whitelist", "file", 0)
-    unsafe av_dict_set(&options, "pattern_type", "none", 0)
-    defer { unsafe av_dict_free(&options) }
-    var opened: UnsafeMutablePointer<AVFormatContext>?
-    let status = unsafe SystemFile.withPath("file:" + path) { path in
-      unsafe avformat_open_input(&opened, path, nil, &options)
-    }
-    guard let format = unsafe opened, let packet = unsafe av_packet_alloc() else {
-      throw Self.failure(path, status, "FFmpeg knows no picture or video like it")
-    }
-    unsafe self.format = format
-    unsafe self.packet = packet
-  }
-
-  /// Opens a camera or an address; Ctrl-C ends the waiting for it.
-  init(_ source: LiveSource, path: String) throws(Failure) {
-    av_log_set_level(AV_LOG_QUIET)
+    pipe = try live == .pipe ? PipeInput(path: path) : nil
     var opened = unsafe avformat_alloc_context()
     guard let context = unsafe opened, let packet = unsafe av_packet_alloc() else {
       throw Failure("memory ran out")
     }
-    unsafe context.pointee.interrupt_callback.callback = { _ in Interrupt.isRequested ? 1 : 0 }
+    unsafe self.packet = packet
+    if live != nil {
+      unsafe context.pointee.interrupt_callback.callback = { _ in Interrupt.isRequested ? 1 : 0 }
+    }
+    if let pipe { unsafe pipe.attach(to: context) }
     var options = unsafe OpaquePointer?.none
     defer { unsafe av_dict_free(&options) }
-    var format: UnsafePointer<AVInputFormat>?
-    switch source {
+    var format = unsafe UnsafePointer<AVInputFormat>?.none
+    if let raw { unsafe Self.add(raw, live, to: &options) }
+    switch live {
     case .camera: unsafe format = try LiveSource.cameraFormat()
     case .address:
       unsafe av_dict_set(&options, "protocol_whitelist", LiveSource.protocols, 0)
@@ -45,18 +38,43 @@ final class Demuxer {
         unsafe av_dict_set_int(&options, name, Int64(LiveSource.patience), 0)
       }
       unsafe av_dict_set(&options, "rtsp_transport", "tcp", 0)
+    case .pipe, nil:
+      unsafe av_dict_set(&options, "protocol_whitelist", "file", 0)
+      unsafe av_dict_set(&options, "pattern_type", "none", 0)
+      if raw != nil { unsafe format = av_find_input_format("rawvideo") }
     }
     // After a failure the context is freed already.
-    let status = unsafe SystemFile.withPath(path) { path in
+    let status = unsafe SystemFile.withPath(live == nil ? "file:" + path : path) { path in
       unsafe avformat_open_input(&opened, path, format, &options)
     }
     guard status >= 0, let format = unsafe opened else {
       var packet = unsafe Optional(packet)
       unsafe av_packet_free(&packet)
-      throw Failure("cannot read \(path): \(MediaError.text(status))")
+      guard live == nil else { throw Self.failure(live, path, status) }
+      throw Self.failure(path, status, "FFmpeg knows no picture or video like it")
     }
     unsafe self.format = format
-    unsafe self.packet = packet
+  }
+
+  /// Says how pixels lie in the words of the format that reads them.
+  private static func add(_ raw: RawLayout, _ live: LiveSource?, to options: inout OpaquePointer?) {
+    unsafe av_dict_set(&options, live == .camera ? "input_format" : "pixel_format", raw.format, 0)
+    unsafe av_dict_set(&options, "video_size", raw.size.description, 0)
+    if let rate = raw.rate { unsafe av_dict_set(&options, "framerate", rate, 0) }
+  }
+
+  private static func failure(_ live: LiveSource?, _ path: String, _ status: Int32) -> Failure {
+    if let interruption { return interruption }
+    guard live == .pipe else { return Failure("cannot read \(path): \(MediaError.text(status))") }
+    return Failure(
+      "cannot read \(shown(path)): FFmpeg knows no video like it (\(MediaError.text(status))); raw pixels "
+        + "need '--raw', and an MP4 its index at the beginning (ffmpeg -movflags faststart)")
+  }
+
+  /// Whether the end of the input is known, as that of a file that a server sends is.
+  var hasKnownEnd: Bool {
+    let input = unsafe format.pointee.pb
+    return unsafe format.pointee.duration > 0 || input != nil && avio_size(input) >= 0
   }
 
   deinit {
@@ -86,8 +104,17 @@ final class Demuxer {
   static func failure(
     _ path: String, _ status: Int32?, _ guess: String = "it is damaged or cut off"
   ) -> Failure {
+    if let interruption { return interruption }
     let reason =
       status.map { "\(guess) (\(MediaError.text($0)))" } ?? "no picture in it that can be decoded"
-    return Failure("cannot read \(path): \(FileDiagnosis.reason(path) ?? reason)")
+    return Failure("cannot read \(shown(path)): \(FileDiagnosis.reason(path) ?? reason)")
   }
+
+  /// What a failure was in truth, if the user has ended the waiting.
+  private static var interruption: Failure? {
+    Interrupt.isRequested
+      ? Failure("ended before the first frame", exitCode: ExitCode.interrupted.rawValue) : nil
+  }
+
+  private static func shown(_ path: String) -> String { path == "-" ? "stdin" : path }
 }

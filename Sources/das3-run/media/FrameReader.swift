@@ -25,17 +25,31 @@ final class FrameReader {
 
   /// Nil where the input is a file or a directory.
   let live: LiveSource?
+  /// How often a stream has broken off and come back.
+  private(set) var reconnectCount = 0
 
   private let converter = PixelConverter()
   private let choice: FrameChoice
   private let reading: ReadingOptions
   private let threadCount: Int
+  /// Seconds that a stream has for coming back.
+  private let patience: Double
+  /// Where the images are.
+  private let folder: String
   /// Names of the images; empty for a video.
   private let fileNames: [String]
   private var decoder: PictureDecoder?
   /// How many pictures the decoder of a video has given.
   private var decodedCount = 0
   private var nextIndex = 0
+  /// With `--rate`: when the next frame is due, in seconds, and how many were taken.
+  private var dueTime = 0.0
+  private var takenCount = 0
+  /// When the first picture of a stream came, and what later connections add to their times.
+  private var streamStart: ContinuousClock.Instant?
+  private var timeOffset: Int64 = 0
+  /// Why a stream has broken off for good.
+  private var lasting: String?
 
   static let imageEndings: Set<String> = [
     "png", "jpg", "jpeg", "jfif", "bmp", "ppm", "pgm", "pnm", "tif", "tiff", "webp", "avif", "jp2",
@@ -44,39 +58,63 @@ final class FrameReader {
 
   /// Opens the input; `threadCount` threads decode a video, 0 = one per core.
   ///
-  /// With `isOnce` frames are read once and in their order, so that a camera or an address will do.
+  /// With `stream`, frames are read once and in their order, so that a camera, an address or a pipe
+  /// will do.
   init(
     path: String, choice: FrameChoice = .all, reading: ReadingOptions, threadCount: Int,
-    isOnce: Bool = false
+    stream: StreamOptions? = nil
   ) throws(Failure) {
     self.path = path
+    var choice = choice
+    // Who takes frames as they come counts those that it has taken.
+    if stream != nil, LiveSource(path) != nil { choice.limit = nil }
     self.choice = choice
     self.reading = reading
     self.threadCount = threadCount
-    if Folder.exists(path) {
+    patience = stream?.reconnect ?? 0
+    if let (folder, names) = try Self.images(path) {
       live = nil
       kind = .directory
-      fileNames = try Folder.files(in: path, endings: Self.imageEndings)
+      self.folder = folder
+      fileNames = names
       frameCount = choice.count(of: fileNames.count)
       timing = VideoTiming()
-      guard !fileNames.isEmpty else {
-        let endings = Self.imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
-        throw Failure("\(path): no images in this directory (\(endings))")
-      }
     } else {
-      live = isOnce ? LiveSource(path) : nil
+      live = stream == nil ? nil : LiveSource(path)
       let decoder = try PictureDecoder(
         path: path, live: live, reading: reading, threadCount: threadCount)
       self.decoder = decoder
       kind = decoder.isStill ? .image : .video
+      folder = Path.parent(of: path)
       fileNames = decoder.isStill ? [Path.name(of: path)] : []
-      frameCount = decoder.isStill ? 1 : decoder.frameCount.map(choice.count(of:))
+      frameCount = decoder.isStill ? 1 : decoder.frameCount.flatMap(choice.count(of:))
       timing = decoder.timing
+    }
+    guard reading.raw == nil || kind == .video else {
+      throw Failure("'--raw' is for raw video and cameras; \(path) has images")
+    }
+    guard choice.rate == nil || kind == .video else {
+      throw Failure("'--rate' is for what has a time; \(path) has images: '--every' chooses them")
     }
   }
 
-  /// The file's name without directory and ending.
-  var stem: String { Path.stem(of: Path.name(of: path)) }
+  /// The images of a directory, or those that a pattern names; nil where a path is neither.
+  private static func images(_ path: String) throws(Failure) -> (folder: String, names: [String])? {
+    let pattern = NamePattern(path)
+    guard Folder.exists(path) || pattern != nil else { return nil }
+    let folder = pattern?.folder ?? path
+    var names = try Folder.files(in: folder, endings: imageEndings)
+    if let pattern { names = names.filter(pattern.matches) }
+    guard !names.isEmpty else {
+      let endings = imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
+      throw Failure(
+        "\(path): no images \(pattern == nil ? "in this directory" : "called so") (\(endings))")
+    }
+    return (folder, names)
+  }
+
+  /// The file's name without directory and ending, or what stands for it.
+  var stem: String { live?.stem(of: path) ?? Path.stem(of: Path.name(of: path)) }
 
   /// Names of the frames without their endings, where they are known before they are read.
   var stems: [String] { fileNames.map(Path.stem(of:)) }
@@ -94,6 +132,7 @@ final class FrameReader {
     if decoder.missingSeconds > 0 {
       parts.append("its last \(fixed(decoder.missingSeconds, 1)) s are missing")
     }
+    if let lasting { return "\(path): \(lasting)" }
     guard !parts.isEmpty else { return nil }
     return "\(path) is damaged: " + parts.joined(separator: ", and ")
   }
@@ -115,7 +154,9 @@ final class FrameReader {
       let index = nextIndex
       nextIndex += 1
       do throws(Failure) {
-        guard try read(index, into: &frame) else { break }
+        guard takenCount < choice.limit ?? .max, try read(index, into: &frame) else { break }
+        guard isDue(frame) else { continue }
+        takenCount += 1
         lastIndex = index
         if frame.isDamaged { damagedFrameCount += 1 }
         return true
@@ -144,11 +185,11 @@ final class FrameReader {
     } else {
       guard place < fileNames.count else { return false }
       frame.name = fileNames[place]
-      if kind == .directory { file = Path.join(path, frame.name) }
+      if kind == .directory { file = Path.join(folder, frame.name) }
       decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
     }
     frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)
-    let converted: Void? = try decoder?.withNextPicture { picture, turn throws(Failure) in
+    let converted: Void? = try nextPicture { picture, turn throws(Failure) in
       do throws(Failure) {
         try converter.convert(picture, into: &frame)
       } catch {
@@ -157,9 +198,18 @@ final class FrameReader {
       frame.turn(turn)
     }
     decodedCount += 1
-    frame.time = kind == .video ? decoder?.time ?? 0 : 0
+    frame.time = kind == .video ? timeOffset + (decoder?.time ?? 0) : 0
     frame.isDamaged = kind == .video && decoder?.isDamaged ?? false
     return converted != nil
+  }
+
+  /// Whether a frame is taken where no more than `--rate` of them a second are.
+  private func isDue(_ frame: Frame) -> Bool {
+    guard let rate = choice.rate else { return true }
+    let seconds = Double(frame.time) * timing.base.value
+    guard seconds > dueTime - 0.5e-3 else { return false }
+    dueTime = max(dueTime, seconds - 0.5 / rate) + 1 / rate
+    return true
   }
 
   /// Decodes a video up to the picture before `place`; false where it ends earlier.
@@ -169,11 +219,65 @@ final class FrameReader {
       decodedCount = 0
     }
     while decodedCount < place {
-      guard try decoder?.withNextPicture({ _, _ in true }) == true else { return false }
+      guard try nextPicture({ _, _ in true }) == true else { return false }
       decodedCount += 1
     }
     return true
   }
+}
+
+/// Streams that break off and come back.
+extension FrameReader {
+  /// The decoder's next picture; nil at the end, or where a stream does not come back.
+  private func nextPicture<Result>(
+    _ use: (DecodedPicture, Orientation) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
+    while let decoder {
+      if let result = try decoder.withNextPicture(use) {
+        if live != nil, streamStart == nil { streamStart = .now }
+        return result
+      }
+      guard decoder.mayComeBack, patience > 0, !Interrupt.isRequested else {
+        lasting = decoder.breakReason.map { "the stream broke off (\($0))" }
+        return nil
+      }
+      guard try reconnect(decoder.breakReason) else { return nil }
+    }
+    return nil
+  }
+
+  /// Opens the stream again, with growing pauses; returns whether it gives pictures.
+  private func reconnect(_ reason: String?) throws(Failure) -> Bool {
+    let how = reason.map { "broke off (\($0))" } ?? "ended"
+    Terminal.note("\(path): the stream \(how); trying again for \(fixed(patience, 0)) s")
+    let end = ContinuousClock.now + .seconds(patience)
+    var pause = Self.firstPause
+    while ContinuousClock.now < end {
+      let next = min(end, .now + .seconds(pause))
+      while ContinuousClock.now < next, !Interrupt.isRequested {
+        Thread.sleep(forTimeInterval: min(0.1, pause))
+      }
+      guard !Interrupt.isRequested else { return false }
+      pause = min(2 * pause, Self.longestPause)
+      guard
+        let again = try? PictureDecoder(
+          path: path, live: live, reading: reading, threadCount: threadCount)
+      else { continue }
+      decoder = again
+      reconnectCount += 1
+      // Times go on as those of the clock: the stream itself begins anew.
+      let seconds = streamStart.map { (ContinuousClock.now - $0).seconds } ?? 0
+      timeOffset = Int64(seconds / timing.base.value)
+      Terminal.note("\(path): the stream is back")
+      return true
+    }
+    lasting = reason.map { "the stream broke off (\($0)) and did not come back" }
+    return false
+  }
+
+  /// Seconds between two attempts.
+  private static var firstPause: Double { 0.25 }
+  private static var longestPause: Double { 8 }
 }
 
 extension FrameReader {
@@ -181,7 +285,8 @@ extension FrameReader {
   func reportDamage() throws(ExitCode) {
     if leftOutCount > 0 { Terminal.note("\(path): \(counted(leftOutCount, "image")) left out") }
     if let damage {
-      Terminal.note("\(damage); \(counted(damagedFrameCount, "frame")) with something missing")
+      let missing = "; \(counted(damagedFrameCount, "frame")) with something missing"
+      Terminal.note(damage + (damagedFrameCount > 0 ? missing : ""))
     }
     if !isWhole { throw ExitCode.partial }
   }

@@ -1,11 +1,12 @@
-// An --input in, whether it is a camera or an address out.
+// An --input in, whether it is a camera, an address or a pipe out.
 import CFFmpeg
 import Foundation
 
-/// A stream that is there only once: a camera of Video4Linux, or an address.
+/// A stream that is there only once: a camera of Video4Linux, an address, or bytes of a pipe.
 enum LiveSource {
   case camera
   case address
+  case pipe
 
   /// Schemes of addresses that FFmpeg reads and that may carry video.
   private static let schemes: Set<String> = [
@@ -19,8 +20,23 @@ enum LiveSource {
       self = .address
     } else if path.hasPrefix("/dev/video") || SystemFile.kind(path) == .camera {
       self = .camera
+    } else if path == "-" || SystemFile.kind(path) == .pipe {
+      self = .pipe
     } else {
       return nil
+    }
+  }
+
+  /// Whether frames come when they like: those that nobody is waiting for may be dropped.
+  var hasOwnPace: Bool { self != .pipe }
+
+  /// What names results that are called after the input.
+  func stem(of path: String) -> String {
+    switch self {
+    case .camera: Path.name(of: path)
+    case .address:
+      Path.stem(of: Path.name(of: String(path.prefix { $0 != "?" && $0 != "#" })))
+    case .pipe: path == "-" ? "stdin" : Path.name(of: path)
     }
   }
 

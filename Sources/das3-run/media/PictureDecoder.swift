@@ -1,7 +1,7 @@
 // One image or video file in, its decoded pictures out, one after the other.
 import CFFmpeg
 
-/// libavformat and libavcodec for one local file.
+/// libavformat and libavcodec for one local file or stream.
 @safe
 final class PictureDecoder {
   /// Whether the file holds one picture and no time.
@@ -16,6 +16,8 @@ final class PictureDecoder {
   private(set) var missingSeconds = 0.0
   /// Whether all of the file has been read.
   private(set) var isAtEnd = false
+  /// Why a stream has broken off; nil where it came to its end.
+  private(set) var breakReason: String?
   /// Time of the last picture since the first one, and how long it is shown, in units of the time
   /// base.
   private(set) var time: Int64 = 0
@@ -26,6 +28,7 @@ final class PictureDecoder {
   private(set) var endTime: Int64 = 0
 
   private let path: String
+  private let live: LiveSource?
   private let demuxer: Demuxer
   private let codec: Codec
   private let streamIndex: Int32
@@ -34,7 +37,10 @@ final class PictureDecoder {
   private let declaredDuration: Int64
   private var firstStamp: Int64?
   private var isDraining = false
-  private var decodedCount = 0
+  private(set) var decodedCount = 0
+  /// Whether colours that no standard is named for are those of high definition.
+  private let mayBeHighDefinition: Bool
+  private var hasToldBrightness = false
 
   private static let largestPixelCount: Int64 = 1 << 28
   private static let mostDamagedParts = 1000
@@ -42,22 +48,21 @@ final class PictureDecoder {
   private static let longestTime: Int64 = 1 << 50
   /// A video may be so much shorter than declared before something counts as missing.
   private static let slackSeconds = 1.0
+  /// From so many rows on, video that does not say it has the colours of BT.709, as players take it.
+  private static let highDefinitionRows: Int32 = 720
 
   /// Opens a local file, or a stream; `threadCount` threads decode a video, 0 = one per core.
   init(
     path: String, live: LiveSource? = nil, reading: ReadingOptions, threadCount: Int
   ) throws(Failure) {
     self.path = path
-    if let live {
-      demuxer = try Demuxer(live, path: path)
-    } else {
-      try FileDiagnosis.check(path)
-      demuxer = try Demuxer(path: path)
-    }
+    self.live = live
+    if live == nil { try FileDiagnosis.check(path) }
+    demuxer = try Demuxer(path: path, live: live, raw: reading.raw)
     let format = unsafe demuxer.format
     let demuxerName = unsafe String(cString: format.pointee.iformat.pointee.name)
     let isPicture = demuxerName.hasSuffix("_pipe") || demuxerName == "image2"
-    if !isPicture {
+    if !isPicture || live != nil {
       let status = unsafe avformat_find_stream_info(format, nil)
       guard status >= 0 else { throw Demuxer.failure(path, status) }
     }
@@ -69,8 +74,9 @@ final class PictureDecoder {
     streamIndex = unsafe stream.pointee.index
     // A GIF or AVIF file may be a picture or a video.
     isStill =
-      isPicture
-      || live == nil && FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
+      live == nil && isPicture
+      || live == nil && reading.raw == nil
+        && FrameReader.imageEndings.contains(Path.ending(of: path).lowercased())
         && Self.holdsOnePacket(path, streamIndex: streamIndex)
     codec = try unsafe Codec(decoder)
     let context = unsafe codec.context
@@ -79,6 +85,7 @@ final class PictureDecoder {
     unsafe context.pointee.thread_count = isStill ? 1 : Int32(threadCount)
     unsafe context.pointee.pkt_timebase = stream.pointee.time_base
     let kind = unsafe context.pointee.codec_id
+    mayBeHighDefinition = ![AV_CODEC_ID_RAWVIDEO, AV_CODEC_ID_MJPEG].contains(kind) && !isStill
     // In a TIFF, FFmpeg would take each unknown tag for damage, such as the orientation.
     if isStill && kind != AV_CODEC_ID_TIFF || kind == AV_CODEC_ID_MJPEG {
       unsafe context.pointee.err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK
@@ -117,6 +124,7 @@ final class PictureDecoder {
       if status == 0 {
         decodedCount += 1
         unsafe note(picture)
+        unsafe noteColours(picture)
         defer { unsafe av_frame_unref(picture) }
         return try use(unsafe DecodedPicture(pointer: UnsafePointer(picture)), turn)
       }
@@ -125,7 +133,7 @@ final class PictureDecoder {
       if damagedPartCount > Self.mostDamagedParts { break }
       try feed()
     }
-    guard decodedCount > 0 else { throw Demuxer.failure(path, nil) }
+    guard decodedCount > 0 || Interrupt.isRequested else { throw Demuxer.failure(path, nil) }
     if !isAtEnd { noteEnd() }
     isAtEnd = true
     return nil
@@ -136,7 +144,9 @@ final class PictureDecoder {
     guard !isDraining else { return }
     let status = demuxer.next(of: streamIndex)
     guard status >= 0 else {
-      if status != cffmpeg_end_of_file() { try noteDamage(status) }
+      if status != cffmpeg_end_of_file(), !Interrupt.isRequested {
+        if live == nil { try noteDamage(status) } else { breakReason = MediaError.text(status) }
+      }
       isDraining = true
       unsafe avcodec_send_packet(codec.context, nil)
       return
@@ -174,6 +184,28 @@ final class PictureDecoder {
       // A key frame does not depend on earlier pictures.
       isDamaged = false
     }
+  }
+
+  /// Names the colours of a picture that does not, and says once what the network will not see.
+  private func noteColours(_ picture: UnsafeMutablePointer<AVFrame>) {
+    if mayBeHighDefinition, unsafe picture.pointee.colorspace == AVCOL_SPC_UNSPECIFIED,
+      unsafe picture.pointee.height >= Self.highDefinitionRows
+    {
+      unsafe picture.pointee.colorspace = AVCOL_SPC_BT709
+    }
+    let transfer = unsafe picture.pointee.color_trc
+    guard [AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67].contains(transfer), !hasToldBrightness
+    else { return }
+    hasToldBrightness = true
+    Terminal.note(
+      "\(path) is HDR (\(transfer == AVCOL_TRC_SMPTE2084 ? "PQ" : "HLG")): its brightness is taken "
+        + "as if it were not, and the network sees paler frames; a copy in BT.709 would help")
+  }
+
+  /// Whether a stream that has ended may go on later.
+  var mayComeBack: Bool {
+    guard let live, live.hasOwnPace else { return false }
+    return !demuxer.hasKnownEnd
   }
 
   /// Compares the length of a video, at its end, with what the file declares.

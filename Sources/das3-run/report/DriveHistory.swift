@@ -17,15 +17,13 @@ struct DriveHistory {
   private(set) var milliseconds = SampledCurve()
   private(set) var changes: [Change] = []
   private(set) var changeCount = 0
-  /// Frames for the page, evenly spread over all so far.
-  private(set) var kept: [Frame] = []
+  /// Frames for the page.
+  private(set) var kept = KeptFrames()
   private let keepsFrames: Bool
-  private var stride = 1
   private var last: das3_online_report?
 
   /// Changes that a page lists: the newest.
   private static let mostChanges = 100
-  private static let mostKept = 48
 
   /// - Parameter keepsFrames: whether a page will show some.
   init(keepsFrames: Bool) { self.keepsFrames = keepsFrames }
@@ -43,13 +41,7 @@ struct DriveHistory {
     if report.total_step > last?.total_step ?? 0 {
       loss.add(report.loss, at: Double(report.total_step))
     }
-    if keepsFrames, (count - 1) % stride == 0 {
-      kept.append(frame)
-      if kept.count == Self.mostKept {
-        kept = kept.indices.filter { $0 % 2 == 0 }.map { kept[$0] }
-        stride *= 2
-      }
-    }
+    if keepsFrames { kept.add(frame) }
     defer { last = report }
     guard report.origin != last?.origin ?? 0 || report.share != last?.share ?? 0 else {
       return false

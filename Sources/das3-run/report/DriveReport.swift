@@ -3,7 +3,8 @@ import CDas3
 
 struct DriveReport {
   private let isJson: Bool
-  private let reader: FrameReader
+  private let stream: FrameStream
+  private var reader: FrameReader { stream.reader }
   private let start = ContinuousClock.now
   private var milliseconds: [Double] = []
   private(set) var history: DriveHistory
@@ -12,11 +13,11 @@ struct DriveReport {
   /// Times of so many frames at most are kept.
   private static let mostTimes = 1 << 20
 
-  init(isJson: Bool, reader: FrameReader, keepsFrames: Bool) {
+  init(isJson: Bool, stream: FrameStream, keepsFrames: Bool) {
     self.isJson = isJson
     history = DriveHistory(keepsFrames: keepsFrames)
-    self.reader = reader
-    progress = ProgressBar(title: "drive", count: reader.frameCount)
+    self.stream = stream
+    progress = ProgressBar(title: "drive", count: stream.frameCount)
   }
 
   var seconds: Double { (ContinuousClock.now - start).seconds }
@@ -72,6 +73,8 @@ struct DriveReport {
         ] + report.json + [
           (key: "left_out", value: .integer(reader.leftOutCount)),
           (key: "damaged", value: .integer(reader.damagedFrameCount)),
+          (key: "dropped", value: .integer(stream.droppedCount)),
+          (key: "reconnects", value: .integer(reader.reconnectCount)),
           (key: "output", value: .text(output)), (key: "report", value: .text(page)),
         ])
     }
@@ -82,6 +85,7 @@ struct DriveReport {
       "\(counted(Int(report.frame_count), "frame")) in \(fixed(seconds, 1)) s, "
         + "\(fixed(milliseconds.median, 1)) ms a frame (median), \(fixed(p99, 1)) ms (99th percentile)"
     )
+    stream.noteDropped()
     try Terminal.say("learned in \(report.total_step) steps: \(counts)")
     try Terminal.say("at the end by \(report.words)" + (output.map { ", saved in \($0)" } ?? ""))
     if let part = report.ignoredPart { try Terminal.say("ignored: \(part)") }

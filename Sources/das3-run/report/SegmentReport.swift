@@ -44,7 +44,7 @@ struct SegmentReport {
 
   /// Prints the summary and, where no files are written, the table of classes.
   func finish(
-    networkSize: PixelSize, output: String?, reader: FrameReader, isWhole: Bool
+    networkSize: PixelSize, output: String?, stream: FrameStream, isWhole: Bool
   ) throws(Failure) {
     let seconds = (ContinuousClock.now - start).seconds
     let rate = seconds > 0 ? Double(frameCount) / seconds : 0
@@ -60,11 +60,14 @@ struct SegmentReport {
           (key: "width", value: .integer(networkSize.width)),
           (key: "height", value: .integer(networkSize.height)),
           (key: "shares", value: total.json),
-          (key: "left_out", value: .integer(reader.leftOutCount)),
-          (key: "damaged", value: .integer(reader.damagedFrameCount)),
+          (key: "left_out", value: .integer(stream.reader.leftOutCount)),
+          (key: "damaged", value: .integer(stream.reader.damagedFrameCount)),
+          (key: "dropped", value: .integer(stream.droppedCount)),
+          (key: "reconnects", value: .integer(stream.reader.reconnectCount)),
           (key: "output", value: .text(output)),
         ])
     }
+    stream.noteDropped()
     if output == nil { try Terminal.say(table) }
     let speed = "\(fixed(seconds, 1)) s, \(fixed(rate, 1)) frames/s\(isWhole ? "" : ", stopped")"
     let place = output.map { ", results in \($0)" } ?? ""

@@ -230,10 +230,11 @@ def times(street, check):
     check("adapt takes them, too", events[-1]["frames"] == 4, events[-1])
 
 
-class Broken(http.server.BaseHTTPRequestHandler):
-    """Sends a part of a stream without an end, and hangs up; then the rest; then nothing."""
+class Camera(http.server.BaseHTTPRequestHandler):
+    """Sends a part of a stream to each client: to its end, or without one; after the last part nothing."""
 
-    parts = []
+    protocol_version = "HTTP/1.1"
+    parts, ends = [], True
 
     def do_GET(self):
         if not self.parts:
@@ -241,11 +242,16 @@ class Broken(http.server.BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.send_header("Content-Type", "video/mp2t")
-        self.send_header("Connection", "close")
+        if self.ends:
+            self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         part, self.parts[:] = self.parts[0], self.parts[1:]
         for place in range(0, len(part), 188 * 50):
-            self.wfile.write(part[place : place + 188 * 50])
+            piece = part[place : place + 188 * 50]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if self.ends else piece)
+        if self.ends:
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
 
     def log_message(self, *_):
         pass
@@ -253,17 +259,18 @@ class Broken(http.server.BaseHTTPRequestHandler):
 
 def http_streams(street, check):
     """A live stream that breaks off is opened again; frames that nobody waits for are left out."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/live.ts?key=1"
     whole = street.stream()
 
-    Broken.parts = [whole, whole]
+    Camera.parts, Camera.ends = [whole, whole], False
     result = street.program.run(
         street.folder / "http", "--json", "--drop", "never", "--reconnect", "2", "--overlay",
         command="segment", input=address)
     summary = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}
     count = 2 * len(street.images)
+    check("its break is told by the exit code", result.returncode == 4, result.returncode)
     check("a stream that comes back", (summary.get("frames"), summary.get("reconnects")) == (count, 1),
           (summary, result.stderr))
     told = "trying again" in result.stderr and "is back" in result.stderr
@@ -272,21 +279,21 @@ def http_streams(street, check):
     stamps = [json.loads(line)["seconds"] for line in result.stdout.splitlines()[:-1]]
     check("times grow", all(np.diff(stamps) > 0), stamps)
 
-    Broken.parts = [whole]
+    Camera.parts, Camera.ends = [whole], True
     result = street.program.run(None, "--json", "--drop", "never", "--reconnect", "0", command="segment",
                                 input=address)
     summary = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}
     check("--reconnect 0: its end is the end", result.returncode == 0
           and summary["frames"] == len(street.images), (summary, result.stderr))
 
-    Broken.parts = [street.stream(repeat=12)]
+    Camera.parts = [street.stream(repeat=12)]
     result = street.program.run(None, "--json", "--reconnect", "0", "--size", "640x480", command="segment",
                                 input=address)
     summary = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {"frames": 0, "dropped": 0}
     good = summary["dropped"] > 0 and summary["frames"] + summary["dropped"] == 12 * len(street.images)
     check("frames that came meanwhile are left out and counted", good, (summary, result.stderr))
 
-    Broken.parts = [street.stream(repeat=12)]
+    Camera.parts = [street.stream(repeat=12)]
     result = street.program.run(
         street.folder / "live.onnx", "--json", "--method", "blend", "--limit", "20", input=address)
     summary = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}

@@ -160,17 +160,25 @@ def foreign_files(das3, check):
     for name, words in (
         ("empty.png", "the file is empty"), ("page.jpg", "it is an HTML page"),
         ("phone.heic", "it is HEIC"), ("phone.jpg", "save it as JPEG or PNG"), ("cut.mp4", "no index (moov)"),
-        ("moves.webp", "an animated WebP"), ("pipe", "it is a pipe"), ("noise.png", "cannot read"),
-        ("*.png", "patterns are not known; give the directory"), ("f%04d.png", "patterns are not known"),
+        ("moves.webp", "an animated WebP"), ("noise.png", "cannot read"),
+        ("*.tga", "no images called so"), ("f%04d.png", "no images called so"),
     ):
         rubbish(das3, check, 1, words, input=folder / name, **options)
     for source, words in (
-        (das3.model, "it is a network; it comes with '--model'"),
-        ("http://example.org/drive.mp4", "it is an address"), ("rtsp://camera/1", "it is an address"),
-        ("/dev/video0", "it is a camera"), ("/dev/null", "it is a device"), ("-", "stdin"),
-        ("/dev/stdin", "stdin"),
+        (das3.model, "it is a network; it comes with '--model'"), ("/dev/null", "it is a device"),
+        ("ftp://example.org/drive.mp4", "it is an address that is no stream"),
     ):
         rubbish(das3, check, 1, words, input=source, **options)
+    # What is there only once cannot be compared with truth.
+    for source, words in (
+        (folder / "pipe", "it is a pipe"), ("-", "it is stdin"), ("/dev/video0", "it is a camera"),
+        ("http://example.org/drive.mp4", "it is an address"), ("rtsp://camera/1", "it is an address"),
+    ):
+        rubbish(das3, check, 1, words, input=source, command="evaluate", output=None, truth=das3.truth)
+    for option, value, words in (
+        ("raw", "rgb8:4x4", "has images"), ("rate", "2", "'--every' chooses them"),
+    ):
+        rubbish(das3, check, 1, words, f"--{option}", value, command="segment", output=None)
     for name, words in (
         ("page.onnx", "it is an HTML page"), ("empty.onnx", "the file is empty"), ("lfs.onnx", "git lfs pull"),
         ("torch.onnx", "torch.onnx.export"), (".", "it is a directory"),

@@ -219,7 +219,7 @@ struct Drive: ParsableCommand {
 
   private func pace(of reader: FrameReader) -> OnlineHandle.Pace {
     var pace = OnlineHandle.Pace(learningThreads: learningThreads, budget: budget)
-    if !realtime, reader.live?.hasOwnPace != true { pace.stepsPerFrame = stepsPerFrame ?? 2 }
+    if !realtime, !reader.hasOwnPace { pace.stepsPerFrame = stepsPerFrame ?? 2 }
     return pace
   }
 }

@@ -25,6 +25,8 @@ final class FrameReader {
 
   /// Nil where the input is a file or a directory.
   let live: LiveSource?
+  /// Whether frames come when they like, from a camera or from an address that sends no file.
+  let hasOwnPace: Bool
   /// How often a stream has broken off and come back.
   private(set) var reconnectCount = 0
 
@@ -74,6 +76,7 @@ final class FrameReader {
     patience = stream?.reconnect ?? 0
     if let (folder, names) = try Self.images(path) {
       live = nil
+      hasOwnPace = false
       kind = .directory
       self.folder = folder
       fileNames = names
@@ -84,6 +87,7 @@ final class FrameReader {
       let decoder = try PictureDecoder(
         path: path, live: live, reading: reading, threadCount: threadCount)
       self.decoder = decoder
+      hasOwnPace = decoder.hasOwnPace
       kind = decoder.isStill ? .image : .video
       folder = Path.parent(of: path)
       fileNames = decoder.isStill ? [Path.name(of: path)] : []
@@ -237,7 +241,7 @@ extension FrameReader {
         if live != nil, streamStart == nil { streamStart = .now }
         return result
       }
-      guard decoder.mayComeBack, patience > 0, !Interrupt.isRequested else {
+      guard decoder.hasOwnPace, patience > 0, !Interrupt.isRequested else {
         lasting = decoder.breakReason.map { "the stream broke off (\($0))" }
         return nil
       }

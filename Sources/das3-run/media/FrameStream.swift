@@ -31,7 +31,7 @@ final class FrameStream {
     self.reader = reader
     self.limit = limit
     self.isRealtime = isRealtime && reader.live == nil
-    let hasOwnPace = reader.live?.hasOwnPace ?? isRealtime
+    let hasOwnPace = reader.hasOwnPace || self.isRealtime
     drops = drop == .all && reader.kind == .video || drop == .live && hasOwnPace
   }
 

@@ -27,9 +27,6 @@ enum LiveSource {
     }
   }
 
-  /// Whether frames come when they like: those that nobody is waiting for may be dropped.
-  var hasOwnPace: Bool { self != .pipe }
-
   /// What names results that are called after the input.
   func stem(of path: String) -> String {
     switch self {

@@ -202,9 +202,10 @@ final class PictureDecoder {
         + "as if it were not, and the network sees paler frames; a copy in BT.709 would help")
   }
 
-  /// Whether a stream that has ended may go on later.
-  var mayComeBack: Bool {
-    guard let live, live.hasOwnPace else { return false }
+  /// Whether pictures come when they like, and may go on after a break: those of a camera, and of an
+  /// address that sends no file.
+  var hasOwnPace: Bool {
+    guard let live, live != .pipe else { return false }
     return !demuxer.hasKnownEnd
   }
 

@@ -262,6 +262,9 @@ python Tests/EndToEnd/usage.py build/das3-run examples/street
 step pictures and videos of every kind
 python Tests/EndToEnd/media.py build/das3-run examples/street
 
+step stdin, pipes, streams and patterns
+python Tests/EndToEnd/live.py build/das3-run examples/street
+
 step truth of every kind
 python Tests/EndToEnd/truth.py build/das3-run examples/street
 

@@ -44,8 +44,7 @@ struct LayeringTests {
       "ModelHandle+Parameters", "OnlineHandle", "ProcessMemory", "SegmenterHandle",
       "StepProfile", "StoredPredictions", "StreetNetwork", "SystemFile", "Terminal",
       "Codec", "DecodedPicture", "Demuxer", "DriveReport", "LiveSource", "ImageWriter",
-      "PictureDecoder",
-      "PixelConverter",
+      "NamePattern", "PictureDecoder", "PipeInput", "PixelConverter", "RawLayout",
       "VideoWriter", "Warnings",
     ],
   ]

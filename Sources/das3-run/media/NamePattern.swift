@@ -1,5 +1,5 @@
 // "frames/%06d.png" or "frames/*.png" in, which names it means out.
-import Glibc
+import Foundation
 
 /// A pattern of names in one directory: of printf, or of a shell.
 struct NamePattern {

@@ -13,12 +13,16 @@ from deeplab import deeplab
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Tests" / "Golden"))
 from public import decoder, vision
+from realtime import BiSeNetV2, DDRNet, PPLiteSeg
 
 INPUT = {"scale": 1 / 255, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 NETWORKS = {
     "segformer_b0": decoder("Segformer", "mit_b0"),
     "lraspp_mobilenet_v3": vision("lraspp_mobilenet_v3_large"),
     "deeplabv3plus_mobilenet_v2": decoder("DeepLabV3Plus", "mobilenet_v2"),
+    "bisenet_v2": BiSeNetV2,
+    "ddrnet_23_slim": DDRNet,
+    "pp_liteseg": PPLiteSeg,
     "unet_resnet18": decoder("Unet", "resnet18"),
     "fpn_efficientnet_b0": decoder("FPN", "efficientnet-b0"),
     "deeplab_v2_r101": deeplab,

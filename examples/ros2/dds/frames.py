@@ -1,6 +1,6 @@
 """An image of ROS -> an array that libdas3 reads; what else the pixels are drawn or judged by."""
 
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple
 
 import das3
 import numpy as np
@@ -79,7 +79,9 @@ class FrameReader:
             frame[height:, ::2], frame[height:, 1::2] = view[height:, 1::2], view[height:, ::2]
         elif encoding.kind == "bayer":
             frame = self._room((rows, width, 3))
-            demosaic(view if size == 1 else _high_byte(view, image.is_bigendian), *encoding.red, frame)
+            demosaic(
+                view if size == 1 else _high_byte(view, image.is_bigendian), *encoding.red, frame
+            )
         else:
             frame = view
         return frame, encoding.format
@@ -144,7 +146,8 @@ def demosaic(mosaic: Bytes, red_y: int, red_x: int, rgb: Bytes) -> None:
         (place(1, 0), along, mosaic, across),
         (place(1, 1), diagonal, cross, mosaic),
     ):
-        rgb[at + (0,)], rgb[at + (1,)], rgb[at + (2,)] = red[at], green[at], blue[at]
+        for channel, plane in enumerate((red, green, blue)):
+            rgb[(*at, channel)] = plane[at]
 
 
 def margin(probabilities: Floats, confidence: Bytes) -> None:
@@ -173,7 +176,7 @@ def draw_overlay(
     rgb[:] = painted >> 8
 
 
-def to_rgb(frame: Bytes, format: das3.Format, height: int) -> Union[Bytes, npt.NDArray[np.int32]]:
+def to_rgb(frame: Bytes, format: das3.Format, height: int) -> npt.NDArray[np.integer[Any]]:
     """The pixels as red, green and blue, whatever the format; YUV is BT.601, video range."""
     if format in (_F.RGB8, _F.RGBA8):
         return frame[:, :, :3]
@@ -192,4 +195,4 @@ def to_rgb(frame: Bytes, format: das3.Format, height: int) -> Union[Bytes, npt.N
     y = 298 * (luma.astype(np.int32) - 16) + 128
     blue, red = u.astype(np.int32) - 128, v.astype(np.int32) - 128
     scaled = (y + 409 * red, y - 100 * blue - 208 * red, y + 516 * blue)
-    return np.clip(np.stack(scaled, axis=2) >> 8, 0, 255)
+    return np.clip(np.stack(scaled, axis=2) >> 8, 0, 255).astype(np.uint8)

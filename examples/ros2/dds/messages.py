@@ -127,6 +127,11 @@ def is_heard(writer: Any) -> bool:
     return bool(writer.get_matched_subscriptions())
 
 
+def take(reader: Any, count: int = 64) -> list[Any]:
+    """The small messages that have come, the oldest first."""
+    return [sample for sample in reader.take(count) if sample.sample_info.valid_data]
+
+
 class ImageView(NamedTuple):
     """A sensor_msgs/Image as it came; the pixels are a view of the bytes of the wire."""
 

@@ -9,7 +9,6 @@ go through its C layer as the bytes of the wire, and pixels are views of these.
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
@@ -181,13 +180,18 @@ def image_view(sample: bytes) -> ImageView:
     return ImageView(sec, nanosec, frame_id, height, width, encoding, is_bigendian, step, data)
 
 
-def take_images(reader: Any, count: int = 64) -> Iterator[ImageView]:
-    """The images that have come, the oldest first."""
+def take_samples(reader: Any, count: int = 64) -> list[bytes]:
+    """The samples that have come, the oldest first."""
     state = SampleState.Any | ViewState.Any | InstanceState.Any
     samples: Union[int, list[Any]] = ddspy_take(reader._ref, state, count)
     if isinstance(samples, int):
-        raise DDSException(samples, "while images were taken")
-    return (image_view(sample) for sample, info in samples if info.valid_data)
+        raise DDSException(samples, "while samples were taken")
+    return [sample for sample, info in samples if info.valid_data]
+
+
+def take_images(reader: Any) -> list[ImageView]:
+    """The images that have come, the oldest first."""
+    return [image_view(sample) for sample in take_samples(reader)]
 
 
 class ImageWriter:

@@ -45,9 +45,10 @@ from messages import (
     LabelInfo,
     Time,
     VisionClass,
+    image_view,
     is_heard,
     reader_of,
-    take_images,
+    take_samples,
     writer_of,
 )
 
@@ -84,7 +85,7 @@ class Slot(Generic[T]):
 
 
 class Arrival(NamedTuple):
-    image: ImageView
+    sample: bytes  # of an image
     seconds: float  # of time.monotonic()
 
 
@@ -171,9 +172,9 @@ class SegmentationNode:
         try:
             while not self.is_ending:
                 waiting.wait(duration(milliseconds=50))  # signals are handled in between
-                for image in take_images(self._images):
+                for sample in take_samples(self._images):
                     self.health.received()
-                    if self._slot.put(Arrival(image, time.monotonic())):
+                    if self._slot.put(Arrival(sample, time.monotonic())):
                         self.health.dropped()
                 if time.monotonic() >= due:
                     due = max(due + period, time.monotonic())
@@ -193,7 +194,7 @@ class SegmentationNode:
                 self._say(f"an image is refused: {error}")
 
     def _label(self, arrival: Arrival) -> None:
-        image = arrival.image
+        image = image_view(arrival.sample)
         frame, format = self._reader.read(image)
         mask = _like(self._mask, image, "mono8")
         hears_confidence = is_heard(self._confidence.writer)

@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--sent", type=Path, help="file of what was sent")
     options = parser.parse_args()
     order = 1 if options.encoding == "rgb8" else -1
-    paths = sorted(path for path in options.frames.iterdir() if path.suffix in (".png", ".jpg"))
+    paths = sorted(path for path in options.frames.glob("*") if path.suffix in (".png", ".jpg"))
     if not paths:
         print(f"{options.frames} holds no .png or .jpg; expected pictures", file=sys.stderr)
         return 1

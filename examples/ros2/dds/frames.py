@@ -195,4 +195,5 @@ def to_rgb(frame: Bytes, format: das3.Format, height: int) -> npt.NDArray[np.int
     y = 298 * (luma.astype(np.int32) - 16) + 128
     blue, red = u.astype(np.int32) - 128, v.astype(np.int32) - 128
     scaled = (y + 409 * red, y - 100 * blue - 208 * red, y + 516 * blue)
-    return np.clip(np.stack(scaled, axis=2) >> 8, 0, 255).astype(np.uint8)
+    rgb: Bytes = np.clip(np.stack(scaled, axis=2) >> 8, 0, 255).astype(np.uint8)
+    return rgb

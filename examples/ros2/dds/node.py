@@ -186,12 +186,15 @@ class SegmentationNode:
         self.labeller.save()
 
     def _label_images(self) -> None:
-        while (arrival := self._slot.take()) is not None:
-            try:
-                self._label(arrival)
-            except (ValueError, das3.Das3Error, DDSException, MemoryError) as error:
-                self.health.refused(str(error))
-                self._say(f"an image is refused: {error}")
+        try:
+            while (arrival := self._slot.take()) is not None:
+                try:
+                    self._label(arrival)
+                except (ValueError, das3.Das3Error, DDSException, MemoryError) as error:
+                    self.health.refused(str(error))
+                    self._say(f"an image is refused: {error}")
+        finally:
+            self.is_ending = True  # a node whose labels have ended must not seem to work
 
     def _label(self, arrival: Arrival) -> None:
         image = image_view(arrival.sample)
@@ -294,7 +297,10 @@ def main() -> int:
         print(f"{NAME}: cannot start: {error}", file=sys.stderr)
         return 1
 
+    signals = []
+
     def end(number: int, frame: Any) -> None:
+        signals.append(number)
         node.is_ending = True
 
     signal.signal(signal.SIGINT, end)
@@ -306,7 +312,7 @@ def main() -> int:
     except das3.Das3Error as error:
         print(f"{NAME}: what was learned cannot be saved: {error}", file=sys.stderr)
         return 1
-    return 0
+    return 0 if signals else 1
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Program:
     def __init__(self, name: str, *arguments: object) -> None:
         self.name = name
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by __exit__)
-        command = [sys.executable, HERE / name, *map(str, arguments)]
+        command = [sys.executable, str(HERE / name), *map(str, arguments)]
         self._process = subprocess.Popen(command, stdout=self._output, stderr=subprocess.STDOUT)
 
     @property

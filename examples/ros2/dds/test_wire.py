@@ -94,7 +94,8 @@ def picture() -> Bytes:
 def padded(rows: Any) -> Bytes:
     """Rows of bytes with 6 bytes behind each, which the step must skip."""
     rows = np.asarray(rows, np.uint8)
-    return np.pad(rows.reshape(len(rows), -1), ((0, 0), (0, 6)), constant_values=77)
+    wide: Bytes = np.pad(rows.reshape(len(rows), -1), ((0, 0), (0, 6)), constant_values=77)
+    return wide
 
 
 def yuv_of(rgb: Bytes) -> tuple[Any, Any, Any]:
@@ -112,7 +113,8 @@ def rgb_of(y: Any, u: Any, v: Any) -> Bytes:
     luma = (y - 16) * 255 / 219
     red, blue = luma + 1.402 * 255 / 224 * v, luma + 1.772 * 255 / 224 * u
     green = (luma - 0.299 * red - 0.114 * blue) / 0.587
-    return np.rint(np.clip(np.stack((red, green, blue), 2), 0, 255)).astype(np.uint8)
+    rgb: Bytes = np.rint(np.clip(np.stack((red, green, blue), 2), 0, 255)).astype(np.uint8)
+    return rgb
 
 
 def mosaic_of(rgb: Bytes, pattern: str) -> Bytes:

@@ -136,8 +136,11 @@ SegmentationNode::CallbackReturn SegmentationNode::on_configure(const rclcpp_lif
   mask_ = create_publisher<Image>("segmentation/mask", rclcpp::QoS(10));
   confidence_ = create_publisher<Image>("segmentation/confidence", rclcpp::QoS(10));
   overlay_ = create_publisher<Image>("segmentation/overlay", rclcpp::QoS(10));
-  label_info_ = create_publisher<vision_msgs::msg::LabelInfo>("segmentation/label_info",
-                                                              rclcpp::QoS(1).transient_local());
+  // What is latched cannot pass inside the process in every version of ROS 2.
+  rclcpp::PublisherOptions outside;
+  outside.use_intra_process_comm = rclcpp::IntraProcessSetting::Disable;
+  label_info_ = create_publisher<vision_msgs::msg::LabelInfo>(
+      "segmentation/label_info", rclcpp::QoS(1).transient_local(), outside);
   diagnostics_ = create_publisher<DiagnosticArray>("/diagnostics", rclcpp::QoS(10));
   RCLCPP_INFO(get_logger(), "%s has %zu classes", get_parameter("model").as_string().c_str(),
               labeller_->classes().size());

@@ -42,6 +42,12 @@ class SensorDataQoS : public QoS {
   SensorDataQoS() : QoS(5) { best_effort(); }
 };
 
+enum class IntraProcessSetting { Enable, Disable, NodeDefault };
+
+struct PublisherOptions {
+  IntraProcessSetting use_intra_process_comm = IntraProcessSetting::NodeDefault;
+};
+
 class Time {
  public:
   operator builtin_interfaces::msg::Time() const {

@@ -78,8 +78,8 @@ class LifecycleNode : public node_interfaces::LifecycleNodeInterface {
   }
 
   template <class Message>
-  std::shared_ptr<LifecyclePublisher<Message>> create_publisher(const std::string &topic,
-                                                                const rclcpp::QoS &qos) {
+  std::shared_ptr<LifecyclePublisher<Message>> create_publisher(
+      const std::string &topic, const rclcpp::QoS &qos, const rclcpp::PublisherOptions & = {}) {
     auto publisher = std::make_shared<LifecyclePublisher<Message>>(expanded(topic), qos);
     managed_.push_back(publisher);
     return publisher;

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from .errors import ArgumentError
 from .frame import Format
-from .ros import Image, image
+from .ros import ImageReader, to_rgb
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -146,11 +146,30 @@ class Recording:
 
     def _stamped(self, message: _Message) -> Stamped:
         parsed = self._storage.parsed(self.topic, message.data)
-        pixels, format = _picture(self.topic, parsed)
+        pixels, format = self._picture(parsed)
         stamp = parsed.header.stamp
         nanoseconds = stamp.sec * 1_000_000_000 + stamp.nanosec
         frame_id = parsed.header.frame_id
         return Stamped(pixels, format, nanoseconds or message.log_time, message.log_time, frame_id)
+
+    def _picture(self, message: Any) -> tuple[npt.NDArray[np.uint8], Format]:
+        if hasattr(message, "encoding"):
+            # A reader of its own, so that frames may be kept.
+            return ImageReader().read(message)
+        if "compressedDepth" in message.format:
+            raise ArgumentError(f"{self.topic} has depths ({message.format}); expected colours")
+        try:
+            from PIL import Image, UnidentifiedImageError
+        except ImportError:
+            raise ImportError(_NEEDS) from None
+        try:
+            stored = Image.open(io.BytesIO(message.data))
+            pixels = np.asarray(stored.convert("L" if stored.mode in ("L", "1") else "RGB"))
+        except (UnidentifiedImageError, OSError) as error:
+            raise ArgumentError(
+                f"{self.topic}: an image of format {message.format!r} cannot be read: {error}"
+            ) from None
+        return pixels, Format.RGB8 if pixels.ndim == 3 else Format.GRAY8
 
     def close(self) -> None:
         self._storage.close()
@@ -170,62 +189,12 @@ class Recording:
         return f"Recording({str(self.path)!r}, {self.topic!r}): {len(self)} frames"
 
 
-def _picture(topic: str, message: Any) -> Image:
-    if hasattr(message, "encoding"):
-        return image(
-            message.data,
-            encoding=message.encoding,
-            height=message.height,
-            width=message.width,
-            step=message.step,
-            is_bigendian=message.is_bigendian,
-        )
-    if "compressedDepth" in message.format:
-        raise ArgumentError(f"{topic} has depths ({message.format}); expected colours")
-    try:
-        from PIL import Image as Pillow
-        from PIL import UnidentifiedImageError
-    except ImportError:
-        raise ImportError(_NEEDS) from None
-    try:
-        stored = Pillow.open(io.BytesIO(message.data))
-        pixels = np.asarray(stored.convert("L" if stored.mode in ("L", "1") else "RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise ArgumentError(
-            f"{topic}: an image of format {message.format!r} cannot be read: {error}"
-        ) from None
-    return Image(pixels, Format.RGB8 if pixels.ndim == 3 else Format.GRAY8)
-
-
 def _shown(message: Stamped) -> npt.NDArray[np.uint8]:
     """The picture as an array that says by its shape what it is."""
-    pixels = message.pixels
-    if message.format in (Format.RGB8, Format.GRAY8, Format.RGBA8):
-        return pixels
-    if message.format == Format.BGR8:
-        return np.ascontiguousarray(pixels[..., ::-1])
-    if message.format == Format.BGRA8:
-        return np.ascontiguousarray(pixels[..., 2::-1])
-    return _rgb_of_yuv(pixels, message.format)
-
-
-def _rgb_of_yuv(pixels: npt.NDArray[np.uint8], format: Format) -> npt.NDArray[np.uint8]:
-    """RGB of BT.601 in video range, each chroma sample for the pixels that share it."""
-    if format == Format.YUYV:
-        luma = pixels[..., 0]
-        blue, red = (np.repeat(pixels[:, start::2, 1], 2, 1) for start in (0, 1))
-    else:
-        height = len(pixels) * 2 // 3
-        luma = pixels[:height]
-        chroma = pixels[height:]
-        blue, red = (np.repeat(np.repeat(chroma[:, at::2], 2, 0), 2, 1) for at in (0, 1))
-    y = (luma.astype(np.float32) - 16) * (255 / 219)
-    u, v = blue.astype(np.float32) - 128, red.astype(np.float32) - 128
-    colours = np.stack(
-        [y + 1.596027 * v, y - 0.391762 * u - 0.812968 * v, y + 2.017232 * u], axis=-1
-    )
-    rounded: npt.NDArray[np.uint8] = np.rint(colours).clip(0, 255).astype(np.uint8)
-    return rounded
+    if message.format in (Format.RGB8, Format.GRAY8):
+        return message.pixels
+    rgb = to_rgb(message.pixels, message.format)
+    return np.ascontiguousarray(rgb, np.uint8)
 
 
 def _opened(path: Path) -> _Storage:

@@ -1,12 +1,11 @@
 """Images of ROS -> arrays of das3: every encoding that drivers of cameras use.
 
-Nothing of ROS is needed: an image is its fields, as `sensor_msgs/Image` has them. The encodings are
-those of `sensor_msgs/image_encodings.hpp`.
+Nothing of ROS is needed: whatever has the fields of `sensor_msgs/Image` is an image.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,133 +13,180 @@ import numpy.typing as npt
 from .errors import ArgumentError
 from .frame import Format
 
-
-class Image(NamedTuple):
-    """A picture as das3 takes it: `segmenter.run(image.pixels, format=image.format)`."""
-
-    pixels: npt.NDArray[np.uint8]
-    format: Format
+Bytes = npt.NDArray[np.uint8]
 
 
-# Encodings that lie as das3 has them -> the format, and bytes of a pixel.
-_DIRECT = {
-    "rgb8": (Format.RGB8, 3),
-    "bgr8": (Format.BGR8, 3),
-    "8UC3": (Format.BGR8, 3),
-    "rgba8": (Format.RGBA8, 4),
-    "bgra8": (Format.BGRA8, 4),
-    "8UC4": (Format.BGRA8, 4),
-    "mono8": (Format.GRAY8, 1),
-    "8UC1": (Format.GRAY8, 1),
-    "yuv422_yuy2": (Format.YUYV, 2),
-    "yuyv": (Format.YUYV, 2),
-    "nv12": (Format.NV12, 1),
+class RosImage(Protocol):
+    """`sensor_msgs/Image`, by whatever library it was read."""
+
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def step(self) -> int: ...  # bytes from one row to the next
+    @property
+    def is_bigendian(self) -> Any: ...
+    @property
+    def data(self) -> Bytes: ...
+
+
+class Encoding(NamedTuple):
+    kind: str  # what is done to it, or "direct" for das3's own formats
+    format: Format  # of what comes out
+    pixel_bytes: int
+    red: tuple[int, int] = (0, 0)  # row and column where a Bayer pattern has its red pixel
+
+
+_BAYER = {"rggb": (0, 0), "grbg": (0, 1), "gbrg": (1, 0), "bggr": (1, 1)}
+ENCODINGS = {
+    "rgb8": Encoding("direct", Format.RGB8, 3),
+    "bgr8": Encoding("direct", Format.BGR8, 3),
+    "rgba8": Encoding("direct", Format.RGBA8, 4),
+    "bgra8": Encoding("direct", Format.BGRA8, 4),
+    "mono8": Encoding("direct", Format.GRAY8, 1),
+    "mono16": Encoding("high byte", Format.GRAY8, 2),
+    "yuyv": Encoding("direct", Format.YUYV, 2),
+    "yuv422_yuy2": Encoding("direct", Format.YUYV, 2),
+    "uyvy": Encoding("uyvy", Format.YUYV, 2),
+    "yuv422": Encoding("uyvy", Format.YUYV, 2),
+    "nv12": Encoding("direct", Format.NV12, 1),
+    "nv21": Encoding("nv21", Format.NV12, 1),
+    **{f"bayer_{name}8": Encoding("bayer", Format.RGB8, 1, red) for name, red in _BAYER.items()},
+    **{f"bayer_{name}16": Encoding("bayer", Format.RGB8, 2, red) for name, red in _BAYER.items()},
 }
-# Bytes in the other order of each pair.
-_SWAPPED = ("yuv422", "uyvy")
-# Of each square of four pixels: the place of red and of blue, row and column.
-_MOSAICS = {
-    "rggb": ((0, 0), (1, 1)),
-    "bggr": ((1, 1), (0, 0)),
-    "gbrg": ((1, 0), (0, 1)),
-    "grbg": ((0, 1), (1, 0)),
-}
-ENCODINGS = (
-    *_DIRECT,
-    *_SWAPPED,
-    "nv21",
-    "mono16",
-    "rgb16",
-    "bgr16",
-    *(f"bayer_{mosaic}{bits}" for mosaic in _MOSAICS for bits in (8, 16)),
-)
 
 
-def image(
-    data: Any, *, encoding: str, height: int, width: int, step: int, is_bigendian: int = 0
-) -> Image:
-    """The pixels of a message, where they lie if das3 can take them so, else converted.
+def _row_count(encoding: Encoding, height: int) -> int:
+    """Rows of a frame, with those of the chroma below NV12 and NV21."""
+    return height + (height + 1) // 2 if encoding.format is Format.NV12 else height
 
-    data      the bytes, or an array of them: lent, and looked into for as long as the result lives
-    step      bytes from one row to the next
 
-    Colours of 16 bits keep their upper 8. Mosaics of Bayer become RGB by bilinear interpolation.
-    Raises ArgumentError for other encodings and for data that does not fit its numbers.
+class ImageReader:
+    """Gives images as das3 takes them: `segmenter.run(pixels, format=format)`.
+
+    An image in one of das3's own formats is not copied; another one is converted into a buffer,
+    which keeps its memory from one image to the next.
     """
-    if encoding not in ENCODINGS:
+
+    def __init__(self) -> None:
+        self._buffer = np.empty(0, np.uint8)
+
+    def read(self, image: RosImage) -> tuple[Bytes, Format]:
+        """The array points into the image, or into the buffer until the next call."""
+        encoding = ENCODINGS.get(image.encoding)
+        if encoding is None:
+            known = ", ".join(ENCODINGS)
+            raise ArgumentError(f'the encoding is "{image.encoding}"; expected one of {known}')
+        _check(image, encoding)
+        rows, width, size = _row_count(encoding, image.height), image.width, encoding.pixel_bytes
+        shape = (rows, width) if size == 1 else (rows, width, size)
+        strides = (image.step, size, 1)[: len(shape)]
+        view: Bytes = np.ndarray(shape, np.uint8, image.data, 0, strides)
+        if encoding.kind == "high byte":
+            frame = self._room((rows, width))
+            frame[:] = _high_byte(view, image.is_bigendian)
+        elif encoding.kind == "uyvy":
+            frame = self._room(shape)
+            frame[:, :, 0], frame[:, :, 1] = view[:, :, 1], view[:, :, 0]
+        elif encoding.kind == "nv21":
+            frame, height = self._room(shape), image.height
+            frame[:height] = view[:height]
+            frame[height:, ::2], frame[height:, 1::2] = view[height:, 1::2], view[height:, ::2]
+        elif encoding.kind == "bayer":
+            frame = self._room((rows, width, 3))
+            _demosaic(
+                view if size == 1 else _high_byte(view, image.is_bigendian), *encoding.red, frame
+            )
+        else:
+            frame = view
+        return frame, encoding.format
+
+    def _room(self, shape: tuple[int, ...]) -> Bytes:
+        count = int(np.prod(shape))
+        if self._buffer.size < count:
+            self._buffer = np.empty(count, np.uint8)
+        return self._buffer[:count].reshape(shape)
+
+
+def _check(image: RosImage, encoding: Encoding) -> None:
+    """Refuses what does not hold the pixels that it says."""
+    height, width, step = image.height, image.width, image.step
+    shown = f"a frame of {width}x{height} {image.encoding}"
+    largest = 2**31 - 1
+    if not (0 < width <= largest and 0 < height <= largest):
+        raise ArgumentError(f"{shown}; expected a width and a height from 1 to {largest}")
+    if encoding.format in (Format.YUYV, Format.NV12) and width % 2:
+        raise ArgumentError(f"{shown}; expected an even width, for two pixels share their colour")
+    if encoding.kind == "bayer" and min(height, width) < 2:
+        raise ArgumentError(f"{shown}; expected at least 2x2, the size of the pattern")
+    row = width * encoding.pixel_bytes
+    if step < row:
+        raise ArgumentError(f"{shown} has a step of {step} bytes; expected at least {row}")
+    # The padding of the last row may be missing.
+    expected = (_row_count(encoding, height) - 1) * step + row
+    if image.data.size < expected:
         raise ArgumentError(
-            f"an image of encoding {encoding!r}; expected one of {', '.join(ENCODINGS)}"
+            f"{shown} with a step of {step} holds {image.data.size} bytes; "
+            f"expected at least {expected}"
         )
-    memory = np.frombuffer(data, np.uint8)
-    is_nv = encoding in ("nv12", "nv21")
-    rows = height * 3 // 2 if is_nv else height
-    row_bytes = width * _pixel_bytes(encoding)
-    if height < 1 or width < 1 or step < row_bytes or memory.size < step * (rows - 1) + row_bytes:
-        raise ArgumentError(
-            f"an image of {width}x{height} {encoding} with {step} bytes a row and {memory.size} "
-            f"in all; expected {row_bytes} a row at least, and {row_bytes * rows} in all"
-        )
-    has_pairs = is_nv or encoding in _SWAPPED or _DIRECT.get(encoding, ("",))[0] == Format.YUYV
-    if (has_pairs and width % 2) or (is_nv and height % 2):
-        raise ArgumentError(f"an image of {width}x{height} {encoding}; expected even sides")
-    lines = np.lib.stride_tricks.as_strided(memory, (rows, row_bytes), (step, 1), writeable=False)
-    if encoding in _DIRECT:
-        format, size = _DIRECT[encoding]
-        return Image(_pixels(lines, size), format)
-    if encoding in _SWAPPED:
-        pairs = _pixels(lines, 2)[..., ::-1]
-        return Image(np.ascontiguousarray(pairs), Format.YUYV)
-    if encoding == "nv21":
-        planes = lines.copy()
-        planes[height:, 0::2], planes[height:, 1::2] = lines[height:, 1::2], lines[height:, 0::2]
-        return Image(planes, Format.NV12)
-    if encoding.endswith("16"):
-        lines = lines[:, (0 if is_bigendian else 1) :: 2]
-    if encoding == "mono16":
-        return Image(np.ascontiguousarray(lines), Format.GRAY8)
-    if encoding in ("rgb16", "bgr16"):
-        colours = np.ascontiguousarray(lines).reshape(height, width, 3)
-        return Image(colours, Format.RGB8 if encoding == "rgb16" else Format.BGR8)
-    return Image(_demosaiced(lines, *_MOSAICS[encoding[6:10]]), Format.RGB8)
 
 
-def _pixel_bytes(encoding: str) -> int:
-    if encoding in _DIRECT:
-        return _DIRECT[encoding][1]
-    channels = 3 if encoding in ("rgb16", "bgr16") else 1
-    return 2 * channels if encoding.endswith("16") or encoding in _SWAPPED else 1
+def _high_byte(view: Bytes, is_bigendian: bool) -> Bytes:
+    return view[:, :, 0 if is_bigendian else 1]
 
 
-def _pixels(lines: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """Rows of bytes as rows of pixels, in the same place."""
-    if size == 1:
-        return lines
-    shape, strides = (len(lines), lines.shape[1] // size, size), (lines.strides[0], size, 1)
-    return np.lib.stride_tricks.as_strided(lines, shape, strides, writeable=False)
+def _demosaic(mosaic: Bytes, red_y: int, red_x: int, rgb: Bytes) -> None:
+    """The colours that a pixel lacks are means of its neighbours, rounded.
 
-
-def _demosaiced(
-    mosaic: npt.NDArray[np.uint8], red: tuple[int, int], blue: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
-    """RGB by bilinear interpolation: the mean of the neighbours that have a colour."""
+    The rows and columns beyond the edge are those inside it in the mirror, where the pattern goes
+    on.
+    """
     height, width = mosaic.shape
-    colours = np.empty((height, width, 3), np.uint8)
-    row, column = np.arange(height)[:, None] % 2, np.arange(width)[None] % 2
-    has_red = (row == red[0]) & (column == red[1])
-    has_blue = (row == blue[0]) & (column == blue[1])
-    for channel, places in enumerate((has_red, ~(has_red | has_blue), has_blue)):
-        # Sums of 3x3 neighbours with weights 1 2 1; what is outside counts for nothing.
-        total = _smoothed(np.where(places, mosaic, 0).astype(np.uint16))
-        count = _smoothed(places.astype(np.uint16))
-        mean = (total + count // 2) // np.maximum(count, 1)
-        colours[..., channel] = np.where(places, mosaic, mean)
-    return colours
+    wide = np.pad(mosaic, 1, mode="reflect").astype(np.uint16)
+
+    def neighbour(y: int, x: int) -> npt.NDArray[np.uint16]:
+        return wide[1 + y : 1 + y + height, 1 + x : 1 + x + width]
+
+    above, below, left, right = neighbour(-1, 0), neighbour(1, 0), neighbour(0, -1), neighbour(0, 1)
+    corners = neighbour(-1, -1) + neighbour(-1, 1) + neighbour(1, -1) + neighbour(1, 1)
+    cross, diagonal = (above + below + left + right + 2) // 4, (corners + 2) // 4
+    across, along = (left + right + 1) // 2, (above + below + 1) // 2
+
+    def place(y: int, x: int) -> tuple[slice, slice]:
+        return slice((red_y + y) % 2, None, 2), slice((red_x + x) % 2, None, 2)
+
+    for at, red, green, blue in (
+        (place(0, 0), mosaic, cross, diagonal),
+        (place(0, 1), across, mosaic, along),
+        (place(1, 0), along, mosaic, across),
+        (place(1, 1), diagonal, cross, mosaic),
+    ):
+        for channel, plane in enumerate((red, green, blue)):
+            rgb[(*at, channel)] = plane[at]
 
 
-def _smoothed(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    for axis in (0, 1):
-        padded = np.pad(values, [(1, 1) if axis == this else (0, 0) for this in (0, 1)])
-        size = values.shape[axis]
-        before, here, after = (padded.take(range(start, start + size), axis) for start in range(3))
-        values = (before + 2 * here + after).astype(np.uint16)
-    return values
+def to_rgb(frame: Bytes, format: Format) -> Bytes:
+    """The pixels as red, green and blue, whatever the format; YUV is BT.601, video range."""
+    if format in (Format.RGB8, Format.RGBA8):
+        return frame[:, :, :3]
+    if format in (Format.BGR8, Format.BGRA8):
+        return frame[:, :, 2::-1]
+    if format is Format.GRAY8:
+        return np.broadcast_to(frame[:, :, None], (*frame.shape, 3))
+    if format is Format.YUYV:
+        luma = frame[:, :, 0]
+        u, v = (np.repeat(frame[:, at::2, 1], 2, axis=1) for at in (0, 1))
+    else:
+        height = len(frame) * 2 // 3
+        luma, pairs = frame[:height], frame[height:]
+        u, v = (
+            np.repeat(np.repeat(pairs[:, at::2], 2, axis=0)[:height], 2, axis=1) for at in (0, 1)
+        )
+    y = 298 * (luma.astype(np.int32) - 16) + 128
+    blue, red = u.astype(np.int32) - 128, v.astype(np.int32) - 128
+    scaled = (y + 409 * red, y - 100 * blue - 208 * red, y + 516 * blue)
+    rgb: Bytes = np.clip(np.stack(scaled, axis=2) >> 8, 0, 255).astype(np.uint8)
+    return rgb

@@ -8,7 +8,6 @@ import das3
 import numpy as np
 import pytest
 from conftest import STREET
-from das3 import ros
 from das3.recordings import Recording, is_recording
 from mcap.writer import CompressionType
 from mcap.writer import Writer as McapWriter
@@ -266,97 +265,40 @@ def test_labels_beside_a_recording(frames, name, tmp_path):
             )
 
 
-def encoded(frame, encoding):
-    """A picture as a driver would send it."""
-    height, width = frame.shape[:2]
-    gray = frame[..., 1]
-    if encoding in ("rgb8", "bgr8", "8UC3", "rgb16", "bgr16"):
-        data = frame if encoding.startswith("rgb") else frame[..., ::-1]
-    elif encoding in ("rgba8", "bgra8", "8UC4"):
-        alpha = np.full((height, width, 1), 9, np.uint8)
-        data = np.concatenate([frame if encoding == "rgba8" else frame[..., ::-1], alpha], axis=2)
-    elif encoding in ("mono8", "8UC1", "mono16"):
-        data = gray
-    elif encoding.startswith("bayer"):
-        at = {"r": 0, "g": 1, "b": 2}
-        data = np.empty((height, width), np.uint8)
-        for place, colour in enumerate(encoding[6:10]):
-            row, column = divmod(place, 2)
-            data[row::2, column::2] = frame[row::2, column::2, at[colour]]
-    else:
-        raise AssertionError(encoding)
-    if encoding.endswith("16"):
-        data = data.astype(np.uint16) * 256 + 7
-    return np.ascontiguousarray(data)
+CONVERSIONS = STREET.parent / "ros2" / "test" / "conversions.txt"
 
 
-CHROMA = ["yuv422_yuy2", "yuyv", "yuv422", "uyvy", "nv12", "nv21"]
+@pytest.mark.parametrize("line", [x for x in CONVERSIONS.read_text().splitlines() if x[0] != "#"])
+def test_images_of_every_encoding_in_a_recording(line, tmp_path):
+    """What each becomes is known to examples/ros2; here it goes through a file."""
+    encoding, *numbers = line.split()
+    width, height, step, big, format, digest = map(int, numbers)
+    index = np.arange(step * height * 3 // 2 + step)
+    data = ((31 * index * index + 7 * index + 3) % 256).astype(np.uint8)
+    message = STORE.types[IMAGE](header(STORE, 0), height, width, encoding, big, step, data)
+    with Recording(write_mcap(tmp_path / "one.mcap", [message])) as recording:
+        (found,) = recording.messages()
+        shown = recording[0]
+    assert found.format == format and fnv_1a(np.ascontiguousarray(found.pixels)) == digest
+    assert shown.shape == ((height, width) if format == das3.Format.GRAY8 else (height, width, 3))
 
 
-@pytest.mark.parametrize("encoding", [each for each in ros.ENCODINGS if each not in CHROMA])
-@pytest.mark.parametrize("big", [0, 1])
-def test_encodings(encoding, big, frames):
-    # Smooth, as mosaics are interpolated.
-    rows, columns = np.mgrid[0:24, 0:32]
-    frame = np.stack([4 * rows, 3 * columns, 2 * (rows + columns)], axis=2).astype(np.uint8)
-    data = encoded(frame, encoding)
-    if data.dtype == np.uint16 and big:
-        data = data.byteswap()
-    step = data.strides[0] + 10
-    padded = np.zeros((24, step), np.uint8)
-    padded[:, : data.strides[0]] = data.view(np.uint8).reshape(24, -1)
-    found = ros.image(
-        padded.tobytes(), encoding=encoding, height=24, width=32, step=step, is_bigendian=big
-    )
-    pixels = found.pixels
-    if found.format in (das3.Format.BGR8, das3.Format.BGRA8):
-        pixels = pixels[..., 2::-1]
-    wanted = frame[..., 1] if found.format == das3.Format.GRAY8 else frame
-    pixels = pixels[..., :3] if pixels.ndim == 3 else pixels
-    inside = np.s_[2:-2, 2:-2] if encoding.startswith("bayer") else np.s_[:, :]
-    assert np.abs(pixels[inside].astype(int) - wanted[inside]).max() <= 1
+def fnv_1a(array):
+    digest = 2166136261
+    for byte in array.tobytes():
+        digest = (digest ^ byte) * 16777619 % 2**32
+    return digest
 
 
-@pytest.mark.parametrize("encoding", CHROMA)
-def test_encodings_with_chroma(encoding):
-    height, width = 8, 12
-    luma = np.arange(height * width, dtype=np.uint8).reshape(height, width)
-    blue, red = np.uint8(90), np.uint8(200)
-    if encoding.startswith("nv"):
-        pair = [blue, red] if encoding == "nv12" else [red, blue]
-        chroma = np.tile(np.array(pair, np.uint8), (height // 2, width // 2))
-        data = np.concatenate([luma, chroma])
-    else:
-        chroma = np.tile(np.array([blue, red], np.uint8), (height, width // 2))
-        swapped = encoding in ("yuv422", "uyvy")
-        data = np.stack([chroma, luma] if swapped else [luma, chroma], axis=2)
-    step = data.strides[0]
-    found = ros.image(data.tobytes(), encoding=encoding, height=height, width=width, step=step)
-    if encoding.startswith("nv"):
-        assert found.format == das3.Format.NV12
-        assert np.array_equal(found.pixels[:height], luma)
-        assert (found.pixels[height:, 0::2] == blue).all() and (
-            found.pixels[height:, 1::2] == red
-        ).all()
-    else:
-        assert found.format == das3.Format.YUYV
-        assert np.array_equal(found.pixels[..., 0], luma)
-        assert (found.pixels[:, 0::2, 1] == blue).all() and (found.pixels[:, 1::2, 1] == red).all()
-
-
-def test_images_that_are_refused():
-    data = bytes(64)
-    with pytest.raises(ValueError, match=r"encoding '32FC1'; expected one of rgb8"):
-        ros.image(data, encoding="32FC1", height=4, width=4, step=16)
-    with pytest.raises(ValueError, match="with 8 bytes a row"):
-        ros.image(data, encoding="rgb8", height=4, width=4, step=8)
-    with pytest.raises(ValueError, match="64 in all; expected 24 a row"):
-        ros.image(data, encoding="rgb8", height=8, width=8, step=24)
-    with pytest.raises(ValueError, match="even sides"):
-        ros.image(data, encoding="yuyv", height=4, width=5, step=10)
-
-
-def test_nothing_is_copied_that_need_not_be():
-    data = np.arange(4 * 20, dtype=np.uint8)
-    found = ros.image(data, encoding="bgr8", height=4, width=6, step=20)
-    assert np.shares_memory(found.pixels, data) and found.pixels.strides == (20, 3, 1)
+def test_images_that_are_refused(tmp_path):
+    data = np.zeros(64, np.uint8)
+    for encoding, size, step, words in [
+        ("32FC1", 4, 16, r"\"32FC1\"; expected one of rgb8"),
+        ("rgb8", 4, 8, "a step of 8 bytes; expected at least 12"),
+        ("rgb8", 8, 24, "holds 64 bytes; expected at least 192"),
+        ("yuyv", 5, 10, "even width"),
+    ]:
+        message = STORE.types[IMAGE](header(STORE, 0), size, size, encoding, 0, step, data)
+        path = write_mcap(tmp_path / "one.mcap", [message])
+        with Recording(path) as recording, pytest.raises(ValueError, match=words):
+            recording[0]

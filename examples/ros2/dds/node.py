@@ -28,7 +28,8 @@ from cyclonedds.core import (
 )
 from cyclonedds.domain import DomainParticipant
 from cyclonedds.util import duration
-from frames import FrameReader, certainty, draw_overlay, margin
+from das3.ros import ImageReader
+from frames import certainty, draw_overlay, margin
 from health import Health
 from messages import (
     DEFAULT_QOS,
@@ -140,7 +141,7 @@ class SegmentationNode:
         self.labeller = Labeller(options)
         self.health = Health()
         self.is_ending = False
-        self._reader, self._slot = FrameReader(), Slot[Arrival]()
+        self._reader, self._slot = ImageReader(), Slot[Arrival]()
         self._colours = np.zeros((256, 3), np.uint8)
         classes = self.labeller.model.classes
         self._colours[: len(classes)] = [entry.colour for entry in classes]

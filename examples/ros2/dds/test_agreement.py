@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from frames import ENCODINGS
+from das3.ros import ENCODINGS
 from node import parser
 from processes import HERE
 

@@ -7,7 +7,8 @@ from typing import Any
 import das3
 import numpy as np
 from cyclonedds.domain import DomainParticipant
-from frames import ENCODINGS, FrameError, FrameReader, certainty, draw_overlay, margin
+from das3.ros import ENCODINGS, ImageReader
+from frames import certainty, draw_overlay, margin
 from health import ERROR, OK, WARN, Health, quantile
 from messages import (
     Bytes,
@@ -75,7 +76,7 @@ class Frames(unittest.TestCase):
         lines = (HERE.parent / "test" / "conversions.txt").read_text().splitlines()
         rows = [line.split() for line in lines if not line.startswith("#")]
         self.assertEqual({row[0] for row in rows}, set(ENCODINGS))
-        reader = FrameReader()
+        reader = ImageReader()
         for encoding, *numbers in rows:
             width, height, step, big, format, digest = map(int, numbers)
             index = np.arange(step * height * 3 // 2 + step)
@@ -86,7 +87,7 @@ class Frames(unittest.TestCase):
                 self.assertEqual(digest_of(np.ascontiguousarray(frame).tobytes()), digest)
 
     def test_own_formats_are_not_copied_and_others_share_a_buffer(self) -> None:
-        data, reader = np.zeros(12 * 8 * 4, np.uint8), FrameReader()
+        data, reader = np.zeros(12 * 8 * 4, np.uint8), ImageReader()
         for name, encoding in ENCODINGS.items():
             frame, _ = reader.read(image(name, 4, 8, 40, data))
             again, _ = reader.read(image(name, 4, 8, 40, data))
@@ -106,8 +107,8 @@ class Frames(unittest.TestCase):
             ("mono8", 1, 2**32 - 1, 2**32 - 1, 128, "from 1 to"),
             ("bayer_rggb8", 1, 1, 1, 128, "2x2"),
         ):
-            with self.subTest(message), self.assertRaises(FrameError) as caught:
-                FrameReader().read(image(encoding, height, width, step, data[:size]))
+            with self.subTest(message), self.assertRaises(das3.ArgumentError) as caught:
+                ImageReader().read(image(encoding, height, width, step, data[:size]))
             self.assertIn(message, str(caught.exception))
 
 

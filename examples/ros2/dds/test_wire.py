@@ -12,7 +12,7 @@ import das3
 import numpy as np
 from camera import send, wait_for_listeners
 from cyclonedds.domain import DomainParticipant
-from frames import ENCODINGS
+from das3.ros import ENCODINGS
 from messages import (
     DEFAULT_QOS,
     LATCHED_QOS,

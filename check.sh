@@ -167,7 +167,7 @@ step the wheel of das3 for Python
 wheel=$(bindings/python/build.sh 2>build/check/wheel.txt) || { cat build/check/wheel.txt; exit 1; }
 pip install --quiet --force-reinstall --no-deps "$wheel"
 ruff() { python -m ruff "$@" --quiet --config bindings/python/pyproject.toml \
-  bindings/python examples/python-adapt benchmarks/call.py; }
+  bindings/python examples/python-adapt examples/ros2 benchmarks/call.py; }
 ruff format --check
 ruff check
 (cd bindings/python && python -m mypy)
@@ -176,6 +176,14 @@ env -u LD_LIBRARY_PATH python -m pytest -q -p no:cacheprovider bindings/python/t
 step examples/python-adapt, its quick start in fresh environments
 bindings/python/try.sh examples/python-adapt/quick_start.py
 python examples/python-adapt/adapt.py --output build/check/python-adapt
+
+step examples/ros2, its core and its node against stand-ins for ROS 2
+cmake -S examples/ros2 -B build/check/ros2 -D CMAKE_PREFIX_PATH="$prefix"
+cmake --build build/check/ros2
+(cd build/check/ros2 && ctest --output-on-failure)
+
+step examples/ros2/dds, the node over Cyclone DDS
+(cd examples/ros2/dds && env -u LD_LIBRARY_PATH python -m unittest -v)
 
 step the examples on real frames, with the installed library
 if [ -d ../shared/camvid ]; then

@@ -21,5 +21,5 @@ fi
 
 mkdir -p build/docs/doxygen
 doxygen docs/Doxyfile
-"$venv/bin/python" -m sphinx -q -W --keep-going -b html -d build/docs/doctrees docs build/docs/site
+"$venv/bin/python" -m sphinx -q -E -a -W --keep-going -b html -d build/docs/doctrees docs build/docs/site
 echo "build/docs/site/index.html"

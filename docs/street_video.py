@@ -1,13 +1,13 @@
 """Makes a short video of streets at dusk, for whoever has no dashcam at hand.
 
-    python3 docs/street_video.py drive.mp4 [FRAMES]
+    python3 docs/street_video.py drive.mp4 [--frames N] [--size WxH]
 
-`das3-run demo --draw` draws the streets, each another one; they are 320x240 and not yet compressed
-much. Needs pillow.
+`das3-run demo --draw` draws the streets, each another one. Needs pillow.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import pathlib
 import subprocess
@@ -23,17 +23,20 @@ import movie  # noqa: E402
 
 
 def main() -> None:
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: street_video.py VIDEO [FRAMES]")
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 40
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("video", type=pathlib.Path)
+    parser.add_argument("--frames", type=int, default=40, help="default: %(default)s")
+    parser.add_argument("--size", default="320x240", help="default: %(default)s")
+    options = parser.parse_args()
+    count, size = options.frames, tuple(map(int, options.size.split("x")))
     program = os.environ.get("DAS3_RUN", str(ROOT / "build" / "das3-run"))
     with tempfile.TemporaryDirectory() as folder:
         draw = [program, "demo", "--draw", folder, "--look", "dusk", "--seed", "5000"]
         subprocess.run([*draw, "--count", str(count)], check=True, stdout=subprocess.DEVNULL)
         frames = pathlib.Path(folder, "frames")
-        pictures = [Image.open(frames / f"street{index}.png") for index in range(count)]
+        pictures = [Image.open(frames / f"street{index}.png").resize(size) for index in range(count)]
         encoded = [movie.jpeg(picture) for picture in pictures]
-        movie.write(pathlib.Path(sys.argv[1]), encoded, [100] * count, pictures[0].size)
+        movie.write(options.video, encoded, [100] * count, size)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ and is not run. A comment right before a block, which the page does not show, sa
     <!-- exit: N -->          it ends with this exit code
     <!-- before: COMMAND -->  what the reader has already
     <!-- not run: REASON -->  it is not run here
+
+Pages that a script of benchmarks/ has written name the commands that were measured; nothing of them
+is run.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from markdown_it import MarkdownIt
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "docs" / "blocks"
 NOTE = re.compile(r"<!--\s*(file|part of|needs|exit|before|not run):\s*(.*?)\s*-->", re.S)
+MEASURED = re.compile(r"^Made by `python3 benchmarks/", re.M)
 LANGUAGES = {"sh", "python", "c", "cpp", "json"}
 SECONDS = 300
 
@@ -50,9 +54,11 @@ class BlockError(Exception):
 
 
 def blocks(page: pathlib.Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    given = {"not run": "part of a measurement"} if MEASURED.search(text) else {}
     found: list[Block] = []
-    notes: dict[str, str] = {}
-    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+    notes = dict(given)
+    for token in MarkdownIt().parse(text):
         if token.type == "html_block":
             notes.update(NOTE.findall(token.content))
             continue
@@ -61,7 +67,7 @@ def blocks(page: pathlib.Path) -> list[Block]:
             found.append(Block("sh", token.content, line, notes))
         elif token.type == "fence" and not token.info.startswith("{"):
             found.append(Block(token.info.strip(), token.content, line, notes))
-        notes = {}
+        notes = dict(given)
     return found
 
 

@@ -34,7 +34,9 @@ def main() -> None:
         draw = [program, "demo", "--draw", folder, "--look", "dusk", "--seed", "5000"]
         subprocess.run([*draw, "--count", str(count)], check=True, stdout=subprocess.DEVNULL)
         frames = pathlib.Path(folder, "frames")
-        pictures = [Image.open(frames / f"street{index}.png").resize(size) for index in range(count)]
+        pictures = [
+            Image.open(frames / f"street{index}.png").resize(size) for index in range(count)
+        ]
         encoded = [movie.jpeg(picture) for picture in pictures]
         movie.write(options.video, encoded, [100] * count, size)
 

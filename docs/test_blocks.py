@@ -7,7 +7,7 @@ checkout holds: its commands can be followed word by word, and what they write s
 `das3-run` is on the PATH, and Python and compilers find das3 as if it were installed.
 
 Languages are sh (indented blocks, too), python, c, cpp and json; `text` is what a command prints,
-and is not run. A comment right before a block, which the page does not show, says what else is done:
+and is not run. A comment before a block, which the page does not show, says what else is done:
 
     <!-- file: NAME -->       it is written to NAME, for a later block
     <!-- part of: PATH -->    it is an excerpt of a file that other tests run
@@ -105,7 +105,9 @@ def call(command: list[str], folder: pathlib.Path, expected: int = 0) -> None:
 
 def missing_modules(names: str) -> str:
     """Those that the Python of the blocks cannot import."""
-    code = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if not u.find_spec(n)))"
+    code = (
+        "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if not u.find_spec(n)))"
+    )
     command = ["python3", "-c", code, *names.split()]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -174,11 +176,11 @@ def main() -> int:
             told.append(result)
             if ":" in result:
                 print(f"{place}: {result}")
-        total += len(told)
-        ran += told.count("run")
+        run = told.count("run")
+        total, ran = total + len(told), ran + run
         if told:
             seconds = time.monotonic() - began
-            print(f"{page.relative_to(ROOT)}: {len(told)} blocks, {told.count('run')} run, {seconds:.1f} s")
+            print(f"{page.relative_to(ROOT)}: {len(told)} blocks, {run} run, {seconds:.1f} s")
     print(f"{total} blocks of {len(pages)} pages: {ran} run, {failures} failed")
     return 1 if failures or not ran else 0
 

@@ -78,7 +78,9 @@ def main() -> int:
     sources, more = source_faults()
     for fault in (*faults, *more):
         print(fault, file=sys.stderr)
-    print(f"{links} links of the site and {sources} of its sources, {len(faults + more)} lead nowhere")
+    print(
+        f"{links} links of the site and {sources} of its sources, {len(faults + more)} lead nowhere"
+    )
     return 1 if faults or more or not links else 0
 
 

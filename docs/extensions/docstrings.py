@@ -1,4 +1,4 @@
-"""Docstrings are written as the comments of das3.h are: columns, indented programs, plain sentences."""
+"""Docstrings are written as the comments of das3.h are, and are read by the same rules."""
 
 from prose import reST
 

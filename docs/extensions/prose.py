@@ -8,6 +8,7 @@ names of functions. Doxygen and autodoc would run the first two into one paragra
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 COLUMN = re.compile(r"(?P<indent> *)(?P<name>\S+(?: \S+)*?) {2,}(?P<text>\S.*)")
 RULE = re.compile(r"=+( +=+)+$")
@@ -42,7 +43,7 @@ def escaped(text: str) -> str:
     )
 
 
-def blocks(lines: list[str]):
+def blocks(lines: list[str]) -> Iterator[str]:
     """Paragraphs, definition lists and literal blocks, with blank lines between them."""
     index = 0
     while index < len(lines):
@@ -67,8 +68,8 @@ def blocks(lines: list[str]):
         elif line.startswith("Returns DAS3_"):
             # What it returns goes on to the end of the paragraph, without an indent.
             end = next((i for i in range(index, len(lines)) if not lines[i]), len(lines))
-            text = " ".join(part.strip() for part in lines[index:end])
-            yield from entry("Returns", text.removeprefix("Returns "))
+            returned = " ".join(part.strip() for part in lines[index:end])
+            yield from entry("Returns", returned.removeprefix("Returns "))
             index = end
         elif line.startswith("    "):
             yield from ("", "::", "")
@@ -81,7 +82,7 @@ def blocks(lines: list[str]):
             index += 1
 
 
-def entry(name: str, text: str):
+def entry(name: str, text: str) -> Iterator[str]:
     """One of a definition list."""
     yield from ("", escaped(name), f"    {escaped(text)}", "")
 

@@ -1,7 +1,7 @@
 """Two directives that ask the sources when the site is built, so that nothing is said twice.
 
-    {das3-run} COMMAND   what `das3-run help COMMAND` prints
-    {das3-header} FILE   the comment at the top of a header
+{das3-run} COMMAND   what `das3-run help COMMAND` prints
+{das3-header} FILE   the comment at the top of a header
 """
 
 import os

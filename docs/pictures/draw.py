@@ -1,6 +1,6 @@
 """Draws the pictures of how-it-works.md: data.svg, plan.svg and stages.svg.
 
-    python3 docs/pictures/draw.py
+python3 docs/pictures/draw.py
 """
 
 from __future__ import annotations
@@ -9,10 +9,17 @@ import pathlib
 from xml.sax.saxutils import escape
 
 HERE = pathlib.Path(__file__).parent
-INK, GREY, BLUE, GREEN, AMBER, RED = "#1f2933", "#8792a0", "#dbe9f9", "#dff2e1", "#fdebc8", "#f9dcd9"
+INK, GREY, BLUE, GREEN, AMBER, RED = (
+    "#1f2933",
+    "#8792a0",
+    "#dbe9f9",
+    "#dff2e1",
+    "#fdebc8",
+    "#f9dcd9",
+)
 
-# The plan of examples/street/street.onnx for frames of 320x240, as Planner.plan made it on 2026-11-28:
-# buffers of the arena as (first float, floats, first step, last step), and what each step computes.
+# What Planner.plan made of examples/street/street.onnx for frames of 320x240 on 2026-11-28: the
+# buffers of the arena as (first float, number of floats, first step, last step).
 ARENA = 1_689_600
 BUFFERS = [
     (0, 230400, 0, 0), (768000, 307200, 0, 2), (1075200, 307200, 1, 2), (0, 768000, 2, 30),
@@ -26,7 +33,7 @@ BUFFERS = [
     (768000, 460800, 30, 32), (0, 460800, 31, 32), (1228800, 460800, 32, 33), (0, 691200, 33, 33),
 ]  # fmt: skip
 STEPS = 34
-# The parts of the network: the first and the last step, and how far a pixel of theirs reaches.
+# Parts of the network: first and last step, and the size of what they compute.
 PARTS = [
     (0, 2, "1/2", BLUE), (3, 6, "1/4", GREEN), (7, 22, "1/8", AMBER), (23, 28, "1/4", GREEN),
     (29, 32, "1/2", BLUE), (33, 33, "1/1", RED),
@@ -43,11 +50,21 @@ class Picture:
             'font-family="Helvetica, Arial, sans-serif" font-size="14">',
             f"<title>{escape(title)}</title>",
             '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-            f'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="{INK}"/></marker></defs>',
+            f'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="{INK}"/></marker>'
+            "</defs>",
             f'<rect width="{width}" height="{height}" fill="#fff"/>',
         ]
 
-    def box(self, x, y, width, height, fill, lines=(), stroke=INK):
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str,
+        lines: tuple[str, ...] = (),
+        stroke: str = INK,
+    ) -> None:
         self.parts.append(
             f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="5" fill="{fill}" '
             f'stroke="{stroke}"/>'
@@ -56,14 +73,23 @@ class Picture:
         for number, line in enumerate(lines):
             self.text(x + width / 2, top + 18 * number, line, anchor="middle", bold=number == 0)
 
-    def text(self, x, y, words, anchor="start", bold=False, size=14, fill=INK):
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        anchor: str = "start",
+        bold: bool = False,
+        size: int = 14,
+        fill: str = INK,
+    ) -> None:
         weight = ' font-weight="bold"' if bold else ""
         self.parts.append(
-            f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" fill="{fill}"{weight}>'
-            f"{escape(words)}</text>"
+            f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" '
+            f'fill="{fill}"{weight}>{escape(words)}</text>'
         )
 
-    def arrow(self, *points, dashed=False):
+    def arrow(self, *points: tuple[float, float], dashed: bool = False) -> None:
         places = " ".join(f"{x},{y}" for x, y in points)
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         self.parts.append(
@@ -71,15 +97,17 @@ class Picture:
             'marker-end="url(#head)"/>'
         )
 
-    def line(self, x1, y1, x2, y2, stroke=GREY):
+    def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str = GREY) -> None:
         self.parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{stroke}"/>')
 
-    def save(self):
+    def save(self) -> None:
         self.path.write_text("\n".join([*self.parts, "</svg>"]) + "\n", encoding="utf-8")
 
 
-def data():
-    picture = Picture("data.svg", 760, 330, "From an ONNX file to labels, and back to better weights")
+def data() -> None:
+    picture = Picture(
+        "data.svg", 760, 330, "From an ONNX file to labels, and back to better weights"
+    )
     stations = [
         ("network.onnx", "bytes", "COnnx", BLUE),
         ("graph", "operators, shapes", "Das3Graph", GREEN),
@@ -112,15 +140,16 @@ def data():
     picture.save()
 
 
-def plan():
+def plan() -> None:
     left, top, width, height = 60, 40, 680, 340
-    picture = Picture("plan.svg", 760, 450, "Where buffers lie in the memory of a frame, step by step")
+    picture = Picture(
+        "plan.svg", 760, 450, "Where buffers lie in the memory of a frame, step by step"
+    )
     across, down = width / STEPS, height / ARENA
-    for number in range(8):
+    for number in range(7):  # a MB has 250,000 floats
         y = top + height - number * 250_000 * down
-        if number % 1 == 0 and number * 250_000 <= ARENA:
-            picture.line(left, y, left + width, y, "#e3e7ec")
-            picture.text(left - 8, y + 4, f"{number} MB", anchor="end", size=12, fill=GREY)
+        picture.line(left, y, left + width, y, "#e3e7ec")
+        picture.text(left - 8, y + 4, f"{number} MB", anchor="end", size=12, fill=GREY)
     for offset, count, first, last in sorted(BUFFERS, key=lambda buffer: -buffer[1]):
         fill = next(fill for start, end, _, fill in PARTS if start <= first <= end)
         picture.box(
@@ -131,18 +160,29 @@ def plan():
             fill,
             stroke=GREY,
         )
-    picture.text(left + 14 * across, top + height - 384000 * down, "what the last layers join again", size=13)
-    picture.text(left + 14 * across, top + height - 384000 * down + 17, "(1/2 of the frame's size)", size=13)
+    picture.text(
+        left + 14 * across, top + height - 384000 * down, "what the last layers join again", size=13
+    )
+    picture.text(
+        left + 14 * across, top + height - 384000 * down + 17, "(1/2 of the frame's size)", size=13
+    )
     for first, last, name, fill in PARTS:
         x, wide = left + first * across, (last - first + 1) * across
         picture.box(round(x + 1, 1), top + height + 8, round(wide - 2, 1), 22, fill, stroke=GREY)
         picture.text(x + wide / 2, top + height + 24, name, anchor="middle", size=12)
-    picture.text(left + width / 2, top + height + 54, "34 steps, and the size of what they compute", anchor="middle")
-    picture.text(left, 24, "One frame of 320x240 by the street network: 25.0 MB in 6.8 MB", bold=True)
+    picture.text(
+        left + width / 2,
+        top + height + 54,
+        "34 steps, and the size of what they compute",
+        anchor="middle",
+    )
+    picture.text(
+        left, 24, "One frame of 320x240 by the street network: 25.0 MB in 6.8 MB", bold=True
+    )
     picture.save()
 
 
-def stages():
+def stages() -> None:
     picture = Picture("stages.svg", 760, 400, "Blend, stages and guard")
     picture.box(12, 20, 120, 44, "#fff", ("frames", "no labels"))
     picture.arrow((132, 42), (170, 42))

@@ -1,5 +1,5 @@
-"""Fails where a link of the built site, or of a page's source, leads nowhere; or to another machine
-for something that the page needs.
+"""Fails where a link of the built site, or of a page's source, leads nowhere, where a page loads
+something from another machine, or where the reference lacks a function, class or name.
 
     python3 docs/test_links.py
 """
@@ -73,15 +73,39 @@ def source_faults() -> tuple[int, list[str]]:
     return count, faults
 
 
+def missing_names() -> tuple[int, list[str]]:
+    """What the sources declare, against the anchors of the reference."""
+    c, cpp, python = (
+        " ".join(sorted(Page(SITE / "reference" / f"{name}.html").anchors))
+        for name in ("c", "cpp", "python")
+    )
+    header = (ROOT / "include" / "das3.h").read_text(encoding="utf-8")
+    wrapper = (ROOT / "include" / "das3.hpp").read_text(encoding="utf-8")
+    package = (ROOT / "bindings" / "python" / "das3" / "__init__.py").read_text(encoding="utf-8")
+    wanted = {f"c.{name}": c for name in re.findall(r"^DAS3_API[^(]*?(\w+)\(", header, re.M)}
+    public = re.sub(
+        r"^namespace detail \{.*?^\}  // namespace detail", "", wrapper, flags=re.M | re.S
+    )
+    for name in re.findall(r"^(?:class|struct) (\w+)", public, re.M):
+        wanted[f"4das3{len(name)}{name}"] = cpp
+    names = re.findall(r'^    "(\w+)",', package.partition("__all__")[2], re.M)
+    wanted |= {f"das3.{name}": python for name in names}
+    return len(wanted), [
+        f"the reference has no {name}" for name in wanted if name not in wanted[name]
+    ]
+
+
 def main() -> int:
     links, faults = site_faults()
     sources, more = source_faults()
-    for fault in (*faults, *more):
+    names, missing = missing_names()
+    for fault in (*faults, *more, *missing):
         print(fault, file=sys.stderr)
+    print(f"{names} names of the sources, {len(missing)} are not in the reference")
     print(
         f"{links} links of the site and {sources} of its sources, {len(faults + more)} lead nowhere"
     )
-    return 1 if faults or more or not links else 0
+    return 1 if faults or more or missing or not links else 0
 
 
 if __name__ == "__main__":

@@ -22,13 +22,16 @@ is run.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NamedTuple
 
@@ -86,21 +89,27 @@ def environment() -> dict[str, str]:
 
 
 def call(command: list[str], folder: pathlib.Path, expected: int = 0) -> None:
-    try:
-        done = subprocess.run(
+    # Into a file, which a process that a block has left behind does not keep open.
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        process = subprocess.Popen(
             command,
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired as error:
-        raise BlockError(f"not done after {SECONDS} s") from error
-    if done.returncode != expected:
-        code = f"exit code {done.returncode}; expected {expected}"
-        raise BlockError(f"{code}\n{done.stdout}{done.stderr}")
+        try:
+            code = process.wait(SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise BlockError(f"not done after {SECONDS} s") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        output.seek(0)
+        if code != expected:
+            raise BlockError(f"exit code {code}; expected {expected}\n{output.read()}")
 
 
 def missing_modules(names: str) -> str:
@@ -125,14 +134,21 @@ def outcome(block: Block, folder: pathlib.Path) -> str:
         known = ", ".join(sorted(LANGUAGES | {"text"}))
         raise BlockError(f"its language is {block.language!r}; expected one of {known}")
     if "part of" in notes:
-        if block.text not in (ROOT / notes["part of"]).read_text(encoding="utf-8"):
+        whole = ROOT / notes["part of"]
+        if not whole.is_file():
+            raise BlockError(f"there is no {notes['part of']}, which it should be a part of")
+        if block.text not in whole.read_text(encoding="utf-8"):
             raise BlockError(f"it is no part, line by line, of {notes['part of']}")
         return "checked"
+    if block.language == "json":
+        try:
+            json.loads(block.text)
+        except ValueError as error:
+            raise BlockError(f"it is not JSON: {error}") from error
     if "file" in notes:
         (folder / notes["file"]).write_text(block.text, encoding="utf-8")
         return "written"
     if block.language == "json":
-        json.loads(block.text)
         return "checked"
     if modules := missing_modules(notes.get("needs", "")):
         return f"left out: python3 has no {modules}"
@@ -161,6 +177,10 @@ def fresh_folder(page: pathlib.Path) -> pathlib.Path:
 def main() -> int:
     pages = [pathlib.Path(name).resolve() for name in sys.argv[1:]]
     pages = pages or [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        if not page.is_file() or ROOT not in page.parents:
+            print(f"{page} is no page of this checkout", file=sys.stderr)
+            return 2
     failures = total = ran = 0
     for page in pages:
         began, told = time.monotonic(), []

@@ -19,6 +19,7 @@ if ! cmp -s docs/requirements.txt "$venv/installed.txt"; then
   cp docs/requirements.txt "$venv/installed.txt"
 fi
 
+rm -rf build/docs/site
 mkdir -p build/docs/doxygen
 doxygen docs/Doxyfile
 "$venv/bin/python" -m sphinx -q -E -a -W --keep-going -b html -d build/docs/doctrees docs build/docs/site

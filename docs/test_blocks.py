@@ -15,9 +15,10 @@ and is not run. A comment before a block, which the page does not show, says wha
     <!-- exit: N -->          it ends with this exit code
     <!-- before: COMMAND -->  what the reader has already
     <!-- not run: REASON -->  it is not run here
+    <!-- none run: REASON --> nor is any other block of the page
 
 Pages that a script of benchmarks/ has written name the commands that were measured; nothing of them
-is run.
+is run, either.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from markdown_it import MarkdownIt
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "docs" / "blocks"
 NOTE = re.compile(r"<!--\s*(file|part of|needs|exit|before|not run):\s*(.*?)\s*-->", re.S)
+NONE_RUN = re.compile(r"<!--\s*none run:\s*(.*?)\s*-->", re.S)
 MEASURED = re.compile(r"^Made by `python3 benchmarks/", re.M)
 LANGUAGES = {"sh", "python", "c", "cpp", "json"}
 SECONDS = 300
@@ -59,6 +61,8 @@ class BlockError(Exception):
 def blocks(page: pathlib.Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     given = {"not run": "part of a measurement"} if MEASURED.search(text) else {}
+    if none := NONE_RUN.search(text):
+        given = {"not run": none[1]}
     found: list[Block] = []
     notes = dict(given)
     for token in MarkdownIt().parse(text):

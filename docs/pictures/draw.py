@@ -207,7 +207,7 @@ def stages() -> None:
     picture.text(26, 288, "vote: M = IM x F larger over all probes, and on at least half of them")
     picture.arrow((375, 304), (375, 338))
     picture.box(225, 340, 300, 48, GREEN, ("the best set of weights", "or the source, bit for bit"))
-    picture.text(540, 360, "a stage that went too far:", size=12, fill=GREY)
+    picture.text(540, 360, "refused, or last and no better:", size=12, fill=GREY)
     picture.text(540, 376, "¾, ½, ¼ of its way are tried", size=12, fill=GREY)
     picture.save()
 

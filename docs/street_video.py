@@ -22,13 +22,20 @@ sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
 import movie  # noqa: E402
 
 
+def sides(text: str) -> tuple[int, int]:
+    width, height = map(int, text.split("x"))
+    return width, height
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("video", type=pathlib.Path)
     parser.add_argument("--frames", type=int, default=40, help="default: %(default)s")
-    parser.add_argument("--size", default="320x240", help="default: %(default)s")
+    parser.add_argument(
+        "--size", type=sides, default="320x240", metavar="WxH", help="default: %(default)s"
+    )
     options = parser.parse_args()
-    count, size = options.frames, tuple(map(int, options.size.split("x")))
+    count, size = options.frames, options.size
     program = os.environ.get("DAS3_RUN", str(ROOT / "build" / "das3-run"))
     with tempfile.TemporaryDirectory() as folder:
         draw = [program, "demo", "--draw", folder, "--look", "dusk", "--seed", "5000"]

@@ -29,7 +29,7 @@ STRICT="-Xswiftc -warnings-as-errors -Xcc -Werror -Xcc -Wall -Xcc -Wextra"
 export OMP_WAIT_POLICY=passive
 
 step packages
-./setup.sh clang-format cmake groff-base libc6-dbg python3-venv valgrind
+./setup.sh clang-format cmake doxygen groff-base libc6-dbg python3-venv valgrind
 
 step python
 venv=$PWD/.build/venv
@@ -167,7 +167,7 @@ step the wheel of das3 for Python
 wheel=$(bindings/python/build.sh 2>build/check/wheel.txt) || { cat build/check/wheel.txt; exit 1; }
 pip install --quiet --force-reinstall --no-deps "$wheel"
 ruff() { python -m ruff "$@" --quiet --config bindings/python/pyproject.toml \
-  bindings/python examples/python-adapt examples/ros2 benchmarks/call.py; }
+  bindings/python docs examples/python-adapt examples/ros2 benchmarks/call.py; }
 ruff format --check
 ruff check
 (cd bindings/python && python -m mypy)
@@ -184,6 +184,9 @@ cmake --build build/check/ros2
 
 step examples/ros2/dds, the node over Cyclone DDS
 (cd examples/ros2/dds && env -u LD_LIBRARY_PATH python -m unittest -v)
+
+step the site, every block of its pages, its links
+docs/test.sh
 
 step the examples on real frames, with the installed library
 if [ -d ../shared/camvid ]; then

@@ -1,6 +1,6 @@
 """das3-run's own help in, its manual page out, so that nothing is said twice.
 
-    das3-run --experimental-dump-help | python3 docs/manual.py VERSION >das3-run.1
+das3-run --experimental-dump-help | python3 docs/manual.py VERSION >das3-run.1
 """
 
 import itertools
@@ -19,7 +19,9 @@ def prose(text):
     for number, paragraph in enumerate(text.strip("\n").split("\n\n")):
         if number > 0:
             yield ".PP"
-        for is_literal, lines in itertools.groupby(paragraph.split("\n"), lambda l: l[:1] == " "):
+        for is_literal, lines in itertools.groupby(
+            paragraph.split("\n"), lambda line: line[:1] == " "
+        ):
             lines = map(escaped, lines)
             yield from (".nf", *lines, ".fi") if is_literal else lines
 

@@ -10,7 +10,7 @@ let swiftSettings: [SwiftSetting] = [.strictMemorySafety()]
     .linkedLibrary("dnnl"), .linkedLibrary("openblas"), .linkedLibrary("gomp"),
   ]
 #else
-  let convolutionLibraries: [LinkerSetting] = [.linkedLibrary("openblas"), .linkedLibrary("gomp")]
+  let convolutionLibraries: [LinkerSetting] = [.linkedLibrary("openblas")]
 #endif
 
 let package = Package(

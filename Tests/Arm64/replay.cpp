@@ -1,5 +1,5 @@
-/* replay TAPE [TEXT]: runs every section of a tape (those whose name contains TEXT) on the kernels of
- * this processor, on one thread and on three, and compares the results with the reference's.
+/* replay TAPE [TEXT]: runs every section of a tape (those whose name contains TEXT) on the kernels
+ * of this processor, on one thread and on three, and compares the results with the reference's.
  *
  * Prints how many sections passed, which kernels they called and which implementations those chose.
  * Exits with 1 where a section fails, each with one line; an access outside of a block of memory
@@ -115,9 +115,13 @@ class In {
   // What calls.hpp needs.
   const d3k_walk *walk = nullptr;
 
-  template <class T> void raw(T &value) { take(&value, sizeof value); }
+  template <class T>
+  void raw(T &value) {
+    take(&value, sizeof value);
+  }
 
-  template <class T> void address(T *&pointer) {
+  template <class T>
+  void address(T *&pointer) {
     switch (get<Place>()) {
       case Place::null:
         pointer = nullptr;
@@ -140,26 +144,30 @@ class In {
     }
   }
 
-  template <class T> void array(const T *&pointer, int64_t count) {
+  template <class T>
+  void array(const T *&pointer, int64_t count) {
     std::shared_ptr<T[]> copy(new T[static_cast<size_t>(count) + 1]);
     take(copy.get(), sizeof(T) * static_cast<size_t>(count));
     stored_.push_back(copy);
     pointer = copy.get();
   }
 
-  template <class T> const T *store(const T &value) {
+  template <class T>
+  const T *store(const T &value) {
     auto copy = std::make_shared<T>(value);
     stored_.push_back(copy);
     return copy.get();
   }
 
-  template <class T> bool keep(const T *&pointer) {
+  template <class T>
+  bool keep(const T *&pointer) {
     const bool is_there = get<uint8_t>() != 0;
     pointer = is_there ? store(T{}) : nullptr;
     return is_there;
   }
 
-  template <class T> void object(const T *&pointer) {
+  template <class T>
+  void object(const T *&pointer) {
     pointer = static_cast<const T *>(objects_.at(get<uint32_t>()).get());
   }
 
@@ -167,7 +175,8 @@ class In {
   void backend(int32_t &number) { number = d3k_best_backend(); }
 
  private:
-  template <class T> T get() {
+  template <class T>
+  T get() {
     T value;
     raw(value);
     return value;
@@ -224,9 +233,9 @@ class In {
 #define NUMBER(name) number_of_##name,
         D3T_CALLS(NUMBER)
       };
-#define CASE(name)           \
-  case number_of_##name:     \
-    call(#name, name);       \
+#define CASE(name)       \
+  case number_of_##name: \
+    call(#name, name);   \
     break;
       D3T_CALLS(CASE)
       default:

@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.."
 out=$PWD/.build/arm64
 root=$out/root
 calls=Tests/Arm64/Tape/calls.hpp
+mkdir -p "$out"
 
 packages="libc6-dev libstdc++-12-dev libopenblas-dev libonnx-dev libprotobuf-dev"
 # Headers alone: what they depend on is 300 MB.
@@ -36,9 +37,7 @@ EOF
 fetch() {
   rm -rf "$root" "$out/apt"
   foreign_apt arm64 update
-  # shellcheck disable=SC2086 # words
   foreign_apt arm64 install -y --download-only --no-install-recommends $packages
-  # shellcheck disable=SC2086 # words
   foreign_apt arm64 download $headers
   own=$(dpkg --print-architecture)
   foreign_apt "$own" update
@@ -50,25 +49,22 @@ fetch() {
 
 if ! echo "$packages $headers" | cmp -s - "$root/packages.txt"; then
   echo "arm64: fetching the packages of Debian for arm64, 110 MB"
-  fetch >"$out.txt" 2>&1 || { cat "$out.txt"; exit 1; }
+  fetch >"$out/fetch.txt" 2>&1 || { cat "$out/fetch.txt"; exit 1; }
 fi
 
 libraries=$root/usr/lib/aarch64-linux-gnu
 warnings="-Wall -Wextra -Werror"
-for_arm64="--target=aarch64-linux-gnu --sysroot=$root -fuse-ld=lld"
+for_arm64="--target=aarch64-linux-gnu --sysroot=$root"
 blas=$libraries/openblas-pthread
 
 # What the package compiles beside the kernels.
 echo "arm64: compiling"
 include=$root/usr/include/aarch64-linux-gnu
 for target in CDigest CReserve CStreet; do
-  # shellcheck disable=SC2086 # words
   clang $for_arm64 $warnings -fsyntax-only -ISources/$target/include Sources/$target/*.c
 done
-# shellcheck disable=SC2086 # words
 clang++ $for_arm64 $warnings -std=c++17 -fsyntax-only -ISources/COnnx/include Sources/COnnx/*.cpp
-# shellcheck disable=SC2086 # words
-clang $for_arm64 $warnings -fsyntax-only -I"$include" -x c Sources/CFFmpeg/CFFmpeg.h
+clang $for_arm64 $warnings -fsyntax-only -I"$include" -include Sources/CFFmpeg/CFFmpeg.h -x c /dev/null
 
 # Compiles the kernels and the program that replays a tape.
 build() {
@@ -77,22 +73,20 @@ build() {
   rm -rf "$folder"
   mkdir -p "$folder"
   for source in Sources/CKernels/*/*.c; do
-    # shellcheck disable=SC2086 # words
     clang $for_arm64 "$@" $warnings -O2 -ISources/CKernels -ISources/CKernels/include \
       -I"$include/openblas-pthread" -c "$source" -o "$folder/$(basename "$source" .c).o"
   done
-  # shellcheck disable=SC2086 # words
   clang++ $for_arm64 "$@" $warnings -std=c++17 -O1 -ISources/CKernels/include \
-    Tests/Arm64/replay.cpp "$folder"/*.o -L"$blas" -lopenblas -lm -lpthread -o "$folder/replay"
+    Tests/Arm64/replay.cpp "$folder"/*.o -fuse-ld=lld -L"$blas" -lopenblas \
+    -o "$folder/replay"
 }
 build plain
 # Without a library that reports it, undefined behaviour is a trap.
-build undefined -fsanitize=undefined -fsanitize-trap=undefined
+build undefined -fsanitize=undefined -fsanitize-trap=undefined -Wno-pass-failed
 
 recorded=$(sed -n 's/^  CALL(\(d3k_[a-z_]*\)).*/\1/p' $calls)
 wraps=$(printf ' -Xlinker --wrap=%s' mmap munmap $recorded)
 tape() {
-  # shellcheck disable=SC2086 # words
   DAS3_TAPE=1 swift build -c release --product das3-tape --scratch-path .build/check "$@" $wraps
 }
 echo "arm64: recording"
@@ -100,7 +94,6 @@ tape "$@" >"$out/swift.txt" 2>&1 || { cat "$out/swift.txt"; exit 1; }
 .build/check/release/das3-tape "$out/tape"
 
 # That the tape and replay.cpp are right shows on the processor where it was recorded.
-# shellcheck disable=SC2046 # words
 clang++ $warnings -std=c++17 -O1 -ISources/CKernels/include Tests/Arm64/replay.cpp \
   $(find .build/check/release/CKernels.build/ -name '*.o') -ldnnl -lopenblas -lgomp -o "$out/replay"
 "$out/replay" "$out/tape"

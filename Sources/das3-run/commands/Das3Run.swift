@@ -67,7 +67,7 @@ struct Das3Run: ParsableCommand {
     return unsafe words.dropFirst().compactMap { word in
       guard let word = unsafe word else { return nil }
       let bytes = unsafe UnsafeBufferPointer(start: word, count: strlen(word))
-      return unsafe Path.text(ofBytes: bytes.map { UInt8(bitPattern: $0) })
+      return unsafe Path.text(ofBytes: bytes.map { UInt8(truncatingIfNeeded: $0) })
     }
   }
 

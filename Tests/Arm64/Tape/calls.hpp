@@ -74,39 +74,50 @@ enum class Place : uint8_t { null, mapped, given, result };
  *   threads(count), backend(number)
  *   walk                  of the call                                                          */
 
-template <class Stream> void members(Stream &, d3k_lines &) {}
-template <class Stream> void members(Stream &, d3k_pool &) {}
-template <class Stream> void members(Stream &, d3k_grid_sample &) {}
+template <class Stream>
+void members(Stream &, d3k_lines &) {}
+template <class Stream>
+void members(Stream &, d3k_pool &) {}
+template <class Stream>
+void members(Stream &, d3k_grid_sample &) {}
 
-template <class Stream> void members(Stream &stream, d3k_walk &walk) { stream.walk = &walk; }
+template <class Stream>
+void members(Stream &stream, d3k_walk &walk) {
+  stream.walk = &walk;
+}
 
-template <class Stream> void members(Stream &stream, d3k_chain &chain) {
+template <class Stream>
+void members(Stream &stream, d3k_chain &chain) {
   for (int32_t i = 0; i < chain.count; i++) {
     stream.address(chain.stages[i].operand);
     stream.address(chain.stages[i].operand2);
   }
 }
 
-template <class Stream> void members(Stream &stream, d3k_conv_options &options) {
+template <class Stream>
+void members(Stream &stream, d3k_conv_options &options) {
   stream.threads(options.threads);
   stream.backend(options.backend);
   members(stream, options.chain);
 }
 
-template <class Stream> void members(Stream &stream, d3k_matmul_options &options) {
+template <class Stream>
+void members(Stream &stream, d3k_matmul_options &options) {
   stream.threads(options.threads);
   stream.backend(options.backend);
   members(stream, options.chain);
 }
 
-template <class Stream> void members(Stream &stream, d3k_norm &norm) {
+template <class Stream>
+void members(Stream &stream, d3k_norm &norm) {
   stream.address(norm.x);
   stream.address(norm.scale);
   stream.address(norm.shift);
   stream.address(norm.y);
 }
 
-template <class Stream> void members(Stream &stream, d3k_norm_gradient &norm) {
+template <class Stream>
+void members(Stream &stream, d3k_norm_gradient &norm) {
   stream.address(norm.x);
   stream.address(norm.dy);
   stream.address(norm.scale);
@@ -116,19 +127,22 @@ template <class Stream> void members(Stream &stream, d3k_norm_gradient &norm) {
   stream.address(norm.scratch);
 }
 
-template <class Stream> void members(Stream &stream, d3k_axis &axis) {
+template <class Stream>
+void members(Stream &stream, d3k_axis &axis) {
   stream.array(axis.low, axis.size);
   stream.array(axis.high, axis.size);
   stream.array(axis.weight, axis.size);
 }
 
-template <class Stream> void members(Stream &stream, d3k_terms &terms) {
+template <class Stream>
+void members(Stream &stream, d3k_terms &terms) {
   stream.array(terms.starts, terms.size + 1);
   stream.array(terms.positions, terms.starts[terms.size]);
   stream.array(terms.weights, terms.starts[terms.size]);
 }
 
-template <class Stream> void members(Stream &stream, d3k_chain_gradient &gradients) {
+template <class Stream>
+void members(Stream &stream, d3k_chain_gradient &gradients) {
   for (d3k_stage_gradient &stage : gradients.stages) {
     stream.address(stage.operand);
     stream.address(stage.operand2);
@@ -137,10 +151,13 @@ template <class Stream> void members(Stream &stream, d3k_chain_gradient &gradien
   }
 }
 
-template <class Stream> void members(Stream &, d3k_resize &);
-template <class Stream> void members(Stream &, d3k_chain_pass &);
+template <class Stream>
+void members(Stream &, d3k_resize &);
+template <class Stream>
+void members(Stream &, d3k_chain_pass &);
 
-template <class Stream, class Struct> void carry(Stream &stream, const Struct *&pointer) {
+template <class Stream, class Struct>
+void carry(Stream &stream, const Struct *&pointer) {
   if (!stream.keep(pointer)) return;
   // It is the stream's own.
   Struct &own = const_cast<Struct &>(*pointer);
@@ -148,12 +165,14 @@ template <class Stream, class Struct> void carry(Stream &stream, const Struct *&
   members(stream, own);
 }
 
-template <class Stream> void members(Stream &stream, d3k_resize &resize) {
+template <class Stream>
+void members(Stream &stream, d3k_resize &resize) {
   carry(stream, resize.rows);
   carry(stream, resize.columns);
 }
 
-template <class Stream> void members(Stream &stream, d3k_chain_pass &pass) {
+template <class Stream>
+void members(Stream &stream, d3k_chain_pass &pass) {
   carry(stream, pass.chain);
   carry(stream, pass.gradients);
   stream.address(pass.x);
@@ -163,32 +182,56 @@ template <class Stream> void members(Stream &stream, d3k_chain_pass &pass) {
   stream.address(pass.scratch);
 }
 
-template <class Stream> void carry(Stream &stream, int32_t &value) { stream.raw(value); }
-template <class Stream> void carry(Stream &stream, int64_t &value) { stream.raw(value); }
-template <class Stream> void carry(Stream &stream, float &value) { stream.raw(value); }
-template <class Stream> void carry(Stream &stream, float *&pointer) { stream.address(pointer); }
-template <class Stream> void carry(Stream &stream, void *&pointer) { stream.address(pointer); }
-template <class Stream> void carry(Stream &stream, const float *&pointer) {
+template <class Stream>
+void carry(Stream &stream, int32_t &value) {
+  stream.raw(value);
+}
+template <class Stream>
+void carry(Stream &stream, int64_t &value) {
+  stream.raw(value);
+}
+template <class Stream>
+void carry(Stream &stream, float &value) {
+  stream.raw(value);
+}
+template <class Stream>
+void carry(Stream &stream, float *&pointer) {
   stream.address(pointer);
 }
-template <class Stream> void carry(Stream &stream, const void *&pointer) {
+template <class Stream>
+void carry(Stream &stream, void *&pointer) {
   stream.address(pointer);
 }
-template <class Stream> void carry(Stream &stream, const d3k_conv *&conv) { stream.object(conv); }
-template <class Stream> void carry(Stream &stream, const d3k_matmul *&matmul) {
+template <class Stream>
+void carry(Stream &stream, const float *&pointer) {
+  stream.address(pointer);
+}
+template <class Stream>
+void carry(Stream &stream, const void *&pointer) {
+  stream.address(pointer);
+}
+template <class Stream>
+void carry(Stream &stream, const d3k_conv *&conv) {
+  stream.object(conv);
+}
+template <class Stream>
+void carry(Stream &stream, const d3k_matmul *&matmul) {
   stream.object(matmul);
 }
-template <class Stream> void carry(Stream &stream, const d3k_conv_gradient *&gradient) {
+template <class Stream>
+void carry(Stream &stream, const d3k_conv_gradient *&gradient) {
   stream.object(gradient);
 }
 
 /* in_dims of d3k_index_backward. */
-template <class Stream> void carry(Stream &stream, const int64_t *&dims) {
+template <class Stream>
+void carry(Stream &stream, const int64_t *&dims) {
   stream.array(dims, stream.walk->rank);
 }
 
 /* Index tables, one for each dimension of the walk, or NULL. */
-template <class Stream> void carry(Stream &stream, const int32_t *const *&tables) {
+template <class Stream>
+void carry(Stream &stream, const int32_t *const *&tables) {
   struct Tables {
     const int32_t *of[D3K_MAX_RANK];
   };

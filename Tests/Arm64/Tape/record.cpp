@@ -38,14 +38,18 @@ class Out {
  public:
   const d3k_walk *walk = nullptr;
 
-  template <class T> void raw(const T &value) { bytes(&value, sizeof value); }
+  template <class T>
+  void raw(const T &value) {
+    bytes(&value, sizeof value);
+  }
 
   void bytes(const void *from, size_t count) {
     const char *first = static_cast<const char *>(from);
     section_.insert(section_.end(), first, first + count);
   }
 
-  template <class T> void address(T *&pointer) {
+  template <class T>
+  void address(T *&pointer) {
     const char *at = reinterpret_cast<const char *>(pointer);
     if (!at) return raw(Place::null);
     for (size_t i = 0; i < blocks_.size(); i++) {
@@ -63,23 +67,29 @@ class Out {
     if (std::is_const_v<T>) bytes(pointer, sizeof(float) * static_cast<size_t>(count));
   }
 
-  template <class T> void array(const T *&pointer, int64_t count) {
+  template <class T>
+  void array(const T *&pointer, int64_t count) {
     bytes(pointer, sizeof(T) * static_cast<size_t>(count));
   }
 
-  template <class T> const T *store(const T &value) {
+  template <class T>
+  const T *store(const T &value) {
     auto copy = std::make_shared<T>(value);
     stored_.push_back(copy);
     return copy.get();
   }
 
-  template <class T> bool keep(const T *&pointer) {
+  template <class T>
+  bool keep(const T *&pointer) {
     raw(static_cast<uint8_t>(pointer != nullptr));
     if (pointer) pointer = store(*pointer);
     return pointer != nullptr;
   }
 
-  template <class T> void object(T *&pointer) { raw(objects_.at(pointer)); }
+  template <class T>
+  void object(T *&pointer) {
+    raw(objects_.at(pointer));
+  }
   void new_object(const void *pointer) {
     objects_[pointer] = static_cast<uint32_t>(created_);
     raw(static_cast<uint32_t>(created_++));
@@ -119,15 +129,14 @@ class Out {
         bytes(now + at, last - at);
         at = last - 4;
       }
+      learn(block, begin, end);
     });
-    absorb();
   }
 
   /** What is there now, kernels have written. */
   void absorb() {
-    for_changed_pages([this](uint32_t block, size_t begin, size_t end) {
-      std::memcpy(blocks_[block].before.data() + begin, blocks_[block].start + begin, end - begin);
-    });
+    for_changed_pages(
+        [this](uint32_t block, size_t begin, size_t end) { learn(block, begin, end); });
     stored_.clear();
   }
 
@@ -144,7 +153,12 @@ class Out {
   }
 
  private:
-  template <class Body> void for_changed_pages(Body body) {
+  void learn(uint32_t block, size_t begin, size_t end) {
+    std::memcpy(blocks_[block].before.data() + begin, blocks_[block].start + begin, end - begin);
+  }
+
+  template <class Body>
+  void for_changed_pages(Body body) {
     const size_t page = 4096;
     for (size_t i = 0; i < blocks_.size(); i++) {
       const Block &block = blocks_[i];
@@ -171,13 +185,15 @@ thread_local bool is_inside = false;
 /** Other kernels on the other processor may need more. */
 size_t with_room(size_t bytes) { return 2 * bytes + (size_t(2) << 20); }
 
-template <uint32_t number, auto real> struct Recorded;
+template <uint32_t number, auto real>
+struct Recorded;
 
 template <uint32_t number, class Result, class... Arguments, Result (*real)(Arguments...)>
 struct Recorded<number, real> {
   static Result call(Arguments... arguments) {
     if (!out || is_inside) return real(arguments...);
-    out->pokes();
+    // The others neither read nor write mapped memory.
+    if constexpr (std::is_void_v<Result>) out->pokes();
     out->raw(Event::call);
     out->raw(number);
     [](auto... copies) { tape::carry_all(*out, copies...); }(arguments...);
@@ -209,12 +225,12 @@ enum class Call : uint32_t {
 
 // The linker's option --wrap=name makes calls of `name` calls of __wrap_name, whose own __real_name
 // is the kernel.
-#define DEFINE(name)                                                                      \
-  extern "C" decltype(name) __real_##name;                                                \
-  extern "C" __attribute__((visibility("hidden"))) void *d3t_find_##name() {              \
-    return reinterpret_cast<void *>(                                                      \
-        Recorded<static_cast<uint32_t>(Call::name), __real_##name>::call);                \
-  }                                                                                       \
+#define DEFINE(name)                                                         \
+  extern "C" decltype(name) __real_##name;                                   \
+  extern "C" __attribute__((visibility("hidden"))) void *d3t_find_##name() { \
+    return reinterpret_cast<void *>(                                         \
+        Recorded<static_cast<uint32_t>(Call::name), __real_##name>::call);   \
+  }                                                                          \
   extern "C" __attribute__((ifunc("d3t_find_" #name))) decltype(name) __wrap_##name;
 D3T_CALLS(DEFINE)
 

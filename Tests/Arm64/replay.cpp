@@ -1,9 +1,9 @@
 /* replay TAPE [TEXT]: runs every section of a tape (those whose name contains TEXT) on the kernels
  * of this processor, on one thread and on three, and compares the results with the reference's.
  *
- * Prints how many sections passed, which kernels they called and which implementations those chose.
- * Exits with 1 where a section fails, each with one line; an access outside of a block of memory
- * ends the program.
+ * Prints how many sections passed, and which implementations the kernels chose. Exits with 1 where
+ * a section fails, each with one line, and where a whole tape leaves out a kernel of calls.hpp; an
+ * access outside of a block of memory ends the program.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,6 +19,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -58,7 +59,8 @@ class Block {
 /** What Swift has of a kernel with a _create function. */
 using Object = std::shared_ptr<const void>;
 
-std::map<std::string, int> called, chosen;
+std::set<std::string> called;
+std::map<std::string, int> chosen;
 
 Object owned(d3k_conv *conv) {
   chosen[std::string("convolution ") + d3k_conv_name(conv)]++;
@@ -208,7 +210,7 @@ class In {
 
   template <class Result, class... Arguments>
   void call(const char *name, Result (*kernel)(Arguments...)) {
-    called[name]++;
+    called.insert(name);
     std::tuple<Arguments...> arguments;
     std::apply([this](auto &...each) { tape::carry_all(*this, each...); }, arguments);
     if constexpr (std::is_void_v<Result>) {
@@ -310,10 +312,16 @@ std::string run(const char *section, size_t bytes) {
   return failure;
 }
 
-void print(const char *title, const std::map<std::string, int> &counts) {
-  std::printf("%s:", title);
-  for (const auto &[name, count] : counts) std::printf(" %s %d,", name.c_str(), count);
-  std::printf(" no others\n");
+/** Names kernels of calls.hpp that no section has called; returns how many. */
+int print_uncalled() {
+  int count = 0;
+#define CHECK(name)                                      \
+  if (called.count(#name) == 0) {                        \
+    std::printf("replay: no section calls %s\n", #name); \
+    count++;                                             \
+  }
+  D3T_CALLS(CHECK)
+  return count;
 }
 
 }  // namespace
@@ -325,8 +333,8 @@ int main(int count, char **arguments) {
   }
   std::ifstream file(arguments[1], std::ios::binary);
   const std::string tape((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  int passed = 0, failed = 0;
-  std::map<std::string, int> kinds;
+  int failed = 0;
+  std::map<std::string, int> passed_of;
   for (size_t at = 0; at < tape.size();) {
     uint64_t sizes[2] = {~0ull, ~0ull};
     if (tape.size() - at >= sizeof sizes) std::memcpy(sizes, &tape[at], sizeof sizes);
@@ -340,13 +348,16 @@ int main(int count, char **arguments) {
     at += sizes[0] + sizes[1];
     if (count > 2 && name.find(arguments[2]) == std::string::npos) continue;
     const std::string failure = run(section, sizes[1]);
-    failure.empty() ? passed++ : failed++;
-    if (!failure.empty()) std::printf("%s: %s\n", name.c_str(), failure.c_str());
-    kinds[name.substr(0, name.find(' '))]++;
+    if (failure.empty())
+      passed_of[name.substr(0, name.find(' '))]++;
+    else
+      failed++, std::printf("%s: %s\n", name.c_str(), failure.c_str());
   }
-  print("replay: sections", kinds);
-  print("replay: calls", called);
-  print("replay: implementations", chosen);
-  std::printf("replay: %s, %d passed, %d failed\n", d3k_isa_name(), passed, failed);
-  return failed > 0 || passed == 0;
+  for (const auto &[name, chosen_by] : chosen)
+    std::printf("replay: %6d x %s\n", chosen_by, name.c_str());
+  std::printf("replay: %s, 1 and 3 threads:", d3k_isa_name());
+  for (const auto &[kind, passed] : passed_of) std::printf(" %d %s passed,", passed, kind.c_str());
+  std::printf(" %d failed\n", failed);
+  const int uncalled = count > 2 ? 0 : print_uncalled();
+  return failed > 0 || uncalled > 0 || passed_of.empty();
 }

@@ -102,11 +102,12 @@ replay() {
   "$root/usr/bin/qemu-aarch64-static" -L "$root" -E "LD_LIBRARY_PATH=$blas:$libraries" \
     "$out/$1/replay" "$out/tape"
 }
+echo "arm64: under qemu-aarch64"
 replay plain
 DAS3_ISA=base replay plain
-echo "arm64: undefined behaviour"
+echo "arm64: the same where undefined behaviour is a trap"
 replay undefined
 
 declared=$(cat Sources/CKernels/include/*.h | grep -o '\bd3k_[a-z0-9_]*(' | sort -u | tr -d '(')
-echo "arm64: kernels that no case of the table calls:" \
+echo "arm64: functions of CKernels that are not on the tape:" \
   $(echo "$declared" | grep -vxF "$recorded" | tr '\n' ' ')

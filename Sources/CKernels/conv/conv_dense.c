@@ -1,5 +1,5 @@
-/* Convolutions with many channels, for 16 registers of 8 floats or 32 of 4: a few pixels times 8, 16
- * or 24 outputs stay in registers while taps and inputs pass.
+/* Convolutions with many channels, for 16 registers of 8 floats or 32 of 4: a few pixels times 8,
+ * 16 or 24 outputs stay in registers while taps and inputs pass.
  *
  * Output pixels are cut into blocks, and inputs of all taps into parts. For each part the weights
  * of 16 outputs stay in L1 while the tiles of the block pass, whose inputs stay in L2. Between two

@@ -15,13 +15,11 @@
 #define D3T_CALLS(CALL)                   \
   CALL(d3k_accumulate)                    \
   CALL(d3k_arg_max)                       \
-  CALL(d3k_batch_norm_backward)           \
   CALL(d3k_broadcast)                     \
   CALL(d3k_broadcast_backward)            \
   CALL(d3k_chain_backward)                \
   CALL(d3k_chain_backward_scratch_bytes)  \
   CALL(d3k_chain_run)                     \
-  CALL(d3k_channel_statistics)            \
   CALL(d3k_conv_create)                   \
   CALL(d3k_conv_gradient_create)          \
   CALL(d3k_conv_gradient_run)             \

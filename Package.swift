@@ -10,7 +10,7 @@ let swiftSettings: [SwiftSetting] = [.strictMemorySafety()]
     .linkedLibrary("dnnl"), .linkedLibrary("openblas"), .linkedLibrary("gomp"),
   ]
 #else
-  let convolutionLibraries: [LinkerSetting] = [.linkedLibrary("openblas"), .linkedLibrary("gomp")]
+  let convolutionLibraries: [LinkerSetting] = [.linkedLibrary("openblas")]
 #endif
 
 let package = Package(
@@ -73,6 +73,17 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// Tests/Arm64/run.sh builds it, and tells the linker which calls are recorded.
+if Context.environment["DAS3_TAPE"] != nil {
+  package.targets += [
+    .target(
+      name: "CTape", dependencies: ["CKernels"], path: "Tests/Arm64/Tape"),
+    .executableTarget(
+      name: "das3-tape", dependencies: ["CTape", "Das3Graph", "Das3Runtime", "Das3TestSupport"],
+      path: "Tests/Arm64/Record"),
+  ]
+}
 
 // Tests/Fuzz/run.sh builds it with libFuzzer, which brings `main`.
 if Context.environment["DAS3_FUZZ"] != nil {

@@ -8,9 +8,12 @@ if ! command -v swift >/dev/null; then
   exit 1
 fi
 
+# On other processors the library has no use for oneDNN.
+[ "$(dpkg --print-architecture)" != amd64 ] || set -- libdnnl-dev "$@"
+
 missing=
 for package in ca-certificates g++ git make pkg-config python3 \
-  libonnx-dev libprotobuf-dev libdnnl-dev libopenblas-dev \
+  libonnx-dev libprotobuf-dev libopenblas-dev \
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev "$@"; do
   dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' ||
     missing="$missing $package"

@@ -33,11 +33,11 @@
  *
  * Two environment variables exist for tests and comparisons. If one has a value that is not listed
  * here, the functions that create a segmenter or an adapter return DAS3_E_ARGUMENT.
- *   DAS3_ISA      avx512, avx2 or base. The library's own kernels use at most this instruction set,
- *                 and a smaller one if the processor lacks it. It is read once, when the first
- *                 kernel runs.
+ *   DAS3_ISA      avx512, avx2 or base; on arm64 neon or base. The library's own kernels use at most
+ *                 this instruction set, and a smaller one if the processor lacks it. It is read
+ *                 once, when the first kernel runs.
  *   DAS3_BACKEND  onednn or openblas. It chooses the library that computes convolutions and matrix
- *                 products.
+ *                 products. On arm64 there is openblas alone.
  * oneDNN and OpenBLAS have their own variables, ONEDNN_MAX_CPU_ISA and OPENBLAS_CORETYPE.
  */
 #ifndef DAS3_H
@@ -418,7 +418,7 @@ DAS3_API das3_status das3_segmenter_set_profile(das3_segmenter *segmenter, int32
 
 /** What the steps took since das3_segmenter_set_profile, or since the size of the frames last changed.
  *  json  becomes one line of JSON, which is valid until the next call with this segmenter:
- *        instruction_set  "avx512", "avx2" or "base": of the kernels of this library
+ *        instruction_set  "avx512", "avx2", "neon" or "base": of the kernels of this library
  *        threads
  *        peak_flops       most float operations a second of these threads and instructions; a
  *                         multiplication and an addition are two

@@ -67,7 +67,8 @@ func executionOptions(threads: UInt32, precision: Int32) throws(Das3Error) -> Ex
   var result = ExecutionOptions(threads: try threadCount(threads, "threads"))
   let instructionSet = environmentVariable("DAS3_ISA")
   guard instructionSet.map(ExecutionOptions.isInstructionSet) ?? true else {
-    throw .argument("DAS3_ISA is '\(instructionSet ?? "")'; expected avx512, avx2 or base")
+    throw .argument(
+      "DAS3_ISA is '\(instructionSet ?? "")'; expected \(ExecutionOptions.instructionSets)")
   }
   if let name = environmentVariable("DAS3_BACKEND") {
     guard let backend = ExecutionOptions.Backend(rawValue: name) else {

@@ -34,7 +34,7 @@ enum LastError {
       let shown = endsLine(scalar) ? " " : scalar
       guard length + shown.utf8.count < capacity else { break }
       for byte in shown.utf8 {
-        unsafe text[length] = CChar(bitPattern: byte)
+        unsafe text[length] = CChar(truncatingIfNeeded: byte)
         length += 1
       }
     }

@@ -108,7 +108,7 @@ extension OnnxImport {
     }
     guard status != D3O_OK else { return }
     let message = String(
-      decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
     switch status {
     case D3O_E_LIMIT: throw .limit(message)
     case D3O_E_UNSUPPORTED: throw .unsupported(message)

@@ -24,7 +24,7 @@ package struct ExecutionOptions: Sendable, Equatable {
 
   /// The best backend that was built in.
   package static var bestBackend: Backend {
-    d3k_has_backend(Int32(D3K_BACKEND_ONEDNN.rawValue)) != 0 ? .oneDNN : .openBLAS
+    d3k_best_backend() == Int32(D3K_BACKEND_ONEDNN.rawValue) ? .oneDNN : .openBLAS
   }
 
   /// Whether this CPU multiplies bfloat16, and DAS3_ISA lets it.
@@ -34,6 +34,9 @@ package struct ExecutionOptions: Sendable, Equatable {
   package static func isInstructionSet(_ name: String) -> Bool {
     unsafe d3k_isa_named(name) != 0
   }
+
+  /// Those names, as a message lists them.
+  package static var instructionSets: String { unsafe String(cString: d3k_isa_names()) }
 
   /// How many threads help: those of this process's affinity and control groups.
   package static var processorCount: Int { Int(d3k_processor_count()) }

@@ -7,10 +7,6 @@ import Testing
 /// reference in double.
 @Suite("Gradient")
 struct GradientTests {
-  /// Steps of 1e-6 in double leave about 1e-9 of the value; float32 sums of some thousand terms and
-  /// functions computed again leave 1e-4 of the largest derivative.
-  static let tolerance = 3e-4
-
   @Test("derivatives are those of the definition", arguments: OperatorCase.table)
   func matchesDifferences(_ test: OperatorCase) throws {
     var actual: [(backend: ExecutionOptions.Backend, gradients: [String: [Float]])] = []
@@ -21,43 +17,18 @@ struct GradientTests {
       actual.append((backend, trainer.gradients()))
       seeds = trainer.seeds
     }
-    let weights = seeds.flatMap { $0 }.map { Double($0) }
-    func loss(_ values: [[Double]]) throws -> Double {
-      zip(try test.reference(values), weights).reduce(0) { $0 + $1.0 * $1.1 }
-    }
-    let values = test.valuesOfTrainable
-    let centre = try loss(values)
-    guard centre.isFinite else { return }
-    var random = SplitMix64(seed: 11)
-    // Statistics are constants, also where they are computed.
-    for (index, input) in test.inputs.enumerated() where !input.name.hasSuffix("variance") {
-      let name = OperatorCase.trainableName(of: input)
-      guard let count = actual[0].gradients[name]?.count else { continue }
-      let chosen = Int.random(in: 0..<count, using: &random)
-      for direction in [
-        (0..<count).map { $0 == chosen ? 1.0 : 0 },
-        (0..<count).map { _ in Double.random(in: -1...1, using: &random) },
-      ] {
-        func slope(_ step: Double) throws -> Double {
-          var values = values
-          for i in 0..<count { values[index][i] += step * direction[i] }
-          return try (loss(values) - centre) / step
-        }
-        let (right, left) = try (slope(1e-6), slope(-1e-6))
-        let norm = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        for (backend, gradients) in actual {
-          let gradient = gradients[name] ?? []
-          let scale = gradient.reduce(0.0) { max($0, abs(Double($1))) }
-          // The two sides of a kink have derivatives of their own.
-          guard right.isFinite, abs(right - left) <= 1e-3 * max(abs(right), abs(left), scale)
-          else { continue }
-          let expected = (right + left) / 2
-          let found = zip(gradient, direction).reduce(0) { $0 + Double($1.0) * $1.1 }
-          let allowed = Self.tolerance * max(scale * norm, abs(expected)) + 1e-7 * abs(centre)
-          #expect(
-            abs(found - expected) <= allowed,
-            "\(backend): '\(name)' gives \(found), differences \(expected)")
-        }
+    for slope in try test.slopes(seeds, of: actual[0].gradients) {
+      for (backend, gradients) in actual {
+        let gradient = gradients[slope.parameter] ?? []
+        guard let expected = slope.expected(gradient) else { continue }
+        let norm = slope.direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        let scale = gradient.reduce(0.0) { max($0, abs(Double($1))) }
+        let found = zip(gradient, slope.direction).reduce(0) { $0 + Double($1.0) * $1.1 }
+        let allowed =
+          OperatorCase.Slope.tolerance * max(scale * norm, abs(expected)) + slope.slack
+        #expect(
+          abs(found - expected) <= allowed,
+          "\(backend): '\(slope.parameter)' gives \(found), differences \(expected)")
       }
     }
   }

@@ -70,6 +70,13 @@ extension OperatorCase {
       }
     }
 
+    /// Where `gradients` finds dL/dp of the parameter of a name; nil where there is none.
+    package func place(of name: String) -> UnsafePointer<Float>? {
+      guard let found = model.parameters.first(where: { $0.name == name && !$0.isStatistic })
+      else { return nil }
+      return UnsafePointer(executor.gradientsPointer + found.offset)
+    }
+
     /// dL/dp of every parameter but running statistics, by name; `times` runs are added.
     package func gradients(times: Int = 1) -> [String: [Float]] {
       executor.clearGradients()

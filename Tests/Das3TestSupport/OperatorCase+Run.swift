@@ -57,6 +57,8 @@ extension OperatorCase {
     private let graph: Graph
     private let frames: [[Float]]
     package var plan: Plan { executor.plan }
+    /// Whether each output is known since the graph was made.
+    package var isConstant: [Bool] { graph.outputs.map { graph.constant($0) != nil } }
 
     package init(
       _ test: OperatorCase, _ options: ExecutionOptions, foldsInputs: Bool = false,

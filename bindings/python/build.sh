@@ -1,6 +1,6 @@
 #!/bin/sh
-# After `make`: build/das3-VERSION-py3-none-manylinux_2_36_x86_64.whl, with libdas3, das3-run and every
-# library that they need beyond glibc.
+# After `make`: build/das3-VERSION-py3-none-manylinux_2_36_ARCHITECTURE.whl (x86_64, or aarch64 on
+# arm64), with libdas3, das3-run and every library that they need beyond glibc.
 set -eu
 cd "$(dirname "$0")"
 root=$PWD/../..
@@ -21,7 +21,8 @@ rm -f "$root"/build/das3-*.whl
 plain=$(mktemp -d)
 trap 'rm -rf "$plain"' EXIT
 hatchling build --target wheel --directory "$plain" >&2
-auditwheel repair --only-plat --plat manylinux_2_36_x86_64 --wheel-dir "$root/build" "$plain"/*.whl >&2
+auditwheel repair --only-plat --plat "manylinux_2_36_$(uname -m)" --wheel-dir "$root/build" \
+  "$plain"/*.whl >&2
 cd "$root"
 python bindings/python/own_symbols.py build/das3-*.whl
 ls $PWD/build/das3-*.whl

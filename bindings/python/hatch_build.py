@@ -1,5 +1,6 @@
 """The wheel's version, from das3.h; its library and das3-run, from build/."""
 
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -40,4 +41,4 @@ class CarryLibrary(BuildHookInterface):
         carried = {str(library): f"das3/{name}", str(program): "das3/das3-run"}
         build_data["force_include"] |= carried | licences(library, program)
         build_data["pure_python"] = False
-        build_data["tag"] = "py3-none-linux_x86_64"
+        build_data["tag"] = f"py3-none-linux_{platform.machine()}"

@@ -15,6 +15,10 @@ int32_t d3k_has_backend(int32_t backend) {
   }
 }
 
+int32_t d3k_best_backend(void) {
+  return d3k_has_backend(D3K_BACKEND_ONEDNN) ? D3K_BACKEND_ONEDNN : D3K_BACKEND_OPENBLAS;
+}
+
 int32_t d3k_has_bf16(void) {
 #ifdef D3K_ONEDNN
   return d3k_has_backend(D3K_BACKEND_ONEDNN) && d3k_isa() == D3K_ISA_AVX512 &&

@@ -5,21 +5,41 @@
 
 _Atomic(int32_t) d3k_known_isa;
 
-/* By d3k_isa_level. */
-static const char *const names[] = {"", "base", "avx2", "avx512"};
+/* By d3k_isa_level; those of other architectures are missing. */
+static const char *const names[] = {
+    [D3K_ISA_BASE] = "base",
+#if defined(__x86_64__)
+    [D3K_ISA_AVX2] = "avx2",
+    [D3K_ISA_AVX512] = "avx512",
+#elif defined(__aarch64__)
+    [D3K_ISA_NEON] = "neon",
+#endif
+};
 
 int32_t d3k_isa_named(const char *name) {
-  for (int32_t level = D3K_ISA_BASE; level <= D3K_ISA_AVX512; level++)
-    if (strcmp(name, names[level]) == 0) return level;
+  for (size_t level = 0; level < sizeof names / sizeof *names; level++)
+    if (names[level] && strcmp(name, names[level]) == 0) return (int32_t)level;
   return 0;
 }
 
 const char *d3k_isa_name(void) { return names[d3k_isa()]; }
 
+const char *d3k_isa_names(void) {
+#if defined(__x86_64__)
+  return "avx512, avx2 or base";
+#elif defined(__aarch64__)
+  return "neon or base";
+#else
+  return "base";
+#endif
+}
+
 static int32_t isa_of_processor(void) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("x86-64-v4")) return D3K_ISA_AVX512;
   if (__builtin_cpu_supports("x86-64-v3")) return D3K_ISA_AVX2;
+#elif defined(__aarch64__)
+  return D3K_ISA_NEON; /* which every such processor has */
 #endif
   return D3K_ISA_BASE;
 }

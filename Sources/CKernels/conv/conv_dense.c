@@ -1,5 +1,5 @@
-/* Convolutions with many channels, for 16 registers of 8 floats: a few pixels times 8, 16 or 24
- * outputs stay in registers while taps and inputs pass.
+/* Convolutions with many channels, for 16 registers of 8 floats or 32 of 4: a few pixels times 8,
+ * 16 or 24 outputs stay in registers while taps and inputs pass.
  *
  * Output pixels are cut into blocks, and inputs of all taps into parts. For each part the weights
  * of 16 outputs stay in L1 while the tiles of the block pass, whose inputs stay in L2. Between two
@@ -398,10 +398,10 @@ static void pack(const d3k_conv *conv, const float *weights, const float *scale,
  * of them is faster with less to sum, with unused lanes, with few pixels, and by a tenth with
  * groups of many outputs, and where a 1x1 kernel reads much more than it writes. Elsewhere this is
  * between as fast as oneDNN (3 % less at the worst) and half as fast again (8 to 32 channels on one
- * side). */
+ * side). On NEON no time was measured. */
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
-  if (d3k_isa() != D3K_ISA_AVX2 || options->backend != D3K_BACKEND_ONEDNN ||
+  if (d3k_register_floats() != 128 || options->backend != d3k_best_backend() ||
       options->precision == D3K_BF16 || options->transposed || d3k_conv_pixels(w) < least_pixels)
     return 0;
   const shape s = shape_of(w);

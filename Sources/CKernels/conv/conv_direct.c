@@ -296,7 +296,7 @@ static int32_t needs_a_pass(const d3k_conv_options *options) {
 static int32_t fits(const d3k_conv_options *options) {
   const d3k_window *w = &options->window;
   int64_t floats = packed_floats(w);
-  if (options->backend != D3K_BACKEND_ONEDNN ||
+  if (options->backend != d3k_best_backend() ||
       (int64_t)w->kernel_height * w->kernel_width > most_taps)
     return 0;
   if (options->transposed) return floats <= most_transposed;

@@ -88,7 +88,21 @@ D3K_INLINE int32_t d3k_is_pointwise(const d3k_window *w) {
          w->out_width == w->in_width;
 }
 
-/** 1 where there are 32 registers of 16 floats; else there are 16 of 8 or fewer. */
-static inline int32_t d3k_has_many_registers(void) { return d3k_isa() == D3K_ISA_AVX512; }
+/** Floats that all registers hold. Blocks are chosen by it: their sums take three quarters, and
+ * what is added to them passes through the rest. */
+static inline int32_t d3k_register_floats(void) {
+  static const int32_t by_level[] = {
+      [D3K_ISA_BASE] = 16 * 4,
+      [D3K_ISA_AVX2] = 16 * 8,
+      [D3K_ISA_AVX512] = 32 * 16,
+      [D3K_ISA_NEON] = 32 * 4,
+  };
+  return by_level[d3k_isa()];
+}
+
+/** 1 where sums may take 24 registers of 16 floats; else they take at most as many of 4, or 12
+ * of 8.
+ */
+static inline int32_t d3k_has_many_registers(void) { return d3k_register_floats() >= 32 * 16; }
 
 #endif /* D3K_CONV_INTERNAL_H */

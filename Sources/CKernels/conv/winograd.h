@@ -202,7 +202,7 @@ D3K_INLINE void winograd_square(const winograd_images *images, const d3k_window 
 
 /** Whether Winograd's filtering computes such a convolution, in these instructions. */
 D3K_INLINE int32_t winograd_can(const d3k_conv_options *options, const d3k_window *w) {
-  return d3k_isa() != D3K_ISA_BASE && options->backend == D3K_BACKEND_ONEDNN &&
+  return d3k_isa() != D3K_ISA_BASE && options->backend == d3k_best_backend() &&
          options->precision == D3K_F32 && w->groups == 1 && w->kernel_height == 3 &&
          w->kernel_width == 3 && w->stride_y == 1 && w->stride_x == 1;
 }

@@ -56,13 +56,19 @@ int32_t d3k_take_failure(void);
 
 /** The instructions that the kernels of this library use. Results may differ in their last bits
  *  between levels. oneDNN and OpenBLAS have settings of their own. */
-typedef enum d3k_isa_level { D3K_ISA_BASE = 1, D3K_ISA_AVX2 = 2, D3K_ISA_AVX512 = 3 } d3k_isa_level;
+typedef enum d3k_isa_level {
+  D3K_ISA_BASE = 1, D3K_ISA_AVX2 = 2, D3K_ISA_AVX512 = 3, /* x86-64 */
+  D3K_ISA_NEON = 4 /* arm64, whose base has the same instructions and no kernels made for them */
+} d3k_isa_level;
 
 /** The level in use: the highest one that the processor has and the variable DAS3_ISA allows. */
 int32_t d3k_find_isa(void);
 
-/** The level of a name that DAS3_ISA may have: avx512, avx2 or base; 0 for any other name. */
+/** The level of a name that DAS3_ISA may have on this architecture; 0 for any other name. */
 int32_t d3k_isa_named(const char *name);
+
+/** Those names, as a message lists them: "avx512, avx2 or base". */
+const char *d3k_isa_names(void);
 
 /** The name of the level in use. */
 const char *d3k_isa_name(void);
@@ -231,6 +237,9 @@ typedef enum d3k_precision { D3K_F32 = 0, D3K_BF16 = 1, D3K_F32_DIRECT = 2 } d3k
 
 /** 1 where the backend was built in. */
 int32_t d3k_has_backend(int32_t backend);
+/** oneDNN where it was built in, else OpenBLAS. Our own kernels take from the best backend what they
+ *  are faster at, and leave the others as they are. */
+int32_t d3k_best_backend(void);
 /** 1 where this CPU multiplies bfloat16, DAS3_ISA lets it, and oneDNN is built in. */
 int32_t d3k_has_bf16(void);
 

@@ -23,8 +23,8 @@ struct Das3Run: ParsableCommand {
       130 interrupted: what was done by then is kept.
 
       Variables of the environment, for tests and comparisons: DAS3_ISA=avx512,
-      avx2 or base is the most that the kernels use; DAS3_BACKEND=onednn or
-      openblas computes convolutions and matrix products.
+      avx2 or base (on arm64 neon or base) is the most that the kernels use;
+      DAS3_BACKEND=onednn or openblas computes convolutions and matrix products.
       """,
     version: version,
     subcommands: [
@@ -67,7 +67,7 @@ struct Das3Run: ParsableCommand {
     return unsafe words.dropFirst().compactMap { word in
       guard let word = unsafe word else { return nil }
       let bytes = unsafe UnsafeBufferPointer(start: word, count: strlen(word))
-      return unsafe Path.text(ofBytes: bytes.map { UInt8(bitPattern: $0) })
+      return unsafe Path.text(ofBytes: bytes.map { UInt8(truncatingIfNeeded: $0) })
     }
   }
 

@@ -12,7 +12,7 @@ enum SystemFile {
 
   /// Lends a path as a C string.
   static func withPath<Result>(_ path: String, _ use: (UnsafePointer<CChar>) -> Result) -> Result {
-    let bytes = Path.bytes(of: path).map(CChar.init(bitPattern:)) + [0]
+    let bytes = Path.bytes(of: path).map { CChar(truncatingIfNeeded: $0) } + [0]
     return unsafe bytes.withUnsafeBufferPointer { buffer in
       guard let start = buffer.baseAddress else { return unsafe use("") }
       return unsafe use(start)
@@ -51,7 +51,7 @@ enum SystemFile {
     guard let found = unsafe withPath(path, { unsafe realpath($0, nil) }) else { return nil }
     defer { unsafe free(found) }
     let bytes = unsafe UnsafeBufferPointer(start: found, count: strlen(found))
-    return unsafe Path.text(ofBytes: bytes.map { UInt8(bitPattern: $0) })
+    return unsafe Path.text(ofBytes: bytes.map { UInt8(truncatingIfNeeded: $0) })
   }
 
   /// The path that a link contains; nil where `path` is no link.
@@ -59,7 +59,7 @@ enum SystemFile {
     var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe withPath(path) { unsafe readlink($0, &bytes, bytes.count) }
     guard count > 0 else { return nil }
-    return Path.text(ofBytes: bytes.prefix(count).map { UInt8(bitPattern: $0) })
+    return Path.text(ofBytes: bytes.prefix(count).map { UInt8(truncatingIfNeeded: $0) })
   }
 
   /// Names in a directory; nil where it cannot be read.

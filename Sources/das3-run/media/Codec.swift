@@ -44,7 +44,7 @@ enum MediaError {
   static func text(_ status: Int32) -> String {
     var bytes = [CChar](repeating: 0, count: 128)
     unsafe av_strerror(status, &bytes, bytes.count)
-    let text = bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    let text = bytes.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }
     return String(decoding: text, as: UTF8.self)
   }
 

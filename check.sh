@@ -260,6 +260,9 @@ for caps in "avx2 AVX2 Haswell" "base SSE41 Nehalem"; do
   capped $caps labels_street build/check/capped.onnx
 done
 
+step the operator table on arm64, under qemu
+Tests/Arm64/run.sh $STRICT
+
 step threads side by side under ThreadSanitizer
 TSAN_OPTIONS="halt_on_error=1 exitcode=66" swift test -c release --no-parallel \
   --scratch-path .build/tsan --sanitize=thread --filter 'ThreadsTests|SnapshotHandOverTests|AdapterCancelTests|OnlineTests.background'

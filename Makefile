@@ -6,7 +6,8 @@
 # SWIFT_BUILD_FLAGS are more options of swift build, such as --jobs 1.
 #
 # The Swift runtime is linked into both, so that neither needs a Swift installation to run. The
-# linker is lld because gold, the default, does not let exports.map hide protected symbols.
+# linker is lld because gold, the default, does not let exports.map hide protected symbols. C and
+# C++ are hardened as Debian hardens its packages; Swift checks bounds itself.
 
 PREFIX ?= /usr/local
 LIBDIR ?= lib
@@ -17,8 +18,8 @@ SONAME  := libdas3.so.$(call number,ABI_VERSION)
 
 SCRATCH := .build/make
 BUILD   := swift build $(SWIFT_BUILD_FLAGS) -c release --scratch-path $(SCRATCH) \
-           --disable-local-rpath -Xswiftc -static-stdlib \
-           -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -s \
+           --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -Xclang-linker \
+           -Xswiftc -fuse-ld=lld -Xlinker -s \
            -Xcc -fstack-protector-strong -Xcc -D_FORTIFY_SOURCE=2 -Xlinker -z -Xlinker now
 EXPORTS := -Xlinker --version-script=Sources/Das3/exports.map -Xlinker -soname=$(SONAME) \
            -Xlinker --no-undefined -Xlinker -z -Xlinker nodelete \
@@ -50,8 +51,8 @@ bash    = $(root)/share/bash-completion/completions/das3-run
 zsh     = $(root)/share/zsh/site-functions/_das3-run
 fish    = $(root)/share/fish/vendor_completions.d/das3-run.fish
 headers = das3.h das3.hpp
-# CMake looks into lib and Debian's lib/x86_64-linux-gnu everywhere, into lib64 only where the system
-# has one.
+# CMake looks into lib and Debian's lib/x86_64-linux-gnu everywhere, into lib64 only where the
+# system has one.
 cmake   = $(root)/$(LIBDIR:lib64=lib)/cmake/das3
 
 # The way from LIBDIR up to PREFIX makes das3.pc and das3Config.cmake relocatable.

@@ -37,7 +37,7 @@ step() { printf '\n-- %s (after %d s)\n' "$*" $(($(date +%s) - began)); }
 # Runs what is only of interest if it fails.
 quietly() { "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "this failed: $*"; }; }
 
-# A container may forbid mounts: debootstrap and the packages do without.
+# A container may forbid mounts; debootstrap and the library do without /proc, das3-run does not.
 private=
 unshare --mount true 2>/dev/null && private="unshare --mount"
 
@@ -62,8 +62,8 @@ run() {
 
 # All files of the minimal Debian but the records of apt and dpkg, logs and caches.
 files() {
-  (cd "$root" && find . \( -path ./var/lib/apt -o -path ./var/lib/dpkg -o -path ./var/log \
-    -o -path ./var/cache -o -path ./proc -o -path ./source -o -path ./packages \) -prune -o -print) |
+  (cd "$root" && find . \( -path ./var/lib/apt -o -path ./var/lib/dpkg -o -path ./var/log -o \
+    -path ./var/cache -o -path ./proc -o -path ./source -o -path ./packages \) -prune -o -print) |
     LC_ALL=C sort
 }
 
@@ -76,7 +76,7 @@ cp -P --parents -t "$source" build/das3-run* build/libdas3.so*
 export DPKG_DEB_COMPRESSOR_TYPE=gzip DPKG_DEB_COMPRESSOR_LEVEL=1
 (cd "$source" && quietly dpkg-buildpackage --unsigned-source --unsigned-changes --build=full \
   --no-pre-clean)
-grep -E '^ +(das3-run|das3 |mIoU)' "$log" || :
+grep '^mIoU' "$log" # of the build's own test
 (cd "$scratch" && ls -sh -- *.deb *.tar.xz)
 
 step "lintian, which fails on errors and warnings"
@@ -120,7 +120,11 @@ echo "$(added) files, with all that the packages need"
 for program in swift cc gcc c++ clang ld; do
   ! inside sh -c "command -v $program" || fail "the runtime packages bring $program"
 done
-run das3-run
+if inside test -e /proc/self; then
+  run das3-run
+else
+  echo "skipped debian/tests/das3-run: Swift reads arguments in /proc, which cannot be mounted here"
+fi
 run python
 
 step "libdas3-dev and compilers"

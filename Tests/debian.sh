@@ -133,10 +133,10 @@ run c-segment
 install $(needs cmake)
 run cmake
 
-step "removed: nothing is left"
+step "purged: what is left?"
 installed=$(added)
 quietly inside apt-get purge --yes --auto-remove \
   $(inside apt-mark showmanual | sort | comm -13 "$scratch/manual" -)
 files | diff "$scratch/before" - || fail "the packages leave files, or take some (< before, > now)"
-echo "none of the $installed files that the packages and what they need have added"
+echo "nothing of the $installed files that the packages and what they need have added"
 step "done"

@@ -3,8 +3,11 @@
 # make uninstall  removes that
 # make clean      removes what make has built
 #
+# SWIFT_BUILD_FLAGS are more options of swift build, such as --jobs 1.
+#
 # The Swift runtime is linked into both, so that neither needs a Swift installation to run. The
-# linker is lld because gold, the default, does not let exports.map hide protected symbols.
+# linker is lld because gold, the default, does not let exports.map hide protected symbols. C and
+# C++ are hardened as Debian hardens its packages; Swift checks bounds itself.
 
 PREFIX ?= /usr/local
 LIBDIR ?= lib
@@ -14,8 +17,10 @@ VERSION := $(call number,VERSION_MAJOR).$(call number,VERSION_MINOR).$(call numb
 SONAME  := libdas3.so.$(call number,ABI_VERSION)
 
 SCRATCH := .build/make
-BUILD   := swift build -c release --scratch-path $(SCRATCH) -Xswiftc -static-stdlib \
-           -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -s
+BUILD   := swift build $(SWIFT_BUILD_FLAGS) -c release --scratch-path $(SCRATCH) \
+           --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -Xclang-linker \
+           -Xswiftc -fuse-ld=lld -Xlinker -s \
+           -Xcc -fstack-protector-strong -Xcc -D_FORTIFY_SOURCE=2 -Xlinker -z -Xlinker now
 EXPORTS := -Xlinker --version-script=Sources/Das3/exports.map -Xlinker -soname=$(SONAME) \
            -Xlinker --no-undefined -Xlinker -z -Xlinker nodelete \
            $(foreach name,malloc calloc realloc posix_memalign malloc_usable_size free, \
@@ -46,10 +51,11 @@ bash    = $(root)/share/bash-completion/completions/das3-run
 zsh     = $(root)/share/zsh/site-functions/_das3-run
 fish    = $(root)/share/fish/vendor_completions.d/das3-run.fish
 headers = das3.h das3.hpp
-# CMake looks into lib everywhere, into lib64 only where the system has one.
-cmake   = $(root)/lib/cmake/das3
+# CMake looks into lib and Debian's lib/x86_64-linux-gnu everywhere, into lib64 only where the
+# system has one.
+cmake   = $(root)/$(LIBDIR:lib64=lib)/cmake/das3
 
-# The way from LIBDIR up to PREFIX makes das3.pc relocatable.
+# The way from LIBDIR up to PREFIX makes das3.pc and das3Config.cmake relocatable.
 fill = sed -e 's|@UP@|$(shell realpath -ms --relative-to=/$(LIBDIR) /)|' \
            -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|'
 

@@ -1,5 +1,10 @@
-"""The wheel's version, from das3.h; its library and das3-run, from build/."""
+"""The wheel's version, from das3.h; its library and das3-run, from build/.
 
+Packages of a distribution, which has the library in a package of its own, say
+DAS3_CARRY_LIBRARY=no.
+"""
+
+import os
 import platform
 import re
 import subprocess
@@ -34,7 +39,7 @@ def licences(*programs: Path) -> dict[str, str]:
 
 class CarryLibrary(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if version == "editable":
+        if version == "editable" or os.environ.get("DAS3_CARRY_LIBRARY") == "no":
             return
         name = f"libdas3.so.{number('ABI_VERSION')}"
         library, program = ROOT / "build" / name, ROOT / "build" / "das3-run"

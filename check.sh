@@ -29,7 +29,8 @@ STRICT="-Xswiftc -warnings-as-errors -Xcc -Werror -Xcc -Wall -Xcc -Wextra"
 export OMP_WAIT_POLICY=passive
 
 step packages
-./setup.sh clang-format cmake doxygen groff-base libc6-dbg python3-venv valgrind
+./setup.sh clang-format cmake debhelper debootstrap dh-python doxygen dpkg-dev groff-base libc6-dbg \
+  lintian pybuild-plugin-pyproject python3-hatchling python3-venv valgrind
 
 step python
 venv=$PWD/.build/venv
@@ -184,6 +185,9 @@ cmake --build build/check/ros2
 
 step examples/ros2/dds, the node over Cyclone DDS
 (cd examples/ros2/dds && env -u LD_LIBRARY_PATH python -m unittest -v)
+
+step Debian packages, in a minimal Debian
+Tests/debian.sh
 
 step the site, every block of its pages, its links
 docs/test.sh

@@ -51,7 +51,7 @@ final class FrameReader {
   private var streamStart: ContinuousClock.Instant?
   private var timeOffset: Int64 = 0
   /// Why a stream has broken off for good.
-  private var lasting: String?
+  private var breakReason: String?
 
   static let imageEndings: Set<String> = [
     "png", "jpg", "jpeg", "jfif", "bmp", "ppm", "pgm", "pnm", "tif", "tiff", "webp", "avif", "jp2",
@@ -129,6 +129,7 @@ final class FrameReader {
   /// What is wrong with the part of a video that was read so far; nil where nothing is.
   var damage: String? {
     guard let decoder, kind == .video else { return nil }
+    if let breakReason { return "\(path): \(breakReason)" }
     var parts: [String] = []
     if decoder.damagedPartCount > 0 {
       parts.append("\(counted(decoder.damagedPartCount, "part")) of it could not be decoded")
@@ -136,7 +137,6 @@ final class FrameReader {
     if decoder.missingSeconds > 0 {
       parts.append("its last \(fixed(decoder.missingSeconds, 1)) s are missing")
     }
-    if let lasting { return "\(path): \(lasting)" }
     guard !parts.isEmpty else { return nil }
     return "\(path) is damaged: " + parts.joined(separator: ", and ")
   }
@@ -242,7 +242,7 @@ extension FrameReader {
         return result
       }
       guard decoder.hasOwnPace, patience > 0, !Interrupt.isRequested else {
-        lasting = decoder.breakReason.map { "the stream broke off (\($0))" }
+        breakReason = decoder.breakReason.map { "the stream broke off (\($0))" }
         return nil
       }
       guard try reconnect(decoder.breakReason) else { return nil }
@@ -275,7 +275,7 @@ extension FrameReader {
       Terminal.note("\(path): the stream is back")
       return true
     }
-    lasting = reason.map { "the stream broke off (\($0)) and did not come back" }
+    breakReason = reason.map { "the stream broke off (\($0)) and did not come back" }
     return false
   }
 

@@ -47,6 +47,15 @@ static const layer layers[] = {
     {"12-20-3x3", 12, 20, 3, 88, 120, 1, 1, 1},
     {"128-128-3x3-g4", 128, 128, 3, 44, 60, 1, 1, 4},
     {"512-512-3x3-g32", 512, 512, 3, 22, 30, 1, 1, 32},
+    {"32-3x3-dw", 32, 32, 3, 176, 240, 1, 1, 32},
+    {"72-3x3-dw", 72, 72, 3, 88, 120, 1, 1, 72},
+    {"96-3x3-dw-s2", 96, 96, 3, 176, 240, 2, 1, 96},
+    {"120-5x5-dw", 120, 120, 5, 44, 60, 1, 1, 120},
+    {"184-3x3-dw", 184, 184, 3, 22, 30, 1, 1, 184},
+    {"304-3x3-dw", 304, 304, 3, 88, 120, 1, 1, 304},
+    {"576-3x3-dw", 576, 576, 3, 22, 30, 1, 1, 576},
+    {"960-5x5-dw-d2", 960, 960, 5, 22, 30, 1, 2, 960},
+    {"1280-3x3-dw-d12", 1280, 1280, 3, 22, 30, 1, 12, 1280},
     {"2048-256-1x1-on-1", 2048, 256, 1, 1, 1, 1, 1, 1},
     {"256-256-3x3-on-6", 256, 256, 3, 6, 6, 1, 1, 1},
 };
@@ -61,6 +70,7 @@ static const struct {
 #endif
     {"OpenBLAS", &d3k_conv_openblas, NULL},
     {"direct", &d3k_conv_direct, &d3k_conv_gradient_direct},
+    {"depthwise", &d3k_conv_depthwise, &d3k_conv_gradient_depthwise},
     {"dense", &d3k_conv_dense, &d3k_conv_gradient_product},
     {"winograd 2x2", &d3k_conv_winograd_2, &d3k_conv_gradient_winograd_2},
     {"winograd 4x4", &d3k_conv_winograd_4, &d3k_conv_gradient_winograd_4},
@@ -272,8 +282,7 @@ static int is_wanted(const layer *l, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const levels[] = {"", "base", "avx2", "avx512"};
-  printf("%s: GFLOP/s and share of the peak, %.0f GFLOP/s just now\n", levels[d3k_isa()], peak());
+  printf("%s: GFLOP/s and share of the peak, %.0f GFLOP/s just now\n", d3k_isa_name(), peak());
   printf("%-18s %-10s", "layer", "pass");
   for (int32_t i = 0; i < implementation_count; i++) printf(" %14s", implementations[i].name);
   printf("\n");

@@ -15,7 +15,7 @@
 #include "conv/conv_internal.h"
 #include "conv/conv_taps.h"
 
-enum { segment_columns = 32, flat_floats = 1024, most_inputs = 8, most_outputs = 4 };
+enum { segment_columns = 32, flat_floats = 4096, most_inputs = 8, most_outputs = 4 };
 
 typedef struct depthwise_call {
   const d3k_conv_call *of;
@@ -27,23 +27,29 @@ typedef struct depthwise_call {
   d3k_chain rest; /* of the chain, after the epilogue                          */
 } depthwise_call;
 
-static void advance(taps *t, int64_t *channel, int64_t lanes) {
-  *channel += lanes;
-  t->x += lanes;
-  t->weights += lanes;
-  t->y += lanes;
-  if (t->added) t->added += lanes;
-}
-
-/* `columns` columns of all channels. */
-static void all_channels(const depthwise_call *call, taps t, int64_t columns) {
+/* `columns` columns of all channels: several of them for each vector of channels, and where few are
+ * left, each of them for a few vectors, whose inputs are in L1 by then. */
+static void all_channels(const depthwise_call *call, taps t, int64_t channels, int64_t columns) {
   const d3k_epilogue *e = &call->epilogue;
-  int64_t channel = 0, channels = call->of->conv->options.window.in_channels;
-  if (d3k_has_many_registers())
-    for (; channel + 16 <= channels; advance(&t, &channel, 16))
-      lanes_16(e, e->biases + channel, &t, columns);
-  for (; channel + 8 <= channels; advance(&t, &channel, 8))
+  const int32_t is_wide = d3k_has_many_registers();
+  const int64_t lanes = is_wide ? 16 : 8, together = columns / few_columns * few_columns;
+  int64_t channel = 0;
+  while (channel + lanes <= channels) {
+    const int64_t vectors = d3k_min(vectors_at_once, (channels - channel) / lanes);
+    taps f = t;
+    int64_t at = channel;
+    for (int64_t i = 0; i < vectors && together; i++, advance(&f, &at, lanes))
+      (is_wide ? lanes_16 : lanes_8)(e, e->biases + at, &f, together);
+    f = t;
+    skip_columns(&f, together);
+    for (int64_t i = together; i < columns; i++, skip_columns(&f, 1))
+      (is_wide ? column_16 : column_8)(e, e->biases + channel, &f, vectors);
+    advance(&t, &channel, vectors * lanes);
+  }
+  if (channel + 8 <= channels) {
     lanes_8(e, e->biases + channel, &t, columns);
+    advance(&t, &channel, 8);
+  }
   if (channel + 4 <= channels) {
     lanes_4(e, e->biases + channel, &t, columns);
     advance(&t, &channel, 4);
@@ -63,7 +69,7 @@ static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
     f.y_step *= apart;
     f.added_step *= apart;
     for (int64_t i = 0; i < apart; i++) {
-      all_channels(call, f, count);
+      all_channels(call, f, call->of->conv->options.window.in_channels, count);
       f.x += t.x_step;
       f.y += t.y_step;
       if (f.added) f.added += t.added_step;
@@ -75,13 +81,13 @@ static void run_columns(const depthwise_call *call, taps t, int64_t columns) {
 
 /* The same for contiguous pixels, as one run of floats. Returns the number of columns computed. */
 static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
-  const d3k_epilogue *e = &call->epilogue;
   int64_t channels = call->of->conv->options.window.in_channels;
   int64_t period = call->period, pixels = period / channels;
   int64_t done = 0, periods;
-  int32_t has_many = d3k_has_many_registers();
   float run[flat_floats];
-  while ((periods = d3k_min(flat_floats / period, (columns - done) / pixels)) > 0) {
+  int64_t most = flat_floats / period;
+  if (most > columns_at_once) most = most / columns_at_once * columns_at_once;
+  while ((periods = d3k_min(most, (columns - done) / pixels)) > 0) {
     taps f = t;
     if (t.added && t.added_step != channels) {
       for (int64_t p = 0; p < periods * pixels; p++)
@@ -91,10 +97,7 @@ static int64_t run_flat(const depthwise_call *call, taps t, int64_t columns) {
     int32_t is_dense = t.y_step == channels && f.added != run;
     if (!is_dense) f.y = run;
     f.x_step = f.y_step = f.added_step = period;
-    for (int64_t channel = 0; channel < period && has_many; advance(&f, &channel, 16))
-      lanes_16(e, e->biases + channel, &f, periods);
-    for (int64_t channel = 0; channel < period && !has_many; advance(&f, &channel, 8))
-      lanes_8(e, e->biases + channel, &f, periods);
+    all_channels(call, f, period, periods);
     for (int64_t p = 0; p < periods * pixels && !is_dense; p++)
       memcpy(t.y + p * t.y_step, run + p * channels, sizeof(float) * (size_t)channels);
     skip_columns(&t, periods * pixels);

@@ -72,7 +72,7 @@ def adapt(
     with das3.Adapter(model, **options) as adapter:
         adapter.set_source(frames)
         if checkpoint and checkpoint.exists():
-            adapter.resume(checkpoint)
+            resume(adapter, checkpoint)
         adapter.run(follow)
         last = adapter.step()  # takes no step any more; reports the end
         if checkpoint:
@@ -88,6 +88,14 @@ def adapt(
         resumed_step_count=last.total_step if resumed is None else resumed,
         seconds=time.monotonic() - begin,
     )
+
+
+def resume(adapter: das3.Adapter, checkpoint: Path) -> None:
+    try:
+        adapter.resume(checkpoint)
+    except das3.Das3Error as error:
+        hint = "remove it to begin anew, or choose another output folder"
+        raise RuntimeError(f"{checkpoint} cannot be continued: {error}; {hint}") from error
 
 
 def write(path: Path, text: str) -> None:

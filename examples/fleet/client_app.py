@@ -36,6 +36,7 @@ class Vehicle:
         self.name, self.threads = str(here["name"]), int(here.get("threads", 0))
         self.frames, self.output = Folder(Path(str(here["frames"]))), Path(str(here["output"]))
         self.source = das3.Model(str(here["model"]))
+        self.round = int(str(self.asked["server-round"]))
         self.parameters = Parameters(self.source, str(self.asked["statistics"]))
         self.arrays = message.content.array_records["arrays"]
         self._state = context.state
@@ -59,7 +60,7 @@ class Vehicle:
 
     def save(self, what: str, network: das3.Model) -> None:
         self.output.mkdir(parents=True, exist_ok=True)
-        network.save(self.output / f"{what}{self.asked['server-round']}.onnx")
+        network.save(self.output / f"{what}{self.round}.onnx")
 
 
 @app.train()

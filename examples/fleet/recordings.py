@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ def main() -> int:
         return 2
     processors = None if arguments.address else arguments.workers * arguments.threads
     ray.init(address=arguments.address or "local", num_cpus=processors, include_dashboard=False,
-             logging_level="warning")  # fmt: skip
+             logging_level=logging.WARNING)  # fmt: skip
     try:
         entries = adapt_all(arguments, model)
     except KeyboardInterrupt:

@@ -83,12 +83,12 @@ def main(grid: Grid, context: Context) -> None:
     while (count := len(list(grid.get_node_ids()))) < int(config["vehicles"]):
         print(f"{count} of {config['vehicles']} vehicles are connected")
         time.sleep(1)
-    asked = {"statistics": config["statistics"], "settings": config["settings"]}
+    asked = ConfigRecord({"statistics": config["statistics"], "settings": config["settings"]})
     Fleet(model, parameters, output).start(
         grid,
         initial_arrays=parameters.pack(model.get_parameters()),
         num_rounds=int(config["rounds"]),
         timeout=float(config["round-seconds"]),
-        train_config=ConfigRecord(asked),
-        evaluate_config=ConfigRecord(asked),
+        train_config=asked,
+        evaluate_config=asked,
     )

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -170,6 +171,7 @@ def main() -> int:
     arguments = parse()
     summary = arguments.output / "server" / "summary.json"
     summary.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # no process is left behind
     try:
         with ExitStack() as stack:
             run(arguments, Machine(stack, arguments.output))

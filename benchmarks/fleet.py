@@ -159,8 +159,7 @@ def measure_scaling(found: dict, arguments: argparse.Namespace) -> None:
             begin = time.monotonic()
             subprocess.run(words, check=True)
             tasks = json.loads((output / "summary.json").read_text())
-            seconds = [task["seconds"] for task in tasks]
-            ray[str(count)] = {"seconds": time.monotonic() - begin, "tasks": seconds}
+            ray[str(count)] = {"seconds": time.monotonic() - begin, "tasks": tasks}
             arguments.keep()
         if str(count) not in flower:
             output = arguments.output / "flower"
@@ -183,31 +182,42 @@ def print_places(found: dict, arguments: argparse.Namespace) -> None:
             alone = f"{scores[f'{place}/own1']:.2f}"
             row(statistics, place, f"{found['source'][place]:.2f}", *after, alone)
     print()
-    row("statistics", "vehicle", "sent", "received", "on the wire", "training", "rest of the round")
-    row(*["---"] * 7)
+    row("statistics", "vehicle", "sent", "received", "on the wire", "adapting", "of a processor",
+        "rest of the round")  # fmt: skip
+    row(*["---"] * 8)
     for statistics in arguments.statistics:
         rounds, wire = found[statistics]["rounds"], found[statistics]["wire_bytes"]
         slowest = [max(each["seconds"] for each in entry["vehicles"]) for entry in rounds]
         rest = [entry["seconds"] - most for entry, most in zip(rounds, slowest)]
         for place in PLACES:
             said = [e for entry in rounds for e in entry["vehicles"] if e["name"] == place]
-            training = sum(each["seconds"] for each in said) / len(said)
-            kept = sum(each["kept"] for each in said)
-            row(statistics, f"{place} ({kept} of {ROUNDS} kept)", said[0]["sent_bytes"],
-                said[0]["received_bytes"], round(wire[place] / ROUNDS), f"{training:.1f} s",
-                f"{sum(rest) / ROUNDS:.1f} s")  # fmt: skip
+            row(statistics, place, said[0]["sent_bytes"], said[0]["received_bytes"],
+                round(wire[place] / ROUNDS), f"{mean(said, 'seconds'):.0f} s",
+                f"{mean(said, 'cpu_seconds'):.0f} s", f"{sum(rest) / ROUNDS:.0f} s")  # fmt: skip
+
+
+def mean(said: list[dict], key: str) -> float:
+    return sum(each[key] for each in said) / len(said)
 
 
 def print_scaling(found: dict) -> None:
-    row("at a time", "Ray, four recordings", "a task", "Flower, one round", "a vehicle")
-    row(*["---"] * 5)
+    row("at a time", "Ray, four recordings", "a task", "of a processor",
+        "Flower, one round", "a vehicle", "of a processor")  # fmt: skip
+    row(*["---"] * 7)
     for count in ("1", "2", "4"):
-        tasks, entry = found["ray"].get(count), found["flower"][count]["rounds"][0]
-        mean = sum(each["seconds"] for each in entry["vehicles"]) / len(entry["vehicles"])
-        by_ray = ["-", "-"]
-        if tasks:
-            by_ray = [f"{tasks['seconds']:.0f} s", f"{sum(tasks['tasks']) / 4:.0f} s"]
-        row(count, *by_ray, f"{entry['seconds']:.0f} s", f"{mean:.0f} s")
+        entry = found["flower"][count]["rounds"][0]
+        cells = ["-"] * 3
+        if count in found["ray"]:
+            tasks = found["ray"][count]["tasks"]
+            times = (
+                found["ray"][count]["seconds"],
+                mean(tasks, "seconds"),
+                mean(tasks, "cpu_seconds"),
+            )
+            cells = [f"{each:.0f} s" for each in times]
+        said = entry["vehicles"]
+        times = entry["seconds"], mean(said, "seconds"), mean(said, "cpu_seconds")
+        row(count, *cells, *(f"{each:.0f} s" for each in times))
 
 
 def main() -> None:
@@ -217,7 +227,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/fleet"))
     parser.add_argument("--model", default="espnetv2_s0.5_dynamic")
     parser.add_argument("--steps", type=int, default=10, help="of each stage in each round")
-    parser.add_argument("--statistics", nargs="*", default=list(vehicles.SHARES))
+    parser.add_argument("--statistics", nargs="*", default=["local", "average"])
     parser.add_argument("--ray", type=Path, help="a Python with ray")
     arguments = parser.parse_args()
     arguments.output = arguments.output.resolve()

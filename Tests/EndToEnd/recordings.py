@@ -26,20 +26,12 @@ from client import Checks
 from PIL import Image
 from processes import descendants
 
-RECORDINGS = pathlib.Path(__file__).resolve().parents[2] / "examples/fleet/recordings.py"
+FLEET = pathlib.Path(__file__).resolve().parents[2] / "examples/fleet"
+sys.path.insert(0, str(FLEET))
+from evenings import record  # noqa: E402
+
 OPTIONS = {"steps_a": 6, "steps_b": 6, "steps_c": 6, "width": 160, "height": 120, "seed": 3}
-ROUNDS = 3  # times the eight frames of the street, each time a little brighter
-
-
-def record(street, folder, light):
-    """A folder of frames in some light; how many there are."""
-    folder.mkdir()
-    paths = sorted(street.glob("frames/*.png"))
-    for index in range(ROUNDS * len(paths)):
-        day = np.asarray(Image.open(paths[index % len(paths)]), np.float32)
-        frame = np.clip(day * light + index // len(paths), 0, 255).astype(np.uint8)
-        Image.fromarray(frame).save(folder / f"frame{index}.png")
-    return ROUNDS * len(paths)
+ROUNDS = 3  # times the eight frames of the street
 
 
 def digest(model):
@@ -56,7 +48,7 @@ def without_ray(model, folder):
 
 
 def command(model, recordings, output, *more):
-    words = [sys.executable, RECORDINGS, model, *recordings, "--output", output]
+    words = [sys.executable, FLEET / "recordings.py", model, *recordings, "--output", output]
     words += ["--workers", "2", "--checkpoint-seconds", "0", *more]
     for name, value in OPTIONS.items():
         words += ["--set", f"{name}={value}"]
@@ -90,7 +82,9 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         places = [scratch / f"place{index}" for index in range(6)]
-        counts = [record(street, place, 0.3 + 0.1 * i) for i, place in enumerate(places)]
+        for index, place in enumerate(places):
+            record(street / "frames", place, 0.3 + 0.1 * index, ROUNDS + index % 2)
+        counts = [len(list(place.iterdir())) for place in places]
         source = street / "street.onnx"
         model, output = das3.Model(source), scratch / "output"
         expected = [without_ray(model, place) for place in places]
@@ -120,14 +114,14 @@ def main():
         check("once more, nothing is left to do", again.returncode == 0 and finished, again.stdout)
 
         damaged, empty, black = (scratch / name for name in ("damaged", "empty", "black"))
-        record(street, damaged, 0.5)
+        record(street / "frames", damaged, 0.5, ROUNDS)
         (damaged / "frame20.png").write_bytes((damaged / "frame20.png").read_bytes()[:200])
         empty.mkdir()
         mixed = run(source, [damaged, empty, places[0]], scratch / "mixed")
         check("one recording of three is adapted: 4", mixed.returncode == 4, mixed.stderr)
         for said in ("damaged: failed", "frame20.png cannot be read", "empty has no images"):
             check(f"it says '{said}'", said in mixed.stdout, mixed.stdout)
-        record(street, black, 0)
+        record(street / "frames", black, 0, ROUNDS)
         kept = run(source, [black], scratch / "kept")
         check("frames that show nothing keep the network: 3", kept.returncode == 3, kept.stdout)
         same = digest(das3.Model(scratch / "kept/black.onnx")) == digest(model)

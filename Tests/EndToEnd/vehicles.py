@@ -21,27 +21,28 @@ import time
 import das3
 import numpy as np
 from client import Checks
-from PIL import Image
 from processes import descendants
 
-VEHICLES = pathlib.Path(__file__).resolve().parents[2] / "examples/fleet/vehicles.py"
+FLEET = pathlib.Path(__file__).resolve().parents[2] / "examples/fleet"
+sys.path.insert(0, str(FLEET))
+from evenings import EVENINGS, record  # noqa: E402
+
 OPTIONS = {"steps_a": 3, "steps_b": 3, "steps_c": 3, "width": 160, "height": 120}
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}  # Flower adds up in float32
 
 
-def frames(street, folder, light, rounds):
-    """A folder of frames in some light: the eight of the street, so many times."""
-    folder.mkdir(parents=True)
-    paths = sorted(street.glob("frames/*.png"))
-    for index in range(rounds * len(paths)):
-        day = np.asarray(Image.open(paths[index % len(paths)]), np.float32)
-        frame = np.clip((day + index // len(paths)) * light, 0, 255).astype(np.uint8)
-        Image.fromarray(frame).save(folder / f"frame{index}.png")
-    return folder
-
-
 def command(model, places, output, *more):
-    words = [sys.executable, VEHICLES, model, *places, "--output", output, "--rounds", "2", *more]
+    words = [
+        sys.executable,
+        FLEET / "vehicles.py",
+        model,
+        *places,
+        "--output",
+        output,
+        "--rounds",
+        "2",
+        *more,
+    ]
     for name, value in OPTIONS.items():
         words += ["--set", f"{name}={value}"]
     return [str(word) for word in words]
@@ -140,8 +141,8 @@ def main():
     is_statistic = np.concatenate(kinds)
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        lights = {"dusk": (0.3, 2), "evening": (0.25, 3), "night": (0.2, 4), "black": (0, 2)}
-        places = {name: frames(street, scratch / name, *how) for name, how in lights.items()}
+        lights = EVENINGS | {"black": (0, 2)}
+        places = {n: record(street / "frames", scratch / n, *how) for n, how in lights.items()}
         three = [places[name] for name in ("dusk", "evening", "night")]
         check_local(check, source, is_statistic, three, scratch / "local")
         three = [places[name] for name in ("dusk", "black", "night")]

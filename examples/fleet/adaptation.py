@@ -23,6 +23,7 @@ class Outcome(NamedTuple):
     step_count: int  # of the whole run
     resumed_step_count: int  # of these, the steps that a checkpoint saved from being taken again
     seconds: float  # of this process
+    cpu_seconds: float  # ... that processors have worked for it
 
 
 def settings(texts: list[str]) -> dict[str, Any]:
@@ -56,7 +57,8 @@ def adapt(
 
     The checkpoint stays, so that the same call made again has nothing left to do.
     """
-    begin = saved = time.monotonic()
+    begin, worked = time.monotonic(), time.process_time()
+    saved = begin
     resumed: int | None = None
 
     def follow(report: das3.Report) -> None:
@@ -87,6 +89,7 @@ def adapt(
         step_count=last.total_step,
         resumed_step_count=last.total_step if resumed is None else resumed,
         seconds=time.monotonic() - begin,
+        cpu_seconds=time.process_time() - worked,
     )
 
 

@@ -79,6 +79,7 @@ def train(message: Message, context: Context) -> Message:
             "kept": int(bool(outcome.kept)),
             "steps": outcome.step_count,
             "seconds": outcome.seconds,
+            "cpu_seconds": outcome.cpu_seconds,
             "received_bytes": byte_count(vehicle.arrays),
             "sent_bytes": byte_count(reply),
         }

@@ -45,6 +45,7 @@ def adapt_recording(
         "steps": outcome.step_count,
         "resumed_steps": outcome.resumed_step_count,
         "seconds": round(outcome.seconds, 1),
+        "cpu_seconds": round(outcome.cpu_seconds, 1),
         "kept": outcome.kept,
     }
 

@@ -171,7 +171,7 @@ def main() -> int:
     arguments = parse()
     summary = arguments.output / "server" / "summary.json"
     summary.unlink(missing_ok=True)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # no process is left behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no process is left behind
     try:
         with ExitStack() as stack:
             run(arguments, Machine(stack, arguments.output))

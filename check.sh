@@ -168,7 +168,8 @@ step the wheel of das3 for Python
 wheel=$(bindings/python/build.sh 2>build/check/wheel.txt) || { cat build/check/wheel.txt; exit 1; }
 pip install --quiet --force-reinstall --no-deps "$wheel"
 ruff() { python -m ruff "$@" --quiet --config bindings/python/pyproject.toml \
-  bindings/python docs examples/python-adapt examples/ros2 benchmarks/call.py; }
+  bindings/python docs examples/fleet examples/python-adapt examples/ros2 benchmarks/call.py \
+  benchmarks/fleet.py; }
 ruff format --check
 ruff check
 (cd bindings/python && python -m mypy)
@@ -185,6 +186,20 @@ cmake --build build/check/ros2
 
 step examples/ros2/dds, the node over Cyclone DDS
 (cd examples/ros2/dds && env -u LD_LIBRARY_PATH python -m unittest -v)
+
+step examples/fleet, recordings by Ray, of which a worker is killed
+# Ray and Flower want different versions of one package.
+for engine in ray flower; do
+  python3 -m venv .build/$engine
+  .build/$engine/bin/pip install --quiet --force-reinstall --no-deps "$wheel"
+  .build/$engine/bin/pip install --quiet -r examples/fleet/requirements-$engine.txt
+done
+RAY_USAGE_STATS_ENABLED=0 env -u LD_LIBRARY_PATH .build/ray/bin/python Tests/EndToEnd/recordings.py \
+  examples/street
+
+step examples/fleet, vehicles by Flower, one of which dies
+FLWR_TELEMETRY_ENABLED=0 FLWR_DISABLE_UPDATE_CHECK=1 .build/flower/bin/python \
+  Tests/EndToEnd/vehicles.py examples/street
 
 step Debian packages, in a minimal Debian
 Tests/debian.sh

@@ -19,7 +19,7 @@ import das3
 from adaptation import adapt, settings
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
-from frames import Folder
+from frames import frames_of
 from parameters import Parameters, Values, byte_count
 
 app = ClientApp()
@@ -34,7 +34,7 @@ class Vehicle:
             if key not in here:
                 raise ValueError(f"the SuperNode has no {key}; expected --node-config '{key}=…'")
         self.name, self.threads = str(here["name"]), int(here.get("threads", 0))
-        self.frames, self.output = Folder(Path(str(here["frames"]))), Path(str(here["output"]))
+        self.frames, self.output = frames_of(Path(str(here["frames"]))), Path(str(here["output"]))
         self.source = das3.Model(str(here["model"]))
         self.round = int(str(self.asked["server-round"]))
         self.parameters = Parameters(self.source, str(self.asked["statistics"]))

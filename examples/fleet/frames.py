@@ -1,4 +1,4 @@
-"""A folder of images -> the frames of one place, read when they are wanted."""
+"""A folder of images, or a recording of ROS -> the frames of one place, read when they are wanted."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
+from das3.recordings import Recording, is_recording
 from PIL import Image, ImageOps
 
 Frame = npt.NDArray[np.uint8]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
+def frames_of(path: Path) -> Folder | Recording:
+    """The frames of a folder, or of a recording that has one topic of images."""
+    return Recording(path) if is_recording(path) else Folder(path)
+
+
 class Folder(Sequence[Frame]):
     """The images of a folder, in the order of the numbers in their names.
 
-    das3 asks for a length and for the frame at an index, so anything else that has these, such as
-    a recording of another kind, can take its place.
+    das3 asks for a length and for the frame at an index, so anything else that has these can take
+    its place.
     """
 
     def __init__(self, path: Path) -> None:

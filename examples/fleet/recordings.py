@@ -3,7 +3,7 @@
     recordings.py MODEL RECORDING... --output FOLDER [--merge] [--workers N] [--threads N]
         [--set NAME=VALUE]... [--checkpoint-seconds N] [--retries N] [--address ADDRESS]
 
-A recording is a folder of frames. Each is one task of Ray. The output folder gets NAME.onnx and
+A recording is a folder of frames, or one of ROS (rosbag2, MCAP: pip install das3[ros]). Each is one task of Ray. The output folder gets NAME.onnx and
 NAME.das3, a checkpoint, for each recording; summary.json; and with --merge merged.onnx. A task
 whose worker dies is tried again and goes on from its checkpoint. So does the whole command: given
 once more, it does what is left to do.
@@ -24,7 +24,7 @@ from typing import Any
 import das3
 import ray
 from adaptation import adapt, check, settings, write
-from frames import Folder
+from frames import frames_of
 
 
 def adapt_recording(
@@ -37,7 +37,7 @@ def adapt_recording(
     """The task: adapts a network to one recording, saves it, and says what was done."""
     name = recording.name
     checkpoint = output / f"{name}.das3"
-    outcome = adapt(model, Folder(recording), options, checkpoint, checkpoint_seconds)
+    outcome = adapt(model, frames_of(recording), options, checkpoint, checkpoint_seconds)
     outcome.model.save(output / f"{name}.onnx")  # replaces a file at once
     return {
         "recording": name,

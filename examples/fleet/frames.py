@@ -1,4 +1,4 @@
-"""A folder of images, or a recording of ROS -> the frames of one place, read when they are wanted."""
+"""A folder of images, or a recording of ROS -> the frames of one place, read when wanted."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
     recordings.py MODEL RECORDING... --output FOLDER [--merge] [--workers N] [--threads N]
         [--set NAME=VALUE]... [--checkpoint-seconds N] [--retries N] [--address ADDRESS]
 
-A recording is a folder of frames, or one of ROS (rosbag2, MCAP: pip install das3[ros]). Each is one task of Ray. The output folder gets NAME.onnx and
-NAME.das3, a checkpoint, for each recording; summary.json; and with --merge merged.onnx. A task
-whose worker dies is tried again and goes on from its checkpoint. So does the whole command: given
-once more, it does what is left to do.
+A recording is a folder of frames, or one of ROS (rosbag2, MCAP: pip install das3[ros]). Each is one
+task of Ray. The output folder gets NAME.onnx and NAME.das3, a checkpoint, for each recording;
+summary.json; and with --merge merged.onnx. A task whose worker dies is tried again and goes on from
+its checkpoint. So does the whole command: given once more, it does what is left to do.
 
 Exit codes: 0 all is done; 1 no recording could be adapted; 2 wrong usage; 3 all is done, and the
 guard has kept the network as it was everywhere; 4 some recordings failed; 130 interrupted.

@@ -246,6 +246,24 @@ def scaling_table(found: dict) -> list[str]:
     return lines
 
 
+LEAST_SHARE = 0.1
+
+
+def time_table(rows: list[tuple[str, dict]]) -> list[str]:
+    """What takes a tenth of the time or more, and what bounds it: products or memory."""
+    lines = ["| network | operation, kernel | of the time | of the peak | GB/s of what memory gives |",
+             "|---|---|---|---|---|"]
+    for name, seen in rows:
+        for entry in seen["operations"]:
+            if entry["share"] < LEAST_SHARE:
+                continue
+            of_peak = entry["gflops"] / seen["peak_gflops"]
+            lines.append(
+                f"| {name} | {entry['operation']} {entry['kernel']} | {entry['share']:.0%} | "
+                f"{of_peak:.0%} | {entry['gbytes_per_s']:.0f} of {seen['peak_gbytes_per_s']:.0f} |")
+    return lines
+
+
 def page(options, found: dict) -> str:
     library = (CHECKOUT / "build" / "libdas3.so").stat().st_size / 1e6
     versions = ", ".join(f"{name} {version(package)}" for name, package in DISTRIBUTIONS.items())
@@ -260,7 +278,13 @@ def page(options, found: dict) -> str:
         "measured, and what the columns are. A claim of speed holds for this instruction set.",
         "", "## A frame", "", *segment_table(found["segment"]), "", *refused,
         "## A step of adaptation", "", *step_table(found["step"]), "",
-        "## One thread over all of them", "", *scaling_table(found), ""])
+        "## One thread over all of them", "", *scaling_table(found), "",
+        "## Where the time goes", "", "By `das3-run bench --profile`, one thread: operations that "
+        "take a tenth or more.", "", "A frame:", "",
+        *time_table([(row["network"], row["profile"]) for row in found["segment"]
+                     if row["threads"] == 1]), "", "A step of adaptation:", "",
+        *time_table([(row["model"], row["profile"]) for row in found["step"]
+                     if row["threads"] == 1]), ""])
 
 
 def steps(options, paths: list[Path]) -> list[dict]:
@@ -314,6 +338,7 @@ def main() -> int:
                 row = measure(path.stem, Path(folder), threads, options)
                 seen = profile(path, options, threads, "segment")
                 found["isa"] = seen["profile"]["instruction_set"]
+                row["profile"] = seen["profile"]
                 row["of_peak"] = seen["gflops"] / seen["profile"]["peak_gflops"]
                 found["segment"].append(row)
                 print(f"{path.stem}, {threads} threads: {row['ratio']:.2f} of {row['best']}",
@@ -324,6 +349,7 @@ def main() -> int:
         by_name = {path.stem: path for path in paths}
         for row in found["step"]:
             seen = profile(by_name[row["model"]], options, row["threads"], "adapt")
+            row["profile"] = seen["profile"]
             row["of_peak"] = seen["gflops"] / seen["profile"]["peak_gflops"]
     options.out.write_text(page(options, found))
     return 0

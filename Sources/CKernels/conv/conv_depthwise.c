@@ -192,22 +192,30 @@ D3K_INLINE void add_inputs(const d3k_window *w, const float *sums, const float *
   }
 }
 
-/* One output of each group: bias + the sums of the group's inputs, for all pixels of a line. */
+D3K_INLINE void add_pixel(const d3k_window *w, const float *sums, const float *bias, float *y) {
+  const int64_t inputs = w->in_channels / w->groups, outputs = w->out_channels / w->groups;
+  if (outputs > 1)
+    add_inputs(w, sums, bias, y, inputs, outputs);
+  else if (inputs == 5) /* known numbers become shuffles */
+    add_inputs(w, sums, bias, y, 5, 1);
+  else if (inputs == 4)
+    add_inputs(w, sums, bias, y, 4, 1);
+  else if (inputs == 2)
+    add_inputs(w, sums, bias, y, 2, 1);
+  else
+    add_inputs(w, sums, bias, y, inputs, 1);
+}
+
+/* One output of each group: bias + the sums of the group's inputs, for all pixels of a line. Where
+ * the compiler does not know that there is no bias, it makes no vectors of that case. */
 D3K_CLONES(static, void, add_line,
            (const d3k_window *w, const float *sums, const float *bias, float *y),
            (w, sums, bias, y)) {
-  const int64_t inputs = w->in_channels / w->groups, outputs = w->out_channels / w->groups;
   for (int64_t p = 0; p < w->out_width; p++, sums += w->in_channels, y += w->y_stride) {
-    if (outputs > 1)
-      add_inputs(w, sums, bias, y, inputs, outputs);
-    else if (inputs == 5) /* known numbers become shuffles */
-      add_inputs(w, sums, bias, y, 5, 1);
-    else if (inputs == 4)
-      add_inputs(w, sums, bias, y, 4, 1);
-    else if (inputs == 2)
-      add_inputs(w, sums, bias, y, 2, 1);
+    if (bias)
+      add_pixel(w, sums, bias, y);
     else
-      add_inputs(w, sums, bias, y, inputs, 1);
+      add_pixel(w, sums, NULL, y);
   }
 }
 

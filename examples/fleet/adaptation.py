@@ -6,6 +6,7 @@ options goes on from the last one and ends with the same bits.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import time
@@ -24,6 +25,22 @@ class Outcome(NamedTuple):
     resumed_step_count: int  # of these, the steps that a checkpoint saved from being taken again
     seconds: float  # of this process
     cpu_seconds: float  # ... that processors have worked for it
+
+
+def parser(text: str, inputs: str, each: str) -> argparse.ArgumentParser:
+    """What the command lines of both programs have in common; `text` says what the program does."""
+    result = argparse.ArgumentParser(
+        description=text.split("\n")[0],
+        epilog=text.split("\n\n", 2)[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    result.add_argument("model", type=Path)
+    result.add_argument(inputs, type=Path, nargs="+", metavar=each)
+    result.add_argument("--output", type=Path, required=True)
+    result.add_argument("--threads", type=int, default=1, help=f"of each {inputs[:-1]}")
+    result.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="texts",
+                        help="an option of das3.Adapter, such as steps_a=20")  # fmt: skip
+    return result
 
 
 def settings(texts: list[str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from typing import Any
 import das3
 import ray
 from adaptation import adapt, check, settings, write
+from adaptation import parser as shared_parser
 from frames import frames_of
 
 
@@ -106,18 +107,9 @@ def merge(output: Path, done: list[dict[str, Any]]) -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], epilog=__doc__.split("\n\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("model", type=Path)
-    parser.add_argument("recordings", type=Path, nargs="+", metavar="recording")
-    parser.add_argument("--output", type=Path, required=True)
+    parser = shared_parser(__doc__, "recordings", "recording")
     parser.add_argument("--merge", action="store_true", help="also write one network for all")
     parser.add_argument("--workers", type=int, default=1, help="tasks at a time on this machine")
-    parser.add_argument("--threads", type=int, default=1, help="of each task")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="texts",
-                        help="an option of das3.Adapter, such as steps_a=20")  # fmt: skip
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0,
                         help="at most so much work is lost")  # fmt: skip
     parser.add_argument("--retries", type=int, default=3, help="when the worker of a task dies")

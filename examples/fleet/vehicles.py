@@ -30,6 +30,7 @@ from urllib.error import URLError
 
 import das3
 from adaptation import check, settings
+from adaptation import parser as shared_parser
 from frames import Folder
 from parameters import SHARES
 
@@ -135,19 +136,10 @@ def toml(values: dict[str, str | int | float]) -> str:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], epilog=__doc__.split("\n\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("model", type=Path)
-    parser.add_argument("vehicles", type=Path, nargs="+", metavar="frames")
-    parser.add_argument("--output", type=Path, required=True)
+    parser = shared_parser(__doc__, "vehicles", "frames")
     parser.add_argument("--statistics", choices=SHARES, default="local",
                         help="of BatchNormalization: stay in the vehicle, or travel")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1, help="of each vehicle")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="texts",
-                        help="an option of das3.Adapter, such as steps_a=20")  # fmt: skip
     parser.add_argument("--round-seconds", type=float, default=3600.0,
                         help="a round goes on without vehicles that take longer")  # fmt: skip
     arguments = parser.parse_args()

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from .errors import ArgumentError
 from .model import Model
-from .recordings import Recording, Stamped
+from .recordings import IMAGE, Recording, Stamped
 from .segmenter import Segmenter
 
-_IMAGE, _LABEL_INFO = "sensor_msgs/msg/Image", "vision_msgs/msg/LabelInfo"
+_LABEL_INFO = "vision_msgs/msg/LabelInfo"
 # As package vision_msgs has them.
 _VISION_MESSAGES = {
     "vision_msgs/msg/VisionClass": "uint16 class_id\nstring class_name\n",
@@ -53,7 +53,7 @@ def label(
             if done == 0:
                 write(topics[0], _LABEL_INFO, message.log_time, _label_info(store, header, model))
             for topic, values in zip(topics[1:], (result.labels, result.confidence)):
-                write(topic, _IMAGE, message.log_time, _mono8(store, header, values))
+                write(topic, IMAGE, message.log_time, _mono8(store, header, values))
             progress(done + 1, len(recording))
     return topics
 
@@ -75,8 +75,8 @@ def _header(store: Any, message: Stamped) -> Any:
 
 def _mono8(store: Any, header: Any, values: npt.NDArray[np.uint8]) -> Any:
     height, width = values.shape
-    message = store.types[_IMAGE](header, height, width, "mono8", 0, width, values.reshape(-1))
-    return store.serialize_cdr(message, _IMAGE)
+    message = store.types[IMAGE](header, height, width, "mono8", 0, width, values.reshape(-1))
+    return store.serialize_cdr(message, IMAGE)
 
 
 def _label_info(store: Any, header: Any, model: Model) -> Any:

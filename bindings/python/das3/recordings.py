@@ -28,7 +28,7 @@ from .ros import ImageReader, to_rgb
 if TYPE_CHECKING:
     from types import TracebackType
 
-_IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 _NEEDS = "recordings need the libraries rosbags, mcap and pillow: pip install das3[ros]"
 
 
@@ -96,7 +96,7 @@ class Recording:
 
     def _chosen(self, topic: str | None) -> str:
         types = self._storage.types
-        known = [name for name, kind in types.items() if kind in (_IMAGE, _COMPRESSED)]
+        known = [name for name, kind in types.items() if kind in (IMAGE, _COMPRESSED)]
         has = f"{self.path} has images in {', '.join(sorted(known)) or 'no topic'}"
         if topic is None:
             if len(known) != 1:

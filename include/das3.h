@@ -526,6 +526,13 @@ typedef enum das3_optimizer {
   DAS3_OPTIMIZER_LARS = 4      /* as RELATIVE, with the norm of each tensor by itself (You 2017) */
 } das3_optimizer;
 
+/** How stage (c) mixes hard frames. */
+typedef enum das3_mixing {
+  DAS3_MIXING_CLASSES = 0, /* half of the classes of one frame are laid over another (ClassMix)  */
+  DAS3_MIXING_PLACES = 1,  /* a quarter of each of four frames stays where it is (SpatialMix)    */
+  DAS3_MIXING_BOTH = 2     /* the one and the other in turns                                  */
+} das3_mixing;
+
 typedef struct das3_adapter_options {
   uint32_t struct_size;
   int32_t method;         /* das3_method                                                    */
@@ -614,7 +621,15 @@ typedef struct das3_adapter_options {
                              this; otherwise the votes of the probes decide. 0.5 to 1         */
   int32_t find_ignored;   /* 1: a guarded run also ignores what never changes over its probes although
                              the camera moves: a bonnet, bars, a logo                        */
-  int32_t reserved;
+  int32_t zoom;           /* 1: labels also come from four overlapping parts of the frame, each
+                             enlarged to the size of the network's input, which count as much as the
+                             frame itself. Small and thin things are seen better; making labels
+                             takes four more passes a frame                                  */
+  int32_t mixing;         /* das3_mixing                                                    */
+  int32_t enlarge;        /* 1: stages (b) and (c) also learn from enlarged parts of frames     */
+  double label_weight;    /* weight of the cross-entropy with the truth of labelled frames, which
+                             joins the losses of every stage; from 0. 0 = they judge instead, and
+                             nothing is learned from them                                    */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */
@@ -766,6 +781,7 @@ typedef struct das3_adapter_report {
   double ignored_share;   /* share of the pixels that count for nothing, 0 to 1              */
   double found_share;     /* share of the pixels that `find_ignored` has found; some of them may be
                              in the mask, too                                                */
+  double truth;           /* a loss: cross-entropy with the truth of labelled frames         */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {

@@ -89,7 +89,7 @@ final class AdapterObject {
     }
     try frame.checkFinite(channelCount: base.model.channelCount)
     try plan(for: frame)
-    if isJudge { try settings.checkIsJudged() }
+    if isJudge { try settings.checkUsesTruth() }
     let copy = StoredFrame(frame, channelCount: base.model.channelCount)
     let limit = settings.memoryLimit
     let byteCount = frameByteCount + copy.byteCount + (truth?.labels.count ?? 0)

@@ -257,6 +257,7 @@ extension das3_adapter_report {
     mixed = report.losses.mixed
     entropy = report.losses.entropy
     max_square = report.losses.maxSquare
+    truth = report.losses.truth
     label_coverage = report.labelCoverage
     agreement = report.agreement
     gradient_norm = report.gradientNorm

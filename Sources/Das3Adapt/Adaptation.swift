@@ -68,7 +68,7 @@ package final class Adaptation {
   ///   - settings: of the run.
   ///   - trainer: made by `AdaptationSettings.trainer`.
   ///   - frames: at least one.
-  ///   - labelled: frames beside them that judge; of a guarded run alone.
+  ///   - labelled: frames beside them whose truth is learned from, or which judge.
   ///   - frameByteCount: bytes of memory they take.
   ///   - teacher: of the black box; nil = there is none.
   ///   - identity: what checkpoints say of the settings, by keys that stay.
@@ -84,24 +84,28 @@ package final class Adaptation {
       throw .argument(
         "\(frames.count) frames, \(frames.truths.count) with truth; supervised training needs all")
     }
-    guard labelled.count == 0 || labelled.count >= LabelVote.fewestFrames else {
+    let learnsTruth = settings.learnsTruth
+    let judges = learnsTruth ? LabelledFrames() : labelled
+    guard judges.count == 0 || judges.count >= LabelVote.fewestFrames else {
       throw .argument(
-        "\(labelled.count) labelled frames; expected at least \(LabelVote.fewestFrames) to judge by"
+        "\(judges.count) labelled frames; expected at least \(LabelVote.fewestFrames) to judge by"
       )
     }
     self.settings = settings
     settingsIdentity = identity
     schedule = PhaseSchedule(
       settings.phases(
-        frameCount: frames.count, labelledCount: labelled.count, hasTeacher: teacher != nil))
+        frameCount: frames.count, labelledCount: judges.count, hasTeacher: teacher != nil))
     guard teacher == nil || schedule.phases.contains(where: { $0.kind == .selfTraining }) else {
       throw .argument("a teacher makes labels for stage (b) or selftrain; neither is to run")
     }
     let target = try TargetFrames(
-      settings, trainer, frames, labelled: labelled, storedByteCount: frameByteCount)
+      settings, trainer, frames, labelled: judges,
+      taught: learnsTruth ? labelled : LabelledFrames(), storedByteCount: frameByteCount)
+    let labeller = try Labeller(settings, trainer, target, teacher)
     context = StageContext(
-      settings: settings, trainer: trainer, target: target,
-      labeller: try Labeller(settings, trainer, target, teacher))
+      settings: settings, trainer: trainer, target: target, labeller: labeller,
+      truth: TruthLearning(settings, trainer, target, labeller))
   }
 
   package var isDone: Bool { schedule.isDone }
@@ -120,6 +124,7 @@ package final class Adaptation {
     let trains = stage?.trains ?? true
     return (trains ? trainer.byteCount : trainer.restingByteCount)
       + target.byteCount + target.storedByteCount + context.labeller.byteCount
+      + (context.truth?.byteCount ?? 0)
       + (stage?.byteCount ?? 0) + (drift?.byteCount ?? 0) + (guardMemory?.byteCount ?? 0)
   }
 
@@ -169,7 +174,8 @@ package final class Adaptation {
       }
       defer { context.labeller.labelled = { _ in } }
       return try ThreadPool.learning { () throws(Das3Error) in
-        try context.take(step, of: phase, stage, drift, schedule.position.drift)
+        try context.take(
+          step, of: phase, stage, number: schedule.position.phase, drift, schedule.position.drift)
       }
     }
     schedule.advance(done.drift)
@@ -292,7 +298,7 @@ package final class Adaptation {
   private var identity: CheckpointIdentity {
     if let knownIdentity { return knownIdentity }
     let pictures = try? target.fingerprint()
-    let labelled = target.labelled.count > 0 ? try? target.labelledFingerprint() : nil
+    let labelled = try? target.labelledFingerprint()
     var identity = CheckpointIdentity(fields: settingsIdentity)
     identity.fields["model"] = trainer.model.onnx.fingerprint
     identity.fields["frames"] = "\(target.wholeCount)"

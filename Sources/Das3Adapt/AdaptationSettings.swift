@@ -89,6 +89,10 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var batchSize = 1
   package var augments = false
   package var mirrors = true
+  /// Labels are made of enlarged parts of a frame, too.
+  package var zooms = false
+  /// Enlarged parts of frames are learned from, too.
+  package var enlarges = false
 
   /// nil = each stage's own: relative steps in (a) and the baselines, SGD in (b) and (c).
   package var rule: Optimizer.Rule?
@@ -110,13 +114,26 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var negativeWeight: Float = 1
   package var easyWeight: Float = 1
   package var mixedWeight: Float = 1
+  /// Of the cross-entropy with the truth of labelled frames; 0 = they judge, and nothing is learned.
+  package var labelWeight: Float = 1
   package var positiveShare = 0.65
   package var negativeThreshold: Float = 0.05
   package var easyShare = 0.3
   /// Frames cut together have labels only above the class thresholds.
   package var filtersMixed = true
+  package var mixing = Mixing.classes
   /// A class of labels counts as often as the network expects it, not as often as it labels it.
   package var balancesClasses = true
+
+  /// What stage (c) cuts out of hard frames.
+  package enum Mixing: Sendable {
+    /// Half of the classes of one are laid over another.
+    case classes
+    /// A quarter of each of four stays where it is.
+    case places
+    /// The one and the other in turns.
+    case both
+  }
 
   package enum BatchNorm: Sendable { case frozen, batch, statistics }
 
@@ -138,7 +155,8 @@ extension AdaptationSettings {
   package func byteCount(scoreShape: Shape, weightSetByteCount: Int, model: SegmentationModel)
     -> Int
   {
-    let mirrored = [mirrors, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
+    let views =
+      [mirrors || zooms, zooms, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
     let mixed = hasStages && stages.contains(.c) ? image : 0
     // The extremes of each pixel, and two frames to compare with them.
@@ -151,7 +169,7 @@ extension AdaptationSettings {
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
-      * (mirrored + mixed + searched + vectorCount * model.onnx.weights.count
+      * (views + mixed + searched + vectorCount * model.onnx.weights.count
         + (augments ? image : 0))
       + (looksBack ? 2 * weightSetByteCount : 0) + (2 * perPixel + AgreementMeter.frameCount)
       * pixels
@@ -166,13 +184,21 @@ extension AdaptationSettings {
   /// Whether sets of weights are judged by frames that nothing is learned from.
   package var isGuarded: Bool { guardLevel > (method == .auto ? 0 : 1) }
 
-  /// Refuses labelled frames where nothing is judged.
+  /// Whether the truth of labelled frames beside the others is learned from.
+  var learnsTruth: Bool {
+    switch method {
+    case .bn, .blend, .supervised: false
+    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining: labelWeight > 0
+    }
+  }
+
+  /// Refuses labelled frames that would neither be learned from nor judge.
   ///
   /// - Throws: `.argument`.
-  package func checkIsJudged() throws(Das3Error) {
-    guard isGuarded else {
+  package func checkUsesTruth() throws(Das3Error) {
+    guard learnsTruth || isGuarded else {
       throw .argument(
-        "a labelled frame, and method \(method.rawValue) without a guard has no use for it: a guard judges by labelled frames (guard = 2), SUPERVISED learns from them"
+        "a labelled frame, and method \(method.rawValue) without a guard has no use for it: methods that train learn from labelled frames (label_weight above 0), a guard judges by them (guard = 2)"
       )
     }
   }

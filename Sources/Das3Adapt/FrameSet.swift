@@ -39,14 +39,12 @@ package struct FrameSet {
       self.labels = labels
     }
 
-    /// The nearest label of every pixel of another size.
-    package func labels(height newHeight: Int, width newWidth: Int) -> [UInt8] {
-      guard (newHeight, newWidth) != (height, width) else { return labels }
-      let columns = (0..<newWidth).map { (2 * $0 + 1) * width / (2 * newWidth) }
-      return (0..<newHeight).flatMap { y in
-        let row = (2 * y + 1) * height / (2 * newHeight) * width
-        return columns.map { labels[row + $0] }
-      }
+    /// The nearest label of every pixel of another size, of the whole or of a part.
+    package func labels(_ part: FramePart = .whole, height newHeight: Int, width newWidth: Int)
+      -> [UInt8]
+    {
+      part.nearest(
+        of: labels, height: height, width: width, newHeight: newHeight, newWidth: newWidth)
     }
   }
 }

@@ -19,6 +19,9 @@ package struct Prediction: Sendable, Equatable {
   package var masses: [Double]
   private var scratch: [Double]
 
+  /// What enlarged parts count beside the image as it is.
+  private static let zoomedShare: Float = 0.2
+
   package init(shape: Shape) {
     self.shape = shape
     let pixelCount = shape[2] * shape[3]
@@ -43,12 +46,14 @@ package struct Prediction: Sendable, Equatable {
   ///   - stride: floats from one pixel to the next.
   ///   - isProbability: they are probabilities already.
   ///   - mirrored: what `softmax` made of the mirror image; the mean of both is then read.
+  ///   - zoomed: what enlarged parts of the image say, which then counts, too.
   ///   - ignored: at the size of the scores, as the image lies; nil = every pixel counts.
   ///   - negativeThreshold: probability below which a class is marked.
   ///   - threads: of the one pool.
   package mutating func fill(
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
-    mirrored: UnsafePointer<Float>? = nil, ignored: IgnoredPixels? = nil,
+    mirrored: UnsafePointer<Float>? = nil, zoomed: UnsafePointer<Float>? = nil,
+    ignored: IgnoredPixels? = nil,
     negativeThreshold: Float, threads: Int
   ) {
     var scores = unsafe d3k_scores(scores, stride, shape, isProbability: isProbability)
@@ -59,7 +64,8 @@ package struct Prediction: Sendable, Equatable {
             unsafe scratch.withUnsafeMutableBytes { scratch in
               unsafe withOptionalPointer(ignored?.marks) { ignored in
                 var prediction = unsafe d3k_prediction(
-                  mirrored: mirrored, ignored: ignored, negative_threshold: negativeThreshold,
+                  mirrored: mirrored, zoomed: zoomed, zoomed_share: Self.zoomedShare,
+                  ignored: ignored, negative_threshold: negativeThreshold,
                   labels: labels.baseAddress, confidence: confidence.baseAddress,
                   negatives: negatives.baseAddress, probabilities: nil,
                   masses: masses.baseAddress, scratch: scratch.baseAddress)

@@ -61,6 +61,7 @@ package final class Trainer {
   package var ignored: IgnoredPixels? { didSet { mirroredIgnored = ignored?.mirrored } }
   private var mirroredIgnored: IgnoredPixels?
   private var isMirrored = false
+  private var isWhole = true
   /// Optimiser steps since the last `restart`.
   package private(set) var stepCount = 0
   /// Spent in passes of the network so far.
@@ -253,16 +254,16 @@ package final class Trainer {
   /// The gradient since the last step.
   package var gradients: [Float] { executor.gradients }
 
-  /// Puts a frame before the network.
-  package func load(_ frame: Frame) {
-    measure("frame") { loader.load(frame, into: executor) }
-    isMirrored = false
+  /// Puts a frame, or an enlarged part of it, before the network.
+  package func load(_ frame: Frame, _ part: FramePart = .whole) {
+    measure("frame") { loader.load(frame, part, into: executor) }
+    (isMirrored, isWhole) = (false, part == .whole)
   }
 
   /// Puts an image before the network that is prepared already: channels × height × width.
   package func load(_ image: [Float]) {
     executor.write(image, to: 0)
-    isMirrored = false
+    (isMirrored, isWhole) = (false, true)
   }
 
   /// Mirrors the loaded image, and with it what is ignored.
@@ -273,8 +274,10 @@ package final class Trainer {
       Int64(model.channelCount * MemoryLayout<Float>.stride))
   }
 
-  /// What is ignored of the loaded image, as that lies.
-  private var ignoredNow: IgnoredPixels? { isMirrored ? mirroredIgnored : ignored }
+  /// What is ignored of the loaded image, as that lies; of an enlarged part its labels must know.
+  private var ignoredNow: IgnoredPixels? {
+    isWhole ? (isMirrored ? mirroredIgnored : ignored) : nil
+  }
 
   /// The loaded image as it lies in memory: height × width × channels, normalised.
   ///
@@ -398,15 +401,17 @@ extension Trainer {
   ///   - weights: of this trainer; nil = the student.
   ///   - prediction: receives them.
   ///   - mirrored: probabilities of the mirror image; the mean of both counts.
+  ///   - zoomed: probabilities by its enlarged parts, which count as much as the above.
   ///   - negativeThreshold: probability below which a class is marked.
   package func predict(
     by weights: WeightSet? = nil, into prediction: inout Prediction, mirrored: Arena? = nil,
-    negativeThreshold: Float
+    zoomed: ZoomedParts? = nil, negativeThreshold: Float
   ) {
     let scores = runAlone(weights)
     unsafe prediction.fill(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
-      mirrored: mirrored.map { unsafe $0.pointer(at: 0) }, ignored: ignoredNow,
+      mirrored: mirrored.map { unsafe $0.pointer(at: 0) },
+      zoomed: zoomed.map { unsafe $0.pointer }, ignored: ignoredNow,
       negativeThreshold: negativeThreshold, threads: executor.options.threads)
   }
 

@@ -138,6 +138,7 @@ struct GuardTests {
   ) throws -> TestAdapter {
     let adapter = adapter(stages: stages) {
       Self.steps(&$0)
+      $0.label_weight = 0
       change(&$0)
     }
     for picture in BlendTests.pictures.suffix(6) {
@@ -186,10 +187,10 @@ struct GuardTests {
   func labelsWithoutUse() throws {
     let picture = BlendTests.pictures[0]
     let truth = try labels(of: picture, by: AdapterTests.model)
-    let paper = adapter { $0.method = Int32(DAS3_METHOD_DAS3.rawValue) }
+    let paper = adapter { ($0.method, $0.label_weight) = (Int32(DAS3_METHOD_DAS3.rawValue), 0) }
     #expect(paper.add(picture, truth: truth) == DAS3_E_ARGUMENT)
     #expect(lastError().contains("guard = 2"))
-    let few = adapter()
+    let few = adapter { $0.label_weight = 0 }
     for _ in 0..<4 { #expect(few.add(picture, truth: truth) == DAS3_OK) }
     var report = das3_adapter_report()
     report.struct_size = UInt32(MemoryLayout<das3_adapter_report>.size)
@@ -202,7 +203,10 @@ struct GuardTests {
   func truthClasses() throws {
     let classCount = AdapterTests.model.info.class_count
     let adapter = try judged(by: AdapterTests.model, stages: "a")
-    let renumbered = self.adapter(stages: "a", Self.steps)
+    let renumbered = self.adapter(stages: "a") {
+      Self.steps(&$0)
+      $0.label_weight = 0
+    }
     // All classes but the first are one.
     let classes = (0..<classCount).map { UInt8($0 == 0 ? 0 : 7) }
     #expect(das3_adapter_set_truth_classes(renumbered.handle, classes, classCount) == DAS3_OK)
@@ -230,7 +234,10 @@ struct GuardTests {
     #expect(das3_adapter_resume(second.handle, path) == DAS3_OK, "\(lastError())")
     _ = run(second)
     #expect(second.snapshot.bits == whole.snapshot.bits)
-    let unlabelled = adapter(Self.steps)
+    let unlabelled = adapter {
+      Self.steps(&$0)
+      $0.label_weight = 0
+    }
     #expect(das3_adapter_resume(unlabelled.handle, path) == DAS3_E_ARGUMENT)
     #expect(lastError().contains("labelled"))
   }

@@ -53,6 +53,9 @@ size_t d3k_predict_scratch_bytes(int64_t pixels, int64_t classes);
 typedef struct d3k_prediction {
   const float *mirrored;  /* probabilities of the mirror image, dense: predicted is then the mean
                              of both images, seen as the first; or NULL                           */
+  const float *zoomed;    /* other probabilities of the image, dense, or NULL: predicted is then what
+                             the above says and, with this share, what these say                  */
+  float zoomed_share;     /* 0...1                                                                */
   const uint8_t *ignored; /* a byte a pixel, not 0 = as if its scores were NaN, and its h counts in no
                              mean; or NULL                                                        */
   float negative_threshold; /* probability below which a class is marked                          */
@@ -67,6 +70,20 @@ typedef struct d3k_prediction {
 /** Predictions to learn from. Returns the mean of h over the pixels that count; h is the entropy
  *  normalised by log C (C = 1: 0). */
 double d3k_predict(int32_t threads, const d3k_scores *scores, const d3k_prediction *out);
+
+/* part.c ------------------------------------------------------------------------------------- */
+
+/** Where an enlarged part of an image lies in it. */
+typedef struct d3k_part {
+  const d3k_axis *rows, *columns; /* from the part's pixels in the image to those of the enlarged  */
+  const float *row_shares, *column_shares; /* what the pixels count, the product of both          */
+  int64_t in_width, classes;
+  int64_t width;                           /* of the image                                        */
+  int64_t first_row, first_column;         /* of the part in it                                   */
+} d3k_part;
+
+/** Adds the part's values x, reduced linearly, to the image's; both channels last, dense. */
+void d3k_add_part(int32_t threads, const d3k_part *part, const float *x, float *sum);
 
 /* views.c ------------------------------------------------------------------------------------ */
 

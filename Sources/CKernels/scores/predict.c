@@ -40,6 +40,15 @@ D3K_INLINE void blend(block *b, const float *q, int64_t count, int64_t classes) 
   }
 }
 
+/* Probabilities in b->e -> the same, and with this share others, dense, of the same pixels. */
+D3K_INLINE void lean(block *b, const float *q, float share, int64_t count, int64_t classes) {
+  d3k_gather16(q, classes, count, classes, b->d, 16);
+  for (int64_t c = 0; c < classes; c++) {
+    float *e = b->e + c * 16;
+    d3k_store16(e, d3k_load16(e) + (d3k_load16(b->d + c * 16) - d3k_load16(e)) * share);
+  }
+}
+
 /* Marks the classes below the threshold, of pixels that are numbers and count. */
 D3K_INLINE void write_negatives(const block *b, const int32_t *is_number, int64_t count,
                                 int64_t classes, float threshold, uint8_t *out) {
@@ -87,7 +96,10 @@ D3K_CLONED_BODY(run_bands) {
       if (o->mirrored) {
         blend(&b, o->mirrored + (n - x + j->width - 1 - x) * classes, count, classes);
       }
-      if (j->z->is_probability || o->mirrored) find_entropy(&b, classes, j->inverse_log);
+      if (o->zoomed) lean(&b, o->zoomed + n * classes, o->zoomed_share, count, classes);
+      if (j->z->is_probability || o->mirrored || o->zoomed) {
+        find_entropy(&b, classes, j->inverse_log);
+      }
       for (int64_t i = 0; i < count; i++) {
         const int32_t is_ignored = o->ignored && o->ignored[n + i];
         is_number[i] = b.h[i] >= 0.f && !is_ignored;

@@ -46,7 +46,7 @@ final class StreamStage {
     )
     context = StageContext(
       settings: adaptation, trainer: trainer, target: target,
-      labeller: try Labeller(adaptation, trainer, target, nil, room: networks.labelRoom))
+      labeller: try Labeller(adaptation, trainer, target, nil, room: networks.labelRoom), truth: nil)
     let memory = StageMemory(start: start)
     guard let stage = try context.trainingStage(phase, number: number, step: 0, memory) else {
       throw Das3Error(.internal, "stage \(letter) does not train")
@@ -76,7 +76,7 @@ final class StreamStage {
       context.target.isCancelled = { false }
       context.labeller.labelled = { _ in }
     }
-    let done = try context.take(step, of: phase, stage, drift, state)
+    let done = try context.take(step, of: phase, stage, number: 0, drift, state)
     (state, losses) = (done.drift, done.losses)
     step += 1
     let trainer = context.trainer

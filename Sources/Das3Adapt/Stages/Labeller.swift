@@ -4,8 +4,10 @@ import Das3Runtime
 /// Memory that labels take, for one stage after the other.
 final class LabelRoom {
   fileprivate var store: LabelStore?
-  /// Probabilities of a mirrored frame.
+  /// Probabilities of a mirrored frame, or of an enlarged part.
   fileprivate var probabilities: Arena?
+  /// What is said of the enlarged parts of a frame.
+  fileprivate var zoomed: ZoomedParts?
 
   init() {}
 
@@ -20,7 +22,11 @@ final class LabelRoom {
     (self.store, self.probabilities) = (store, probabilities)
   }
 
-  var byteCount: Int { (store?.memoryByteCount ?? 0) + 4 * (probabilities?.elementCount ?? 0) }
+  var byteCount: Int { (store?.memoryByteCount ?? 0) + viewsByteCount }
+
+  fileprivate var viewsByteCount: Int {
+    4 * (probabilities?.elementCount ?? 0) + (zoomed?.byteCount ?? 0)
+  }
 }
 
 /// What a network, the student's or another's, says of the target's frames.
@@ -51,34 +57,42 @@ final class Labeller {
     keepsStore = room != nil
     let room = room ?? LabelRoom()
     self.room = room
-    if settings.mirrors, room.probabilities == nil {
+    if settings.mirrors || settings.zooms, room.probabilities == nil {
       room.probabilities = try Arena(elementCount: trainer.scoreShape.elementCount)
     }
+    if settings.zooms, room.zoomed == nil { room.zoomed = try ZoomedParts(trainer.scoreShape) }
   }
-
-  /// Of a mirrored frame.
-  private var probabilities: Arena? { settings.mirrors ? room.probabilities : nil }
 
   /// Bytes beside the labels.
   var byteCount: Int {
-    (teacher?.byteCount ?? 0) + 4 * (probabilities?.elementCount ?? 0) + otherWeightsByteCount
+    (teacher?.byteCount ?? 0) + room.viewsByteCount + otherWeightsByteCount
   }
 
   /// What the network says of a frame with these weights: where the run `mirrors`, the mean of what
-  /// it says of the frame and of its mirror image.
+  /// it says of the frame and of its mirror image; where it `zooms`, what it says of enlarged parts
+  /// counts as much.
   func predict(_ frame: Int, by weights: WeightSet, into prediction: inout Prediction)
     throws(Das3Error)
   {
     try target.read(frame) { picture in
-      if let probabilities {
+      let probabilities = room.probabilities
+      if settings.zooms, let probabilities, let zoomed = room.zoomed {
+        zoomed.clear()
+        for part in ZoomedParts.parts {
+          trainer.load(picture, part)
+          trainer.predict(by: weights, probabilities: probabilities)
+          zoomed.add(probabilities, at: part, threads: settings.execution.threads)
+        }
+      }
+      if settings.mirrors, let probabilities {
         trainer.load(picture)
         trainer.mirrorImage()
         trainer.predict(by: weights, probabilities: probabilities)
       }
       trainer.load(picture)
       trainer.predict(
-        by: weights, into: &prediction, mirrored: probabilities,
-        negativeThreshold: settings.negativeThreshold)
+        by: weights, into: &prediction, mirrored: settings.mirrors ? probabilities : nil,
+        zoomed: settings.zooms ? room.zoomed : nil, negativeThreshold: settings.negativeThreshold)
     }
     try KernelFailure.check()
   }

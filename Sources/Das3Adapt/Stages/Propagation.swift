@@ -15,7 +15,7 @@ final class Propagation: Stage {
   private var store: LabelStore?
   private var labels: PseudoLabels?
   private var easy, hard: FrameOrder
-  private var mix = ClassMix()
+  private var mix = FrameMix()
   private var first, second: Prediction
 
   init(_ context: StageContext, number: Int, _ memory: StageMemory) throws(Das3Error) {
@@ -86,49 +86,85 @@ final class Propagation: Stage {
 
   private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
     let frame = easy.frame(at: position)
-    let augmentation = context.target.augmentation(stage: number, 2 * position, isPhotometric: true)
+    let augmentation = context.target.augmentation(
+      stage: number, 2 * position, isPhotometric: true, enlarges: context.settings.enlarges)
     try labels?.readLabels(of: frame, into: &first.labels)
     try context.target.load(frame, augmentation)
-    if augmentation.isMirrored { context.target.mirror(&first.labels) }
+    context.target.show(&first.labels, augmentation)
     return try addCrossEntropy(first.labels, weight: context.settings.easyWeight, scale)
   }
 
   private func addMixed(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
-    let trainer = context.trainer
-    let (i, j) = (hard.frame(at: position), hard.frame(at: position + 1))
-    try askTeacher(i, j)
     var random = context.target.maskRandom(stage: number, position)
+    switch context.settings.mixing {
+    case .classes: try mixClasses(position, &random)
+    case .places: try mixPlaces(position, &random)
+    case .both: try position % 2 == 0 ? mixClasses(position, &random) : mixPlaces(position, &random)
+    }
+    let augmentation = context.target.augmentation(
+      stage: number, 2 * position + 1, isPhotometric: true)
+    context.target.apply(augmentation)
+    context.target.show(&second.labels, augmentation)
+    return try addCrossEntropy(second.labels, weight: context.settings.mixedWeight, scale)
+  }
+
+  /// Half of the classes of one hard frame over another; leaves the image loaded, and its labels in
+  /// `second`.
+  private func mixClasses(_ position: Int, _ random: inout Random?) throws(Das3Error) {
+    let (i, j) = (hard.frame(at: position), hard.frame(at: position + 1))
+    try askTeacher(i, &first)
+    try askTeacher(j, &second)
     mix.cut(
       ClassMix.choose(from: first.labels, &random), outOf: first.labels,
       threads: context.settings.execution.threads)
-    if context.settings.filtersMixed, let thresholds = labels?.thresholds {
-      _ = thresholds.filter(&first)
-      _ = thresholds.filter(&second)
-    }
+    filter(&first)
+    filter(&second)
     mix.mix(first.labels, over: &second.labels, threads: context.settings.execution.threads)
     try context.target.load(i)
-    unsafe firstImage.copy(from: trainer.image)
+    unsafe firstImage.copy(from: context.trainer.image)
     try context.target.load(j)
+    layFirstImage()
+  }
+
+  /// A quarter of each of four hard frames, where it was; leaves them likewise.
+  private func mixPlaces(_ position: Int, _ random: inout Random?) throws(Das3Error) {
+    let lines = SpatialMix.drawLines(&random)
+    let shape = context.trainer.scoreShape
+    for quadrant in 0..<4 {
+      let frame = hard.frame(at: position + quadrant)
+      try askTeacher(frame, &first)
+      filter(&first)
+      try context.target.load(frame)
+      if quadrant > 0 {
+        mix.cut(allBut: quadrant, at: lines, height: shape[2], width: shape[3])
+        mix.mix(second.labels, over: &first.labels, threads: context.settings.execution.threads)
+        layFirstImage()
+      }
+      swap(&first, &second)
+      unsafe firstImage.copy(from: context.trainer.image)
+    }
+  }
+
+  /// Lays what is cut out of the first image over the loaded one.
+  private func layFirstImage() {
+    let trainer = context.trainer
     let shape = trainer.scoreShape
     unsafe mix.mix(
       firstImage.pointer(at: 0), over: trainer.image, channelCount: trainer.model.channelCount,
       height: trainer.height, width: trainer.width, maskHeight: shape[2], maskWidth: shape[3],
       threads: context.settings.execution.threads)
-    let augmentation = context.target.augmentation(
-      stage: number, 2 * position + 1, isPhotometric: true)
-    context.target.apply(augmentation)
-    if augmentation.isMirrored { context.target.mirror(&second.labels) }
-    return try addCrossEntropy(second.labels, weight: context.settings.mixedWeight, scale)
   }
 
-  private func askTeacher(_ i: Int, _ j: Int) throws(Das3Error) {
-    let threshold = context.settings.negativeThreshold
-    try context.target.load(i)
-    context.trainer.predict(by: teacher, into: &first, negativeThreshold: threshold)
-    context.labeller.revise(i, &first)
-    try context.target.load(j)
-    context.trainer.predict(by: teacher, into: &second, negativeThreshold: threshold)
-    context.labeller.revise(j, &second)
+  /// What the slow copy says of a frame.
+  private func askTeacher(_ frame: Int, _ prediction: inout Prediction) throws(Das3Error) {
+    try context.labeller.predict(frame, by: teacher, into: &prediction)
+    context.labeller.revise(frame, &prediction)
+  }
+
+  /// Leaves the labels that are certain, where the run wants that.
+  private func filter(_ prediction: inout Prediction) {
+    guard context.settings.filtersMixed, let thresholds = labels?.thresholds else { return }
+    _ = thresholds.filter(&prediction)
   }
 
   private func addCrossEntropy(_ shown: [UInt8], weight: Float, _ scale: Float)

@@ -68,14 +68,14 @@ final class SelfTraining: Stage {
     let batchSize = context.settings.batchSize
     for position in step * batchSize..<(step + 1) * batchSize {
       let frame = order.frame(at: position)
-      let augmentation = context.target.augmentation(stage: number, position)
+      let augmentation = context.target.augmentation(
+        stage: number, position, enlarges: context.settings.enlarges)
       try labels.readLabels(of: frame, into: &positives)
       try labels.readNegatives(of: frame, into: &negatives)
       try context.target.load(frame, augmentation)
-      if augmentation.isMirrored {
-        context.target.mirror(&positives)
-        context.target.mirror(&negatives, pixelBytes: negatives.count / positives.count)
-      }
+      context.target.show(&positives, augmentation)
+      context.target.show(
+        &negatives, augmentation, pixelBytes: negatives.count / positives.count)
       let values = try context.trainer.addGradient(
         labels: positives, negatives: negatives, scale: 1 / Float(batchSize))
       losses.add(values, share: 1 / Double(batchSize))

@@ -52,6 +52,8 @@ struct StageContext {
   let trainer: Trainer
   let target: TargetFrames
   let labeller: Labeller
+  /// nil where no truth is learned from.
+  let truth: TruthLearning?
 }
 
 extension StageContext {
@@ -83,19 +85,21 @@ extension StageContext {
   ///   - step: counted from 0.
   ///   - phase: that the stage is of.
   ///   - stage: whose labels are made where they are needed.
+  ///   - number: of the phase in its run.
   ///   - drift: nil = nobody measures.
   ///   - last: what was known of the drift before the step.
   /// - Returns: what was done.
   /// - Throws: `.cancelled`, or what frames and teacher throw; the weights are then what they were.
   func take(
-    _ step: Int, of phase: Phase, _ stage: any Stage, _ drift: DriftControl?,
+    _ step: Int, of phase: Phase, _ stage: any Stage, number: Int, _ drift: DriftControl?,
     _ last: DriftControl.State
   ) throws(Das3Error) -> StageStep {
     try stage.prepare(step)
+    if stage.trains { try truth?.prepare() }
     try target.checkCancelled()
     let state = try drift?.state(before: step, last) ?? last
     let statistics = trainer.statistics
-    let losses = try addGradient(step, of: phase, stage, statistics)
+    let losses = try addGradient(step, of: phase, stage, number: number, statistics)
     var update = Optimizer.Report.nothing
     if stage.trains {
       trainer.optimizer.learningRateScale = state.learningRateScale
@@ -111,11 +115,14 @@ extension StageContext {
 
   /// The stage's part of a step; after a failure all is as it was.
   private func addGradient(
-    _ step: Int, of phase: Phase, _ stage: any Stage, _ statistics: [Float]
+    _ step: Int, of phase: Phase, _ stage: any Stage, number: Int, _ statistics: [Float]
   ) throws(Das3Error) -> StepLosses {
     trainer.losses = phase.losses
     do throws(Das3Error) {
-      let losses = try stage.addGradient(step)
+      var losses = try stage.addGradient(step)
+      if stage.trains, phase.kind != .statistics {
+        try truth?.addGradient(stage: number, step, to: &losses)
+      }
       try KernelFailure.check()
       try target.checkCancelled()
       return losses
@@ -164,8 +171,17 @@ package struct StepLosses: Sendable, Equatable {
   package var mixed = 0.0
   package var entropy = 0.0
   package var maxSquare = 0.0
+  /// Cross-entropy with the truth of labelled frames.
+  package var truth = 0.0
   /// Whether some pixel of the batch counted in a loss that is on.
   package var selects = false
+
+  /// Adds the share of a frame with truth.
+  mutating func addTruth(_ values: Losses.Values, share: Double) {
+    total += share * values.total
+    truth += share * values.crossEntropy
+    selects = selects || values.selects
+  }
 
   /// Adds a frame's share.
   mutating func add(_ values: Losses.Values, share: Double, isMixed: Bool = false) {

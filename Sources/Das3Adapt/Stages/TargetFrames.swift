@@ -13,6 +13,8 @@ final class TargetFrames {
   private let frames: FrameSet
   /// Beside them: they judge.
   let labelled: LabelledFrames
+  /// Beside them: their truth is learned from.
+  let taught: LabelledFrames
   /// Bytes that they take; set by their owner.
   let storedByteCount: Int
   /// Asked between frames.
@@ -28,16 +30,18 @@ final class TargetFrames {
 
   init(
     _ settings: AdaptationSettings, _ trainer: Trainer, _ frames: FrameSet,
-    labelled: LabelledFrames = LabelledFrames(), storedByteCount: Int
+    labelled: LabelledFrames = LabelledFrames(), taught: LabelledFrames = LabelledFrames(),
+    storedByteCount: Int
   ) throws(Das3Error) {
     self.settings = settings
     self.trainer = trainer
     self.frames = frames
     self.labelled = labelled
+    self.taught = taught
     numbers = Array(0..<frames.count)
     self.storedByteCount = storedByteCount
     photometric =
-      settings.augments
+      settings.augments || taught.count > 0
       ? try PhotometricAugmentation(
         trainer.model, height: trainer.height, width: trainer.width,
         threads: settings.execution.threads)
@@ -104,6 +108,8 @@ final class TargetFrames {
 
   /// How a frame is shown: as it is, or changed.
   struct Augmentation {
+    /// What is shown of it, as large as the whole.
+    var part = FramePart.whole
     var isMirrored = false
     /// Light and focus are drawn from it; nil = they stay.
     var random: Random?
@@ -151,7 +157,7 @@ final class TargetFrames {
   /// Puts a frame before the network.
   func load(_ frame: Int, _ augmentation: Augmentation = Augmentation()) throws(Das3Error) {
     try checkCancelled()
-    try read(frame) { trainer.load($0) }
+    try read(frame) { trainer.load($0, augmentation.part) }
     apply(augmentation)
   }
 
@@ -159,6 +165,17 @@ final class TargetFrames {
   func apply(_ augmentation: Augmentation) {
     if augmentation.isMirrored { trainer.mirrorImage() }
     if var random = augmentation.random { unsafe photometric?.apply(to: trainer.image, &random) }
+  }
+
+  /// Shows a map of the scores' size, with so many bytes a pixel, as its frame is shown.
+  func show(_ map: inout [UInt8], _ augmentation: Augmentation, pixelBytes: Int = 1) {
+    let shape = trainer.scoreShape
+    if augmentation.part != .whole {
+      map = augmentation.part.nearest(
+        of: map, height: shape[2], width: shape[3], pixelBytes: pixelBytes, newHeight: shape[2],
+        newWidth: shape[3])
+    }
+    if augmentation.isMirrored { mirror(&map, pixelBytes: pixelBytes) }
   }
 
   /// Mirrors a map of the scores' size with so many bytes a pixel.
@@ -185,7 +202,11 @@ final class TargetFrames {
   }
 
   /// The labelled frames as a digest: what the first and the last look like, and the truth of all.
-  func labelledFingerprint() throws(Das3Error) -> String {
+  ///
+  /// - Returns: nil where there are none.
+  func labelledFingerprint() throws(Das3Error) -> String? {
+    let labelled = taught.count > 0 ? taught : labelled
+    guard labelled.count > 0 else { return nil }
     var parts: [WholeFile.Part] = []
     for frame in Set([0, labelled.count - 1]).sorted() {
       try labelled.frames.read(frame) { trainer.load($0) }
@@ -208,17 +229,32 @@ final class TargetFrames {
   }
 
   /// How the frame at a position of the schedule is shown: mirrored or not, and where the stage
-  /// wants it, in another light and focus.
-  func augmentation(stage: Int, _ position: Int, isPhotometric: Bool = false) -> Augmentation {
+  /// wants it, in another light and focus, or a part of it enlarged.
+  func augmentation(
+    stage: Int, _ position: Int, isPhotometric: Bool = false, enlarges: Bool = false
+  ) -> Augmentation {
     var random = Random(seed: settings.seed, Purpose.augmentation.rawValue, stage, position)
-    let isMirrored = settings.mirrors && random.below(2) == 1
-    return Augmentation(
-      isMirrored: isMirrored, random: isPhotometric && settings.augments ? random : nil)
+    var augmentation = Augmentation(isMirrored: settings.mirrors && random.below(2) == 1)
+    if enlarges { augmentation.part = .random(&random) }
+    if isPhotometric, photometric != nil { augmentation.random = random }
+    return augmentation
   }
 
   /// What the mask at a position is drawn with; nil = nothing is drawn.
   func maskRandom(stage: Int, _ position: Int) -> Random? {
     settings.draws
       ? Random(seed: settings.seed, Purpose.mask.rawValue, stage, position) : nil
+  }
+}
+
+extension FramePart {
+  /// A part of a frame with the frame's shape, from half of its sides to all, anywhere in it.
+  fileprivate static func random(_ random: inout Random) -> FramePart {
+    let side = Double(random.uniform(0.5...1))
+    func extent(_ random: inout Random) -> Extent {
+      let start = Double(random.uniform(0...1)) * (1 - side)
+      return Extent(start: start, end: start + side)
+    }
+    return FramePart(rows: extent(&random), columns: extent(&random))
   }
 }

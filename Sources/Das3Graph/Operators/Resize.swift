@@ -22,6 +22,17 @@ package struct Resize: OperatorRules {
         scale: Double(target) / Double(size)
       ).linearAxis()
     }
+
+    /// The same of a part of the image alone.
+    package static func halfPixel(from part: Range<Int>, to target: Int) -> Self {
+      var axis = halfPixel(from: part.count, to: target)
+      let start = Int32(part.lowerBound)
+      for index in axis.low.indices {
+        axis.low[index] += start
+        axis.high[index] += start
+      }
+      return axis
+    }
   }
 
   /// nil = the axis keeps its size.

@@ -38,6 +38,7 @@ extension das3_adapter_report {
       (key: "mixed", value: .number(mixed)),
       (key: "entropy", value: .number(entropy)),
       (key: "max_square", value: .number(max_square)),
+      (key: "truth", value: .number(truth)),
       (key: "label_coverage", value: .number(label_coverage)),
       (key: "agreement", value: .number(agreement)),
       (key: "gradient_norm", value: .number(gradient_norm)),

@@ -34,7 +34,7 @@ struct AdaptHistory {
     ("focal entropy", { $0.focal_entropy }), ("diversity", { $0.diversity }),
     ("positive labels", { $0.positive }), ("negative labels", { $0.negative }),
     ("mixed frames", { $0.mixed }), ("entropy", { $0.entropy }),
-    ("squares", { $0.max_square }),
+    ("squares", { $0.max_square }), ("truth", { $0.truth }),
   ]
 
   private(set) var phases: [Phase] = []

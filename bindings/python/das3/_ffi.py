@@ -242,6 +242,7 @@ class das3_adapter_report(ctypes.Structure):
         ("guard", das3_guard_candidate * GUARD_CAPACITY),
         ("ignored_share", c_double),
         ("found_share", c_double),
+        ("truth", c_double),
     ]
 
 

@@ -47,6 +47,14 @@ class Start(IntEnum):
     BLEND = 1
 
 
+class Mixing(IntEnum):
+    """`das3_mixing`: how stage (c) mixes hard frames."""
+
+    CLASSES = 0
+    PLACES = 1
+    BOTH = 2
+
+
 class BlendReason(IntEnum):
     """`das3_blend_reason`: why a blend of statistics has left the source as it is."""
 
@@ -181,6 +189,10 @@ class AdapterOptions(TypedDict, total=False):
     guard_shift: float
     guard_certainty: float
     find_ignored: bool
+    zoom: bool
+    mixing: Mixing | str
+    enlarge: bool
+    label_weight: float
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {
@@ -189,6 +201,7 @@ _ENUMERATIONS: dict[str, type[IntEnum]] = {
     "optimizer": Optimizer,
     "batch_norm": BatchNorm,
     "start": Start,
+    "mixing": Mixing,
 }
 
 
@@ -288,6 +301,7 @@ class Report(NamedTuple):
     guard: tuple[GuardCandidate, ...]  # in the order they were judged, the source first
     ignored_share: float  # of the pixels, those that count for nothing
     found_share: float  # of the pixels, those that were found because they never change
+    truth: float  # a loss: cross-entropy with the truth of labelled frames
 
 
 def _report(raw: Any) -> Report:

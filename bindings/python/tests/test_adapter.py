@@ -142,7 +142,7 @@ def test_a_guard_judges_what_each_stage_leaves(model, frame):
 
 def test_labelled_frames_judge(model, segmenter, frame):
     views = [np.roll(frame, shift, axis=1) for shift in range(0, 96, 6)]
-    options = SMALL | dict(method=Method.AUTO, stages="a", steps_a=2)
+    options = SMALL | dict(method=Method.AUTO, stages="a", steps_a=2, label_weight=0)
     with das3.Adapter(model, **options) as adapter:
         for view in views:
             adapter.add_frame(view)

@@ -1,8 +1,8 @@
 import Das3Adapt
 import Testing
 
-@Suite("ClassMix")
-struct ClassMixTests {
+@Suite("Frames that are mixed")
+struct FrameMixTests {
   @Test("half of the classes present are drawn, rounded up, each at most once")
   func draws() {
     let labels: [UInt8] = [3, 3, 9, 255, 0, 7, 7, 12]
@@ -22,7 +22,7 @@ struct ClassMixTests {
 
   @Test("an image larger than the mask shows the pixels nearest to it")
   func largerImage() {
-    var mix = ClassMix()
+    var mix = FrameMix()
     mix.cut([1], outOf: [1, 0, 0, 1], threads: 1)
     let first = [Float](repeating: 5, count: 4 * 4 * 2)
     var second = [Float](repeating: 6, count: 4 * 4 * 2)
@@ -37,5 +37,34 @@ struct ClassMixTests {
         #expect(second[(y * 4 + x) * 2 + 1] == ((y < 2) == (x < 2) ? 5 : 6))
       }
     }
+  }
+
+  @Test("all but one of the parts that two lines leave are cut out", arguments: 0..<4)
+  func quadrants(quadrant: Int) {
+    var mix = FrameMix()
+    mix.cut(allBut: quadrant, at: (row: 0.25, column: 0.5), height: 8, width: 6)
+    for y in 0..<8 {
+      for x in 0..<6 {
+        let isInside = (y < 2) == (quadrant < 2) && (x < 3) == (quadrant % 2 == 0)
+        #expect(mix.mask[y * 6 + x] == (isInside ? 0 : 1))
+      }
+    }
+  }
+
+  @Test("lines are near one of both ends more often than in the middle, and never at a border")
+  func lines() {
+    var rows: [Float] = []
+    for seed in 0..<500 {
+      var random: Random? = Random(seed: 7, seed)
+      let (row, column) = SpatialMix.drawLines(&random)
+      #expect((0.2...0.8).contains(row) && (0.2...0.8).contains(column))
+      rows.append(row)
+    }
+    // Of Beta(¼, ¼) the tenths at both ends have 0.62 of the mass, the fifth in the middle 0.08.
+    let near = rows.count { $0 < 0.26 || $0 > 0.74 }
+    let middle = rows.count { abs($0 - 0.5) < 0.06 }
+    #expect((250...370).contains(near) && (10...75).contains(middle))
+    var nothing: Random?
+    #expect(SpatialMix.drawLines(&nothing) == (0.5, 0.5))
   }
 }

@@ -90,17 +90,17 @@ class Sweep(NamedTuple):
 
 
 FROM_SOURCE = ["--method", "das3", "--start", "source"]
-ALIGNMENT = ([Axis("alpha", ["0.0005", "0.002", "0.008"]), Axis("gamma", ["1", "3", "5"])],
-             [Follower("beta", "alpha", 0.1)])
+GAMMA = Axis("gamma", ["1", "3", "5"])
 FIGURE3 = (
-    Sweep(*ALIGNMENT, [*FROM_SOURCE, "--stages", "a", "--set", "optimizer=sgd", "--set", "drift_a=0"],
+    Sweep([Axis("alpha", ["0.0005", "0.002", "0.008"]), GAMMA], [Follower("beta", "alpha", 0.1)],
+          [*FROM_SOURCE, "--stages", "a", "--set", "optimizer=sgd", "--set", "drift_a=0"],
           "sgd", "α × γ, steps as in the paper", """\
 α is the weight of the focal entropy in stage (a) (`alpha`), γ its exponent (`gamma`). The weight of
 the diversity, β (`beta`), stays α / 10. Steps are those of plain gradient descent at the paper's
 rate, and however many labels change, the stage goes on (`drift_a=0`)."""),
-    Sweep(*ALIGNMENT, [*FROM_SOURCE, "--stages", "a"], "default", "α × γ, steps of the library", """\
-The same with the library's own steps, whose length is relative to the network's weights: a factor
-of all losses, which is what α is while β follows it, cannot change them."""),
+    Sweep([GAMMA], [], [*FROM_SOURCE, "--stages", "a"], "default", "γ, steps of the library", """\
+The library's own steps have a length relative to the network's weights. A factor of all losses, which
+is what α is while β follows it, does not change them: only γ is left."""),
     Sweep([Axis("negative_threshold", ["0.01", "0.02", "0.05", "0.1", "0.2"])], [],
           [*FROM_SOURCE, "--stages", "ab"], "negative", "λ_neg", """\
 λ_neg is the probability below which a class is ruled out in stage (b) (`negative_threshold`); it is

@@ -231,13 +231,19 @@ def figure3(sweeper, check):
     result = sweeper.run("street", "--figure3", "--cached", "--seeds", "0")
     lines = re.findall(r"^    python3 benchmarks/(sweep.py .*)$", result.stdout, re.M)
     check("figure 3: three sweeps", len(lines) == 3, result.stdout)
-    check("figure 3: a map, a map, a line",
-          [line.count("--over") for line in lines] == [2, 2, 1], lines)
-    check("figure 3: beta follows alpha",
-          all("--follow 'beta=alpha*0.1'" in line for line in lines[:2]), lines)
+    check("figure 3: a map, two lines", [line.count("--over") for line in lines] == [2, 1, 1], lines)
+    check("figure 3: beta follows alpha", "--follow 'beta=alpha*0.1'" in lines[0], lines)
     check("figure 3: λ_neg is the threshold", "--over negative_threshold=" in lines[2], lines)
     rows = len(sweeper.table())
-    check("figure 3: all points", rows == 9 + 1 + 9 + 1 + 5, rows)
+    check("figure 3: all points", rows == 9 + 1 + 3 + 1 + 5, rows)
+
+
+    # What the page says of the library's own steps.
+    sweeper.run("street", "--over", "alpha=0.0005,0.008", "--follow", "beta=alpha/10", "--seeds", "0",
+                *FAST[:-1], "a=40", "--set", "drift_a=0", "--set", "rate_a=1e-5")
+    first, second = (row[1] for row in sweeper.table()[1:])
+    check("alpha does not change the library's own steps", first == second != sweeper.table()[0][1],
+          sweeper.table())
 
 
 def main(program, street):

@@ -1,4 +1,4 @@
-"""Results of a sweep in, a picture of them out, as SVG text: a map for two options, a line for one."""
+"""Results of a sweep in, a picture out, as SVG text: a map for two options, a line for one."""
 
 import math
 from typing import NamedTuple
@@ -38,7 +38,7 @@ def shade(share: float) -> str:
 
 def draw_map(title: str, options: tuple[str, str], values: tuple[list[str], list[str]],
              found: dict[tuple[str, str], Found], source: float) -> str:
-    """The first option downwards, the second to the right; a colour says how far from the source."""
+    """The first option downwards, the second to the right; colours say how far from the source."""
     left = 24 + 8 * max(len(word) for word in (options[0], *values[0]))
     top = 64
     width = max(left + CELL_WIDTH * len(values[1]) + 24, 520)
@@ -50,13 +50,13 @@ def draw_map(title: str, options: tuple[str, str], values: tuple[list[str], list
              text(left + CELL_WIDTH * len(values[1]) / 2, top - 26, options[1])]
     for column, value in enumerate(values[1]):
         parts.append(text(left + CELL_WIDTH * (column + 0.5), top - 8, value))
-    for line_number, value in enumerate(values[0]):
-        y = top + CELL_HEIGHT * line_number
+    for place, value in enumerate(values[0]):
+        y = top + CELL_HEIGHT * place
         parts.append(text(left - 12, y + CELL_HEIGHT / 2 + 4, value, "end"))
         for column, other in enumerate(values[1]):
             parts += cell(left + CELL_WIDTH * column, y, found[value, other], source, most)
-    parts.append(text(12, bottom + 26, f"Blue is above the source's {source:.2f}, orange below; the "
-                      f"darkest is {most:.2f} away.", "start"))
+    legend = f"Blue is above the source's {source:.2f}, orange below; the darkest: {most:.2f} away."
+    parts.append(text(12, bottom + 26, legend, "start"))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

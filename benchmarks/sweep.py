@@ -1,6 +1,6 @@
 """Values of options in, a table and a picture out: what they do to the mIoU of an adaptation.
 
-    sweep.py PAIR --over OPTION=VALUE,VALUE… [--over …] [more of sweep.py] [-- more of das3-run adapt]
+    sweep.py PAIR --over OPTION=VALUE,VALUE… [--over …] [more options] [-- those of das3-run adapt]
 
 See README.md for examples.
 """
@@ -75,7 +75,8 @@ class Sweep(NamedTuple):
         words = []
         given = dict(zip((axis.option for axis in self.axes), point, strict=True))
         for option, value in given.items():
-            words += [f"--{option}={value}"] if option in OPTIONS else ["--set", f"{option}={value}"]
+            is_own = option in OPTIONS
+            words += [f"--{option}={value}"] if is_own else ["--set", f"{option}={value}"]
         for follower in self.followers:
             value = float(given[follower.option]) * follower.factor
             words += ["--set", f"{follower.setting}={value:g}"]
@@ -99,8 +100,8 @@ FIGURE3 = (
 the diversity, β (`beta`), stays α / 10. Steps are those of plain gradient descent at the paper's
 rate, and however many labels change, the stage goes on (`drift_a=0`)."""),
     Sweep([GAMMA], [], [*FROM_SOURCE, "--stages", "a"], "default", "γ, steps of the library", """\
-The library's own steps have a length relative to the network's weights. A factor of all losses, which
-is what α is while β follows it, does not change them: only γ is left."""),
+The library's own steps have a length relative to the network's weights. A factor of all losses,
+which is what α is while β follows it, does not change them: only γ is left."""),
     Sweep([Axis("negative_threshold", ["0.01", "0.02", "0.05", "0.1", "0.2"])], [],
           [*FROM_SOURCE, "--stages", "ab"], "negative", "λ_neg", """\
 λ_neg is the probability below which a class is ruled out in stage (b) (`negative_threshold`); it is
@@ -218,8 +219,8 @@ def picture(title: str, sweep: Sweep, runs: dict[tuple[str, ...], list[Run]]) ->
     if len(sweep.axes) == 1:
         single = {point[0]: each for point, each in found.items()}
         return draw_band(title, sweep.axes[0].option, single, source)
-    first, second = sweep.axes
-    return draw_map(title, (first.option, second.option), (first.values, second.values), found, source)
+    options, values = zip(*sweep.axes, strict=True)
+    return draw_map(title, options, values, found, source)
 
 
 def section(options, title: str, sweep: Sweep, runs: dict[tuple[str, ...], list[Run]]) -> str:
@@ -292,7 +293,8 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], usage=__doc__.splitlines()[2].strip(),
         epilog="What comes after -- is told to every das3-run adapt.")
-    parser.add_argument("pair", metavar="PAIR", help=f"street, {', '.join(SHARED)}, or a .json file")
+    parser.add_argument("pair", metavar="PAIR",
+                        help=f"street, {', '.join(SHARED)}, or a .json file")
     parser.add_argument("--over", type=axis, action="append", default=[],
                         help="an option of das3-run adapt, or of its --set, and values; once or "
                              "twice. ; instead of , where values have commas")

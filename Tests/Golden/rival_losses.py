@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 IGNORED = 255
-# What 1 - p is taken for at least, as `Losses.negative` of the library: float32's least normal number.
+# What 1 - p is taken for at least, as in the library's `negative`: float32's least normal number.
 LEAST = 1.1754943508222875e-38
 
 
@@ -82,7 +82,7 @@ def rank_negative(z, classes):
     gradient: p_m / (1 - p_m) ([k is m] - p_k) / N
     """
     p = z.softmax(1)
-    others = p.masked_fill(torch.zeros_like(p, dtype=torch.bool).scatter(1, classes[:, None], True), 0)
+    others = p.scatter(1, classes[:, None], 0)
     return -others.sum(1).clamp_min(LEAST).log().mean()
 
 
@@ -183,7 +183,7 @@ def check():
 def checked():
     """Says what `check` found; ends the program where a loss is not what is written."""
     value_error, gradient_error = check()
-    text = f"losses differ from their equations by {value_error:.1e}, gradients by {gradient_error:.1e}"
+    text = f"losses are off their equations by {value_error:.1e}, gradients by {gradient_error:.1e}"
     if not max(value_error, gradient_error) < 1e-12:
         sys.exit(f"{text}; expected 1e-12")
     return text

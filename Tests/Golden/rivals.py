@@ -3,10 +3,10 @@
     python Tests/Golden/rivals.py STREET OUT
 
 STREET is examples/street. The network is that of curve.py with nine classes, fitted to the street
-frames at 96x64; what it adapts to are the same frames, darker. As in steps.py the
-state is rounded to float32 before every step, so that a test is given exactly what this script went
-on from. Everything is plain: whole frames in their order, one a step (two in propagate), no
-augmentation, no mirror images but in hcl's labels, nothing drawn.
+frames at 96x64; what it adapts to are the same frames, darker. As in steps.py the state is rounded
+to float32 before every step, so that a test is given exactly what this script went on from.
+Everything is plain: whole frames in their order, one a step (two in propagate), no augmentation, no
+mirror images but in hcl's labels, nothing drawn.
 
 What the papers leave open is decided here like this, for all five (constants are in SETTINGS):
 
@@ -20,36 +20,39 @@ What the papers leave open is decided here like this, for all five (constants ar
   T = m T + (1 - m) student. All parameters move. A stage's result is the student, not T.
 - A label is the most probable class; of equal ones the first. A threshold keeps what is above it.
 
-atp    align      1e-3 focal entropy (gamma 5) + 1e-4 diversity (lambda 3). Step K takes frame K mod 8.
-       teach      From what align left; m = min(1 - 1 / (K + 1), 0.999) after step K, from 0. Labels of
-                  T for every pixel, at each step anew, without a threshold: cross-entropy +
-                  ruled_out, whose classes are those below 0.04 by the student itself before the step.
-                  There are no crops, so none is drawn again.
-       propagate  From what teach left; m likewise, from step 0 on. Frames are ranked by their mean h by
-                  the network that the stage begins with; max(1, floor(0.3 x 8)) are easy. Step K takes
-                  easy frame K and hard frame K, modulo their counts, both sorted by number. T labels
-                  both. Every second class of the easy one, from its first, is cut out and laid over
-                  the hard one with its labels. Loss: share x cross-entropy of the easy frame, plus
-                  the same of the mixed one; a share is that of pixels whose probability by T is at
-                  least 0.968, cut and laid over like the labels. Neither has a negative term.
-ld     From the source; m = 0.99. T labels all frames at the start of a round of five steps: a pixel is
-       labelled above the threshold of its class over all frames (equation 4) or above that of its
-       frame, the value at descending rank floor(share x pixels); share 0.10, then 0.15. Cross-entropy +
-       mean entropy + rank_negative over all pixels, whose class is that of rank floor(C / 2) +
-       (K mod 7) - 3 by the student itself before the step, ranks from 0 (kept within 1 to C - 1).
-       All three weigh 1.
-hcl    From the source. Labels once: the mean of the probabilities of four views, as it is and at 1.25
-       times the size, each mirrored, too; scores are brought back to the frame's size (bilinear, half
-       pixel centres) before softmax; no threshold. Cross-entropy with pixel weights exp(-KL(H || T)),
-       not part of the mean's denominator, and class weights, which are: 7 for a class with fewer than
-       16^2 pixels among the frame's labels (64^2 in full-sized frames), else 1. m = 0.5 and a renewal
-       H = T before steps 4 and 8 (published: every 300 steps) so that ten steps show both.
+atp    align      1e-3 focal entropy (gamma 5) + 1e-4 diversity (lambda 3). Step K takes frame
+                  K mod 8.
+       teach      From what align left; m = min(1 - 1 / (K + 1), 0.999) after step K, from 0. Labels
+                  of T for every pixel, at each step anew, without a threshold: cross-entropy +
+                  ruled_out, whose classes are those below 0.04 by the student itself before the
+                  step. There are no crops, so none is drawn again.
+       propagate  From what teach left; m likewise, from step 0 on. Frames are ranked by their mean
+                  h by the network that the stage begins with; max(1, floor(0.3 x 8)) are easy. Step
+                  K takes easy frame K and hard frame K, modulo their counts, both sorted by number.
+                  T labels both. Every second class of the easy one, from its first, is cut out and
+                  laid over the hard one with its labels. Loss: share x cross-entropy of the easy
+                  frame, plus the same of the mixed one; a share is that of pixels whose probability
+                  by T is at least 0.968, cut and laid over like the labels. Neither has a negative
+                  term.
+ld     From the source; m = 0.99. T labels all frames at the start of a round of five steps: a pixel
+       is labelled above the threshold of its class over all frames (equation 4) or above that of
+       its frame, the value at descending rank floor(share x pixels); share 0.10, then 0.15.
+       Cross-entropy + mean entropy + rank_negative over all pixels, whose class is that of rank
+       floor(C / 2) + (K mod 7) - 3 by the student itself before the step, ranks from 0 (kept within
+       1 to C - 1). All three weigh 1.
+hcl    From the source. Labels once: the mean of the probabilities of four views, as it is and at
+       1.25 times the size, each mirrored, too; scores are brought back to the frame's size
+       (bilinear, half pixel centres) before softmax; no threshold. Cross-entropy with pixel weights
+       exp(-KL(H || T)), not part of the mean's denominator, and class weights, which are: 7 for a
+       class with fewer than 16^2 pixels among the frame's labels (64^2 in full-sized frames), else
+       1. m = 0.5 and a renewal H = T before steps 4 and 8 (published: every 300 steps) so that ten
+       steps show both.
 
 OUT receives network.onnx (the source's weights) with network.json, rivals.json, and
 
     frame_F         64x96x3    u8   what is adapted to
-    given_S_K       N          f32  the weights before step K of stage S, one parameter after the other
-                                    in the order of rivals.json; given_S_10 are the last ones
+    given_S_K       N          f32  the weights before step K of stage S, one parameter after the
+                                    other in the order of rivals.json; given_S_10 are the last ones
     velocity_S_K    N          f32  the momentum likewise
     teacher_S_K     N          f32  T likewise (not align)
     history_hcl_K   N          f32  H likewise
@@ -59,16 +62,17 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     ld_R_F.*                        likewise T at the start of round R
     ld_R_F.kept     64x96      u8   its labels that are used; 255 = none
     hcl_F.*                         the mean of the four views
-    marks_teach_K   64x96x2    u8   classes that the student rules out: c is bit c mod 8 of byte c / 8
+    marks_teach_K   64x96x2    u8   classes that the student rules out: c is bit c mod 8 of
+                                    byte c / 8
     ranked_ld_K     64x96      u8   the class of the rank
 
 rivals.json: magic, version, generator and its versions; settings; parameters; for each step the
-frames, the parts of the loss without their factors, the gradient's norm and each parameter's part of
-it, the rate, and what else the stage's description names: shares, classes, ranks, weights. near_count
-says how many marks, pixels above 0.968 or ranks rounding may change: probabilities nearer than `near`,
-of ranks by a share of `near`. noise is how far PyTorch's own float32 is off in the parts and in the
-gradient's norm, relative to these, and in a parameter's part of the gradient, relative to that part
-and a hundredth of the whole norm.
+frames, the parts of the loss without their factors, the gradient's norm and each parameter's part
+of it, the rate, and what else the stage's description names: shares, classes, ranks, weights.
+near_count says how many marks, pixels above 0.968 or ranks rounding may change: probabilities
+nearer than `near`, of ranks by a share of `near`. noise is how far PyTorch's own float32 is off in
+the parts and in the gradient's norm, relative to these, and in a parameter's part of the gradient,
+relative to that part and a hundredth of the whole norm.
 """
 
 import copy
@@ -85,8 +89,8 @@ from torch.nn import functional
 from curve import HEIGHT, WIDTH, initial, train
 from networks import IGNORED, VERSIONS, check, export, fresh
 from rival_losses import (
-    checked, cross_entropy, divergence, diversity, focal_entropy, mean_entropy, rank_negative, ranked,
-    ruled_out)
+    checked, cross_entropy, divergence, diversity, focal_entropy, mean_entropy, rank_negative,
+    ranked, ruled_out)
 from steps import NEAR, Prediction, norm, thresholds
 from unpack import normalised, write
 from zoo import conv
@@ -100,7 +104,8 @@ SETTINGS = {
     "focal_weight": 1e-3, "diversity_weight": 1e-4, "gamma": 5, "lambda": 3,
     "lambda_neg": 0.04, "largest_momentum": 0.999, "easy_share": 0.3, "certain": 0.968,
     "ld_share": 0.10, "ld_share_growth": 0.05, "ld_round": 5, "ld_spread": 3, "ld_momentum": 0.99,
-    "hcl_scale": 1.25, "hcl_momentum": 0.5, "hcl_renewal": 4, "rare_pixels": 16 ** 2, "rare_weight": 7,
+    "hcl_scale": 1.25, "hcl_momentum": 0.5, "hcl_renewal": 4, "rare_pixels": 16 ** 2,
+    "rare_weight": 7,
 }
 FITTING_STEPS, FITTING_RATE = 300, 0.02
 # What is left of the brightness in the frames that are adapted to.
@@ -123,7 +128,8 @@ def fitted(images, labels):
     network = initial()
     network.head = conv(24, len(CLASSES), 3, bias=True)
     with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(0.05 * generator.normal(size=network.head.weight.shape)))
+        weights = 0.05 * generator.normal(size=network.head.weight.shape)
+        network.head.weight.copy_(torch.from_numpy(weights))
         network.head.bias.zero_()
     order = generator.integers(0, len(images), (FITTING_STEPS, 2))
     losses = train(network, images, labels, order, FITTING_RATE)
@@ -277,7 +283,8 @@ class Rivals:
         for step in range(SETTINGS["steps"]):
             i, j = easy[step % len(easy)], hard[step % len(hard)]
             self.write(f"teacher_propagate_{step}", teacher)
-            first, second = (self.says(teacher, frame, f"propagate_{step}_{frame}") for frame in (i, j))
+            first, second = (self.says(teacher, frame, f"propagate_{step}_{frame}")
+                             for frame in (i, j))
             classes = first.labels.unique()[0::2]
             mask = torch.isin(first.labels, classes)
             image = self.images[i].where(mask, self.images[j])
@@ -297,7 +304,8 @@ class Rivals:
     def ld_labels(self, teacher, number):
         """What T is most certain of: of each class over all frames, and of each frame."""
         share = SETTINGS["ld_share"] + SETTINGS["ld_share_growth"] * number
-        said = [self.says(teacher, frame, f"ld_{number}_{frame}") for frame in range(len(self.images))]
+        said = [self.says(teacher, frame, f"ld_{number}_{frame}")
+                for frame in range(len(self.images))]
         limits = thresholds(said, share)
         for frame, prediction in enumerate(said):
             values = prediction.confidence.flatten().sort(descending=True).values
@@ -348,28 +356,32 @@ class Rivals:
         self.begin(self.source)
         teacher = history = self.source
         with torch.no_grad():
-            labels = [self.keep(Prediction(lambda _, f=frame: self.views(f), None, SETTINGS["lambda_neg"]),
-                                f"hcl_{frame}").labels for frame in range(len(self.images))]
+            said = [Prediction(self.views, frame, SETTINGS["lambda_neg"])
+                    for frame in range(len(self.images))]
+            labels = [self.keep(p, f"hcl_{frame}").labels for frame, p in enumerate(said)]
         for step in range(SETTINGS["steps"]):
             frame = step % len(self.images)
             if step % SETTINGS["hcl_renewal"] == 0:
                 history = teacher
             self.write(f"teacher_hcl_{step}", teacher)
             self.write(f"history_hcl_{step}", history)
-            old, slow = (self.ask(weights, lambda: self.network(self.images[frame]))
+            old, slow = (self.ask(weights, lambda i=self.images[frame]: self.network(i))
                          for weights in (history, teacher))
             weights = (-divergence(old, slow)).exp()
             counts = torch.bincount(labels[frame].flatten(), minlength=len(CLASSES))
-            rare = torch.where(counts < SETTINGS["rare_pixels"], float(SETTINGS["rare_weight"]), 1.0)
+            is_rare = counts < SETTINGS["rare_pixels"]
+            rare = torch.where(is_rare, float(SETTINGS["rare_weight"]), 1.0)
 
-            def losses(network, image=self.images[frame], labels=labels[frame][None], rare=rare,
-                       weights=weights):
+            def losses(
+                network, image=self.images[frame], labels=labels[frame][None], rare=rare,
+                weights=weights,
+            ):
                 return [cross_entropy(scores(network, image), labels, rare, weights)]
 
             yield self.step(
                 "hcl", step, (1,), losses, frames=[frame],
                 mean_weight=weights.mean().item(), least_weight=weights.min().item(),
-                rare=[c for c, n in enumerate(counts.tolist()) if 0 < n < SETTINGS["rare_pixels"]])
+                rare=(is_rare & (counts > 0)).nonzero().flatten().tolist())
             teacher = self.follow(teacher, SETTINGS["hcl_momentum"])
         self.write(f"teacher_hcl_{SETTINGS['steps']}", teacher)
 

@@ -184,6 +184,8 @@ def sweep_runs(options, sweep: Sweep, words: list[str]) -> dict[tuple[str, ...],
 def result(runs: list[Run]) -> Found:
     """What a point of the picture shows."""
     values = [run.curve()[-1][1] for run in done(runs)]
+    if not values and any(run.is_cached_only for run in runs):
+        return "not run"
     if not values:
         return "refused" if any(run.is_refused for run in runs) else "failed"
     return Result(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
@@ -200,8 +202,9 @@ def table(sweep: Sweep, runs: dict[tuple[str, ...], list[Run]]) -> list[str]:
     for point, every in runs.items():
         own, lacking = done(every), [run for run in every if run.reason]
         if not own:
-            reason = lacking[0].reason.replace("|", "\\|")
-            lines.append(row(*point, f"{result(every)}: {reason}", "", ""))
+            state, reason = result(every), lacking[0].reason.replace("|", "\\|")
+            words = reason if state == "not run" else f"{state}: {reason}"
+            lines.append(row(*point, words, "", ""))
             continue
         notes += [f"\n{run}: not run, {run.reason}" for run in lacking]
         seconds = [sum(stage["seconds"] for stage in run.stages(None).values()) for run in own]
@@ -227,9 +230,12 @@ def section(options, title: str, sweep: Sweep, runs: dict[tuple[str, ...], list[
     """Words, table and picture of one sweep."""
     name = "-".join(filter(None, [options.out.stem, sweep.name])) + ".svg"
     over = " × ".join(axis.option for axis in sweep.axes)
-    (options.out.parent / name).write_text(picture(title, sweep, runs))
     lines = [f"## {sweep.title}\n\n{sweep.text}\n"] if sweep.title else []
-    lines += [*table(sweep, runs), "", f"![mIoU over {over}]({name})", ""]
+    if options.cached and not done(sum(runs.values(), [])):
+        lines += ["**Not run yet.**", ""]
+    else:
+        (options.out.parent / name).write_text(picture(title, sweep, runs))
+        lines += [*table(sweep, runs), "", f"![mIoU over {over}]({name})", ""]
     return "\n".join([*lines, f"    {sweep.line(options.pair)}"]) + "\n"
 
 

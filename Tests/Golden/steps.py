@@ -155,7 +155,7 @@ def alignment(network, image):
     h = entropy(p)
     focal = ((1 - h) ** SETTINGS["gamma"] * h).mean()
     q = (torch.exp(-SETTINGS["lambda"] * h).detach()[:, None] * p).mean((0, 2, 3))
-    diversity = (q * q.log()).sum() / np.log(CLASSES)
+    diversity = (q * q.log()).sum() / np.log(len(q))
     return SETTINGS["alpha"] * focal + SETTINGS["beta"] * diversity, (focal, diversity)
 
 

@@ -189,7 +189,7 @@ def own_pair(sweeper, check):
     frame.write_bytes((folder / "frames" / "street1.png").read_bytes())
     result = sweeper.run(*cached)
     check("own pair: other frames under the same names are run anew",
-          result.returncode == 1 and "not run yet" in result.stdout, result.stdout)
+          result.returncode == 1 and "**Not run yet.**" in result.stdout, result.stdout)
     for key, value, said in (
         ("model", None, "'model' is missing"), ("weights", "x", "'weights' is unknown"),
         ("size", 4, "strings"),

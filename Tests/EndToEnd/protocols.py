@@ -55,25 +55,31 @@ PROTOCOLS = {
 }
 
 
-def network(path, classes, seed=3):
-    """Writes a network that sees that many classes in the colour of each pixel alone."""
-    random = np.random.default_rng(seed)
+COLOURS = {name: colour for _, name, colour in CITYSCAPES if name} | {"background": (255, 255, 255)}
+SCALE = 1 / 127.5
+
+
+def network(path, names):
+    """Writes a network that takes each pixel for the class whose colour is nearest, but for some error."""
+    random = np.random.default_rng(3)
+    colours = np.array([COLOURS[name] for name in names]) * SCALE - 1
+    both = np.vstack([np.eye(3), -np.eye(3)])  # what is positive and what is negative
     weights = {
-        "hidden": random.standard_normal((8, 3, 1, 1)), "scale": random.uniform(0.5, 2, 8),
-        "shift": random.standard_normal(8), "mean": random.standard_normal(8) / 4,
-        "variance": random.uniform(0.5, 2, 8), "last": 3 * random.standard_normal((classes, 8, 1, 1)),
+        "hidden": both[:, :, None, None], "scale": np.ones(6), "shift": np.zeros(6),
+        "mean": random.uniform(-0.05, 0.05, 6), "variance": random.uniform(0.8, 1.2, 6),
+        "last": (2 * colours @ both.T)[:, :, None, None], "bias": -(colours**2).sum(1),
     }
     nodes = [
         helper.make_node("Conv", ["image", "hidden"], ["a"]),
         helper.make_node("BatchNormalization", ["a", "scale", "shift", "mean", "variance"], ["b"], epsilon=1e-5),
-        helper.make_node("Relu", ["b"], ["c"]), helper.make_node("Conv", ["c", "last"], ["scores"]),
+        helper.make_node("Relu", ["b"], ["c"]), helper.make_node("Conv", ["c", "last", "bias"], ["scores"]),
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "h", "w"])
-    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, classes, "h", "w"])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, len(names), "h", "w"])
     tensors = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
     graph = helper.make_graph(nodes, "pixels", [image], [scores], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    given = {"colour_order": "rgb", "scale": 0.00784313725490196, "mean": [1, 1, 1], "std": [1, 1, 1]}
+    given = {"colour_order": "rgb", "scale": SCALE, "mean": [1, 1, 1], "std": [1, 1, 1]}
     helper.set_model_props(model, {"input": json.dumps(given)})
     onnx.save(model, path)
     return path
@@ -83,10 +89,10 @@ def labels(model, picture, names, wanted):
     """The class of each pixel, an index of `wanted`, by the network's file; its classes are `names`."""
     tensors = onnx.load(model).graph.initializer
     w = {tensor.name: onnx.numpy_helper.to_array(tensor).astype(np.float64) for tensor in tensors}
-    x = picture.astype(np.float64) * 0.00784313725490196 - 1
+    x = picture.astype(np.float64) * SCALE - 1
     x = x @ w["hidden"][:, :, 0, 0].T
     x = (x - w["mean"]) / np.sqrt(w["variance"] + 1e-5) * w["scale"] + w["shift"]
-    x = np.maximum(x, 0) @ w["last"][:, :, 0, 0].T
+    x = np.maximum(x, 0) @ w["last"][:, :, 0, 0].T + w["bias"]
     return x[:, :, [names.index(name) for name in wanted]].argmax(axis=2)
 
 
@@ -119,7 +125,7 @@ def named(numbers, names=NAMES):
 
 
 class World:
-    """Folders as the data sets come, with frames of random colours and random labels."""
+    """Folders as the data sets come: random labels, and frames with their colours and much noise."""
 
     def __init__(self, folder):
         self.folder, self.random = folder, np.random.default_rng(5)
@@ -129,11 +135,12 @@ class World:
         self.gta5_frames = self.gta5(folder / "GTA5")
         self.synthia_frames = self.synthia(folder / "RAND_CITYSCAPES")
 
-    def picture(self):
-        return self.random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-
-    def numbers(self, count):
-        return self.random.integers(0, count, (HEIGHT, WIDTH), np.uint8)
+    def frame(self, names):
+        """A picture and its numbers, whose classes are `names`."""
+        numbers = self.random.integers(0, len(names), (HEIGHT, WIDTH), np.uint8)
+        colours = np.array([COLOURS.get(name, (127, 127, 127)) for name in names])[numbers]
+        noise = self.random.normal(0, 20, colours.shape)
+        return (colours + noise).clip(0, 255).astype(np.uint8), numbers
 
     def cityscapes(self, root):
         found = []
@@ -144,7 +151,7 @@ class World:
             truth.mkdir(parents=True)
             for number in range(3):
                 stem = f"{city}_{number:06}_000019"
-                picture, numbers = self.picture(), self.numbers(34)
+                picture, numbers = self.frame(NAMES)
                 Image.fromarray(picture).save(frames / f"{stem}_leftImg8bit.png")
                 png(truth / f"{stem}_gtFine_labelIds.png", numbers)
                 png(truth / f"{stem}_gtFine_instanceIds.png", instances(numbers), GRAY, 16)
@@ -161,8 +168,8 @@ class World:
             (root / folder).mkdir(parents=True)
         found = []
         for number in range(4):
-            Image.fromarray(self.picture()).save(root / "Images/Train" / f"pano_{number:05}_0_100.jpg")
-            picture, numbers = self.picture(), self.numbers(34)
+            Image.fromarray(self.frame(NAMES)[0]).save(root / "Images/Train" / f"pano_{number:05}_0_100.jpg")
+            picture, numbers = self.frame(NAMES)
             Image.fromarray(picture).save(root / "Images/Test" / f"pano_{number:05}_1_200.png")
             png(root / "Labels/Test" / f"pano_{number:05}_1_200_eval.png", numbers)
             found.append((picture, numbers))
@@ -173,7 +180,7 @@ class World:
         for folder in ("images", "labels"):
             (root / folder).mkdir(parents=True)
         for number in range(1, 4):
-            picture, numbers = self.picture(), self.numbers(35)
+            picture, numbers = self.frame(NAMES + [None])
             Image.fromarray(picture).save(root / "images" / f"{number:05}.png")
             image = Image.fromarray(numbers, "P")
             colours = [colour for _, _, colour in CITYSCAPES] + [(0, 0, 142)]
@@ -187,7 +194,7 @@ class World:
         for folder in ("RGB", "GT/LABELS"):
             (root / folder).mkdir(parents=True)
         for number in range(3):
-            picture, numbers = self.picture(), self.numbers(23)
+            picture, numbers = self.frame(SYNTHIA)
             instance = self.random.integers(0, 5000, (HEIGHT, WIDTH))
             Image.fromarray(picture).save(root / "RGB" / f"{number:07}.png")
             channels = np.dstack([numbers, instance, np.zeros_like(instance)])
@@ -213,7 +220,8 @@ class Tests:
         self.das3, self.check = das3, check
         self.world = World(das3.scratch)
         self.models = {
-            count: network(das3.scratch / f"{count}.onnx", count) for count in (13, 16, 19, 20)
+            len(names): network(das3.scratch / f"{len(names)}.onnx", names)
+            for names in (THIRTEEN, SIXTEEN, CLASSES, CLASSES + ["background"])
         }
 
     def model(self, name):

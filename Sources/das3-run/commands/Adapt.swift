@@ -31,11 +31,11 @@ struct Adapt: ParsableCommand {
       adapted network and truth side by side into NAME_strip.png, for a few frames
       of --val or else of --input.
 
-      --protocol repeats an experiment of the literature: --input is the folder of the
-      target's data set as it comes. The network, which has learned from the source
-      alone, is adapted to the frames of training, and mIoU is measured on those of
-      validation, in the classes of the protocol; other classes of the network never
-      win. Name, classes (where two means are given: both), frames, and truth:
+      --protocol repeats an experiment of the literature: --input is the folder of
+      the target's data set as it comes. The network, which has learned from the
+      source alone, is adapted to the first frames below, and mIoU is measured on the
+      second by their truth, in the classes of the protocol; other classes of the
+      network never win. Two numbers of classes: both means are given.
       \(AdaptationProtocol.table)
       --report writes one page without scripts, DIR/index.html: what was decided and
       why, settings, curves, every set of weights that the guard has judged, shares

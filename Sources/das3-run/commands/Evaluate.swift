@@ -36,14 +36,16 @@ struct Evaluate: ParsableCommand {
       adapt' lists the protocols. Their names are class maps, too.
 
       With --json: {"miou", "iou": {class: value}, "pixel_accuracy", "frames",
-      "classes", "left_out"} and, of some protocols, "miou13", in percent, rounded to 2 decimals; null = class left out;
-      "classes" = how many count in the mean; "left_out" = frames that could not be read
-      (--keep-going), with exit code 4.
+      "classes", "left_out"}, in percent, rounded to 2 decimals; null = class left
+      out; "miou13" follows "miou" where the protocol has it; "classes" = how many
+      count in the mean; "left_out" = frames that could not be read (--keep-going),
+      with exit code 4.
 
       Example:
         das3-run evaluate --model net.onnx --input val --truth val_labels \\
           --class-map cityscapes_to_camvid.json --size 480x360 --json
-        das3-run evaluate net.onnx GTA5/images --truth GTA5/labels --class-map gta5-ids
+        das3-run evaluate net.onnx GTA5/images --truth GTA5/labels \\
+          --class-map gta5-ids
         das3-run evaluate net.onnx Cityscapes --protocol gta5-cityscapes
       """)
 

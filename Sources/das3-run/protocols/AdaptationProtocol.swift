@@ -88,7 +88,8 @@ struct AdaptationProtocol: ExpressibleByArgument {
       let means = entry.subset.map { ", \($0.count(of: entry.classes))" } ?? ""
       let target = entry.target
       table.add("  " + entry.name, "\(entry.classes.count)\(means)", target.training)
-      table.add("", "", "\(target.validation), \(target.truth)/…\(target.suffix).png")
+      table.add("", "", target.validation)
+      table.add("", "", "\(target.truth)/…\(target.suffix).png")
     }
     return table.text
   }

@@ -39,11 +39,11 @@ struct LabelSet {
     ending: "_labelIds", numbered(cityscapes.map(\.name)))
 
   static let crossCity = LabelSet(
-    "crosscity-ids", files: "*_eval.png of NTHU Cross-City: the numbers of Cityscapes",
+    "crosscity-ids", files: "*_eval.png of Cross-City, with numbers of Cityscapes",
     ending: "_eval", numbered(cityscapes.map(\.name)))
 
   private static let cityscapesTrainIds = LabelSet(
-    "cityscapes-trainids", files: "*_labelTrainIds.png of Cityscapes: 0 to 18, in their order",
+    "cityscapes-trainids", files: "*_labelTrainIds.png of Cityscapes: 0 to 18",
     ending: "_labelTrainIds", numbered(cityscapesClasses))
 
   private static let cityscapesColours = LabelSet(
@@ -58,8 +58,7 @@ struct LabelSet {
   /// The third channel is empty.
   private static let synthia = LabelSet(
     "synthia-ids",
-    files: "GT/LABELS/*.png of SYNTHIA-RAND-CITYSCAPES: 16 bits, class and instance",
-    pixels: .channel(0),
+    files: "GT/LABELS/*.png of SYNTHIA: 16 bits, class and instance", pixels: .channel(0),
     numbered([
       nil, "sky", "building", "road", "sidewalk", "fence", "vegetation", "pole", "car",
       "traffic sign", "person", "bicycle", "motorcycle", nil, nil, "traffic light", "terrain",

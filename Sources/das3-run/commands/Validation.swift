@@ -31,7 +31,7 @@ final class Validation {
       throw Failure("\(input) is a video; expected images to compare with the truth of each")
     }
     truthReader = try GrayReader(directory: truth, contents: "truth", reading: reading)
-    try truthReader.findSuffix(for: reader.stems, wanted: suffix)
+    try truthReader.findSuffix(for: reader.stems, wanted: suffix, labels: coding.labels)
     truthPath = truth
     self.coding = coding
     self.ignored = ignored
@@ -57,7 +57,7 @@ final class Validation {
     guard try reader.read(index, into: &frame) else {
       throw Failure("\(reader.path): frame \(index) is gone")
     }
-    try truthReader.read(for: frame.stem, size: frame.size, areColours: coding.areColours)
+    try truthReader.read(for: frame.stem, size: frame.size, as: coding.pixels)
   }
 
   /// Decodes the truth that was loaded last, and keeps the pair if there is room.
@@ -84,7 +84,7 @@ final class Validation {
   /// Compares the labels of all frames with their truth.
   func evaluate(_ labeller: Labeller) throws(Failure) -> EvaluatorHandle.Result {
     let evaluator = try EvaluatorHandle(
-      classes: labeller.classes, ignoreLabel: labeller.ignoreLabel)
+      classes: labeller.classes, ignoreLabel: labeller.ignoreLabel, subset: labeller.subset)
     var progress = ProgressBar(title: "evaluate", count: frameCount)
     for index in 0..<frameCount where !leftOut.contains(index) {
       guard let (frame, truth) = try readable(index) else { continue }

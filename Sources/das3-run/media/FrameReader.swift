@@ -107,12 +107,13 @@ final class FrameReader {
     let pattern = NamePattern(path)
     guard Folder.exists(path) || pattern != nil else { return nil }
     let folder = pattern?.folder ?? path
-    var names = try Folder.files(in: folder, endings: imageEndings)
+    var names = try Folder.files(
+      in: folder, endings: imageEndings, depth: pattern == nil ? 1 : 0)
     if let pattern { names = names.filter(pattern.matches) }
     guard !names.isEmpty else {
       let endings = imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
-      throw Failure(
-        "\(path): no images \(pattern == nil ? "in this directory" : "called so") (\(endings))")
+      let place = pattern == nil ? "in this directory, nor in those in it" : "called so"
+      throw Failure("\(path): no images \(place) (\(endings))")
     }
     return (folder, names)
   }

@@ -6,7 +6,7 @@ struct TruthCoding {
   /// Whether the pictures hold colours.
   let areColours: Bool
   /// Names of the classes, by number.
-  private let classes: [String]
+  let classes: [String]
   private let ignoreLabel: UInt8
   /// The class number of each value; nil = values are class numbers themselves.
   private let values: [UInt32: UInt8]?

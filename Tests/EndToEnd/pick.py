@@ -6,12 +6,10 @@ STREET is examples/street. With SHARED, which has camvid and models, picks are a
 random ones on real frames. Prints what it checks and, last, how many checks passed.
 """
 
-import importlib.util
 import json
 import pathlib
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -21,8 +19,8 @@ from PIL import Image, ImageDraw
 from client import Checks, Program, rubbish
 
 NETWORK = "espnet_q8.onnx"
-DRAWS = 20
-RARE = ("pole", "sign", "pedestrian", "bicyclist")
+PICKS, DRAWS = 10, 20
+RARE = {2: "pole", 6: "sign", 9: "pedestrian", 10: "bicyclist"}
 
 
 def pick(das3, name, *arguments, count=4, **options):
@@ -80,7 +78,7 @@ def written(das3, check):
     few, _ = pick(das3, "few", count=2)
     check("fewer are the first", names(pick(das3, "fewer", count=2)[1])[0] == names(told)[0], few)
     text = das3.run(das3.scratch / "text", "--n", "2", command="pick").stdout
-    check("a table", all(name in text for name in names(told)[:1]), text)
+    check("a table", all(f"{place}_{name[:-4]}" in text for place, name in enumerate(names(told)[:1], 1)), text)
 
 
 def round_trip(das3, check):
@@ -118,7 +116,7 @@ def round_trip(das3, check):
 
 
 def labelme(check, path, numbers):
-    """The shapes of a file that LabelMe would load, by its loader where that is installed."""
+    """The shapes of a file that has what LabelMe's loader asks for."""
     content = json.loads(path.read_text())
     height, width = picture(path.with_suffix(".png")).shape[:2]
     head = {key: content[key] for key in ("flags", "imagePath", "imageData", "imageHeight", "imageWidth")}
@@ -220,7 +218,21 @@ def nothing_to_see(das3, check):
     blank = das3.scratch / "blank"
     blank.mkdir()
     shutil.copy(folder / "black0.png", blank)
-    rubbish(das3, check, 1, "show nothing", "--n", "3", command="pick", input=blank)
+    result = das3.run(das3.scratch / "unseen", command="pick", input=blank)
+    check("nothing but such frames", result.returncode == 1 and "1 show nothing" in result.stderr, result.stderr)
+
+    # Colours that no street has: the network is unsure, and the frame unlike all others.
+    stripes = np.zeros(shape, np.uint8)
+    stripes[:, ::8], stripes[:, 4::8] = (255, 0, 255), (0, 255, 0)
+    stripes[: shape[0] // 2] //= 2
+    Image.fromarray(stripes).save(folder / "stripes.png")
+    for count, wanted in ((8, False), (9, True)):
+        output, told = pick(das3, f"odd{count}", count=count, input=folder)
+        found = [entry["frame"] for entry in told["picked"] if entry["outlier"]]
+        check(f"--n {count}: the odd frame {'last' if wanted else 'is not picked'}",
+              (names(told)[-1] == "stripes.png") == wanted and len(names(told)) == count
+              and ("stripes.png" in names(told)) == wanted and found == ["stripes.png"] * wanted, told)
+    check("though nothing is more uncertain", told["picked"][-1]["uncertain"] == 100, told)
 
 
 def videos(das3, check):
@@ -261,6 +273,7 @@ def refusals(das3, check):
     bad(1, "it is stdin", input="-")
     bad(1, "it is a camera", input="/dev/video0")
     bad(1, "cannot read", input=das3.scratch / "nothing")
+    bad(1, "no directory", output=das3.model / "below")
     bad(1, "where the input is read from", output=das3.frames)
     taken = das3.scratch / "taken"
     (taken / "labels").mkdir(parents=True)
@@ -280,12 +293,53 @@ def refusals(das3, check):
     check("--keep-going: exit code 4", good, result.stderr)
 
 
+def layout(labels, count):
+    """The square roots of the shares of the classes in 3 x 3 cells."""
+    rows = [part for band in np.array_split(labels, 3) for part in np.array_split(band, 3, axis=1)]
+    shares = np.array([np.bincount(part.ravel(), minlength=256)[:count] for part in rows], float)
+    return np.sqrt(shares / labels.size).ravel()
+
+
 def real_frames(das3, check, shared):
-    """Against random picks: classes that the network sees, and classes that are there."""
+    """Against random picks: classes that the network sees, and pixels of rare ones that are there."""
     model = shared / "models" / NETWORK
-    seen = das3.scratch / "real"
+    count = len(json.loads(das3.run(None, "--json", command="info", input=None, model=model).stdout)["classes"])
+    generator = random.Random(1)
     for part in ("train", "val"):
-        das3.events(seen / part, command="segment", model=model, input=shared / "camvid" / part)
+        frames = shared / "camvid" / part
+        _, told = pick(das3, f"real-{part}", count=PICKS, input=frames, model=model)
+        seen = das3.scratch / f"seen-{part}"
+        das3.events(seen, command="segment", model=model, input=frames)
+        every = sorted(path.name for path in frames.glob("*.png"))
+        draws = [names(told)] + [generator.sample(every, PICKS) for _ in range(DRAWS)]
+
+        layouts = {name: layout(picture(seen / "labels" / name), count) for name in every}
+
+        def covered(draw):
+            """Classes with at least 0.5 % of the pixels of one of the frames."""
+            shares = np.array([layouts[name] for name in draw]) ** 2
+            return (shares.reshape(len(draw), 9, count).sum(1) >= 0.005).any(0).sum()
+
+        def apart(draw):
+            """The mean distance of a frame to the nearest other one."""
+            rows = np.array([layouts[name] for name in draw])
+            distances = np.sqrt(np.maximum(0, 1 - rows @ rows.T)) + 9 * np.eye(len(rows))
+            return distances.min(1).mean()
+
+        for what, measure in (("classes covered", covered), ("distance to the nearest", apart)):
+            own, *others = [measure(draw) for draw in draws]
+            check(f"{part}: {what} {own:.3g}; random {np.mean(others):.3g}, at most {max(others):.3g}",
+                  own > np.mean(others), others)
+        if part == "train":
+            continue
+        truth = {name: picture(shared / "camvid" / "val_labels" / name) for name in every}
+        for number, name in RARE.items():
+            pixels = {frame: (values == number).sum() for frame, values in truth.items()}
+            own, *others = [np.array([pixels[frame] for frame in draw]) for draw in draws]
+            frames = [(one > 0).sum() for one in others]
+            check(f"val: {name} {own.sum()} pixels in {(own > 0).sum()} frames; random "
+                  f"{np.mean([one.sum() for one in others]):.0f} in {np.mean(frames):.1f}",
+                  own.sum() >= np.mean([one.sum() for one in others]) and (own > 0).sum() >= np.mean(frames))
 
 
 def main(program, street, shared=None):

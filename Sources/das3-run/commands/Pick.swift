@@ -95,6 +95,7 @@ struct Pick: ParsableCommand {
     _ picks: [FramePicker.Pick], of survey: FrameSurvey, _ reader: FrameReader,
     _ labeller: PickLabeller, _ writer: PickWriter
   ) throws(Failure) -> [PickWriter.Written] {
+    try writer.begin()
     let digitCount = String(picks.count).count
     var written: [Int: PickWriter.Written] = [:]
     var frame = Frame()

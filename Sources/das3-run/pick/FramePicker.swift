@@ -5,17 +5,17 @@
 /// The next one has the largest product of
 ///
 ///     uncertain   its mean entropy
+///     probable    its mean likeness to the k frames that are most like it
 ///     different   its distance to the nearest frame that is picked already; 1 for the first
 ///
-/// among those that are probable: the distance to the k-th nearest frame lies within Tukey's fence, at
-/// most 1.5 interquartile ranges above the upper quartile of all. k = frames / picks is how many
-/// frames a pick has to stand for. Frames beyond the fence, which are like no others, are picked when
-/// there are no more within it. Of equal products the earlier frame wins, so that the same frames give
-/// the same picks.
+/// where k = frames / picks is how many frames a pick has to stand for. Frames whose likeness lies
+/// below Tukey's fence, 1.5 interquartile ranges under the lower quartile, are like no others; they
+/// are picked when nothing else is left. Of equal products the earlier frame wins, so that the same
+/// frames give the same picks.
 ///
-/// The frame farthest from those chosen is the greedy k-centre of core-sets (Sener, Savarese 2018);
-/// that entropy alone finds outliers, and the density of neighbours tells them, is from sampling by
-/// uncertainty and density (Zhu, Wang, Yao, Tsou 2008).
+/// Entropy times the density of neighbours is sampling by uncertainty and density (Zhu, Wang, Yao,
+/// Tsou 2008), the frame farthest from those chosen the greedy k-centre of core-sets (Sener, Savarese
+/// 2018).
 struct FramePicker {
   struct Pick {
     /// Which of the frames it is.
@@ -38,13 +38,14 @@ struct FramePicker {
 
   /// Picks `count` frames, or all where there are no more.
   func pick(_ count: Int) -> [Pick] {
-    let outliers = outliers(neighbourCount: max(1, frames.count / count))
+    let densities = densities(neighbourCount: max(1, frames.count / count))
+    let outliers = Self.outliers(densities)
     var nearest = [(distance: Double, pick: Int)?](repeating: nil, count: frames.count)
     var rest = Set(frames.indices)
     var picks: [Pick] = []
     while picks.count < count, !rest.isEmpty {
-      let probable = rest.subtracting(outliers)
-      let next = best(of: probable.isEmpty ? rest : probable, nearest)
+      let usual = rest.subtracting(outliers)
+      let next = best(of: usual.isEmpty ? rest : usual, densities, nearest)
       rest.remove(next)
       picks.append(
         Pick(
@@ -60,10 +61,12 @@ struct FramePicker {
     return picks
   }
 
-  private func best(of candidates: Set<Int>, _ nearest: [(distance: Double, pick: Int)?]) -> Int {
+  private func best(
+    of candidates: Set<Int>, _ densities: [Double], _ nearest: [(distance: Double, pick: Int)?]
+  ) -> Int {
     var best = (frame: Int.max, score: -1.0)
     for frame in candidates {
-      let score = frames[frame].entropy * (nearest[frame]?.distance ?? 1)
+      let score = frames[frame].entropy * densities[frame] * (nearest[frame]?.distance ?? 1)
       if score > best.score || score == best.score && frame < best.frame { best = (frame, score) }
     }
     return best.frame
@@ -74,17 +77,22 @@ struct FramePicker {
     Double(frames.count { $0.entropy < entropy }) / Double(max(1, frames.count - 1))
   }
 
-  /// The frames beyond the fence.
-  private func outliers(neighbourCount: Int) -> Set<Int> {
+  /// Of each frame the mean likeness to its neighbours.
+  private func densities(neighbourCount: Int) -> [Double] {
     let stride = (frames.count + Self.mostCompared - 1) / Self.mostCompared
-    let distances = frames.indices.map { frame in
+    return frames.indices.map { frame in
       let others = Swift.stride(from: 0, to: frames.count, by: stride).filter { $0 != frame }
-      let sorted = others.map { frames[frame].distance(to: frames[$0]) }.sorted()
-      return sorted.isEmpty ? 0 : sorted[min(sorted.count, max(1, neighbourCount / stride)) - 1]
+      let likenesses = others.map { frames[frame].likeness(to: frames[$0]) }.sorted(by: >)
+      let nearest = likenesses.prefix(max(1, neighbourCount / stride))
+      return nearest.reduce(0, +) / Double(max(1, nearest.count))
     }
-    let sorted = distances.sorted()
+  }
+
+  /// The frames below the fence.
+  private static func outliers(_ densities: [Double]) -> Set<Int> {
+    let sorted = densities.sorted()
     let (lower, upper) = (sorted[sorted.count / 4], sorted[sorted.count * 3 / 4])
-    let limit = upper + Self.fence * (upper - lower)
-    return Set(distances.indices.filter { distances[$0] > limit })
+    let limit = lower - fence * (upper - lower)
+    return Set(densities.indices.filter { densities[$0] < limit })
   }
 }

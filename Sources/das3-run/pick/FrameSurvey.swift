@@ -49,8 +49,9 @@ struct FrameSurvey {
     }
     guard !frames.isEmpty else {
       throw Failure(
-        "\(reader.path): there is no frame to pick; \(blankCount) show nothing, "
-          + "\(reader.damagedFrameCount) are damaged")
+        "\(reader.path): none of \(counted(frameCount, "frame")) can be picked; "
+          + "\(blankCount) show nothing (black, a covered lens), \(reader.damagedFrameCount) are "
+          + "damaged")
     }
   }
 

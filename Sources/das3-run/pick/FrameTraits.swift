@@ -68,12 +68,15 @@ struct FrameTraits {
     pixel / size.width * side / size.height * side + pixel % size.width * side / size.width
   }
 
-  /// How much two frames differ, from 0 to 1: the distance of Hellinger.
-  func distance(to other: FrameTraits) -> Double {
-    var likeness = SIMD8<Float>.zero
-    for place in layout.indices { likeness += layout[place] * other.layout[place] }
-    return Double(max(0, 1 - likeness.sum())).squareRoot()
+  /// How alike two frames are, to 1 = the same shares in all cells: the coefficient of Bhattacharyya.
+  func likeness(to other: FrameTraits) -> Double {
+    var sum = SIMD8<Float>.zero
+    for place in layout.indices { sum += layout[place] * other.layout[place] }
+    return min(1, Double(sum.sum()))
   }
+
+  /// How much two frames differ, from 0 to 1: the distance of Hellinger.
+  func distance(to other: FrameTraits) -> Double { (1 - likeness(to: other)).squareRoot() }
 }
 
 /// The mean gray level of some pixels.

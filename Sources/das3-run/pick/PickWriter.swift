@@ -22,7 +22,12 @@ final class PickWriter {
   private static let classesName = "labelme_labels.txt"
   private static let listName = "picked.json"
 
-  /// Creates the directories; throws where they have files, which somebody may have corrected.
+  private var folders: [String] {
+    [Self.frameFolder, Self.labelFolder].map { Path.join(directory, $0) }
+  }
+
+  /// Throws where nothing could be written, and where there are files, which somebody may have
+  /// corrected.
   init(directory: String, input: String, classes: [ModelClass]) throws(Failure) {
     self.directory = directory
     self.classes = classes
@@ -31,17 +36,23 @@ final class PickWriter {
     guard !Folder.isSame(directory, input) else {
       throw Failure("\(directory) is where the input is read from; choose another --output")
     }
-    for name in [Self.frameFolder, Self.labelFolder] {
-      let folder = Path.join(directory, name)
+    for folder in folders {
       let names = Folder.exists(folder) ? SystemFile.names(in: folder) ?? [] : []
       guard names.allSatisfy({ [".", ".."].contains($0) }) else {
         throw Failure(
           "\(folder) has files, which may have been corrected by hand; choose another --output")
       }
-      try Folder.create(folder)
-      try Folder.checkIsWritable(folder, "cannot write frames")
     }
-    try Folder.checkIsWritable(directory, "cannot write frames")
+    var place = directory
+    while !SystemFile.exists(place), Path.parent(of: place) != place {
+      place = Path.parent(of: place)
+    }
+    try Folder.checkIsWritable(place, "cannot write frames")
+  }
+
+  /// Creates the directories.
+  func begin() throws(Failure) {
+    for folder in folders { try Folder.create(folder) }
   }
 
   /// Writes a frame, its labels and its shapes.

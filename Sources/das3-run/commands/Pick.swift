@@ -8,8 +8,8 @@ struct Pick: ParsableCommand {
       Frames are chosen one after the other: the network is unsure of them, they
       differ from those chosen before in what is where, and they are not like no
       others. Frames that show nothing (black, a covered lens) are not chosen, nor is
-      one that is as good as equal to another: then there may be fewer than --n, and a
-      note says so.
+      one that is as good as equal to another. There may be fewer than --n then, and
+      a note says so.
 
       Files below --output, NAME is the number of the choice and the frame's name,
       such as 03_street7:
@@ -22,9 +22,9 @@ struct Pick: ParsableCommand {
 
       Correct either the outlines or the PNGs. In LabelMe:
         labelme out/frames --labels out/labelme_labels.txt --nodata
-      Both are truth for evaluate and adapt: --truth out/frames takes the outlines,
-      --truth out/labels the PNGs. Regions too small for an outline are part of what
-      is around them there; the PNGs have them all.
+      Then both are truth for evaluate and adapt: --truth out/frames takes the
+      outlines, --truth out/labels the PNGs. Regions too small for an outline are part
+      of what is around them there; the PNGs have them all.
 
       --input is an image, a directory, a pattern such as 'frames/*.jpg', or a video,
       of which the frames with something missing are left out. Pixels that --ignore
@@ -39,8 +39,8 @@ struct Pick: ParsableCommand {
       of the frame, from 0 to 1; uncertain, how many percent of the others have
       less; different, the distance to "nearest", the most similar frame picked
       before, from 0 to 1; an outlier is like no other frame, and picked when nothing
-      else is left; specks are regions without an outline; agreement, how many percent
-      of the pixels the outlines label as the PNG does.
+      else is left; specks are regions without an outline; agreement, how many
+      percent of the pixels the outlines label as the PNG does.
 
       Example:
         das3-run pick --model net.onnx --input drive.mp4 --every 5 --n 10 --output out

@@ -9,7 +9,10 @@ struct Evaluate: ParsableCommand {
       the same size, or NAME with one suffix for all, such as NAME_labelIds.png
       (of NAME_leftImg8bit.png too). Where frames are in directories below --input,
       truth is in such below --truth. It is a PNG of class numbers: gray of 1 to 16
-      bits, palette indices, or red, green and blue alike; alpha does not count.
+      bits, palette indices, or red, green and blue alike; alpha does not count. Where
+      there is NAME.json with the shapes of LabelMe, it comes first: polygons and
+      rectangles called after the classes of the truth, later ones above; what has no
+      shape, or one called __ignore__, is not counted.
       One confusion matrix covers all frames. A class in neither truth nor
       prediction is left out of the mean; one in the truth that is never predicted
       counts as 0. The ignored number, and 255, are not counted; any other number

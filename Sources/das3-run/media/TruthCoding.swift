@@ -23,7 +23,7 @@ struct TruthCoding {
   /// The public labelling that says it, if one does.
   let labels: LabelSet?
   /// Names of the classes, by number.
-  private let classes: [String]
+  let classes: [String]
   private let ignoreLabel: UInt8
   /// The class number of each value; nil = values are class numbers themselves.
   private let values: [UInt32: UInt8]?

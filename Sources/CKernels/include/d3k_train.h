@@ -65,6 +65,14 @@ typedef struct d3k_loss_image {
 void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_image *image,
               d3k_loss_values *values, void *scratch);
 
+/* loss_weights.c ----------------------------------------------------------------------------- */
+
+/** Pixel weights exp(-KL(P || p)), a byte each, 255 = 1: how far the scores' p agrees with P of
+ *  another network, pixels x classes, dense; KL is in nats. 0 where KL is not a number, and where
+ *  `ignored`, a byte a pixel or NULL, is not 0. At most 256 classes: with more nothing is done. */
+void d3k_divergence_weights(int32_t threads, const d3k_scores *scores, const float *probabilities,
+                            const uint8_t *ignored, uint8_t *weights);
+
 /* sgd.c -------------------------------------------------------------------------------------- */
 
 /** Sum of squares in double, in bands that do not depend on threads; NaN or infinite where a value

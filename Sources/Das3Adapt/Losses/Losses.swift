@@ -238,3 +238,34 @@ extension Losses.Values {
     labelledCount = Int(values.labelled)
   }
 }
+
+extension Losses {
+  /// How far a network agrees with another one → pixel weights exp(−KL(P ‖ p)), 255 = 1.
+  ///
+  /// KL is in nats; no weight is left where it is not a number. Cost: an exponential and a logarithm
+  /// a score; splits over pixels; allocates nothing.
+  ///
+  /// - Parameters:
+  ///   - scores: of p, one pixel after the other, channels last.
+  ///   - stride: floats from one pixel to the next.
+  ///   - isProbability: they are probabilities already.
+  ///   - shape: 1×C×h×w.
+  ///   - probabilities: P, as many, dense.
+  ///   - ignored: at the size of the scores; these pixels weigh nothing; nil = every pixel counts.
+  ///   - weights: receives one byte a pixel.
+  ///   - threads: of the one pool.
+  package static func weigh(
+    scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false, shape: Shape,
+    against probabilities: UnsafePointer<Float>, ignored: IgnoredPixels? = nil,
+    into weights: inout [UInt8], threads: Int
+  ) {
+    precondition(weights.count == shape[2] * shape[3])
+    var scores = unsafe d3k_scores(scores, stride, shape, isProbability: isProbability)
+    unsafe withOptionalPointer(ignored?.marks) { ignored in
+      unsafe weights.withUnsafeMutableBufferPointer { weights in
+        guard let start = weights.baseAddress else { return }
+        unsafe d3k_divergence_weights(Int32(threads), &scores, probabilities, ignored, start)
+      }
+    }
+  }
+}

@@ -96,7 +96,8 @@ struct GoldenSteps {
     settings.teacherMomentum = wanted.teacher_momentum
     settings.labelRounds = 1
     settings.balancesClasses = false
-    (settings.mirrors, settings.draws) = (false, false)
+    (settings.mirrors, settings.draws, settings.augments) = (false, false, false)
+    settings.mixing = .classes
     return settings
   }
 

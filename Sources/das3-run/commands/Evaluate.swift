@@ -30,7 +30,7 @@ struct Evaluate: ParsableCommand {
       "road", …}. With either, "classes" and "map" may be left out. Where red, green
       and blue are different numbers, "channel": 0 says that red holds the class.
 
-      The name of a public labelling is a class map, too. It pairs classes that are
+      The name of a known labelling is a class map, too. It pairs classes that are
       called as in the presets; other classes of the model never win, other labels
       are not counted, and numbers or colours that it does not have are refused:
       \(labelTable)

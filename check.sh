@@ -301,6 +301,15 @@ python Tests/EndToEnd/live.py build/das3-run examples/street
 step truth of every kind
 python Tests/EndToEnd/truth.py build/das3-run examples/street
 
+step the protocols of the papers
+python Tests/EndToEnd/protocols.py build/das3-run examples/street
+
+step frames worth labelling
+python Tests/EndToEnd/pick.py build/das3-run examples/street ../shared
+
+step sweeps over options
+python Tests/EndToEnd/sweep.py build/das3-run examples/street
+
 step adapting on the street frames
 python Tests/EndToEnd/adapt.py build/das3-run examples/street
 

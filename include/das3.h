@@ -464,8 +464,8 @@ DAS3_API void das3_segmenter_free(das3_segmenter *segmenter);
  * from the frames that are set aside. After each stage the guard judges by them what the stage has
  * left: it refuses weights that no working network has, and keeps the best set (das3_guard_candidate
  * has the numbers). Where nothing is better than the source, the result is the source, bit for bit.
- * A few labelled frames make the guard surer (das3_adapter_add_labelled_frame): where they show which
- * of two sets is better, they decide.
+ * From a few labelled frames (das3_adapter_add_labelled_frame) every stage learns, too. With
+ * label_weight 0 they judge instead: where they show which of two sets is better, they decide.
  *
  *     das3_adapter *adapter = NULL;
  *     das3_model *better = NULL;
@@ -558,7 +558,8 @@ typedef struct das3_adapter_options {
   int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
                              as the epochs below have. Other methods use steps_a             */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 = the stage's default   */
-  int32_t label_rounds;   /* largest number of times that stage (b) makes its labels         */
+  int32_t label_rounds;   /* largest number of times that stage (b) makes its labels; with a teacher
+                             they are the teacher's, and are made once                       */
   int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
   int32_t augment;        /* 1: stage (c) changes colours at random and blurs frames         */
   int32_t flip;           /* 1: stages also train with mirrored frames, and labels come from the
@@ -624,7 +625,8 @@ typedef struct das3_adapter_options {
   int32_t zoom;           /* 1: labels also come from four overlapping parts of the frame, each
                              enlarged to the size of the network's input, which count as much as the
                              frame itself. Small and thin things are seen better; making labels
-                             takes four more passes a frame                                  */
+                             takes four more passes a frame. Off: the networks that were measured
+                             know things at one size, and lose by it                         */
   int32_t mixing;         /* das3_mixing                                                    */
   int32_t enlarge;        /* 1: stages (b) and (c) also learn from enlarged parts of frames     */
   double label_weight;    /* weight of the cross-entropy with the truth of labelled frames, which
@@ -877,17 +879,18 @@ DAS3_API das3_status das3_adapter_create(das3_adapter **out, const das3_model *m
 DAS3_API das3_status das3_adapter_add_frame(das3_adapter *adapter, const das3_image *image);
 
 /** Adds a copy of a frame and of its truth. The truth is height x width class numbers without
- *  padding, 255 = ignore. DAS3_METHOD_SUPERVISED learns from such frames. In a guarded run they judge
- *  instead, beside frames without truth or a source, and nothing is learned from them: five are
- *  enough to help, fewer are refused by the first step.
+ *  padding, 255 = ignore. DAS3_METHOD_SUPERVISED learns from such frames alone, the other methods that
+ *  train beside frames without truth or a source (label_weight). With label_weight 0 they judge in a
+ *  guarded run, and nothing is learned from them: five are enough to help, fewer are refused by the
+ *  first step.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if the method neither learns from
  *  truth nor has a guard), DAS3_E_MEMORY, DAS3_E_SHAPE, DAS3_E_UNSUPPORTED, DAS3_E_LIMIT for the same
  *  reasons as das3_adapter_add_frame.                                                Since 0.1 */
 DAS3_API das3_status das3_adapter_add_labelled_frame(das3_adapter *adapter, const das3_image *image,
                                                      const uint8_t *truth);
 
-/** Says in which classes the truth of the frames is that judge, where these are not the classes of
- *  the model: truth_classes[c] is the class of the truth that class c of the model counts as, 255 =
+/** Says in which classes the truth of labelled frames is, where these are not the classes of the
+ *  model: truth_classes[c] is the class of the truth that class c of the model counts as, 255 =
  *  none. class_count is the number of classes of the model. NULL and 0 = the same classes.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step, or if no class counts), DAS3_E_SHAPE
  *  (class_count is another number).                                                  Since 0.1 */

@@ -92,7 +92,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// Labels are made of enlarged parts of a frame, too.
   package var zooms = false
   /// Enlarged parts of frames are learned from, too.
-  package var enlarges = false
+  package var enlarges = true
 
   /// nil = each stage's own: relative steps in (a) and the baselines, SGD in (b) and (c).
   package var rule: Optimizer.Rule?

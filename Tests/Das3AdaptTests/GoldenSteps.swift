@@ -97,7 +97,7 @@ struct GoldenSteps {
     settings.labelRounds = 1
     settings.balancesClasses = false
     (settings.mirrors, settings.draws, settings.augments) = (false, false, false)
-    settings.mixing = .classes
+    (settings.mixing, settings.enlarges) = (.classes, false)
     return settings
   }
 

@@ -8,7 +8,6 @@ final class SelfTraining: Stage {
   private let context: StageContext
   private let number: Int
   private let stepsPerRound: Int
-  private let firstStepCount: Int
   private var order: FrameOrder
   /// Made with the first labels.
   private var store: LabelStore?
@@ -27,13 +26,9 @@ final class SelfTraining: Stage {
     self.number = number
     self.memory = memory
     if memory.anchor.isEmpty { self.memory.anchor = memory.start }
-    stepsPerRound = max(
-      1, (stepCount + context.settings.labelRounds - 1) / context.settings.labelRounds)
-    let batchSize = context.settings.batchSize
-    // What a teacher says of every frame is shown once at least.
-    firstStepCount =
-      context.labeller.teacher == nil
-      ? stepsPerRound : max(stepsPerRound, (context.target.count + batchSize - 1) / batchSize)
+    // A teacher's labels are kept: a student's own would lead it away from them.
+    let roundCount = context.labeller.teacher == nil ? context.settings.labelRounds : 1
+    stepsPerRound = max(1, (stepCount + roundCount - 1) / roundCount)
     order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
     let empty = Prediction(shape: context.trainer.scoreShape)
     positives = empty.labels
@@ -41,9 +36,7 @@ final class SelfTraining: Stage {
     round = step == 0 ? 0 : round(of: step - 1)
   }
 
-  private func round(of step: Int) -> Int {
-    step < firstStepCount ? 1 : 2 + (step - firstStepCount) / stepsPerRound
-  }
+  private func round(of step: Int) -> Int { 1 + step / stepsPerRound }
 
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int { memory.byteCount + (store?.memoryByteCount ?? 0) }
@@ -56,7 +49,7 @@ final class SelfTraining: Stage {
     if store == nil { store = try context.labeller.makeLabelStore() }
     guard let store else { return }
     labels = try context.labeller.makeLabels(
-      anchor, in: store, byTeacher: wanted == 1 && context.labeller.teacher != nil)
+      anchor, in: store, byTeacher: context.labeller.teacher != nil)
     memory.anchor = anchor
     round = wanted
   }

@@ -22,9 +22,10 @@ struct Adapt: ParsableCommand {
       given, and the exit code is 3. --set guard=0 turns the guard off, guard=2 turns
       it on in every method.
 
-      With --labelled, a few frames with truth, at least five, help the guard: where
-      they show which of two sets of weights is better, they decide. Nothing is
-      learned from them.
+      With --labelled, a few frames with truth are learned from in every stage; pick
+      chooses which to label. With --set label_weight=0 nothing is learned from them,
+      and five or more help the guard: where they show which of two sets of weights
+      is better, they decide.
 
       With --val and --truth, mIoU is measured before, after, and at the end of
       each stage, just as evaluate does it. --strip draws frame, source, blend,
@@ -112,7 +113,7 @@ struct Adapt: ParsableCommand {
   @OptionGroup var reference: TruthOptions
 
   @Option(
-    help: ArgumentHelp("Frames with truth that the guard judges by: a directory.", valueName: "dir")
+    help: ArgumentHelp("A few frames with truth to learn from: a directory.", valueName: "dir")
   )
   var labelled: String?
 

@@ -1,5 +1,7 @@
 """Curves of mIoU over steps in, a picture of them out, as SVG text."""
 
+from xml.sax.saxutils import escape
+
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 48, 120, 34, 40
 COLOURS = (
@@ -10,18 +12,28 @@ TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 Curve = list[tuple[int, float]]
 
 
-def spacing(extent: float, most: int) -> int:
+def spacing(extent: float, most: int, ticks: tuple[float, ...] = TICKS) -> float:
     """Between ticks, of which there are `most` at most."""
-    return next((tick for tick in TICKS if extent / tick <= most), TICKS[-1])
+    return next((tick for tick in ticks if extent / tick <= most), ticks[-1])
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#333") -> str:
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+    place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{colour}">{escape(words)}</text>'
 
 
 def line(points: list[tuple[float, float]], colour: str, width: float) -> str:
     places = " ".join(f"{x:.0f},{y:.1f}" for x, y in points)
     return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+
+
+def sheet(width: int, height: int) -> list[str]:
+    """The beginning of a picture: white, whatever the page is."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="12">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+    ]
 
 
 def draw_curves(title: str, curves: dict[str, list[Curve]]) -> str:
@@ -38,9 +50,7 @@ def draw_curves(title: str, curves: dict[str, list[Curve]]) -> str:
                 HEIGHT - BOTTOM - (miou - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM))
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        *sheet(WIDTH, HEIGHT),
         text(LEFT, 20, f"{title}: mIoU, %", "start"), text(LEFT, HEIGHT - 8, "steps", "start"),
     ]
     for tick in range(int(bottom), int(top) + 1, gap):

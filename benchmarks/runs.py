@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,16 +19,24 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
 
 
+class Refused(RuntimeError):
+    """das3-run did not begin, because what it was told is wrong."""
+
+
 class Run:
     """One call of das3-run adapt, and the events it has printed once it is done."""
 
-    def __init__(self, options, pair: str, name: str, seed: int, command: list[str]):
+    def __init__(self, options, pair: str, name: str, seed: int, command: list[str],
+                 inputs: tuple[str, ...] = ()):
+        """inputs: what else decides the result, such as a digest of the files."""
         self.pair, self.name, self.seed = pair, name, seed
         self.command = [*command, "--seed", str(seed)]
-        key = hashlib.sha256(json.dumps([self.command, options.program_hash]).encode()).hexdigest()
+        decisive = [self.command, options.program_hash, *inputs]
+        key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
         self.path = options.cache / f"{pair}-{name}-{seed}-{key[:16]}.jsonl"
         self.is_cached_only = options.cached
-        self.reason = ""
+        self.process = None
+        self.reason, self.is_refused = "", False
 
     def __str__(self) -> str:
         return f"{self.pair}, {self.name}, seed {self.seed}"
@@ -38,18 +47,26 @@ class Run:
             return
         if self.is_cached_only:
             raise RuntimeError("not run yet")
-        part = self.path.with_suffix(".part")
-        with tempfile.TemporaryDirectory() as folder, part.open("w") as output:
+        # Beside the results, so that a finished one only gets its name.
+        parent = self.path.parent.resolve()
+        with tempfile.TemporaryDirectory(dir=parent, prefix="run-") as folder:
+            printed = Path(folder) / "events.jsonl"
             command = [*self.command, "--output", f"{folder}/adapted.onnx"]
-            process = subprocess.run(
-                command, stdout=output, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT)
-        events = part.read_text().splitlines()
-        # 3 = the guard kept the source network.
-        if process.returncode not in (0, 3) or not events or not json.loads(events[-1]).get("done"):
-            part.unlink()
-            errors = process.stderr.strip().splitlines() or [f"status {process.returncode}"]
-            raise RuntimeError(errors[-1])
-        part.rename(self.path)
+            with printed.open("w") as output:
+                self.process = subprocess.Popen(
+                    command, stdout=output, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT)
+                errors = self.process.communicate()[1].strip().splitlines()
+            status, events = self.process.returncode, printed.read_text().splitlines()
+            if status == 2 and errors:
+                raise Refused(errors[0])  # how it should be follows
+            # 3 = the guard kept the source network.
+            if status not in (0, 3) or not events or not json.loads(events[-1]).get("done"):
+                raise RuntimeError(errors[-1] if errors else f"status {status}")
+            printed.rename(self.path)
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
 
     @cached_property
     def events(self) -> list[dict]:
@@ -81,15 +98,20 @@ class Run:
 
 def run_all(options, runs: list[Run]):
     """So many side by side; those that fail know why. An interruption ends the program."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     pool = ThreadPoolExecutor(options.jobs)
     futures = {pool.submit(run.finish): run for run in runs}
     try:
         for count, future in enumerate(as_completed(futures), 1):
             run = futures[future]
             run.reason = str(future.exception() or "")
+            run.is_refused = isinstance(future.exception(), Refused)
             found = run.reason or f"mIoU {run.miou('start'):.2f} → {run.curve()[-1][1]:.2f}"
             print(f"{count}/{len(runs)} {run}: {found}", file=sys.stderr)
     except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for run in runs:
+            run.stop()
         print("interrupted; the same line goes on", file=sys.stderr)
         sys.exit(130)
     finally:
@@ -114,15 +136,15 @@ def made_by(script: str, options, runs: list[Run]) -> str:
             f"{options.threads} threads each.")
 
 
-def add_options(parser: argparse.ArgumentParser, cache: str, out: str):
+def add_options(parser: argparse.ArgumentParser, cache: str, out: str, folder: str = "docs"):
     """What every page of results can be told."""
     parser.add_argument("--seeds", default=[0, 1, 2],
                         type=lambda text: [int(word) for word in text.split(",")],
                         help="numbers (default: 0,1,2)")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side (default: 1)")
     parser.add_argument("--threads", type=int, help="of each run (default: cores / jobs)")
-    parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / out,
-                        help=f"Markdown; pictures go beside it (default: docs/{out})")
+    parser.add_argument("--out", type=Path, default=CHECKOUT / folder / out,
+                        help=f"Markdown; pictures go beside it (default: {folder}/{out})")
     parser.add_argument("--cache", type=Path, default=CHECKOUT / ".build" / cache,
                         help=f"what finished runs have printed (default: .build/{cache})")
     parser.add_argument("--cached", action="store_true",
@@ -132,8 +154,9 @@ def add_options(parser: argparse.ArgumentParser, cache: str, out: str):
                         help="models, frames and labels (default: beside the checkout)")
 
 
-def parsed(parser: argparse.ArgumentParser):
-    options = parser.parse_args()
+def parsed(parser: argparse.ArgumentParser, words: list[str] | None = None):
+    """The options among the words, which are those of the command line where none are given."""
+    options = parser.parse_args(words)
     options.threads = options.threads or max(1, len(os.sched_getaffinity(0)) // options.jobs)
     if not options.program.is_file():
         parser.error(f"{options.program} is not there; make builds it")

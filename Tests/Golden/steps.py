@@ -37,7 +37,7 @@ from networks import IGNORED, VERSIONS, fresh
 from onnx_torch import at_size, convert, tensors_by_name, trainable
 from unpack import normalised, write
 
-HEIGHT, WIDTH, CLASSES = 360, 480, 20
+HEIGHT, WIDTH = 360, 480
 MODEL = "models/espnet_q8.onnx"
 SETTINGS = {
     "steps": 6, "momentum": 0.9, "weight_decay": 5e-4, "power": 0.9,
@@ -106,13 +106,13 @@ def norm(tensors):
 
 
 def entropy(p):
-    return -(p * p.clamp_min(1e-30).log()).sum(1) / np.log(CLASSES)
+    return -(p * p.clamp_min(1e-30).log()).sum(1) / np.log(p.shape[1])
 
 
 class Prediction:
     """What a network says of a frame, as a test may be given it."""
 
-    def __init__(self, network, image):
+    def __init__(self, network, image, lambda_neg=SETTINGS["lambda_neg"]):
         with torch.no_grad():
             p = network(image).softmax(1)[0].double()
         self.probabilities = p
@@ -120,8 +120,8 @@ class Prediction:
         self.labels = classes[0]
         self.rivals = classes[1].where(values[0] - values[1] < NEAR, classes[0])
         self.confidence = values[0].float()
-        self.negatives = p < SETTINGS["lambda_neg"]
-        self.near_count = int(((p - SETTINGS["lambda_neg"]).abs() < NEAR).sum())
+        self.negatives = p < lambda_neg
+        self.near_count = int(((p - lambda_neg).abs() < NEAR).sum())
         self.entropy = float(entropy(p[None]).mean())
 
     def write(self, path):
@@ -133,14 +133,14 @@ class Prediction:
         return {"file": path.name, "entropy": self.entropy, "near_count": self.near_count}
 
 
-def thresholds(predictions):
-    """Of each class the confidence that `positive_share` of its pixels exceed (equation 4)."""
+def thresholds(predictions, share=SETTINGS["positive_share"]):
+    """Of each class the confidence that this share of its pixels exceed (equation 4)."""
     labels = torch.cat([p.labels.flatten() for p in predictions])
     values = torch.cat([p.confidence.flatten() for p in predictions])
-    result = torch.ones(CLASSES)
+    result = torch.ones(len(predictions[0].probabilities))
     for c in labels.unique():
         own = values[labels == c].sort(descending=True).values
-        result[c] = own[int(SETTINGS["positive_share"] * len(own))]
+        result[c] = own[int(share * len(own))]
     return result
 
 
@@ -155,7 +155,7 @@ def alignment(network, image):
     h = entropy(p)
     focal = ((1 - h) ** SETTINGS["gamma"] * h).mean()
     q = (torch.exp(-SETTINGS["lambda"] * h).detach()[:, None] * p).mean((0, 2, 3))
-    diversity = (q * q.log()).sum() / np.log(CLASSES)
+    diversity = (q * q.log()).sum() / np.log(len(q))
     return SETTINGS["alpha"] * focal + SETTINGS["beta"] * diversity, (focal, diversity)
 
 

@@ -300,26 +300,38 @@ package final class Trainer {
   ///
   /// - Parameters:
   ///   - labels: one a score pixel, 255 = none; for cross-entropy.
+  ///   - confidences: of the labels, 255 = 1; nil = 1 each.
+  ///   - pixelWeights: of cross-entropy, 255 = 1; nil = 1 each.
   ///   - negatives: marked classes of each pixel; for the negative loss.
+  ///   - probabilities: what `predict(probabilities:)` made; for consistency.
   ///   - scale: 1 / n where n frames make a step.
   /// - Returns: the losses on this frame, without `scale`.
-  /// - Throws: `.shape` where labels or marks are not as many as the scores' pixels.
-  package func addGradient(labels: [UInt8]? = nil, negatives: [UInt8]? = nil, scale: Float = 1)
-    throws(Das3Error) -> Losses.Values
-  {
+  /// - Throws: `.shape` where any of them is not as large as the scores want.
+  package func addGradient(
+    labels: [UInt8]? = nil, confidences: [UInt8]? = nil, pixelWeights: [UInt8]? = nil,
+    negatives: [UInt8]? = nil, probabilities: Arena? = nil, scale: Float = 1
+  ) throws(Das3Error) -> Losses.Values {
     networkTime += clock.measure { run(student) }
     let pixelCount = scoreShape[2] * scoreShape[3]
-    guard labels.map({ $0.count == pixelCount }) ?? true,
+    let bytes = [labels, confidences, pixelWeights]
+    guard bytes.allSatisfy({ $0 == nil || $0?.count == pixelCount }),
+      probabilities.map({ $0.elementCount >= pixelCount * scoreShape[1] }) ?? true,
       negatives.map({ $0.count == pixelCount * ((scoreShape[1] + 7) / 8) }) ?? true
-    else { throw .shape("labels do not fit scores of \(scoreShape)") }
+    else { throw .shape("labels, or what belongs to them, do not fit scores of \(scoreShape)") }
     let result = unsafe withOptionalPointer(labels) { labels in
-      unsafe withOptionalPointer(negatives) { negatives in
-        unsafe withOptionalPointer(ignoredNow?.marks) {
-          ignored -> Result<Losses.Values, Das3Error> in
-          do throws(Das3Error) {
-            return .success(try unsafe evaluate(labels, negatives, ignored, scale))
-          } catch {
-            return .failure(error)
+      unsafe withOptionalPointer(confidences) { confidences in
+        unsafe withOptionalPointer(pixelWeights) { pixelWeights in
+          unsafe withOptionalPointer(negatives) { negatives in
+            unsafe withOptionalPointer(ignoredNow?.marks) {
+              ignored -> Result<Losses.Values, Das3Error> in
+              do throws(Das3Error) {
+                return .success(
+                  try unsafe evaluate(
+                    labels, confidences, pixelWeights, negatives, probabilities, ignored, scale))
+              } catch {
+                return .failure(error)
+              }
+            }
           }
         }
       }
@@ -331,14 +343,17 @@ package final class Trainer {
   }
 
   private func evaluate(
-    _ labels: UnsafePointer<UInt8>?, _ negatives: UnsafePointer<UInt8>?,
-    _ ignored: UnsafePointer<UInt8>?, _ scale: Float
+    _ labels: UnsafePointer<UInt8>?, _ confidences: UnsafePointer<UInt8>?,
+    _ pixelWeights: UnsafePointer<UInt8>?, _ negatives: UnsafePointer<UInt8>?,
+    _ probabilities: Arena?, _ ignored: UnsafePointer<UInt8>?, _ scale: Float
   ) throws(Das3Error) -> Losses.Values {
     let (scores, gradient) = (executor.plan.outputs[0], executor.plan.outputGradients[0])
     let batch = try unsafe Losses.Batch(
       scores: executor.output(0), scoreStride: scores.pixelStride ?? scores.shape[1],
       pixelCount: scores.shape[2] * scores.shape[3], classCount: scores.shape[1], labels: labels,
-      negatives: negatives, ignored: ignored, gradient: executor.outputGradient(0),
+      confidences: confidences, pixelWeights: pixelWeights, negatives: negatives,
+      probabilities: probabilities.map { unsafe UnsafePointer($0.pointer(at: 0)) },
+      ignored: ignored, gradient: executor.outputGradient(0),
       gradientStride: gradient.pixelStride ?? scores.shape[1])
     return try measure("losses") { () throws(Das3Error) in
       try losses.evaluate(
@@ -441,7 +456,7 @@ extension Trainer {
   package func compareViews(by weights: WeightSet? = nil, mirrored: Arena) -> ViewSignals {
     let scores = runAlone(weights)
     let classCount = scores.shape[1]
-    // The losses take more of it: a sum more a band.
+    // The losses take more of it: they have more sums a band.
     var (sums, signals) = (d3k_view_sums(), ViewSignals(classCount: classCount))
     var image = unsafe d3k_scores(
       data: executor.output(0), stride: Int64(scores.pixelStride ?? classCount),

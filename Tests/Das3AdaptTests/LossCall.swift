@@ -8,7 +8,11 @@ struct LossCall {
   var scores: [Float]
   var classCount: Int
   var labels: [UInt8]?
+  var confidences: [UInt8]?
+  var pixelWeights: [UInt8]?
   var negatives: [UInt8]?
+  /// Pixels × classes.
+  var probabilities: [Float]?
   var ignored: [UInt8]?
   var scale: Float = 1
   var threads = 1
@@ -30,15 +34,15 @@ struct LossCall {
     let stride = classCount + padding
     let input = Self.copy([Float](repeating: 0, count: pixelCount * stride))
     let output = Self.copy([Float](repeating: 0, count: pixelCount * stride))
-    let labelBytes = labels.map(Self.copy)
-    let negativeBytes = negatives.map(Self.copy)
-    let ignoredBytes = ignored.map(Self.copy)
+    // Each in memory of its own size: nothing may read beyond.
+    let bytes = [labels, confidences, pixelWeights, negatives, ignored].map { $0.map(Self.copy) }
+    let lent = bytes.map { $0.map { UnsafePointer($0) } }
+    let map = probabilities.map(Self.copy)
     defer {
       input.deallocate()
       output.deallocate()
-      labelBytes?.deallocate()
-      negativeBytes?.deallocate()
-      ignoredBytes?.deallocate()
+      bytes.forEach { $0?.deallocate() }
+      map?.deallocate()
     }
     for (index, score) in scores.enumerated() {
       input[index / classCount * stride + index % classCount] = score
@@ -46,9 +50,9 @@ struct LossCall {
     let gradient = isInPlace ? input : output
     let batch = try Losses.Batch(
       scores: input, scoreStride: stride, pixelCount: pixelCount, classCount: classCount,
-      labels: labelBytes.map { UnsafePointer($0) },
-      negatives: negativeBytes.map { UnsafePointer($0) },
-      ignored: ignoredBytes.map { UnsafePointer($0) }, gradient: gradient, gradientStride: stride)
+      labels: lent[0], confidences: lent[1], pixelWeights: lent[2], negatives: lent[3],
+      probabilities: map.map { UnsafePointer($0) }, ignored: lent[4], gradient: gradient,
+      gradientStride: stride)
     let scratch = try Arena(elementCount: batch.scratchElementCount)
     let values = try losses.evaluate(batch, scale: scale, scratch: scratch, threads: threads)
     let all = (0..<pixelCount * stride).map { ($0 % stride, gradient[$0]) }
@@ -67,6 +71,15 @@ struct LossCall {
 extension Losses {
   /// Every loss on, each with another weight.
   static var all: Losses {
+    var losses = common
+    losses.rankedNegative = 0.5
+    losses.smallNegative = 1.1
+    losses.consistency = 0.3
+    return losses
+  }
+
+  /// Those of which the kernel has a version without the others.
+  static var common: Losses {
     var losses = Losses()
     losses.crossEntropy = 0.7
     losses.focalEntropy = 1.3

@@ -6,43 +6,56 @@ import Testing
 
 @Suite("Losses")
 struct LossTests {
-  /// Scores, labels and marks at random.
+  /// Scores, labels, what belongs to them, marks and probabilities at random.
   static func call(
     pixels: Int, classes: Int, losses: Losses = .all, bound: Float = 4, seed: UInt64 = 1
   ) -> LossCall {
     var random = SplitMix64(seed: seed)
-    return LossCall(
+    var call = LossCall(
       losses: losses, scores: random.floats(pixels * classes, bound: bound), classCount: classes,
       labels: random.bytes(pixels).map { $0 % 4 == 0 ? 255 : UInt8(Int($0) % classes) },
       negatives: random.bytes(pixels * ((classes + 7) / 8)))
+    call.losses.rank = (classes + 1) / 2
+    call.pixelWeights = random.bytes(pixels)
+    guard losses == .all else { return call }
+    call.confidences = random.bytes(pixels)
+    call.probabilities = (0..<pixels).flatMap { _ in
+      PredictionTests.softmax(random.floats(classes, bound: bound)[...]).map(Float.init)
+    }
+    return call
   }
 
   struct Case: CustomTestStringConvertible, Sendable {
     var classes: Int
     var gamma: Float
-    var testDescription: String { "\(classes) classes, gamma \(gamma)" }
+    var isCommon: Bool
+    var testDescription: String {
+      "\(classes) classes, gamma \(gamma), \(isCommon ? "common" : "all") losses"
+    }
   }
 
   static let cases = [2, 3, 5, 8, 19, 21, 40].flatMap { classes in
-    [0, 0.5, 1, 2.5, 3, 5].map { Case(classes: classes, gamma: $0) }
+    [0, 0.5, 1, 2.5, 3, 5].flatMap { gamma in
+      [true, false].map { Case(classes: classes, gamma: gamma, isCommon: $0) }
+    }
   }
 
   @Test("values and gradient are those of the formulas in double", arguments: cases)
   func reference(_ test: Case) throws {
-    var losses = Losses.all
-    losses.gamma = test.gamma
-    losses.lambda = 2
-    if test.classes % 2 == 1 { losses.classWeights = (0..<test.classes).map { Float($0 % 5) / 2 } }
-    var call = Self.call(pixels: 19, classes: test.classes, losses: losses)
+    var call = Self.call(
+      pixels: 19, classes: test.classes, losses: test.isCommon ? .common : .all)
+    call.losses.gamma = test.gamma
+    call.losses.lambda = 2
+    if test.classes % 2 == 1 {
+      call.losses.classWeights = (0..<test.classes).map { Float($0 % 5) / 2 }
+    }
     // Below an exponent of 1 the slope goes to infinity where all scores are equal.
     if test.gamma < 1 { call.scores = call.scores.enumerated().map { $1 + Float($0 % 3) } }
     let actual = try call.run()
-    let reference = ReferenceLosses(
-      losses: losses, classCount: test.classes, labels: call.labels ?? [],
-      negatives: call.negatives ?? [])
+    let reference = ReferenceLosses(call)
     let scores = call.scores.map(Double.init)
-    let wanted = reference.values(scores, weights: reference.weights(scores))
-    for (name, value) in Self.fields {
+    let wanted = reference.values(scores, held: reference.held(scores))
+    for (name, value) in Self.fields where !test.isCommon || !Self.uncommon.contains(name) {
       let (a, b) = (actual.values[keyPath: value], wanted[keyPath: value])
       // Sums of float32 terms, each right to a few units in the last place.
       #expect(abs(a - b) <= 1e-6 * abs(b) + 1e-9, "\(name) is \(a), expected \(b)")
@@ -70,10 +83,13 @@ struct LossTests {
     }
     let alone = try LossCall(
       losses: call.losses, scores: rows(call.scores) ?? [], classCount: classes,
-      labels: rows(call.labels), negatives: rows(call.negatives)
+      labels: rows(call.labels), confidences: rows(call.confidences),
+      pixelWeights: rows(call.pixelWeights), negatives: rows(call.negatives),
+      probabilities: rows(call.probabilities)
     ).run()
     for index in call.scores.indices where ignored[index / classes] != 0 {
       call.scores[index] = index % 2 == 0 ? .nan : .infinity
+      call.probabilities?[index] = .nan
     }
     call.ignored = ignored
     for threads in [1, 2] {
@@ -110,9 +126,14 @@ struct LossTests {
     [
       ("cross-entropy", \.crossEntropy), ("focal entropy", \.focalEntropy),
       ("diversity", \.diversity), ("negative", \.negative), ("entropy", \.entropy),
-      ("max square", \.maxSquare), ("total", \.total), ("mean entropy", \.meanEntropy),
+      ("max square", \.maxSquare), ("ranked negative", \.rankedNegative),
+      ("small negative", \.smallNegative), ("consistency", \.consistency), ("total", \.total),
+      ("mean entropy", \.meanEntropy),
     ]
   }
+
+  /// What `Losses.common` leaves off.
+  static let uncommon: Set = ["ranked negative", "small negative", "consistency"]
 
   @Test("a loss that is off is 0; the mean entropy is there whatever is on")
   func off() throws {
@@ -130,9 +151,8 @@ struct LossTests {
   @Test("scores of ±1e4 give finite values and gradients", arguments: [1, 2, 3, 5, 19, 255, 256])
   func extremeScores(_ classes: Int) throws {
     for gamma: Float in [0, 0.5, 1, 3] {
-      var losses = Losses.all
-      losses.gamma = gamma
-      var call = Self.call(pixels: 64, classes: classes, losses: losses, seed: 3)
+      var call = Self.call(pixels: 64, classes: classes, seed: 3)
+      call.losses.gamma = gamma
       var random = SplitMix64(seed: 4)
       call.scores = call.scores.map { _ in
         [-1e4, -88, -1, 0, 1, 87, 1e4].randomElement(using: &random) ?? 0
@@ -241,9 +261,10 @@ struct LossTests {
     #expect(stride(from: 2, to: 12, by: 3).allSatisfy { result.gradient[$0] == 0 })
   }
 
-  @Test("any number of threads gives the same bits", arguments: [5, 19, 33])
-  func threads(_ classes: Int) throws {
-    var call = Self.call(pixels: 300 * 71, classes: classes)
+  @Test(
+    "any number of threads gives the same bits", arguments: [5, 19, 33], [Losses.common, .all])
+  func threads(_ classes: Int, _ losses: Losses) throws {
+    var call = Self.call(pixels: 300 * 71, classes: classes, losses: losses)
     let one = try call.run()
     for threads in [2, 3] {
       call.threads = threads

@@ -14,18 +14,27 @@ extern "C" {
 
 /** Weights of the losses of one image; 0 = off. Formulas beside the code. */
 typedef struct d3k_loss_options {
-  float cross_entropy;      /* with `labels`: -log p of the label, mean over labelled pixels       */
+  float cross_entropy;      /* with `labels`: -log p of the label, mean over labelled pixels; with
+                               `confidences`: KL(P || p) = sum of P log(P / p)                     */
   float focal_entropy;      /* (1 - h)^gamma * h, mean over pixels                                 */
   float diversity;          /* sum of q log q / log C, q = mean of exp(-lambda h) p, w held        */
   float negative;           /* with `negatives`: -log(1 - p), summed over marked classes, mean     */
   float entropy;            /* h, mean over pixels                                                 */
   float max_square;         /* -1/2 sum of p^2, mean over pixels                                   */
+  float ranked_negative;    /* -log(1 - p) of the class ranked `rank`, which is held, mean over
+                               pixels; 0 for one class                                             */
+  float small_negative;     /* -log(1 - sum of the p < small_probability), these classes held, mean
+                               over pixels; 0 at a pixel where all are                             */
+  float consistency;        /* with `probabilities`: sum of (p - P)^2, P held, mean over pixels    */
   float gamma, lambda;
+  float small_probability;
+  int32_t rank;             /* from 1 = the most likely class; of equals the first comes before    */
   const float *class_weights; /* of cross_entropy, one a class; the mean is by them; NULL = 1 each */
 } d3k_loss_options;
 
 typedef struct d3k_loss_values {
   double cross_entropy, focal_entropy, diversity, negative, entropy, max_square; /* unweighted     */
+  double ranked_negative, small_negative, consistency;                           /* these, too     */
   double total;             /* the weighted sum                                                    */
   double mean_entropy;      /* mean of h, whatever is on                                           */
   int64_t labelled;         /* pixels whose label is a class                                       */
@@ -37,7 +46,12 @@ size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes);
 typedef struct d3k_loss_image {
   d3k_scores scores;        /* is_probability is 0                                                 */
   const uint8_t *labels;    /* one byte a pixel, 255 or >= classes = none; NULL = none at all      */
+  const uint8_t *confidences; /* a byte a pixel, 255 = 1: P of its label, of which the other classes
+                               share the rest evenly; NULL = 1 each                                */
+  const uint8_t *pixel_weights; /* a byte a pixel, 255 = 1: a factor of its cross-entropy. The mean is
+                               not by them: less weight is less gradient. NULL = 1 each            */
   const uint8_t *negatives; /* marks, see d3k_labels.h; or NULL                                    */
+  const float *probabilities; /* P of consistency: pixels x classes, dense; or NULL                */
   const uint8_t *ignored;   /* a byte a pixel, not 0 = it counts in no mean, whatever its scores are,
                                and its gradient is 0; NULL = all count                             */
   float *gradient;          /* of each score, overwritten; may be the scores; or NULL              */
@@ -50,6 +64,14 @@ typedef struct d3k_loss_image {
  *  of threads. scratch: d3k_loss_scratch_bytes. */
 void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_image *image,
               d3k_loss_values *values, void *scratch);
+
+/* loss_weights.c ----------------------------------------------------------------------------- */
+
+/** Pixel weights exp(-KL(P || p)), a byte each, 255 = 1: how far the scores' p agrees with P of
+ *  another network, pixels x classes, dense; KL is in nats. 0 where KL is not a number, and where
+ *  `ignored`, a byte a pixel or NULL, is not 0. At most 256 classes: with more nothing is done. */
+void d3k_divergence_weights(int32_t threads, const d3k_scores *scores, const float *probabilities,
+                            const uint8_t *ignored, uint8_t *weights);
 
 /* sgd.c -------------------------------------------------------------------------------------- */
 

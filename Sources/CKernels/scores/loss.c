@@ -1,15 +1,32 @@
 /* Class scores of pixels -> values of the losses and their gradient to the scores.
  *
- * Cost: one exponential a score; two, and a second reading of z, with diversity. Memory: the sums
- * of at most 256 bands, whose borders depend on the number of pixels alone. */
-#include "scores/loss_block.h"
+ * Cost: one exponential a score; two, and a second reading of z, with diversity; 31 comparisons of
+ * whole numbers more with a ranked class. Memory: the sums of at most 256 bands, whose borders
+ * depend on the number of pixels alone. */
+#include "scores/loss_uncommon.h"
 
-D3K_CLONED_BODY(run_bands) {
-  const job *j = context;
+/* Labels of 16 pixels, what they weigh, and how sure they are. */
+D3K_INLINE void read_labels(const job *j, block *b, int64_t n, int32_t has_uncommon) {
+  for (int64_t i = 0; i < 16; i++) {
+    const int32_t label = b->counts[i] && j->labels[n + i] < j->classes ? j->labels[n + i] : -1;
+    b->label[i] = label;
+    b->label_weight[i] = label < 0 ? 0.f : j->class_weights ? j->class_weights[label] : 1.f;
+  }
+  for (int64_t i = 0; j->pixel_weights && i < 16; i++) {
+    if (b->label[i] >= 0) b->label_weight[i] *= (float)j->pixel_weights[n + i] / 255.f;
+  }
+  for (int64_t i = 0; has_uncommon && j->confidences && i < 16; i++) {
+    b->soft[i] = b->label[i] < 0 ? (soft_label){0} : j->soft[j->confidences[n + i]];
+  }
+}
+
+/* Bands begin..<end. has_uncommon is a constant where this is inlined: what few methods use then
+ * makes nothing slower for the others. */
+D3K_INLINE void add_bands(const job *j, int64_t begin, int64_t end, int32_t has_uncommon) {
   const int64_t classes = j->classes, bytes = (classes + 7) / 8;
   const int32_t has_sums = j->has_diversity || j->has_max_square;
   block b;
-  float q[MOST_CLASSES * 16];
+  _Alignas(64) float q[MOST_CLASSES * 16];
   for (int64_t band = begin; band < end; band++) {
     double *out = j->sums + band * (SUMS + classes);
     double sums[SUMS][16] = {{0}};
@@ -33,13 +50,10 @@ D3K_CLONED_BODY(run_bands) {
       for (int64_t i = 0; i < 16; i++) {
         b.weight[i] = j->has_diversity && b.counts[i] ? d3k_exp(-j->lambda * b.h[i]) : 0.f;
       }
-      for (int64_t i = 0; j->labels && i < 16; i++) {
-        const int32_t label = b.counts[i] && j->labels[n + i] < classes ? j->labels[n + i] : -1;
-        b.label[i] = label;
-        b.label_weight[i] = label < 0 ? 0.f : j->class_weights ? j->class_weights[label] : 1.f;
-      }
+      if (j->labels) read_labels(j, &b, n, has_uncommon);
       if (j->negatives) mark_classes(&b, j->negatives + n * bytes, count, classes, negative);
-      if (j->has_values) add_values(j, &b, z, count, negative, sums);
+      if (has_uncommon) add_uncommon(j, &b, n, count, sums);
+      if (j->has_values) add_values(j, &b, z, count, negative, has_uncommon, sums);
       if (j->has_values && j->has_diversity) {
         for (int64_t c = 0; c < classes; c++) {
           D3K_VECTOR
@@ -50,14 +64,16 @@ D3K_CLONED_BODY(run_bands) {
         if (turn % FLUSH == 0 || n + 16 >= last) flush(q, out + SUMS, classes);
       }
       if (j->dz == NULL) continue;
-      if (j->negatives) {
-        make_gradient(j, &b, j->labels != NULL, 1, has_sums);
+      if (has_uncommon) {
+        make_gradient(j, &b, j->labels != NULL, j->negatives != NULL, has_sums, 1);
+      } else if (j->negatives) {
+        make_gradient(j, &b, j->labels != NULL, 1, has_sums, 0);
       } else if (j->labels) {
-        make_gradient(j, &b, 1, 0, has_sums);
+        make_gradient(j, &b, 1, 0, has_sums, 0);
       } else if (has_sums) {
-        make_gradient(j, &b, 0, 0, 1);
+        make_gradient(j, &b, 0, 0, 1, 0);
       } else {
-        make_gradient(j, &b, 0, 0, 0);
+        make_gradient(j, &b, 0, 0, 0, 0);
       }
       if (j->ignored) clear_ignored(is_ignored, classes, b.e);
       d3k_scatter16(b.e, 16, j->dz + n * j->dz_stride, j->dz_stride, count, classes);
@@ -67,6 +83,9 @@ D3K_CLONED_BODY(run_bands) {
     }
   }
 }
+
+D3K_CLONED_BODY(run_bands) { add_bands(context, begin, end, 0); }
+D3K_CLONED_BODY(run_uncommon_bands) { add_bands(context, begin, end, 1); }
 
 /* Labels that are a class, and the sum of their weights. In four rows, since a pixel mostly has the
  * label of the one before. */
@@ -84,6 +103,16 @@ static int64_t count_labels(const job *j, const uint8_t *labels, double *weight)
     *weight += (double)own * (j->class_weights ? (double)j->class_weights[c] : 1.);
   }
   return count;
+}
+
+/* P and its entropy for each confidence; one class has all of it. */
+static void make_soft_labels(int64_t classes, soft_label *soft) {
+  for (int32_t byte = 0; byte < 256; byte++) {
+    const double own = classes > 1 ? byte / 255. : 1, rest = 1 - own;
+    const double other = classes > 1 ? rest / (double)(classes - 1) : 0;
+    const double entropy = (own > 0 ? -own * log(own) : 0) + (rest > 0 ? -rest * log(other) : 0);
+    soft[byte] = (soft_label){(float)own, (float)other, (float)entropy};
+  }
 }
 
 size_t d3k_loss_scratch_bytes(int64_t pixels, int64_t classes) {
@@ -130,6 +159,11 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
            .band = d3k_pixel_band(pixels),
            .labels = options->cross_entropy != 0.f ? image->labels : NULL,
            .negatives = options->negative != 0.f ? image->negatives : NULL,
+           .pixel_weights = image->pixel_weights,
+           .probabilities = options->consistency != 0.f ? image->probabilities : NULL,
+           .rank = options->ranked_negative != 0.f && classes > 1 ? options->rank : 0,
+           .has_small = options->small_negative != 0.f,
+           .small_probability = options->small_probability,
            .class_weights = options->class_weights,
            .dz_stride = image->gradient_stride,
            .has_values = 1,
@@ -142,16 +176,27 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
            .negative = (float)((double)options->negative * scale / count),
            .entropy = (float)((double)options->entropy * scale / count),
            .max_square = (float)((double)options->max_square * scale / count),
+           .ranked = (float)((double)options->ranked_negative * scale / count),
+           .small = (float)((double)options->small_negative * scale / count),
+           .consistency = (float)((double)options->consistency * scale / count),
            .sums = scratch};
   double weight = 0;
   values->labelled = image->labels ? count_labels(&j, image->labels, &weight) : 0;
   j.cross_entropy = (float)((double)options->cross_entropy * scale / (weight > 0 ? weight : 1));
+  soft_label soft[256];
+  if (j.labels && image->confidences) {
+    make_soft_labels(classes, soft);
+    j.confidences = image->confidences;
+    j.soft = soft;
+  }
+  const int32_t has_uncommon = j.confidences || j.probabilities || j.rank || j.has_small;
+  const d3k_body body = has_uncommon ? run_uncommon_bands : run_bands;
   j.slopes = (float *)(j.sums + bands * (SUMS + classes));
   memset(j.slopes, 0, (size_t)classes * sizeof(float));
   threads = d3k_threads_for(threads, pixels * classes * 8);
 
   if (!j.has_diversity) j.dz = image->gradient;
-  d3k_parallel(threads, bands, run_bands, &j);
+  d3k_parallel(threads, bands, body, &j);
   double sums[SUMS] = {0};
   for (int64_t band = 0; band < bands; band++) {
     for (int64_t k = 0; k < SUMS; k++) sums[k] += j.sums[band * (SUMS + classes) + k];
@@ -160,7 +205,7 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
     values->diversity = settle_diversity(&j, bands, (double)options->diversity * scale);
     j.has_values = 0;
     j.dz = image->gradient;
-    if (j.dz) d3k_parallel(threads, bands, run_bands, &j);
+    if (j.dz) d3k_parallel(threads, bands, body, &j);
   }
 
   values->mean_entropy = sums[ENTROPY] / count;
@@ -169,8 +214,14 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
   values->negative = sums[NEGATIVE] / count;
   values->entropy = options->entropy != 0.f ? values->mean_entropy : 0;
   values->max_square = sums[MAX_SQUARE] / count;
+  values->ranked_negative = sums[RANKED] / count;
+  values->small_negative = sums[SMALL] / count;
+  values->consistency = sums[CONSISTENCY] / count;
   values->total = options->cross_entropy * values->cross_entropy +
                   options->focal_entropy * values->focal_entropy +
                   options->diversity * values->diversity + options->negative * values->negative +
-                  options->entropy * values->entropy + options->max_square * values->max_square;
+                  options->entropy * values->entropy + options->max_square * values->max_square +
+                  options->ranked_negative * values->ranked_negative +
+                  options->small_negative * values->small_negative +
+                  options->consistency * values->consistency;
 }

@@ -18,26 +18,41 @@
 /* 1 - h of a focal exponent below 1 is at least this: its slope is infinite at h = 1. */
 #define SLOPE_FLOOR 1e-6f
 
-enum { CROSS_ENTROPY, FOCAL, NEGATIVE, ENTROPY, MAX_SQUARE, SUMS };
+enum { CROSS_ENTROPY, FOCAL, NEGATIVE, ENTROPY, MAX_SQUARE, RANKED, SMALL, CONSISTENCY, SUMS };
+
+/* P of a label with some confidence, of each other class, and the entropy of both, in nats. */
+typedef struct soft_label {
+  float own, other, entropy;
+} soft_label;
 
 typedef struct job {
   d3k_scores z;
   int64_t pixels, counted, classes, band;
   const uint8_t *ignored;            /* NULL = all pixels count */
   const uint8_t *labels, *negatives; /* NULL = off */
+  const uint8_t *confidences;        /* NULL = labels are certain */
+  const soft_label *soft;            /* one a confidence */
+  const uint8_t *pixel_weights;      /* NULL = 1 each */
   const float *class_weights;        /* NULL = 1 each */
-  float *dz;                         /* NULL = not in this pass */
+  const float *probabilities;        /* of consistency; NULL = off */
+  int32_t rank;                      /* 0 = off */
+  int32_t has_small;
+  float small_probability;
+  float *dz; /* NULL = not in this pass */
   int64_t dz_stride;
   int32_t has_values, has_diversity, has_max_square;
   float inverse_log; /* 1 / log C, 0 for one class */
   float gamma, lambda;
   float cross_entropy, focal, negative, entropy, max_square; /* factors of the gradients */
+  float ranked, small, consistency;                          /* these, too */
   float *slopes; /* of diversity, one a class; centred */
   double *sums;  /* a band: SUMS, then `classes` of w p */
 } job;
 
+/* A line of 16 floats is one of the cache: else most stores of AVX-512 would touch two. */
 typedef struct block {
-  float d[MOST_CLASSES * 16]; /* scores, then d but at least -88: all that e > 0 needs */
+  /* Scores, then d but at least -88: all that e > 0 needs. */
+  _Alignas(64) float d[MOST_CLASSES * 16];
   float e[MOST_CLASSES * 16]; /* ends as the gradient */
   int32_t top[16];            /* first class with the largest score */
   float largest[16];
@@ -49,6 +64,9 @@ typedef struct block {
   int32_t label[16];       /* -1 = none */
   float label_weight[16];  /* 0 = none */
   int32_t bits[MOST_CLASSES / 8 * 16];
+  soft_label soft[16];
+  float falls[16];               /* of the other classes: sum of max z - z */
+  float more[MOST_CLASSES * 16]; /* gradient of loss_uncommon.h */
 } block;
 
 /* Blocks after which float sums of classes go on in double. */
@@ -169,9 +187,19 @@ D3K_INLINE void mark_classes(block *b, const uint8_t *negatives, int64_t count, 
   }
 }
 
+/* sum P log(P / p) of a pixel, -log p = log S + max z - z; `fall` is that of the label. A class of
+ * P = 0 counts for nothing, even if its score is minus infinity. */
+D3K_INLINE float soft_divergence(const block *b, int64_t i, float fall) {
+  const soft_label *soft = b->soft + i;
+  const float own = soft->own > 0.f ? soft->own * fall : 0.f;
+  const float others = soft->other > 0.f ? soft->other * b->falls[i] : 0.f;
+  const float divergence = b->log_sum[i] + own + others - soft->entropy;
+  return divergence < 0.f ? 0.f : divergence; /* not-a-number stays */
+}
+
 /* Adds the values of 16 pixels to double sums, one a lane; those that do not count are 0. */
 D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t count,
-                           const float *negative, double sums[SUMS][16]) {
+                           const float *negative, int32_t has_uncommon, double sums[SUMS][16]) {
   float square[16] = {0}, cross[16] = {0}, x[16], power[16];
   double valid[16];
   for (int64_t c = 0; c < (j->has_max_square ? j->classes : 0); c++) {
@@ -183,8 +211,10 @@ D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t
   }
   for (int64_t i = 0; j->labels && i < count; i++) { /* -log p = log S - d */
     if (b->label[i] < 0) continue;
-    const float surprise = b->log_sum[i] + (b->largest[i] - z[i * j->z.stride + b->label[i]]);
-    cross[i] = b->label_weight[i] * surprise;
+    const float fall = b->largest[i] - z[i * j->z.stride + b->label[i]];
+    const int32_t is_soft = has_uncommon && j->confidences != NULL;
+    const float value = is_soft ? soft_divergence(b, i, fall) : b->log_sum[i] + fall;
+    cross[i] = b->label_weight[i] * value;
   }
   for (int64_t i = 0; i < 16; i++) {
     valid[i] = b->counts[i] ? 1. : 0.;
@@ -201,10 +231,13 @@ D3K_INLINE void add_values(const job *j, const block *b, const float *z, int64_t
   }
 }
 
-/* b->e becomes the gradient. The last three are constants where this is inlined. */
+/* b->e becomes the gradient. Where this is inlined, has_uncommon (any of loss_uncommon.h, or soft
+ * labels) is a constant; so are the others where it is 0. */
 D3K_INLINE void make_gradient(const job *j, block *b, int32_t has_labels, int32_t has_negatives,
-                              int32_t has_sums) {
+                              int32_t has_sums, int32_t has_uncommon) {
   float x[16], slope[16], square[16] = {0}, bar[16] = {0}, shift[16], pull[16] = {0};
+  float own[16], other[16] = {0};
+  const int32_t is_soft = has_uncommon && j->confidences != NULL;
   for (int64_t c = 0; c < (has_sums ? j->classes : 0); c++) {
     D3K_VECTOR
     for (int64_t i = 0; i < 16; i++) {
@@ -228,6 +261,11 @@ D3K_INLINE void make_gradient(const job *j, block *b, int32_t has_labels, int32_
     if (has_sums) shift[i] += max_square * square[i] - b->weight[i] * bar[i];
     if (has_labels) pull[i] = cross_entropy * b->label_weight[i];
     shift[i] += pull[i];
+    own[i] = pull[i];
+  }
+  for (int64_t i = 0; is_soft && i < 16; i++) {
+    own[i] = pull[i] * b->soft[i].own;
+    other[i] = pull[i] * b->soft[i].other;
   }
   for (int64_t c = 0; c < j->classes; c++) {
     const float *d = b->d + c * 16;
@@ -244,7 +282,10 @@ D3K_INLINE void make_gradient(const job *j, block *b, int32_t has_labels, int32_
         u += negative * (m - others);
       }
       e[i] = p * u;
-      if (has_labels) e[i] -= b->label[i] == (int32_t)c ? pull[i] : 0.f; /* p - y */
+      if (has_labels) { /* p - y, p - P */
+        e[i] -= b->label[i] == (int32_t)c ? own[i] : is_soft ? other[i] : 0.f;
+      }
+      if (has_uncommon) e[i] += b->more[c * 16 + i];
     }
   }
 }

@@ -497,8 +497,11 @@ typedef enum das3_method {
   DAS3_METHOD_SELFTRAIN = 5, /* trains only with each class's most certain labels (Zou 2018)     */
   DAS3_METHOD_SUPERVISED = 6, /* minimises cross-entropy with the truth of labelled frames       */
   DAS3_METHOD_BLEND = 7, /* moves BatchNormalization statistics a part of the way, see above     */
-  DAS3_METHOD_AUTO = 8   /* a blend, then the stages (a), (b) and (c); a guard judges what each of
+  DAS3_METHOD_AUTO = 8,  /* a blend, then the stages (a), (b) and (c); a guard judges what each of
                             them leaves, and the best set of weights is the result               */
+  DAS3_METHOD_ATP = 9,   /* align, teach and propagate as stages (a), (b) and (c) (Wang 2024)    */
+  DAS3_METHOD_LD = 10,   /* most certain labels, in each round more, and negative ones (You 2021) */
+  DAS3_METHOD_HCL = 11   /* labels of four views, weighted by an older copy (Huang 2021)         */
 } das3_method;
 
 /** The weights from which a method that trains starts. */
@@ -536,7 +539,7 @@ typedef enum das3_mixing {
 typedef struct das3_adapter_options {
   uint32_t struct_size;
   int32_t method;         /* das3_method                                                    */
-  const char *stages;     /* of DAS3: any of "a", "b", "c", in this order; NULL = "abc"      */
+  const char *stages;     /* of DAS3, ATP: any of "a", "b", "c", in this order; NULL = "abc" */
   uint64_t seed;          /* of all random choices: orders, masks and augmentation          */
   uint32_t threads;       /* that share the work, up to one for each processor of this process;
                              0 = so many                                                    */

@@ -127,12 +127,12 @@ extension AdapterOption {
     .flag(
       "find_ignored", "1 = a guard ignores what never changes", \.find_ignored, \.findsIgnored,
       key: "find_ignored"),
-    .flag("zoom", "1 = labels come from enlarged parts, too", \.zoom, \.zooms, key: "zooms"),
+    .flag("zoom", "1 = labels come from enlarged parts, too", \.zoom, \.zooms, key: "zoom"),
     .choice(
       "mixing", "what (c) cuts out of hard frames", \.mixing, \.mixing,
       [("classes", .classes), ("places", .places), ("both", .both)]),
     .flag(
-      "enlarge", "1 = (b) and (c) enlarge parts of frames", \.enlarge, \.enlarges, key: "enlarges"),
+      "enlarge", "1 = (b) and (c) enlarge parts of frames", \.enlarge, \.enlarges, key: "enlarge"),
     .number(
       "label_weight", "weight of labelled frames; 0 = they judge", \.label_weight, \.labelWeight),
   ]

@@ -88,7 +88,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// How often stage (b) makes its labels.
   package var labelRounds = 3
   package var batchSize = 1
-  package var augments = false
+  package var augments = true
   package var mirrors = true
   /// Labels are made of enlarged parts of a frame, too.
   package var zooms = false
@@ -122,7 +122,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var easyShare = 0.3
   /// Frames cut together have labels only above the class thresholds.
   package var filtersMixed = true
-  package var mixing = Mixing.classes
+  package var mixing = Mixing.places
   package var hcl = HCL()
   /// A class of labels counts as often as the network expects it, not as often as it labels it.
   package var balancesClasses = true

@@ -104,8 +104,9 @@ extension AdaptationSettings {
     let (kind, extent, defaultCount): (Phase.Kind, Extent, Int) =
       switch letter {
       case .a: (.alignment, a, 160)
-      case .b: (.selfTraining, b, 240)
-      case .c: (.propagation, c, 150)
+      // What a teacher says can be learned from for long; what the network itself says, cannot.
+      case .b: (.selfTraining, b, hasTeacher ? 1200 : 240)
+      case .c: (.propagation, c, 450)
       }
     let rule = self.rule ?? (letter == .a ? .relative : .sgd)
     var phase = Phase(

@@ -125,7 +125,7 @@ struct GoldenLossTests {
     let first = try GoldenFile("losses.mix_yi").bytes
     let mask = try GoldenFile("losses.mix_mask").bytes
     let chosen = Set(zip(first, mask).filter { $0.1 != 0 }.map(\.0))
-    var mix = ClassMix()
+    var mix = FrameMix()
     mix.cut(Array(chosen), outOf: first, threads: 1)
     #expect(mix.mask == mask)
     var labels = try GoldenFile("losses.mix_yj").bytes

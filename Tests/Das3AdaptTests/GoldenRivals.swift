@@ -120,7 +120,7 @@ struct GoldenRivals: GoldenWalk {
     settings.labelRounds = wanted.steps / wanted.ld_round
     settings.teacherMomentum = wanted.hcl_momentum
     settings.hcl.renewalStepCount = wanted.hcl_renewal
-    settings.hcl.rarePixelCount = wanted.rare_pixels
+    settings.hcl.rareShare = Double(wanted.rare_pixels) / Double(height * width)
     (settings.mirrors, settings.draws) = (false, false)
     return settings
   }

@@ -94,7 +94,8 @@ struct GoldenSteps: GoldenWalk {
     settings.teacherMomentum = wanted.teacher_momentum
     settings.labelRounds = 1
     settings.balancesClasses = false
-    (settings.mirrors, settings.draws) = (false, false)
+    (settings.mirrors, settings.draws, settings.augments) = (false, false, false)
+    settings.mixing = .classes
     return settings
   }
 }

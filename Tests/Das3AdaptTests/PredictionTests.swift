@@ -16,7 +16,8 @@ struct PredictionTests {
 
     init(
       _ scores: [Float], classes: Int, padding: Int = 0, isProbability: Bool = false,
-      mirrored: (probabilities: [Float], width: Int)? = nil, ignored: [UInt8] = [],
+      mirrored: (probabilities: [Float], width: Int)? = nil,
+      zoomed: (probabilities: [Float], share: Float) = ([], 0), ignored: [UInt8] = [],
       threshold: Float = 0.05,
       threads: Int32 = 1
     ) {
@@ -35,25 +36,29 @@ struct PredictionTests {
       entropy = padded.withUnsafeBufferPointer { padded in
         // An empty array is no mirror image.
         (mirrored?.probabilities ?? []).withUnsafeBufferPointer { mirror in
-          ignored.withUnsafeBufferPointer { ignored in
-            labels.withUnsafeMutableBufferPointer { labels in
-              confidence.withUnsafeMutableBufferPointer { confidence in
-                negatives.withUnsafeMutableBufferPointer { negatives in
-                  probabilities.withUnsafeMutableBufferPointer { probabilities in
-                    masses.withUnsafeMutableBufferPointer { masses in
-                      scratch.withUnsafeMutableBytes { scratch in
-                        var scores = d3k_scores(
-                          data: padded.baseAddress, stride: Int64(classes + padding),
-                          height: Int64(pixels / width), width: Int64(width),
-                          classes: Int64(classes), is_probability: isProbability ? 1 : 0)
-                        var prediction = d3k_prediction(
-                          mirrored: mirrored == nil ? nil : mirror.baseAddress,
-                          ignored: ignored.isEmpty ? nil : ignored.baseAddress,
-                          negative_threshold: threshold, labels: labels.baseAddress,
-                          confidence: confidence.baseAddress, negatives: negatives.baseAddress,
-                          probabilities: probabilities.baseAddress, masses: masses.baseAddress,
-                          scratch: scratch.baseAddress)
-                        return d3k_predict(threads, &scores, &prediction)
+          zoomed.probabilities.withUnsafeBufferPointer { enlarged in
+            ignored.withUnsafeBufferPointer { ignored in
+              labels.withUnsafeMutableBufferPointer { labels in
+                confidence.withUnsafeMutableBufferPointer { confidence in
+                  negatives.withUnsafeMutableBufferPointer { negatives in
+                    probabilities.withUnsafeMutableBufferPointer { probabilities in
+                      masses.withUnsafeMutableBufferPointer { masses in
+                        scratch.withUnsafeMutableBytes { scratch in
+                          var scores = d3k_scores(
+                            data: padded.baseAddress, stride: Int64(classes + padding),
+                            height: Int64(pixels / width), width: Int64(width),
+                            classes: Int64(classes), is_probability: isProbability ? 1 : 0)
+                          var prediction = d3k_prediction(
+                            mirrored: mirrored == nil ? nil : mirror.baseAddress,
+                            zoomed: zoomed.probabilities.isEmpty ? nil : enlarged.baseAddress,
+                            zoomed_share: zoomed.share,
+                            ignored: ignored.isEmpty ? nil : ignored.baseAddress,
+                            negative_threshold: threshold, labels: labels.baseAddress,
+                            confidence: confidence.baseAddress, negatives: negatives.baseAddress,
+                            probabilities: probabilities.baseAddress, masses: masses.baseAddress,
+                            scratch: scratch.baseAddress)
+                          return d3k_predict(threads, &scores, &prediction)
+                        }
                       }
                     }
                   }
@@ -253,5 +258,22 @@ struct PredictionTests {
     #expect(
       Prediction(scores, classes: 5, mirrored: (other, width))
         == Prediction(softened, classes: 5, isProbability: true, mirrored: (other, width)))
+  }
+
+  @Test("other probabilities count with their share", arguments: [2, 19])
+  func zoomed(_ classes: Int) {
+    var random = SplitMix64(seed: 6)
+    let count = 1000 * classes
+    let own = Prediction(random.floats(count, bound: 4), classes: classes)
+    let other = Prediction(random.floats(count, bound: 4), classes: classes)
+    let share: Float = 0.3
+    let mean = zip(own.probabilities, other.probabilities).map { $0 + ($1 - $0) * share }
+    let expected = Prediction(mean, classes: classes, isProbability: true)
+    for threads: Int32 in [1, 2] {
+      let found = Prediction(
+        own.probabilities, classes: classes, padding: 1, isProbability: true,
+        zoomed: (other.probabilities, share), threads: threads)
+      #expect(found == expected, "\(threads) threads")
+    }
   }
 }

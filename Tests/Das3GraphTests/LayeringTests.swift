@@ -31,9 +31,10 @@ struct LayeringTests {
     "Das3Runtime": [
       "Arena", "Kernel", "Chain", "ChainedKernel", "GradientKernel", "Executor", "Frame",
       "FrameInput", "FramePool", "Profile", "Segmenter", "ChannelsLast", "WeightSet",
+      "ZoomedParts",
     ],
     "Das3Adapt": [
-      "Losses", "Optimizer", "Trainer", "Prediction", "ClassMix", "PhotometricAugmentation",
+      "Losses", "Optimizer", "Trainer", "Prediction", "FrameMix", "PhotometricAugmentation",
       "RecordStore", "Teacher", "TargetFrames", "Propagation", "MachineMemory",
       "StreamStage", "BackgroundThread",
     ],

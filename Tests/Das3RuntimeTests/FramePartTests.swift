@@ -25,7 +25,7 @@ struct FramePartTests {
         == [12, 12, 13, 13, 14, 14, 18, 18, 19, 19, 20, 20])
     #expect(
       part.nearest(of: map, height: 4, width: 3, pixelBytes: 2, newHeight: 1, newWidth: 1)
-        == [18, 19])
+        == [20, 21])
     #expect(FramePart.whole.nearest(of: map, height: 4, width: 6, newHeight: 4, newWidth: 6) == map)
   }
 

@@ -43,7 +43,7 @@ struct AdapterOptionTests {
       #expect((5...48).contains(String(cString: option.meaning).count), "\(option)")
     }
     let words = Self.all.map { String(cString: $0.words) }.filter { !$0.isEmpty }
-    #expect(words.count == 5)
+    #expect(words.count == 6)
     #expect(words.contains("default|frozen|batch|statistics"))
   }
 

@@ -8,10 +8,8 @@ STREET is examples/street. Prints what it checks and, last, how many checks pass
 
 import json
 import pathlib
-import struct
 import sys
 import tempfile
-import zlib
 
 import numpy as np
 import onnx
@@ -19,37 +17,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from client import Checks, Program
-
-# Bits and kind of pixel of a PNG: gray, RGB, palette, gray with alpha, RGB with alpha.
-GRAY, RGB, PALETTE, GRAY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
-CHANNELS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGB_ALPHA: 4}
-
-
-def png(path, values, kind=GRAY, bits=8):
-    """Writes class numbers, height x width, as any kind of PNG; alpha is 100."""
-    height, width = values.shape
-    count = CHANNELS[kind]
-    pixels = np.repeat(values[:, :, None], count, axis=2).astype(np.uint16)
-    if kind in (GRAY_ALPHA, RGB_ALPHA):
-        pixels[:, :, -1] = 100
-    samples = pixels.reshape(height, width * count)
-    if bits == 16:
-        rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
-    elif bits == 8:
-        rows = samples.astype(np.uint8)
-    else:
-        places = np.arange(bits - 1, -1, -1)
-        rows = np.packbits((samples[:, :, None] >> places & 1).reshape(height, -1).astype(np.uint8), axis=1)
-    lines = np.hstack([np.zeros((height, 1), np.uint8), rows]).tobytes()
-
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    colours = bytes(number * 7 % 256 for number in range(3 * (1 << min(bits, 8))))
-    header = struct.pack(">2I5B", width, height, bits, kind, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + (chunk(b"PLTE", colours) if kind == PALETTE else b"")
-        + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
+from pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGB_ALPHA, png
 
 
 def network(path, classes):

@@ -12,8 +12,9 @@ package struct HCL: Sendable, Equatable {
   static let viewScale = 1.25
   /// What a rare class counts.
   static let rareWeight: Float = 7
-  /// A class with fewer pixels among the labels of a frame is rare.
-  package var rarePixelCount = 64 * 64
+  /// A class with a smaller share of a frame's pixels is rare: 64² pixels of 1024×512, whatever the
+  /// size of the frame is.
+  package var rareShare = 64.0 * 64 / (1024 * 512)
   /// The older copy becomes the slow one after so many steps.
   package var renewalStepCount = 300
 
@@ -119,8 +120,9 @@ extension HCL {
     private func classWeights(_ labels: [UInt8]) -> [Float] {
       var counts = [Int](repeating: 0, count: 256)
       for label in labels { counts[Int(label)] += 1 }
+      let fewest = context.settings.hcl.rareShare * Double(labels.count)
       return counts[..<context.trainer.scoreShape[1]].map {
-        $0 < context.settings.hcl.rarePixelCount ? HCL.rareWeight : 1
+        Double($0) < fewest ? HCL.rareWeight : 1
       }
     }
   }

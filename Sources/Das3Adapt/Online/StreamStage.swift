@@ -46,7 +46,8 @@ final class StreamStage {
     )
     context = StageContext(
       settings: adaptation, trainer: trainer, target: target,
-      labeller: try Labeller(adaptation, trainer, target, nil, room: networks.labelRoom), truth: nil)
+      labeller: try Labeller(adaptation, trainer, target, nil, room: networks.labelRoom), truth: nil
+    )
     let memory = StageMemory(start: start)
     guard let stage = try context.trainingStage(phase, number: number, step: 0, memory) else {
       throw Das3Error(.internal, "stage \(letter) does not train")

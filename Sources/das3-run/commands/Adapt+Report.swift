@@ -18,7 +18,7 @@ extension Adapt {
     let (seconds, memory) = (run.report.seconds, ProcessMemory.most)
     let settings = try how.settings()
     let labeller = try Labeller(
-      model: run.before, classMap: classMap, outputs: [.entropy], size: sizeOption.size,
+      model: run.before, classMap: reference.classMap, outputs: [.entropy], size: sizeOption.size,
       shared: shared)
     let frameCount = run.measurement?.validation.frameCount ?? run.target.readableCount
     let comparison = try LabelComparison(
@@ -65,10 +65,10 @@ extension Adapt {
       ("every Nth frame, N", choice.every > 1 ? String(choice.every) : nil),
       ("frames at most", choice.limit?.description),
       ("frames with truth", val),
-      ("truth", truth),
+      ("truth", reference.truth),
       ("labelled frames", labelled),
       ("their truth", labelledTruth),
-      ("class map", classMap),
+      ("class map", reference.classMap),
       ("ignored", run.report.ignoredPart),
       ("teacher", teacher),
       ("output", output),

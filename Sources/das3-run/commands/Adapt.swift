@@ -31,6 +31,12 @@ struct Adapt: ParsableCommand {
       adapted network and truth side by side into NAME_strip.png, for a few frames
       of --val or else of --input.
 
+      --protocol repeats an experiment of the literature: --input is the folder of
+      the target's data set as it comes. The network, which has learned from the
+      source alone, is adapted to the first frames below, and mIoU is measured on the
+      second by their truth, in the classes of the protocol; other classes of the
+      network never win. Two numbers of classes: both means are given.
+      \(AdaptationProtocol.table)
       --report writes one page without scripts, DIR/index.html: what was decided and
       why, settings, curves, every set of weights that the guard has judged, shares
       and IoU of the classes, frames before and after, times and memory. A run that
@@ -81,6 +87,8 @@ struct Adapt: ParsableCommand {
         das3-run adapt --model net.onnx --input train --output better.onnx \\
           --val val --truth val_labels --class-map cityscapes_to_camvid.json \\
           --size 480x360 --steps a=120,b=240,c=60 --strip strips --json
+        das3-run adapt gta5.onnx Cityscapes --protocol gta5-cityscapes \\
+          --class-preset cityscapes19 --size 1024x512 --output better.onnx
       """)
 
   @OptionGroup var network: NetworkAndFrames
@@ -101,8 +109,7 @@ struct Adapt: ParsableCommand {
     help: ArgumentHelp("Frames to measure mIoU on: a directory of images.", valueName: "dir"))
   var val: String?
 
-  @Option(help: ArgumentHelp("The directory of their truth PNGs.", valueName: "dir"))
-  var truth: String?
+  @OptionGroup var reference: TruthOptions
 
   @Option(
     help: ArgumentHelp("Frames with truth that the guard judges by: a directory.", valueName: "dir")
@@ -113,13 +120,6 @@ struct Adapt: ParsableCommand {
     help: ArgumentHelp(
       "The directory of their truth PNGs. Default: that of --truth.", valueName: "dir"))
   var labelledTruth: String?
-
-  @Option(help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
-  var classMap: String?
-
-  @Option(
-    help: ArgumentHelp("What names of truth have behind the frames'.", valueName: "text"))
-  var truthSuffix: String?
 
   @Option(
     parsing: .unconditional,
@@ -162,13 +162,19 @@ struct Adapt: ParsableCommand {
   }
 
   func validate() throws {
-    let pairs = [
+    let rules = reference.rules
+    if let rules, val != nil {
+      throw ValidationError("'--val' is what '--protocol \(rules.name)' says; expected one")
+    }
+    let truth = reference.truth
+    let judges = rules == nil ? "--truth DIR" : "--labelled-truth DIR"
+    let pairs: [(String, String?, String, String?)] = [
       ("--truth", truth, "--val DIR", val ?? labelled), ("--val", val, "--truth DIR", truth),
-      ("--labelled", labelled, "--truth DIR", labelledTruth ?? truth),
+      ("--labelled", labelled, judges, labelledTruth ?? truth),
       ("--labelled-truth", labelledTruth, "--labelled DIR", labelled),
-      ("--class-map", classMap, "--truth DIR", truth ?? labelledTruth),
-      ("--truth-suffix", truthSuffix, "--truth DIR", truth ?? labelledTruth),
-      ("--evaluate-every", evaluateEvery?.description, "--val DIR", val),
+      ("--class-map", reference.classMap, "--truth DIR", truth ?? labelledTruth),
+      ("--truth-suffix", reference.truthSuffix, "--truth DIR", truth ?? labelledTruth),
+      ("--evaluate-every", evaluateEvery?.description, "--val DIR", val ?? rules?.name),
       ("--resume", resume ? "" : nil, "--checkpoint FILE", checkpoint),
       ("--checkpoint-every", checkpointEvery?.description, "--checkpoint FILE", checkpoint),
     ]
@@ -197,7 +203,11 @@ struct Adapt: ParsableCommand {
     }
   }
 
-  func run() throws {
+  mutating func run() throws {
+    if let rules = reference.rules {
+      val = try reference.follow(in: network.input)
+      network.named = try rules.training(in: network.input)
+    }
     try checkTargets()
     let model = try network.load()
     let ignored = try ignoring.area(reading)
@@ -228,6 +238,7 @@ struct Adapt: ParsableCommand {
         before: model, after: adapted, report: report, measurement: measurement, target: target,
         isPaused: isPaused))
     let facts: [JsonValue.Member] = [
+      (key: "protocol", value: .text(reference.rules?.name)),
       (key: "method", value: .string(how.method.rawValue)),
       (key: "start", value: .string(try how.settings().start.rawValue)),
       (key: "stages", value: .text(try how.stages(hasTeacher: teacher != nil))),
@@ -295,13 +306,14 @@ struct Adapt: ParsableCommand {
   private func measurement(of model: ModelHandle, _ ignored: IgnoredArea?) throws(Failure)
     -> Measurement?
   {
-    guard let val, let truth else { return nil }
+    guard let val, let truth = reference.truth else { return nil }
     let labeller = try Labeller(
-      model: model, classMap: classMap, size: sizeOption.size, shared: shared)
+      model: model, classMap: reference.classMap, size: sizeOption.size, shared: shared)
+    labeller.noteMissing()
     return Measurement(
       validation: try Validation(
-        input: val, truth: truth, suffix: truthSuffix, coding: labeller.coding, ignored: ignored,
-        reading: reading, keptByteLimit: Measurement.keptByteLimit),
+        input: val, truth: truth, suffix: reference.truthSuffix, coding: labeller.coding,
+        ignored: ignored, reading: reading, keptByteLimit: Measurement.keptByteLimit),
       labeller: labeller)
   }
 
@@ -309,13 +321,13 @@ struct Adapt: ParsableCommand {
   ///
   /// - Returns: how many there are.
   private func addJudges(to adapter: AdapterHandle, of model: ModelHandle) throws(Failure) -> Int {
-    guard let labelled, let truth = labelledTruth ?? truth else { return 0 }
-    let map = try classMap.map { path throws(Failure) in
-      try ClassMap(path: path, modelClasses: model.classNames)
+    guard let labelled, let truth = labelledTruth ?? reference.truth else { return 0 }
+    let map = try reference.classMap.map { name throws(Failure) in
+      try ClassMap(name, modelClasses: model.classNames)
     }
     if let map { try adapter.setTruthClasses(map.truthClasses) }
     let judges = try Validation(
-      input: labelled, truth: truth, suffix: truthSuffix,
+      input: labelled, truth: truth, suffix: reference.truthSuffix,
       coding: map?.coding
         ?? TruthCoding(classes: model.classNames, ignoreLabel: model.ignoreLabel),
       ignored: nil, reading: reading, keptByteLimit: 0)

@@ -15,6 +15,7 @@ struct Das3Run: ParsableCommand {
         das3-run segment --model net.onnx --input drive.mp4 --output out --overlay
         das3-run evaluate --model net.onnx --input val --truth val_labels --json
         das3-run adapt --model net.onnx --input drive.mp4 --output better.onnx
+        das3-run pick --model net.onnx --input drive.mp4 --n 10 --output label_these
         das3-run bench --model net.onnx --size 480x360
 
       Results go to stdout, progress (only on a terminal) and messages to stderr.
@@ -28,7 +29,8 @@ struct Das3Run: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Drive.self, Bench.self,
+      Demo.self, Info.self, Segment.self, Evaluate.self, Adapt.self, Drive.self, Pick.self,
+      Bench.self,
     ])
 
   static var version: String {
@@ -83,7 +85,7 @@ struct Das3Run: ParsableCommand {
 
   mutating func run() throws {
     throw ValidationError(
-      "a command is missing: demo, info, segment, evaluate, adapt, drive or bench")
+      "a command is missing: demo, info, segment, evaluate, adapt, drive, pick or bench")
   }
 
   private static func finish(code: Int32, message: String) -> Never {

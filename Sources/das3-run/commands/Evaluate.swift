@@ -7,8 +7,12 @@ struct Evaluate: ParsableCommand {
     discussion: """
       The truth of NAME.png (or .jpg, …) is NAME.png in the --truth directory, of
       the same size, or NAME with one suffix for all, such as NAME_labelIds.png
-      (of NAME_leftImg8bit.png too). It is a PNG of class numbers: gray of 1 to 16
-      bits, palette indices, or red, green and blue alike; alpha does not count.
+      (of NAME_leftImg8bit.png too). Where frames are in directories below --input,
+      truth is in such below --truth. It is a PNG of class numbers: gray of 1 to 16
+      bits, palette indices, or red, green and blue alike; alpha does not count. Where
+      there is NAME.json with the shapes of LabelMe, it comes first: polygons and
+      rectangles called after the classes of the truth, later ones above; what has no
+      shape, or one called __ignore__, is not counted.
       One confusion matrix covers all frames. A class in neither truth nor
       prediction is left out of the mean; one in the truth that is never predicted
       counts as 0. The ignored number, and 255, are not counted; any other number
@@ -23,43 +27,62 @@ struct Evaluate: ParsableCommand {
       model's own class numbers. Where it holds other numbers, "values": {"7":
       "road", …, "*": null} says the class of each, null where it is not counted,
       "*" for all others; where it holds colours, so does "colours": {"#804080":
-      "road", …}. With either, "classes" and "map" may be left out.
+      "road", …}. With either, "classes" and "map" may be left out. Where red, green
+      and blue are different numbers, "channel": 0 says that red holds the class.
+
+      The name of a known labelling is a class map, too. It pairs classes that are
+      called as in the presets; other classes of the model never win, other labels
+      are not counted, and numbers or colours that it does not have are refused:
+      \(labelTable)
+      --protocol measures as the literature does: --input is the folder of a data set
+      as it comes, from which frames, truth and class map follow. 'das3-run help
+      adapt' lists the protocols. Their names are class maps, too.
 
       With --json: {"miou", "iou": {class: value}, "pixel_accuracy", "frames",
-      "classes", "left_out"}, in percent, rounded to 2 decimals; null = class left out;
-      "classes" = how many count in the mean; "left_out" = frames that could not be read
-      (--keep-going), with exit code 4.
+      "classes", "left_out"}, in percent, rounded to 2 decimals; null = class left
+      out; "miou13" follows "miou" where the protocol has it; "classes" = how many
+      count in the mean; "left_out" = frames that could not be read (--keep-going),
+      with exit code 4.
 
       Example:
         das3-run evaluate --model net.onnx --input val --truth val_labels \\
           --class-map cityscapes_to_camvid.json --size 480x360 --json
+        das3-run evaluate net.onnx GTA5/images --truth GTA5/labels \\
+          --class-map gta5-ids
+        das3-run evaluate net.onnx Cityscapes --protocol gta5-cityscapes
       """)
 
   @OptionGroup var network: NetworkAndFrames
 
-  @Option(help: ArgumentHelp("The directory of truth PNGs.", valueName: "dir"))
-  var truth: String
-
-  @Option(
-    help: ArgumentHelp("From the model's class names to the truth's.", valueName: "file"))
-  var classMap: String?
-
-  @Option(
-    help: ArgumentHelp("What names of truth have behind the frames'.", valueName: "text"))
-  var truthSuffix: String?
-
+  @OptionGroup var reference: TruthOptions
   @OptionGroup var ignoring: IgnoreOption
   @OptionGroup var reading: ReadingOptions
   @OptionGroup var sizeOption: SizeOption
   @OptionGroup var shared: SharedOptions
 
-  func run() throws {
+  /// Names of class maps, and which files they are for.
+  private static var labelTable: String {
+    var table = Table([.left, .left])
+    for labels in LabelSet.all { table.add("  " + labels.name, labels.files) }
+    return table.text
+  }
+
+  func validate() throws {
+    guard reference.rules != nil || reference.truth != nil else {
+      throw ValidationError("the truth is missing: '--truth DIR', or '--protocol NAME'")
+    }
+  }
+
+  mutating func run() throws {
+    let input = try reference.follow(in: network.input) ?? network.input
     let model = try network.load()
     let labeller = try Labeller(
-      model: model, classMap: classMap, size: sizeOption.size, shared: shared)
+      model: model, classMap: reference.classMap, size: sizeOption.size, shared: shared)
+    labeller.noteMissing()
     let validation = try Validation(
-      input: network.input, truth: truth, suffix: truthSuffix, coding: labeller.coding,
-      ignored: try ignoring.area(reading), reading: reading, keptByteLimit: 0)
+      input: input, truth: reference.truth ?? "", suffix: reference.truthSuffix,
+      coding: labeller.coding, ignored: try ignoring.area(reading), reading: reading,
+      keptByteLimit: 0)
     let result = try validation.evaluate(labeller)
     if shared.json {
       let counts = [

@@ -7,6 +7,8 @@ final class Labeller {
   let ignoreLabel: Int
   /// The meaning of the truth's values.
   let coding: TruthCoding
+  /// Classes whose mean is given beside that of all.
+  let subset: ClassSubset?
 
   private let segmenter: SegmenterHandle
   private let map: ClassMap?
@@ -14,12 +16,13 @@ final class Labeller {
 
   /// Also finds entropies where `outputs` has them.
   init(
-    model: ModelHandle, classMap path: String?, outputs: Set<Segmentation.Output> = [],
+    model: ModelHandle, classMap: String?, outputs: Set<Segmentation.Output> = [],
     size: PixelSize?, shared: SharedOptions
   ) throws(Failure) {
-    map = try path.map { path throws(Failure) in
-      try ClassMap(path: path, modelClasses: model.classNames)
+    map = try classMap.map { name throws(Failure) in
+      try ClassMap(name, modelClasses: model.classNames)
     }
+    subset = map?.subset
     classes = map?.truthClasses(of: model.classes) ?? model.classes
     ignoreLabel = map?.ignoreLabel ?? model.ignoreLabel
     coding =
@@ -29,6 +32,11 @@ final class Labeller {
     result = Segmentation(
       outputs.union(needsSums ? [.labels, .probabilities] : [.labels]),
       classCount: model.classes.count)
+  }
+
+  /// Says which classes of the model or of the truth have no part in a comparison.
+  func noteMissing() {
+    map?.remarks.forEach(Terminal.note)
   }
 
   /// Of the frame that was labelled last, height × width values from 0 to 1; empty where they were

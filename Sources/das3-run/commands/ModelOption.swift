@@ -144,7 +144,7 @@ struct NetworkAndFrames: ParsableArguments {
   @Option(
     name: .customLong("input"),
     help: ArgumentHelp(
-      "Images, a video or, but for evaluate, a stream: see above.", valueName: "path"))
+      "Images, a video or, but for evaluate and pick, a stream: see above.", valueName: "path"))
   var named: String?
 
   @Argument(

@@ -9,16 +9,19 @@ final class Validation {
   private let reading: ReadingOptions
   private let keptByteLimit: Int
   private var coding: TruthCoding
+  /// What LabelMe keeps there.
+  private let drawnTruth: LabelMeFolder
+  private var drawnLabels: [UInt8]?
   /// Pixels without truth, in all frames.
-  private let ignored: IgnoredArea?
-  private var mask: (size: PixelSize, mask: IgnoredArea.Mask)?
+  private var ignored: IgnoredMasks
   private var kept: [Int: (frame: Frame, truth: [UInt8])] = [:]
   private var keptByteCount = 0
   /// Frames that could not be read, with their truth.
   private var leftOut: Set<Int> = []
   private var frame = Frame()
 
-  /// Opens a directory of images, or one image, and the directory of their truth PNGs.
+  /// Opens a directory of images, or one image, and the directory of their truth: PNGs, or files of
+  /// LabelMe, which come first.
   ///
   /// `suffix` follows the image's name in the name of its truth; nil = whatever fits. At most
   /// `keptByteLimit` bytes of frames stay in memory; 0 where they are read once.
@@ -31,10 +34,11 @@ final class Validation {
       throw Failure("\(input) is a video; expected images to compare with the truth of each")
     }
     truthReader = try GrayReader(directory: truth, contents: "truth", reading: reading)
-    try truthReader.findSuffix(for: reader.stems, wanted: suffix)
+    try truthReader.findSuffix(for: reader.stems, wanted: suffix, labels: coding.labels)
     truthPath = truth
+    drawnTruth = try LabelMeFolder(directory: truth, classes: coding.classes)
     self.coding = coding
-    self.ignored = ignored
+    self.ignored = IgnoredMasks(ignored)
     self.reading = reading
     self.keptByteLimit = keptByteLimit
   }
@@ -57,13 +61,18 @@ final class Validation {
     guard try reader.read(index, into: &frame) else {
       throw Failure("\(reader.path): frame \(index) is gone")
     }
-    try truthReader.read(for: frame.stem, size: frame.size, areColours: coding.areColours)
+    drawnLabels = try drawnTruth.labels(for: frame.stem, size: frame.size)
+    guard drawnLabels == nil else { return }
+    try truthReader.read(for: frame.stem, size: frame.size, as: coding.pixels)
   }
 
   /// Decodes the truth that was loaded last, and keeps the pair if there is room.
   private func keep(_ index: Int) throws(Failure) -> (frame: Frame, truth: [UInt8]) {
-    var truth = try coding.classNumbers(truthReader.values, path: truthReader.path)
-    try mask(of: frame.size)?.forEach(in: frame.size) { truth[$0] = 255 }
+    var truth =
+      if let drawnLabels { drawnLabels } else {
+        try coding.classNumbers(truthReader.values, path: truthReader.path)
+      }
+    try ignored.apply(to: &truth, of: frame.size)
     let byteCount = frame.pixels.count + truth.count
     if keptByteCount + byteCount <= keptByteLimit {
       kept[index] = (frame, truth)
@@ -72,19 +81,10 @@ final class Validation {
     return (frame, truth)
   }
 
-  /// Which pixels of frames of a size have no truth.
-  private func mask(of size: PixelSize) throws(Failure) -> IgnoredArea.Mask? {
-    guard let ignored else { return nil }
-    if let mask, mask.size == size { return mask.mask }
-    let made = try ignored.mask(for: size)
-    mask = (size, made)
-    return made
-  }
-
   /// Compares the labels of all frames with their truth.
   func evaluate(_ labeller: Labeller) throws(Failure) -> EvaluatorHandle.Result {
     let evaluator = try EvaluatorHandle(
-      classes: labeller.classes, ignoreLabel: labeller.ignoreLabel)
+      classes: labeller.classes, ignoreLabel: labeller.ignoreLabel, subset: labeller.subset)
     var progress = ProgressBar(title: "evaluate", count: frameCount)
     for index in 0..<frameCount where !leftOut.contains(index) {
       guard let (frame, truth) = try readable(index) else { continue }
@@ -100,7 +100,7 @@ final class Validation {
     guard result.pixelCount > 0 else {
       throw Failure(
         "no pixel counts: all truth in \(truthPath) is ignored"
-          + (ignored == nil ? "" : ", or --ignore names it"))
+          + (ignored.area == nil ? "" : ", or --ignore names it"))
     }
     return result
   }

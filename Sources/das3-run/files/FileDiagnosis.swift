@@ -2,7 +2,7 @@
 
 /// Finds out what somebody has given by mistake in place of a picture, a video or a network.
 enum FileDiagnosis {
-  private static let once = "which is there only once; expected images"
+  private static let once = "which is there only once; expected a file or a directory"
 
   /// Throws where `path` is nothing that could be read as pictures.
   static func check(_ path: String) throws(Failure) {

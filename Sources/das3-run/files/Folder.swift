@@ -6,14 +6,32 @@ enum Folder {
 
   /// Names of the files that are not hidden and have one of `endings` (lower case); the number 2
   /// comes before 10.
-  static func files(in path: String, endings: Set<String>) throws(Failure) -> [String] {
-    guard let names = SystemFile.names(in: path) else {
+  ///
+  /// Where there are none, those in the directories below, as "aachen/0001.png", down to `depth`.
+  static func files(
+    in path: String, endings: Set<String>, depth: Int = 1
+  ) throws(Failure) -> [String] {
+    guard let all = SystemFile.names(in: path) else {
       throw Failure("cannot read the directory \(path): \(SystemFile.reason)")
     }
-    return names.filter { name in
-      !name.hasPrefix(".") && endings.contains(Path.ending(of: name).lowercased())
-        && !exists(Path.join(path, name))
-    }.sorted(by: Path.isOrdered)
+    let names = all.filter { !$0.hasPrefix(".") }.sorted(by: Path.isOrdered)
+    let files = names.filter { name in
+      endings.contains(Path.ending(of: name).lowercased()) && !exists(Path.join(path, name))
+    }
+    guard files.isEmpty, depth > 0 else { return files }
+    var below: [String] = []
+    for name in names where exists(Path.join(path, name)) {
+      let own = try Self.files(in: Path.join(path, name), endings: endings, depth: depth - 1)
+      below += own.map { Path.join(name, $0) }
+    }
+    return below
+  }
+
+  /// The path of a file that is written below a directory; creates the directory that `name` is in.
+  static func place(_ name: String, in directory: String) throws(Failure) -> String {
+    let path = Path.join(directory, name)
+    if name.utf8.contains(UInt8(ascii: "/")) { try create(Path.parent(of: path)) }
+    return path
   }
 
   /// Creates a directory and those above it, as far as they do not exist.

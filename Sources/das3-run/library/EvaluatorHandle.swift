@@ -1,6 +1,15 @@
 // Labels and truth in, intersection over union out.
 import CDas3
 
+/// The mean of some classes alone.
+struct ClassSubset {
+  let name: String
+  /// The classes that it leaves out.
+  let without: Set<String>
+
+  func count(of classes: [String]) -> Int { classes.count { !without.contains($0) } }
+}
+
 /// Owns a `das3_evaluator`.
 @safe
 final class EvaluatorHandle {
@@ -12,6 +21,16 @@ final class EvaluatorHandle {
     let miou: Double
     let pixelAccuracy: Double
     let pixelCount: UInt64
+    fileprivate let subset: ClassSubset?
+
+    /// Name and value of the means of IoU: that of all classes, and that of some.
+    private var means: [(name: String, value: Double)] {
+      guard let subset else { return [("mIoU", miou)] }
+      let values = zip(classes, iou).compactMap { entry, value in
+        subset.without.contains(entry.name) ? nil : value
+      }
+      return [("mIoU", miou), (subset.name, values.reduce(0, +) / Double(values.count))]
+    }
 
     /// How many classes count in the mean.
     var seenClassCount: Int { iou.count { $0 != nil } }
@@ -21,8 +40,8 @@ final class EvaluatorHandle {
       let values = zip(classes, iou).map { entry, value in
         (entry.name, value.map { fixed($0 * 100, decimals) } ?? "–")
       }
-      let means = [("mIoU", miou), ("pixel accuracy", pixelAccuracy)].map { name, value in
-        (name, fixed(value * 100, decimals))
+      let means = (means + [("pixel accuracy", pixelAccuracy)]).map { name, value in
+        (name, value.isFinite ? fixed(value * 100, decimals) : "–")
       }
       return values + [("", "")] + means
     }
@@ -32,8 +51,7 @@ final class EvaluatorHandle {
       let values = zip(classes, iou).map { entry, value in
         (key: entry.name, value: value.map { JsonValue.rounded($0 * 100, 2) } ?? .null)
       }
-      return [
-        (key: "miou", value: .rounded(miou * 100, 2)),
+      return means.map { (key: $0.name.lowercased(), value: .rounded($0.value * 100, 2)) } + [
         (key: "iou", value: .object(values)),
         (key: "pixel_accuracy", value: .rounded(pixelAccuracy * 100, 2)),
       ]
@@ -42,8 +60,10 @@ final class EvaluatorHandle {
 
   private let pointer: OpaquePointer
   private let classes: [ModelClass]
+  private let subset: ClassSubset?
 
-  init(classes: [ModelClass], ignoreLabel: Int) throws(Failure) {
+  /// The result has the mean of `subset`, too, if there is one.
+  init(classes: [ModelClass], ignoreLabel: Int, subset: ClassSubset? = nil) throws(Failure) {
     var created: OpaquePointer?
     try Failure.check(
       unsafe das3_evaluator_create(
@@ -51,6 +71,7 @@ final class EvaluatorHandle {
     guard let evaluator = unsafe created else { throw Failure("no evaluator was created") }
     unsafe pointer = evaluator
     self.classes = classes
+    self.subset = subset
   }
 
   deinit {
@@ -82,6 +103,7 @@ final class EvaluatorHandle {
     try Failure.check(status, "evaluator")
     return unsafe Result(
       classes: classes, iou: iou.map { $0 < 0 ? nil : $0 }, miou: evaluation.miou,
-      pixelAccuracy: evaluation.pixel_accuracy, pixelCount: evaluation.pixel_count)
+      pixelAccuracy: evaluation.pixel_accuracy, pixelCount: evaluation.pixel_count,
+      subset: subset)
   }
 }

@@ -6,6 +6,7 @@ import CFFmpeg
 struct DecodedPicture {
   enum Contents {
     case numbers, colours, unknown
+    case tooFewChannels(Int)
   }
 
   let pointer: UnsafePointer<AVFrame>
@@ -16,21 +17,30 @@ struct DecodedPicture {
 
   var format: AVPixelFormat { AVPixelFormat(unsafe pointer.pointee.format) }
 
-  /// Copies one number per pixel: a gray value, the index in a palette, or the value of red, green
-  /// and blue where all three are equal; alpha is ignored.
+  /// Copies one number per pixel.
+  ///
+  /// It is a gray value, the index in a palette, or the value of red, green and blue where all three
+  /// are equal; alpha is ignored. On request, it is the value of one channel, or the colour.
   /// - Parameters:
   ///   - values: receives height × width numbers, or colours as 0xRRGGBB.
   ///   - bitCount: bits of a number in the file.
-  ///   - areColours: whether colours are wanted.
+  ///   - kind: what is wanted.
   /// - Returns: whether `values` are numbers or colours.
   func copyNumbers(
-    into values: inout [UInt32], bitCount: Int, areColours: Bool
+    into values: inout [UInt32], bitCount: Int, as kind: PixelKind
   ) -> Contents {
     guard let layout = unsafe av_pix_fmt_desc_get(format) else { return .unknown }
     let flags = unsafe Int32(truncatingIfNeeded: layout.pointee.flags)
     let isPalette = flags & AV_PIX_FMT_FLAG_PAL != 0
     let isColour = flags & AV_PIX_FMT_FLAG_RGB != 0 && !isPalette
-    guard unsafe isPalette || isColour || layout.pointee.nb_components <= 2 else { return .unknown }
+    let channelCount = unsafe isPalette ? 1 : Int(layout.pointee.nb_components)
+    guard isColour || channelCount <= 2 else { return .unknown }
+    let areColours = kind == .colour
+    var channels = isColour ? [0, 1, 2] : [0, 0, 0]
+    if case .channel(let wanted) = kind {
+      guard wanted < channelCount else { return .tooFewChannels(channelCount) }
+      channels = [wanted, wanted, wanted]
+    }
     if values.count != size.pixelCount {
       values = [UInt32](repeating: 0, count: size.pixelCount)
     }
@@ -53,7 +63,7 @@ struct DecodedPicture {
     for y in 0..<size.height {
       for channel in lines.indices {
         unsafe av_read_image_line2(
-          &lines[channel], &data, strides, layout, 0, Int32(y), isColour ? Int32(channel) : 0,
+          &lines[channel], &data, strides, layout, 0, Int32(y), Int32(channels[channel]),
           Int32(size.width), 0, Int32(MemoryLayout<UInt32>.size))
       }
       for x in 0..<size.width {

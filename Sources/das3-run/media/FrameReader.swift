@@ -107,12 +107,13 @@ final class FrameReader {
     let pattern = NamePattern(path)
     guard Folder.exists(path) || pattern != nil else { return nil }
     let folder = pattern?.folder ?? path
-    var names = try Folder.files(in: folder, endings: imageEndings)
+    var names = try Folder.files(
+      in: folder, endings: imageEndings, depth: pattern == nil ? 1 : 0)
     if let pattern { names = names.filter(pattern.matches) }
     guard !names.isEmpty else {
       let endings = imageEndings.sorted().map { "." + $0 }.joined(separator: " ")
-      throw Failure(
-        "\(path): no images \(pattern == nil ? "in this directory" : "called so") (\(endings))")
+      let place = pattern == nil ? "in this directory, nor in those in it" : "called so"
+      throw Failure("\(path): no images \(place) (\(endings))")
     }
     return (folder, names)
   }
@@ -122,6 +123,14 @@ final class FrameReader {
 
   /// Names of the frames without their endings, where they are known before they are read.
   var stems: [String] { fileNames.map(Path.stem(of:)) }
+
+  /// The image file of the chosen frame `index`; nil in a video.
+  func file(of index: Int) -> String? {
+    guard kind != .video, let place = choice.place(of: index), place < fileNames.count else {
+      return nil
+    }
+    return kind == .directory ? Path.join(folder, fileNames[place]) : path
+  }
 
   /// Whether all of the input could be used so far.
   var isWhole: Bool { leftOutCount == 0 && damage == nil }
@@ -189,7 +198,7 @@ final class FrameReader {
     } else {
       guard place < fileNames.count else { return false }
       frame.name = fileNames[place]
-      if kind == .directory { file = Path.join(folder, frame.name) }
+      file = self.file(of: index) ?? path
       decoder = try PictureDecoder(path: file, reading: reading, threadCount: threadCount)
     }
     frame.stem = kind == .video ? frame.name : Path.stem(of: frame.name)

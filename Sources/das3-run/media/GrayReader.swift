@@ -30,18 +30,35 @@ final class GrayReader {
     fileNames = Dictionary(names.map { (Path.stem(of: $0), $0) }) { first, _ in first }
   }
 
-  /// Finds the suffix of the file names: `wanted`, or none where all frames have a file of their
-  /// own name, or else the only suffix that fits all frames.
+  /// Finds the suffix of the file names.
   ///
-  /// - Throws: `Failure` where several suffixes fit.
-  func findSuffix(for stems: [String], wanted: String?) throws(Failure) {
-    if let wanted {
-      suffix = wanted
-      return
+  /// It is `wanted`, or none where all frames have a file of their own name, or else the only suffix
+  /// that fits all frames; of several, that of `labels`.
+  ///
+  /// - Throws: `Failure` where several suffixes fit, or one that says the files are other labels.
+  func findSuffix(for stems: [String], wanted: String?, labels: LabelSet?) throws(Failure) {
+    suffix = if let wanted { wanted } else { try commonSuffix(for: stems, labels: labels) }
+    if let labels,
+      let other = LabelSet.all.first(where: { other in
+        !other.ending.isEmpty && suffix.hasSuffix(other.ending) && other.classes != labels.classes
+      })
+    {
+      throw Failure(
+        "\(contents) in \(directory) is *\(suffix).png, a name of \(other.name), and the class map is "
+          + "\(labels.name); '--class-map \(other.name)' or another '--truth-suffix' would fit")
     }
-    guard let first = stems.first(where: { fileNames[$0] == nil }) else { return }
+    if wanted == nil, !suffix.isEmpty {
+      Terminal.note("\(contents) is read from the files *\(suffix).png in \(directory)")
+    }
+  }
+
+  /// The only suffix that fits all frames; "" where none does, or where none is needed.
+  private func commonSuffix(
+    for stems: [String], labels: LabelSet?
+  ) throws(Failure) -> String {
+    guard let first = stems.first(where: { fileNames[$0] == nil }) else { return "" }
     let bases = Self.bases(of: first)
-    let suffixes = Set(
+    var suffixes = Set(
       fileNames.keys.flatMap { name in
         bases.filter(name.hasPrefix).map { String(name.dropFirst($0.count)) }
       }
@@ -51,39 +68,47 @@ final class GrayReader {
     }.filter { suffix in
       stems.allSatisfy { stem in Self.bases(of: stem).contains { fileNames[$0 + suffix] != nil } }
     }.sorted()
+    if let labels, !labels.ending.isEmpty {
+      let own = suffixes.filter { $0.hasSuffix(labels.ending) }
+      if own.count == 1 { suffixes = own }
+    }
     guard suffixes.count < 2 else {
       throw Failure(
         "\(contents) in \(directory) may be *\(suffixes.joined(separator: ".png, *")).png; "
           + "'--truth-suffix \(suffixes[0])' says which")
     }
-    guard let only = suffixes.first else { return }
-    suffix = only
-    Terminal.note("\(contents) is read from the files *\(only).png in \(directory)")
+    return suffixes.first ?? ""
   }
 
   /// Throws where a frame has no file.
   func check(for stem: String) throws(Failure) {
     guard fileName(for: stem) != nil else {
+      let names = Self.bases(of: stem).map { "\($0)\(suffix).png" }.joined(separator: " or ")
       throw Failure(
-        "frame \(stem) has no \(contents): expected \(stem)\(suffix).png in \(directory)")
+        "frame \(stem) has no \(contents): expected \(names) in \(directory)")
     }
   }
 
   /// Reads the file of a frame into `values`; it must be of the frame's size.
-  func read(for stem: String, size: PixelSize, areColours: Bool = false) throws(Failure) {
+  func read(for stem: String, size: PixelSize, as pixels: PixelKind = .number) throws(Failure) {
     try check(for: stem)
     path = Path.join(directory, fileName(for: stem) ?? "")
     let bitCount = try bitCount(of: path)
     let decoder = try PictureDecoder(path: path, reading: reading, threadCount: 1)
     let found = try decoder.withNextPicture { picture, turn throws(Failure) in
-      let kind = picture.copyNumbers(into: &values, bitCount: bitCount, areColours: areColours)
-      guard kind != .unknown else {
-        throw Failure("\(contents) \(path) was not decoded as numbers")
-      }
-      guard kind == .numbers || areColours else {
+      switch picture.copyNumbers(into: &values, bitCount: bitCount, as: pixels) {
+      case .unknown: throw Failure("\(contents) \(path) was not decoded as numbers")
+      case .tooFewChannels(let count):
         throw Failure(
-          "\(contents) \(path) holds colours, and not one number per pixel; a class map can say "
-            + "under \"colours\" which class each is")
+          "\(contents) \(path) has \(counted(count, "channel")); the class map wants \(pixels.name), "
+            + "counted from 0")
+      case .colours where pixels == .number:
+        throw Failure(
+          "\(contents) \(path) holds \(bitCount == 16 ? "numbers of 16 bits" : "colours") in red, "
+            + "green and blue, and not one number per pixel; a class map can say under "
+            + "\"colours\" which class each colour is (as cityscapes-colours does), or by "
+            + "\"channel\": 0 that red has the class (as synthia-ids)")
+      case .colours, .numbers: break
       }
       values = turn.turned(values, size: picture.size, elementsPerPixel: 1)
       return turn.shownSize(of: picture.size)

@@ -90,6 +90,26 @@ extension IgnoredArea.Mask {
   }
 }
 
+/// The masks of an area for frames of any size, of which the last is kept.
+struct IgnoredMasks {
+  /// nil = every pixel counts.
+  let area: IgnoredArea?
+  private var last: (size: PixelSize, mask: IgnoredArea.Mask)?
+
+  init(_ area: IgnoredArea?) {
+    self.area = area
+  }
+
+  /// Makes all that is ignored in the class numbers of a frame 255.
+  mutating func apply(to labels: inout [UInt8], of frame: PixelSize) throws(Failure) {
+    guard let area else { return }
+    let mask = last?.size == frame ? last?.mask : nil
+    let made = if let mask { mask } else { try area.mask(for: frame) }
+    last = (frame, made)
+    made.forEach(in: frame) { labels[$0] = 255 }
+  }
+}
+
 extension Character {
   fileprivate var isASCIIDigit: Bool { isASCII && isNumber }
 }

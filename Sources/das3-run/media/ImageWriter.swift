@@ -7,6 +7,8 @@ final class ImageWriter {
   enum Format {
     case gray
     case rgb
+    /// Numbers of colours, of which there are at most 256; further numbers are black.
+    case indexed([Colour])
   }
 
   /// How much time a smaller file may take.
@@ -39,7 +41,7 @@ final class ImageWriter {
   func encode(_ pixels: [UInt8], size: PixelSize, for path: String) throws(Failure) -> [UInt8] {
     if size != self.size || codec == nil { codec = try makeCodec(size: size, path: path) }
     self.size = size
-    let rowBytes = Int32(size.width * (format == .gray ? 1 : 3))
+    let rowBytes = Int32(size.width * channelCount)
     guard pixels.count >= Int(rowBytes) * size.height, let codec else {
       throw Failure("cannot write \(path): memory ran out")
     }
@@ -50,6 +52,7 @@ final class ImageWriter {
         picture.pointee.data.0, picture.pointee.linesize.0, source.baseAddress, rowBytes, rowBytes,
         Int32(size.height))
     }
+    if case .indexed(let colours) = format { unsafe fillPalette(of: picture, with: colours) }
     try MediaError.check(unsafe avcodec_send_frame(codec.context, picture), "cannot write \(path)")
     try MediaError.check(
       unsafe avcodec_receive_packet(codec.context, packet), "cannot write \(path)")
@@ -73,8 +76,32 @@ final class ImageWriter {
       _ = unsafe av_opt_set(codec.context.pointee.priv_data, "pred", "mixed", 0)
     }
     unsafe codec.context.pointee.thread_count = 1
-    try codec.openEncoder(
-      size: size, pixels: format == .gray ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_RGB24, path: path)
+    try codec.openEncoder(size: size, pixels: pixelFormat, path: path)
     return codec
+  }
+
+  private var channelCount: Int {
+    if case .rgb = format { 3 } else { 1 }
+  }
+
+  private var pixelFormat: AVPixelFormat {
+    switch format {
+    case .gray: AV_PIX_FMT_GRAY8
+    case .rgb: AV_PIX_FMT_RGB24
+    case .indexed: AV_PIX_FMT_PAL8
+    }
+  }
+
+  /// Writes the colours behind the pixels, where FFmpeg has them: 256 numbers, alpha first.
+  private func fillPalette(
+    of picture: UnsafeMutablePointer<AVFrame>, with colours: [Colour]
+  ) {
+    guard let plane = unsafe picture.pointee.data.1 else { return }
+    let palette = unsafe UnsafeMutableRawPointer(plane).assumingMemoryBound(to: UInt32.self)
+    for index in 0..<256 {
+      let colour =
+        index < colours.count ? colours[index] : Colour(red: 0, green: 0, blue: 0)
+      unsafe palette[index] = 0xFF00_0000 | colour.number
+    }
   }
 }

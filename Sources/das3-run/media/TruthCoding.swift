@@ -1,12 +1,29 @@
 // Numbers or colours of truth pictures in, class numbers out; values without a meaning are refused.
 import Foundation
 
+/// What a pixel of a PNG holds.
+enum PixelKind: Equatable {
+  case number, colour
+  /// A number in each of several channels, of which one is read.
+  case channel(Int)
+
+  /// What a class map calls such values, and what messages do.
+  var name: String {
+    switch self {
+    case .number: "values"
+    case .colour: "colours"
+    case .channel(let index): "channel \(index)"
+    }
+  }
+}
+
 /// The meaning of the values in truth pictures.
 struct TruthCoding {
-  /// Whether the pictures hold colours.
-  let areColours: Bool
+  let pixels: PixelKind
+  /// The public labelling that says it, if one does.
+  let labels: LabelSet?
   /// Names of the classes, by number.
-  private let classes: [String]
+  let classes: [String]
   private let ignoreLabel: UInt8
   /// The class number of each value; nil = values are class numbers themselves.
   private let values: [UInt32: UInt8]?
@@ -23,13 +40,14 @@ struct TruthCoding {
   /// Without `values`, the values are class numbers; the ignored number and 255 are not counted.
   init(
     classes: [String], ignoreLabel: Int, values: [UInt32: UInt8]? = nil, others: UInt8? = nil,
-    areColours: Bool = false
+    pixels: PixelKind = .number, labels: LabelSet? = nil
   ) {
     self.classes = classes
     self.ignoreLabel = UInt8(clamping: ignoreLabel)
     self.values = values
     self.others = others
-    self.areColours = areColours
+    self.pixels = pixels
+    self.labels = labels
   }
 
   /// The class number of each pixel; a pixel that is not counted has the ignored number or 255.
@@ -67,7 +85,7 @@ struct TruthCoding {
   private func number(of value: UInt32) -> UInt8? {
     if let values {
       if let number = values[value] ?? others { return number }
-      return !areColours && value == UInt32(ignoreLabel) ? ignoreLabel : nil
+      return pixels != .colour && value == UInt32(ignoreLabel) ? ignoreLabel : nil
     }
     guard value < classes.count || value == UInt32(ignoreLabel) || value == 255 else { return nil }
     return UInt8(truncatingIfNeeded: value)
@@ -80,23 +98,40 @@ struct TruthCoding {
     let most = listed.prefix(Self.mostListed).joined(separator: ", ")
     let list =
       listed.count > Self.mostListed ? "\(most), and \(listed.count - Self.mostListed) more" : most
+    let looks = looks(unknown.keys).map { "; \($0)" } ?? ""
     if let values {
+      let key = pixels == .colour ? "colours" : "values"
       let known = values.count == 1 ? "the one value" : "the \(values.count) values"
-      let key = areColours ? "colours" : "values"
-      return Failure(
-        "truth \(path) has \(areColours ? "colours" : "values") beside \(known) of the class map: "
-          + "\(list); add them under \"\(key)\", or {\"*\": null} for all others")
+      let source = labels.map { "\(known) of \($0.name)" } ?? "\(known) of the class map"
+      let help =
+        labels == nil
+        ? "add them under \"\(key)\", or {\"*\": null} for all others"
+        : "a class map of your own says what each is"
+      return Failure("truth \(path) has \(key) beside \(source): \(list)\(looks); \(help)")
     }
-    let looks =
-      (16...20).contains(classes.count) && unknown.keys.allSatisfy(Self.cityscapesNumbers.contains)
-      ? "; it looks like labelIds of Cityscapes, and the classes are its trainIds" : ""
     return Failure(
       "truth \(path) has values outside the \(classes.count) classes and the ignored \(ignoreLabel): "
         + "\(list)\(looks); a class map says what each is: {\"values\": {\"7\": "
         + "\"\(classes.first ?? "")\", …, \"*\": null}}")
   }
 
+  /// What values without a meaning may be; nil where they look like nothing that is known.
+  private func looks(_ unknown: some Collection<UInt32>) -> String? {
+    if pixels == .colour {
+      let areGray = unknown.allSatisfy { $0 == ($0 & 0xFF) * 0x01_0101 }
+      return areGray ? "it looks like numbers and not like colours" : nil
+    }
+    if unknown.allSatisfy({ $0 >= 1000 && Self.cityscapesNumbers.contains($0 / 1000) }) {
+      return "it looks like instanceIds of Cityscapes; labelIds have classes alone"
+    }
+    guard values == nil, (13...20).contains(classes.count),
+      unknown.allSatisfy(Self.cityscapesNumbers.contains)
+    else { return nil }
+    return "it looks like labelIds of Cityscapes, and the classes are its trainIds; "
+      + "'--class-map \(LabelSet.cityscapesIds.name)' reads them"
+  }
+
   private func name(of value: UInt32) -> String {
-    areColours ? String(format: "#%06x", value) : String(value)
+    pixels == .colour ? String(format: "#%06x", value) : String(value)
   }
 }

@@ -14,6 +14,9 @@ struct Colour: Equatable {
   static let quiet = Colour(red: 146, green: 151, blue: 162)
   static let dim = Colour(red: 84, green: 88, blue: 97)
 
+  /// As 0xRRGGBB.
+  var number: UInt32 { UInt32(red) << 16 | UInt32(green) << 8 | UInt32(blue) }
+
   var hexadecimal: String { String(format: "#%02x%02x%02x", red, green, blue) }
 
   /// The colour halfway to `other`.

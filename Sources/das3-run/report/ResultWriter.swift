@@ -48,7 +48,8 @@ final class ResultWriter {
 
   func write(_ frame: Frame, _ result: Segmentation, shares: [Double]) throws(Failure) {
     for output in saved {
-      let path = Path.join(Path.join(directory, output.rawValue), frame.stem + ".png")
+      let path = try Folder.place(
+        frame.stem + ".png", in: Path.join(directory, output.rawValue))
       switch output {
       case .labels: try grayWriter.write(result.labels, size: frame.size, to: path)
       case .confidence: try grayWriter.write(result.confidence, size: frame.size, to: path)
@@ -62,7 +63,7 @@ final class ResultWriter {
     overlay.draw(frame, labels: result.labels, shares: shares, into: &canvas)
     guard reader.kind == .video else {
       let folder = Path.join(directory, Self.overlayName)
-      let path = Path.join(folder, frame.stem + ".png")
+      let path = try Folder.place(frame.stem + ".png", in: folder)
       return try colourWriter.write(canvas.pixels, size: canvas.size, to: path)
     }
     canvas.time = frame.time

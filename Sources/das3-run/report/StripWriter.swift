@@ -43,6 +43,6 @@ struct StripWriter {
     PictureStrip(classes: labeller.classes).draw(
       panels, size: size, columnCount: columnCount, into: &canvas)
     try ImageWriter(format: .rgb).write(
-      canvas.pixels, size: canvas.size, to: Path.join(directory, name))
+      canvas.pixels, size: canvas.size, to: try Folder.place(name, in: directory))
   }
 }

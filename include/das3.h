@@ -561,7 +561,7 @@ typedef struct das3_adapter_options {
   int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
                              as the epochs below have. Other methods use steps_a             */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 = the stage's default   */
-  int32_t label_rounds;   /* largest number of times that stage (b) makes its labels         */
+  int32_t label_rounds;   /* largest number of times that stage (b), or LD, makes its labels */
   int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
   int32_t augment;        /* 1: stage (c) changes colours at random and blurs frames         */
   int32_t flip;           /* 1: stages also train with mirrored frames, and labels come from the
@@ -591,8 +591,8 @@ typedef struct das3_adapter_options {
   double clip_norm;       /* largest Euclidean norm of a gradient, to which larger ones are scaled;
                              0 = no clipping                                                 */
   double statistics_momentum; /* share of a new frame in the running statistics, 0 to 1      */
-  double teacher_momentum; /* share of its old weights that the teacher of (c) keeps at each step,
-                             0 to 1                                                          */
+  double teacher_momentum; /* share of its old weights that the teacher of (c), or of HCL, keeps at
+                             each step, 0 to 1. The teachers of ATP and LD have their own    */
 
   double alpha, beta;     /* weights of focal entropy and diversity in (a); 0 turns a loss off */
   double gamma, lambda;   /* gamma: exponent of the focal entropy. lambda: the larger it is, the

@@ -98,7 +98,7 @@ struct GoldenRivals: GoldenWalk {
 
   func bytes(_ name: String) throws -> [UInt8] { try GoldenFile("\(folder)/\(name)").bytes }
 
-  /// The reference's settings: nothing drawn, no mirror images, plain SGD.
+  /// The reference's settings: nothing drawn, no mirror images, no other light, plain SGD.
   func settings(_ method: AdaptationSettings.Method, _ execution: ExecutionOptions)
     -> AdaptationSettings
   {
@@ -121,7 +121,7 @@ struct GoldenRivals: GoldenWalk {
     settings.teacherMomentum = wanted.hcl_momentum
     settings.hcl.renewalStepCount = wanted.hcl_renewal
     settings.hcl.rareShare = Double(wanted.rare_pixels) / Double(height * width)
-    (settings.mirrors, settings.draws) = (false, false)
+    (settings.mirrors, settings.draws, settings.augments) = (false, false, false)
     return settings
   }
 

@@ -109,7 +109,7 @@ extension LD {
 
     func follow(_ step: Int) { teacher.follow(momentum: LD.teacherMomentum) }
 
-    /// Of the class that is ruled out, from 1; drawn, or one after the other. Never the first.
+    /// Of the class that is ruled out, from 1, never the first: drawn, or one after the other.
     private func rank(_ position: Int) -> Int {
       let classCount = context.trainer.scoreShape[1]
       let width = 2 * LD.rankSpread + 1

@@ -3,7 +3,9 @@ import Das3Graph
 import Das3Runtime
 
 /// What a network says of a frame as it is, enlarged, and of the mirror image of both: the mean of
-/// the probabilities. A network of a fixed size has the first view and its mirror image alone.
+/// the probabilities.
+///
+/// A network of a fixed size has the first view and its mirror image alone.
 final class FourViews {
   private let context: StageContext
   /// The same network for larger frames.

@@ -150,7 +150,7 @@ struct StageStep {
 package struct StageMemory: Sendable, Equatable {
   /// Where the stage began.
   package var start: [Float]
-  /// What made the labels in use, of a stage that renews them; else empty.
+  /// What made the labels in use, of a stage that renews them; of hcl its older copy; else empty.
   package var anchor: [Float] = []
   /// The slow copy that labels mixed frames; empty where there is none.
   package var teacher: [Float] = []

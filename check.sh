@@ -259,6 +259,7 @@ else
   python Tests/Golden/networks.py .build/golden/networks
 fi
 python Tests/Golden/curve.py .build/golden/curve
+python Tests/Golden/rivals.py examples/street .build/golden/rivals
 
 step swift tests
 swift_tests

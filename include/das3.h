@@ -497,8 +497,11 @@ typedef enum das3_method {
   DAS3_METHOD_SELFTRAIN = 5, /* trains only with each class's most certain labels (Zou 2018)     */
   DAS3_METHOD_SUPERVISED = 6, /* minimises cross-entropy with the truth of labelled frames       */
   DAS3_METHOD_BLEND = 7, /* moves BatchNormalization statistics a part of the way, see above     */
-  DAS3_METHOD_AUTO = 8   /* a blend, then the stages (a), (b) and (c); a guard judges what each of
+  DAS3_METHOD_AUTO = 8,  /* a blend, then the stages (a), (b) and (c); a guard judges what each of
                             them leaves, and the best set of weights is the result               */
+  DAS3_METHOD_ATP = 9,   /* align, teach and propagate as stages (a), (b) and (c) (Wang 2024)    */
+  DAS3_METHOD_LD = 10,   /* most certain labels, in each round more, and negative ones (You 2021) */
+  DAS3_METHOD_HCL = 11   /* labels of four views, weighted by an older copy (Huang 2021)         */
 } das3_method;
 
 /** The weights from which a method that trains starts. */
@@ -536,7 +539,7 @@ typedef enum das3_mixing {
 typedef struct das3_adapter_options {
   uint32_t struct_size;
   int32_t method;         /* das3_method                                                    */
-  const char *stages;     /* of DAS3: any of "a", "b", "c", in this order; NULL = "abc"      */
+  const char *stages;     /* of DAS3, ATP: any of "a", "b", "c", in this order; NULL = "abc" */
   uint64_t seed;          /* of all random choices: orders, masks and augmentation          */
   uint32_t threads;       /* that share the work, up to one for each processor of this process;
                              0 = so many                                                    */
@@ -558,8 +561,8 @@ typedef struct das3_adapter_options {
   int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
                              as the epochs below have. Other methods use steps_a             */
   int32_t epochs_a, epochs_b, epochs_c; /* passes over the frames; 0 = the stage's default   */
-  int32_t label_rounds;   /* largest number of times that stage (b) makes its labels; with a teacher
-                             they are the teacher's, and are made once                       */
+  int32_t label_rounds;   /* largest number of times that stage (b), or LD, makes its labels; with a
+                             teacher they are the teacher's, and are made once               */
   int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
   int32_t augment;        /* 1: stage (c) changes colours at random and blurs frames         */
   int32_t flip;           /* 1: stages also train with mirrored frames, and labels come from the
@@ -589,8 +592,8 @@ typedef struct das3_adapter_options {
   double clip_norm;       /* largest Euclidean norm of a gradient, to which larger ones are scaled;
                              0 = no clipping                                                 */
   double statistics_momentum; /* share of a new frame in the running statistics, 0 to 1      */
-  double teacher_momentum; /* share of its old weights that the teacher of (c) keeps at each step,
-                             0 to 1                                                          */
+  double teacher_momentum; /* share of its old weights that the teacher of (c), or of HCL, keeps at
+                             each step, 0 to 1. The teachers of ATP and LD have their own    */
 
   double alpha, beta;     /* weights of focal entropy and diversity in (a); 0 turns a loss off */
   double gamma, lambda;   /* gamma: exponent of the focal entropy. lambda: the larger it is, the

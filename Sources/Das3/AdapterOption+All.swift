@@ -46,7 +46,8 @@ extension AdapterOption {
     .count(
       "epochs_c", "passes of (c) over the frames; 0 = default", \.epochs_c, \.c.epochs, from: 0),
     .count(
-      "label_rounds", "most times that (b) makes its labels", \.label_rounds, \.labelRounds, from: 1
+      "label_rounds", "most times that (b), ld make their labels", \.label_rounds, \.labelRounds,
+      from: 1
     ),
     .count(
       "batch_size", "frames whose gradients make one step", \.batch_size, \.batchSize, from: 1,
@@ -86,7 +87,7 @@ extension AdapterOption {
       "statistics_momentum", "share of a new frame in the statistics", \.statistics_momentum,
       \.statisticsMomentum),
     .part(
-      "teacher_momentum", "share that the teacher of (c) keeps each step", \.teacher_momentum,
+      "teacher_momentum", "share that a teacher of (c), hcl keeps each step", \.teacher_momentum,
       \.teacherMomentum),
     .number("alpha", "weight of the focal entropy in (a)", \.alpha, \.alpha),
     .number("beta", "weight of the diversity in (a)", \.beta, \.beta),

@@ -64,7 +64,7 @@ struct OnlineRequest {
     let learningThreads = try unsafe threadCount(
       options.learning_threads, "learning_threads", from: 1)
     var adaptation = try unsafe AdapterRequest(options.adapter, model).settings
-    guard adaptation.hasStages else {
+    guard adaptation.isDAS3 else {
       throw .argument(
         "adapter.method is \(adaptation.method.rawValue); expected auto or das3 for learning online"
       )

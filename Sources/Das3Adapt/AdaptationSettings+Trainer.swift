@@ -22,8 +22,9 @@ extension AdaptationSettings {
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
     options.memoryLimit = memoryLimit
+    let larger = method == .hcl ? try largerByteCount(of: model, HCL.viewScale) : 0
     options.reserved = {
-      held + byteCount(scoreShape: $0, weightSetByteCount: $1, model: model)
+      held + larger + byteCount(scoreShape: $0, weightSetByteCount: $1, model: model)
     }
     let rules = phases(frameCount: 1, hasTeacher: false).map(\.rule)
     options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
@@ -76,6 +77,35 @@ extension AdaptationSettings {
   /// The network as a segmenter would run it.
   func predictor(of model: SegmentationModel) throws(Das3Error) -> Trainer {
     try Trainer(model, height: height, width: width, losses: Losses(), options: predictorOptions)
+  }
+
+  /// The same for larger frames; nil for a network of a fixed size.
+  func predictor(of model: SegmentationModel, enlargedBy scale: Double) throws(Das3Error)
+    -> Trainer?
+  {
+    guard let size = size(of: model, enlargedBy: scale) else { return nil }
+    return try Trainer(
+      model, height: size.height, width: size.width, losses: Losses(), options: predictorOptions)
+  }
+
+  private func largerByteCount(of model: SegmentationModel, _ scale: Double) throws(Das3Error)
+    -> Int
+  {
+    guard let size = size(of: model, enlargedBy: scale) else { return 0 }
+    return try Trainer.byteCount(
+      of: model, height: size.height, width: size.width, options: predictorOptions)
+  }
+
+  /// Sides that the network's strides divide as they divide those of its input.
+  private func size(of model: SegmentationModel, enlargedBy scale: Double)
+    -> (height: Int, width: Int)?
+  {
+    guard model.fixedHeight == nil, model.fixedWidth == nil else { return nil }
+    func enlarged(_ side: Int) -> Int {
+      let multiple = side % model.strideMultiple == 0 ? model.strideMultiple : 1
+      return Int((scale * Double(side) / Double(multiple)).rounded()) * multiple
+    }
+    return (enlarged(height), enlarged(width))
   }
 
   private var observerOptions: Trainer.Options {

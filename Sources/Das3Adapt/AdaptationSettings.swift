@@ -10,6 +10,7 @@ package struct AdaptationSettings: Sendable, Equatable {
     case maxSquare = "maxsquare"
     case selfTraining = "selftrain"
     case supervised, blend, auto
+    case atp, ld, hcl
   }
 
   /// The stages of DAS3.
@@ -92,7 +93,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// Labels are made of enlarged parts of a frame, too.
   package var zooms = false
   /// Enlarged parts of frames are learned from, too.
-  package var enlarges = true
+  package var enlarges = false
 
   /// nil = each stage's own: relative steps in (a) and the baselines, SGD in (b) and (c).
   package var rule: Optimizer.Rule?
@@ -122,6 +123,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// Frames cut together have labels only above the class thresholds.
   package var filtersMixed = true
   package var mixing = Mixing.places
+  package var hcl = HCL()
   /// A class of labels counts as often as the network expects it, not as often as it labels it.
   package var balancesClasses = true
 
@@ -162,21 +164,30 @@ extension AdaptationSettings {
     // The extremes of each pixel, and two frames to compare with them.
     let searched = isGuarded && findsIgnored ? 4 * image : 0
     // Where a stage began, and two sets: what makes its labels, and the slow copy.
-    let looksBack = hasStages || method == .selfTraining || blends || isGuarded
+    let looksBack =
+      hasStages || [.selfTraining, .ld, .hcl].contains(method) || blends || isGuarded
+    // Of hcl, what made its labels, too, and what networks say of a view.
+    let (otherSets, otherScores) = method == .hcl ? (1, 3 * scoreShape.elementCount) : (0, 0)
+    // What made the labels of ld.
+    let anchor = method == .ld ? 1 : 0
     // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
     let copyCount = rule == .adamW ? 3 : 2
-    let vectorCount = 1 + copyCount + (isGuarded ? 1 : 0)
+    let vectorCount = 1 + anchor + copyCount + (isGuarded ? 1 : 0)
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
-      * (views + mixed + searched + vectorCount * model.onnx.weights.count
+      * (views + otherScores + mixed + searched + vectorCount * model.onnx.weights.count
         + (augments ? image : 0))
-      + (looksBack ? 2 * weightSetByteCount : 0) + (2 * perPixel + AgreementMeter.frameCount)
+      + ((looksBack ? 2 : 0) + otherSets) * weightSetByteCount
+      + (2 * perPixel + AgreementMeter.frameCount)
       * pixels
   }
 
-  /// Whether the method is made of the stages (a), (b) and (c).
-  package var hasStages: Bool { method == .das3 || method == .auto }
+  /// Whether the method is made of the stages of DAS3, (a), (b) and (c).
+  package var isDAS3: Bool { method == .das3 || method == .auto }
+
+  /// Whether the method is made of stages (a), (b) and (c).
+  package var hasStages: Bool { isDAS3 || method == .atp }
 
   /// Whether a blend of statistics comes first.
   package var blends: Bool { method == .blend || method == .auto || start == .blend }
@@ -188,7 +199,8 @@ extension AdaptationSettings {
   var learnsTruth: Bool {
     switch method {
     case .bn, .blend, .supervised: false
-    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining: labelWeight > 0
+    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining, .atp, .ld, .hcl:
+      labelWeight > 0
     }
   }
 
@@ -214,7 +226,7 @@ extension AdaptationSettings {
     switch method {
     case .bn: return .statistics
     case .tent, .supervised: return .batch
-    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend: return .frozen
+    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend, .atp, .ld, .hcl: return .frozen
     }
   }
 }

@@ -32,6 +32,19 @@ package struct ClassThresholds: Sendable, Equatable {
     return kept
   }
 
+  /// Thresholds that are no higher than what a share of a frame's labelled pixels exceed: the value at
+  /// descending rank ⌊share · n⌋ of their n.
+  func lowered(toKeep share: Double, of prediction: Prediction) -> ClassThresholds {
+    var search = Search(classCount: 1, share: share)
+    let labels = prediction.labels.map { label -> UInt8 in label == 255 ? 255 : 0 }
+    while !search.isDone {
+      search.add(labels, prediction.confidence)
+      search.endPass()
+    }
+    let most = search.thresholds.values[0]
+    return ClassThresholds(values: values.map { min($0, most) })
+  }
+
   /// The search, digit by digit: 12, 10 and 10 bits of the value.
   package struct Search {
     private static let digits: [(shift: Int, count: Int)] = [

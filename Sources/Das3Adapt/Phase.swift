@@ -1,6 +1,11 @@
 /// One stage of a schedule as it is run.
 struct Phase {
-  enum Kind { case alignment, selfTraining, propagation, statistics, supervised, blending, judging }
+  enum Kind {
+    case alignment, selfTraining, propagation, statistics, supervised, blending, judging
+    /// Of atp.
+    case teaching, certainPropagation
+    case ld, hcl
+  }
 
   var kind: Kind
   var letter: AdaptationSettings.Letter?
@@ -66,8 +71,11 @@ extension AdaptationSettings {
     case .blend: return []
     case .das3, .auto:
       return stages.filter { $0 != .a || !hasTeacher }.map {
-        self.phase($0, frameCount, hasTeacher: hasTeacher)
+        stage($0, frameCount: frameCount, hasTeacher: hasTeacher)
       }
+    case .atp: return ATP.phases(self, frameCount: frameCount)
+    case .ld: return LD.phases(self, frameCount: frameCount)
+    case .hcl: return HCL.phases(self, frameCount: frameCount)
     case .bn:
       phase.kind = .statistics
       phase.stepCount = stepCount(a, default: frameCount, frameCount)
@@ -83,10 +91,16 @@ extension AdaptationSettings {
     return [phase]
   }
 
-  /// A stage of DAS3 as long as the settings say, or else as its default.
-  func stage(_ letter: Letter) -> Phase { phase(letter, 1, hasTeacher: false) }
+  /// The only phase of a method that learns from labels.
+  func labelPhase(_ kind: Phase.Kind, frameCount: Int) -> Phase {
+    let rule = self.rule ?? .sgd
+    return Phase(
+      kind: kind, stepCount: stepCount(a, default: 240, frameCount), rule: rule,
+      rate: rate(a, rule))
+  }
 
-  private func phase(_ letter: Letter, _ frameCount: Int, hasTeacher: Bool) -> Phase {
+  /// A stage of DAS3 as long as the settings say, or else as its default.
+  func stage(_ letter: Letter, frameCount: Int = 1, hasTeacher: Bool = false) -> Phase {
     let (kind, extent, defaultCount): (Phase.Kind, Extent, Int) =
       switch letter {
       case .a: (.alignment, a, 160)

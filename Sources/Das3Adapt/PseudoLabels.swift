@@ -28,11 +28,12 @@ package final class PseudoLabels {
   /// - Parameters:
   ///   - store: where they lie; labels that lay there are no more.
   ///   - share: of each class's pixels that keep their label (K).
+  ///   - frameShare: of each frame's pixels that keep it beside them, whatever their classes.
   ///   - ignoredCount: pixels of a frame that count for nothing.
   ///   - predict: fills in the prediction of a frame.
   /// - Throws: what `predict` throws; `.io` where the disk is full.
   package init(
-    in store: LabelStore, share: Double, ignoredCount: Int = 0,
+    in store: LabelStore, share: Double, frameShare: Double? = nil, ignoredCount: Int = 0,
     predict: (_ frame: Int, _ prediction: inout Prediction) throws(Das3Error) -> Void
   ) throws(Das3Error) {
     var prediction = Prediction(shape: store.shape)
@@ -60,7 +61,8 @@ package final class PseudoLabels {
       }
       search.endPass()
     }
-    thresholds = search.thresholds
+    let found = search.thresholds
+    thresholds = found
     self.entropies = entropies
     classWeights = zip(masses, search.classCounts).map { mass, count in
       Float(min(max(mass / Double(max(1, count)), 1 / Self.mostWeight), Self.mostWeight))
@@ -69,7 +71,9 @@ package final class PseudoLabels {
     for frame in 0..<store.frameCount {
       try records.read(into: &prediction.labels, from: frame)
       try confidences.read(into: &prediction.confidence, from: frame)
-      kept += thresholds.filter(&prediction)
+      var limits = found
+      if let frameShare { limits = found.lowered(toKeep: frameShare, of: prediction) }
+      kept += limits.filter(&prediction)
       try records.write(prediction.labels, to: frame)
     }
     coverage = Double(kept) / Double(max(1, store.frameCount * (pixelCount - ignoredCount)))

@@ -447,6 +447,44 @@ extension Trainer {
       threads: executor.options.threads)
   }
 
+  /// The same at another size, to which the scores are brought; not a smaller network's at a larger.
+  ///
+  /// - Parameters:
+  ///   - weights: of this trainer; nil = the student.
+  ///   - shape: 1×C×h×w, of the probabilities.
+  ///   - probabilities: receives them.
+  func predict(by weights: WeightSet? = nil, resizedTo shape: Shape, probabilities: Arena) {
+    guard shape != scoreShape else { return predict(by: weights, probabilities: probabilities) }
+    precondition(shape.elementCount <= scoreShape.elementCount)
+    let scores = runAlone(weights)
+    let threads = executor.options.threads
+    let resize = ImageResize(
+      from: (scores.shape[2], scores.shape[3]), to: (shape[2], shape[3]), channelCount: shape[1],
+      threads: threads)
+    unsafe resize.run(
+      executor.output(0), stride: scores.pixelStride ?? shape[1],
+      into: probabilities.pointer(at: 0))
+    unsafe Prediction.softmax(
+      scores: probabilities.pointer(at: 0), stride: shape[1], shape: shape,
+      into: probabilities.pointer(at: 0), scratch: scratch, threads: threads)
+  }
+
+  /// How far the network agrees on the loaded frame with another one; moves no statistics.
+  ///
+  /// - Parameters:
+  ///   - weights: of this trainer; nil = the student.
+  ///   - probabilities: what the other says of the frame.
+  ///   - pixelWeights: receives one byte a pixel, as `Losses.weigh` has them.
+  package func weigh(
+    by weights: WeightSet? = nil, against probabilities: Arena, into pixelWeights: inout [UInt8]
+  ) {
+    let scores = runAlone(weights)
+    unsafe Losses.weigh(
+      scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
+      shape: scores.shape, against: probabilities.pointer(at: 0), ignored: ignoredNow,
+      into: &pixelWeights, threads: executor.options.threads)
+  }
+
   /// Compares the loaded frame with its mirror image; moves no statistics.
   ///
   /// - Parameters:

@@ -38,24 +38,12 @@ package struct ChannelsLast {
 
   private mutating func resize(from source: Self, height: Int, width: Int) {
     self = Self(channelCount: channelCount, height: height, width: width, threads: threads)
-    let rows = AxisTable(.halfPixel(from: source.height, to: height))
-    let columns = AxisTable(.halfPixel(from: source.width, to: width))
-    var chain = d3k_chain()
-    var scratch = [Float](repeating: 0, count: threads * 2 * width * channelCount)
-    let (threads, channelCount) = (Int32(threads), Int64(channelCount))
+    let resize = ImageResize(
+      from: (source.height, source.width), to: (height, width), channelCount: channelCount,
+      threads: threads)
     unsafe values.withUnsafeMutableBufferPointer { target in
-      unsafe scratch.withUnsafeMutableBufferPointer { scratch in
-        unsafe rows.withAxis { rows in
-          unsafe columns.withAxis { columns in
-            var resize = unsafe d3k_resize(
-              rows: rows, columns: columns, batch: 1, in_height: Int64(source.height),
-              in_width: Int64(source.width), channels: channelCount, x_stride: channelCount,
-              y_stride: channelCount, fill: 0)
-            unsafe d3k_resize_linear(
-              threads, &resize, &chain, source.values, target.baseAddress, scratch.baseAddress)
-          }
-        }
-      }
+      guard let start = target.baseAddress else { return }
+      unsafe resize.run(source.values, stride: channelCount, into: start)
     }
   }
 

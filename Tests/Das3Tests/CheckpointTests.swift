@@ -30,6 +30,16 @@ struct CheckpointTests {
     ),
     ("self-training", { $0.method = Int32(DAS3_METHOD_SELFTRAIN.rawValue) }),
     ("tent", { $0.method = Int32(DAS3_METHOD_TENT.rawValue) }),
+    (
+      "align, teach, propagate",
+      {
+        ($0.method, $0.optimizer) = (
+          Int32(DAS3_METHOD_ATP.rawValue), Int32(DAS3_OPTIMIZER_SGD.rawValue)
+        )
+      }
+    ),
+    ("labels of rising share", { $0.method = Int32(DAS3_METHOD_LD.rawValue) }),
+    ("labels of four views", { $0.method = Int32(DAS3_METHOD_HCL.rawValue) }),
     ("a blend", { $0.method = Int32(DAS3_METHOD_BLEND.rawValue) }),
     ("DAS3 from a blend", { $0.start = Int32(DAS3_START_BLEND.rawValue) }),
     ("auto", { $0.method = Int32(DAS3_METHOD_AUTO.rawValue) }),

@@ -89,14 +89,16 @@ def randomise(network, generator):
             weight.copy_(torch.randint(-2, 3, weight.shape, generator=generator) / 2)
 
 
-def export(network, image, path, opset=17):
+def export(network, image, path, opset=17, any_size=False):
     """ONNX as the network stands, BatchNorm kept; the file's initializers by name."""
+    axes = {2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network, (image,), str(path), dynamo=False, opset_version=opset,
             do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE,
-            input_names=["image"], output_names=["logits"])
+            input_names=["image"], output_names=["logits"],
+            dynamic_axes={"image": axes, "logits": axes} if any_size else None)
     model = onnx.load(path)
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 

@@ -416,7 +416,7 @@ def main(folder, out):
         write(out / f"frame_{index}", pixels)
     images = tensors(target)
     network.eval()
-    export(network, images[0], out / "network.onnx")
+    export(network, images[0], out / "network.onnx", any_size=True)
     with torch.no_grad():
         check(out / "network.onnx", images[0], network(images[0]))
         right = [np.mean((network(image).argmax(1)[0].numpy() == t)[t != IGNORED])

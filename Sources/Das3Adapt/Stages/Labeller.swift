@@ -97,6 +97,27 @@ final class Labeller {
     try KernelFailure.check()
   }
 
+  /// What it says, as labels or masks are made of it.
+  func ask(_ weights: WeightSet, of frame: Int, _ prediction: inout Prediction) throws(Das3Error) {
+    try predict(frame, by: weights, into: &prediction)
+    revise(frame, &prediction)
+  }
+
+  /// How uncertain the network with these weights is of each frame: the mean entropy, 0…1.
+  func entropies(_ anchor: [Float]) throws(Das3Error) -> [Double] {
+    try withWeights(anchor) { weights throws(Das3Error) in
+      var prediction = Prediction(shape: trainer.scoreShape)
+      var entropies: [Double] = []
+      for frame in 0..<target.count {
+        try target.checkCancelled()
+        try ask(weights, of: frame, &prediction)
+        entropies.append(prediction.meanEntropy)
+        labelled(frame + 1)
+      }
+      return entropies
+    }
+  }
+
   /// Lends weights that may be others than the student's.
   func withWeights<Result>(
     _ weights: [Float], _ body: (WeightSet) throws(Das3Error) -> Result
@@ -124,13 +145,29 @@ final class Labeller {
     return store
   }
 
+  /// What a network with these weights says of a frame.
+  typealias Answer =
+    (_ frame: Int, _ weights: WeightSet, _ prediction: inout Prediction) throws(Das3Error) -> Void
+
   /// Labels of all frames by the network with the weights `anchor`, or by the teacher.
-  func makeLabels(_ anchor: [Float], in store: LabelStore, byTeacher: Bool = false)
-    throws(Das3Error) -> PseudoLabels
-  {
+  ///
+  /// - Parameters:
+  ///   - anchor: weights.
+  ///   - store: where the labels lie.
+  ///   - byTeacher: the teacher is asked.
+  ///   - share: of each class's pixels that keep their label; nil = as the settings say.
+  ///   - frameShare: of each frame's pixels that keep it, too.
+  ///   - answer: nil = `predict`.
+  /// - Returns: the labels.
+  /// - Throws: `.cancelled`, or what frames and teacher throw.
+  func makeLabels(
+    _ anchor: [Float], in store: LabelStore, byTeacher: Bool = false, share: Double? = nil,
+    frameShare: Double? = nil, answer: Answer? = nil
+  ) throws(Das3Error) -> PseudoLabels {
     try withWeights(anchor) { weights throws(Das3Error) in
       try PseudoLabels(
-        in: store, share: settings.positiveShare, ignoredCount: target.ignored?.count ?? 0
+        in: store, share: share ?? settings.positiveShare, frameShare: frameShare,
+        ignoredCount: target.ignored?.count ?? 0
       ) {
         frame, prediction throws(Das3Error) in
         try target.checkCancelled()
@@ -143,7 +180,11 @@ final class Labeller {
             prediction.unmark(teacher.unknownClasses)
           }
         } else {
-          try predict(frame, by: weights, into: &prediction)
+          if let answer {
+            try answer(frame, weights, &prediction)
+          } else {
+            try predict(frame, by: weights, into: &prediction)
+          }
           revise(frame, &prediction)
         }
         labelled(frame + 1)

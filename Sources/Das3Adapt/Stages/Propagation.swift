@@ -1,6 +1,4 @@
-internal import CKernels
 import Das3Graph
-import Das3Runtime
 
 /// Stage (c): easy frames with the labels of the network that stage (b) left, and pairs of hard ones
 /// cut together, labelled by a slow copy of the network (equations 9 and 10).
@@ -9,13 +7,12 @@ final class Propagation: Stage {
   private let context: StageContext
   private let number: Int
   /// The slow copy.
-  private let teacher: WeightSet
-  private let firstImage: Arena
+  private let teacher: SlowCopy
+  private let images: ImageMix
   /// While labels are made.
   private var store: LabelStore?
   private var labels: PseudoLabels?
   private var easy, hard: FrameOrder
-  private var mix = FrameMix()
   private var first, second: Prediction
 
   init(_ context: StageContext, number: Int, _ memory: StageMemory) throws(Das3Error) {
@@ -24,11 +21,9 @@ final class Propagation: Stage {
     start = memory.start
     easy = FrameOrder(context.target, [], stage: number)
     hard = easy
-    let trainer = context.trainer
-    teacher = try trainer.makeWeights(memory.teacher.isEmpty ? start : memory.teacher)
-    firstImage = try Arena(
-      elementCount: trainer.height * trainer.width * trainer.model.channelCount)
-    first = Prediction(shape: trainer.scoreShape)
+    teacher = try SlowCopy(context, at: memory.teacher.isEmpty ? start : memory.teacher)
+    images = try ImageMix(context)
+    first = Prediction(shape: context.trainer.scoreShape)
     second = first
   }
 
@@ -42,7 +37,7 @@ final class Propagation: Stage {
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int {
     (store?.memoryByteCount ?? labels?.memoryByteCount ?? 0)
-      + context.trainer.byteCount(beside: teacher) + 4 * (start.count + firstImage.elementCount)
+      + teacher.byteCount + images.byteCount + start.count * MemoryLayout<Float>.stride
   }
 
   func prepare(_ step: Int) throws(Das3Error) {
@@ -72,17 +67,11 @@ final class Propagation: Stage {
     return losses
   }
 
-  func follow(_ step: Int) {
-    unsafe d3k_average(
-      Int32(context.settings.execution.threads), teacher.pointer, context.trainer.student.pointer,
-      Int64(start.count),
-      Double(context.settings.teacherMomentum))
-    context.trainer.prepare(teacher)
-  }
+  func follow(_ step: Int) { teacher.follow(momentum: Double(context.settings.teacherMomentum)) }
 
   /// The slow copy is the mean of where the last steps have been: what they did to rare classes by
   /// chance is no longer in it.
-  func finish() { context.trainer.train(teacher) }
+  func finish() { context.trainer.train(teacher.weights) }
 
   private func addEasy(_ position: Int, scale: Float) throws(Das3Error) -> Losses.Values {
     let frame = easy.frame(at: position)
@@ -112,18 +101,18 @@ final class Propagation: Stage {
   /// `second`.
   private func mixClasses(_ position: Int, _ random: inout Random?) throws(Das3Error) {
     let (i, j) = (hard.frame(at: position), hard.frame(at: position + 1))
-    try askTeacher(i, &first)
-    try askTeacher(j, &second)
-    mix.cut(
+    try context.labeller.ask(teacher.weights, of: i, &first)
+    try context.labeller.ask(teacher.weights, of: j, &second)
+    images.mix.cut(
       ClassMix.choose(from: first.labels, &random), outOf: first.labels,
       threads: context.settings.execution.threads)
     filter(&first)
     filter(&second)
-    mix.mix(first.labels, over: &second.labels, threads: context.settings.execution.threads)
+    images.lay(first.labels, over: &second.labels)
     try context.target.load(i)
-    unsafe firstImage.copy(from: context.trainer.image)
+    images.keepImage()
     try context.target.load(j)
-    layFirstImage()
+    images.layImage()
   }
 
   /// A quarter of each of four hard frames, where it was; leaves them likewise.
@@ -132,33 +121,17 @@ final class Propagation: Stage {
     let shape = context.trainer.scoreShape
     for quadrant in 0..<4 {
       let frame = hard.frame(at: position + quadrant)
-      try askTeacher(frame, &first)
+      try context.labeller.ask(teacher.weights, of: frame, &first)
       filter(&first)
       try context.target.load(frame)
       if quadrant > 0 {
-        mix.cut(allBut: quadrant, at: lines, height: shape[2], width: shape[3])
-        mix.mix(second.labels, over: &first.labels, threads: context.settings.execution.threads)
-        layFirstImage()
+        images.mix.cut(allBut: quadrant, at: lines, height: shape[2], width: shape[3])
+        images.lay(second.labels, over: &first.labels)
+        images.layImage()
       }
       swap(&first, &second)
-      unsafe firstImage.copy(from: context.trainer.image)
+      images.keepImage()
     }
-  }
-
-  /// Lays what is cut out of the first image over the loaded one.
-  private func layFirstImage() {
-    let trainer = context.trainer
-    let shape = trainer.scoreShape
-    unsafe mix.mix(
-      firstImage.pointer(at: 0), over: trainer.image, channelCount: trainer.model.channelCount,
-      height: trainer.height, width: trainer.width, maskHeight: shape[2], maskWidth: shape[3],
-      threads: context.settings.execution.threads)
-  }
-
-  /// What the slow copy says of a frame.
-  private func askTeacher(_ frame: Int, _ prediction: inout Prediction) throws(Das3Error) {
-    try context.labeller.predict(frame, by: teacher, into: &prediction)
-    context.labeller.revise(frame, &prediction)
   }
 
   /// Leaves the labels that are certain, where the run wants that.

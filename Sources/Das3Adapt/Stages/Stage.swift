@@ -74,6 +74,11 @@ extension StageContext {
     case .selfTraining:
       SelfTraining(self, number: number, stepCount: phase.stepCount, step: step, memory)
     case .propagation: try Propagation(self, number: number, memory)
+    case .teaching: try ATP.Teaching(self, number: number, memory)
+    case .certainPropagation: try ATP.Propagation(self, number: number, memory)
+    case .ld:
+      try LD.Learning(self, number: number, stepCount: phase.stepCount, step: step, memory)
+    case .hcl: try HCL.Learning(self, number: number, memory)
     case .supervised: Supervised(self, number: number, memory)
     case .blending, .judging: nil
     }
@@ -145,7 +150,7 @@ struct StageStep {
 package struct StageMemory: Sendable, Equatable {
   /// Where the stage began.
   package var start: [Float]
-  /// What made the labels in use, of a stage that renews them; else empty.
+  /// What made the labels in use, of a stage that renews them; of hcl its older copy; else empty.
   package var anchor: [Float] = []
   /// The slow copy that labels mixed frames; empty where there is none.
   package var teacher: [Float] = []
@@ -167,6 +172,7 @@ package struct StepLosses: Sendable, Equatable {
   package var focalEntropy = 0.0
   package var diversity = 0.0
   package var positive = 0.0
+  /// Of classes that are ruled out, by whatever rule.
   package var negative = 0.0
   package var mixed = 0.0
   package var entropy = 0.0
@@ -195,7 +201,7 @@ package struct StepLosses: Sendable, Equatable {
       positive += share * values.crossEntropy
       entropy += share * values.meanEntropy
     }
-    negative += share * values.negative
+    negative += share * (values.negative + values.rankedNegative + values.smallNegative)
     maxSquare += share * values.maxSquare
   }
 }

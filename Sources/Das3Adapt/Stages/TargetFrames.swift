@@ -230,10 +230,14 @@ final class TargetFrames {
 
   /// How the frame at a position of the schedule is shown: mirrored or not, and where the stage
   /// wants it, in another light and focus, or a part of it enlarged.
+  ///
+  /// What is drawn once more for a position has another `attempt`.
   func augmentation(
-    stage: Int, _ position: Int, isPhotometric: Bool = false, enlarges: Bool = false
+    stage: Int, _ position: Int, isPhotometric: Bool = false, enlarges: Bool = false,
+    attempt: Int = 0
   ) -> Augmentation {
-    var random = Random(seed: settings.seed, Purpose.augmentation.rawValue, stage, position)
+    var random = Random(
+      seed: settings.seed, Purpose.augmentation.rawValue, stage, position + attempt << 40)
     var augmentation = Augmentation(isMirrored: settings.mirrors && random.below(2) == 1)
     if enlarges { augmentation.part = .random(&random) }
     if isPhotometric, photometric != nil { augmentation.random = random }

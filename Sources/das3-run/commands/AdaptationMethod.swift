@@ -2,7 +2,7 @@
 import ArgumentParser
 
 enum AdaptationMethod: String, ExpressibleByArgument, CaseIterable {
-  case auto, das3, blend, tent, bn, entropy, maxsquare, selftrain
+  case auto, das3, blend, tent, bn, entropy, maxsquare, selftrain, atp, ld, hcl
   /// Wants truth with every frame, which no option reads.
   case supervised
 
@@ -13,8 +13,8 @@ enum AdaptationMethod: String, ExpressibleByArgument, CaseIterable {
 
   static let allValueStrings = allCases.filter { $0 != .supervised }.map(\.rawValue)
 
-  /// Whether it is made of the stages (a), (b) and (c).
-  var hasStages: Bool { self == .auto || self == .das3 }
+  /// Whether it is made of stages (a), (b) and (c).
+  var hasStages: Bool { self == .auto || self == .das3 || self == .atp }
 
   /// Whether a gradient moves weights: such a method can begin at a blend of statistics.
   var trains: Bool { self != .bn && self != .blend }

@@ -106,7 +106,7 @@ struct Drive: ParsableCommand {
     if let stepsPerFrame, !(1...1000).contains(stepsPerFrame) {
       throw ValidationError("'--steps-per-frame \(stepsPerFrame)': expected 1 to 1000")
     }
-    guard how.method.hasStages else {
+    guard how.method == .auto || how.method == .das3 else {
       throw ValidationError("'--method \(how.method.rawValue)': drive learns by auto or das3")
     }
     for (option, given) in [

@@ -9,7 +9,8 @@ struct MethodOptions: ParsableArguments {
     help: "Where a method that trains begins: at a blend of statistics (default) or the source.")
   var start: AdaptationStart?
 
-  @Option(help: ArgumentHelp("Of auto and das3: any of a, b, c, in this order.", valueName: "abc"))
+  @Option(
+    help: ArgumentHelp("Of auto, das3 and atp: any of a, b, c, in this order.", valueName: "abc"))
   var stages: String?
 
   @Option(
@@ -71,7 +72,8 @@ struct MethodOptions: ParsableArguments {
   private func stageSetting() throws(Failure) -> [NamedValue] {
     guard let stages else { return [] }
     guard method.hasStages, stages.contains(/^a?b?c?$/), !stages.isEmpty else {
-      throw Failure("'--stages \(stages)': expected a, b, c in this order, of method auto or das3")
+      throw Failure(
+        "'--stages \(stages)': expected a, b, c in this order, of method auto, das3 or atp")
     }
     return [("stages", stages)]
   }

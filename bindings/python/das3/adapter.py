@@ -38,6 +38,9 @@ class Method(IntEnum):
     SUPERVISED = 6
     BLEND = 7
     AUTO = 8
+    ATP = 9
+    LD = 10
+    HCL = 11
 
 
 class Start(IntEnum):

@@ -58,6 +58,8 @@ package struct ClassThresholds: Sendable, Equatable {
     /// Of each class: the bits found so far, and the rank among the values that share them.
     private var found: [UInt32]
     private var ranks: [UInt64]
+    /// Of each class: whether what was found so far is its largest value.
+    private var isLargest: [Bool]
     /// Values of each class, known after the first pass.
     package private(set) var classCounts: [UInt64] = []
 
@@ -67,6 +69,7 @@ package struct ClassThresholds: Sendable, Equatable {
       counts = [UInt64](repeating: 0, count: classCount * Self.digits[0].count)
       found = [UInt32](repeating: 0, count: classCount)
       ranks = [UInt64](repeating: 0, count: classCount)
+      isLargest = [Bool](repeating: true, count: classCount)
     }
 
     /// Whether further passes over the same values are needed.
@@ -98,6 +101,7 @@ package struct ClassThresholds: Sendable, Equatable {
           let count = row.reduce(0, +)
           classCounts.append(count)
           ranks[label] = UInt64(max(0, share * Double(count)))
+          isLargest[label] = ranks[label] > 0
         }
         // From the largest value down.
         var place = row.endIndex - 1
@@ -105,6 +109,7 @@ package struct ClassThresholds: Sendable, Equatable {
           ranks[label] -= row[place]
           place -= 1
         }
+        isLargest[label] = isLargest[label] && row[(place + 1)...].allSatisfy { $0 == 0 }
         found[label] |= UInt32(place - row.startIndex) << UInt32(shift)
       }
       digit += 1
@@ -118,7 +123,10 @@ package struct ClassThresholds: Sendable, Equatable {
       ClassThresholds(
         values: (0..<classCount).map { label in
           if classCounts[label] == 0 { return 1 }
-          return share >= 1 ? 0 : Float(bitPattern: found[label])
+          // Where so many share the largest value, as those of a teacher that gives labels alone,
+          // they all are certain.
+          let bits = isLargest[label] && found[label] > 0 ? found[label] - 1 : found[label]
+          return share >= 1 ? 0 : Float(bitPattern: bits)
         })
     }
   }

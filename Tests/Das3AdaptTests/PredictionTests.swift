@@ -273,7 +273,10 @@ struct PredictionTests {
       let found = Prediction(
         own.probabilities, classes: classes, padding: 1, isProbability: true,
         zoomed: (other.probabilities, share), threads: threads)
-      #expect(found == expected, "\(threads) threads")
+      // A multiplication and an addition may be rounded once.
+      for (a, b) in zip(found.probabilities, expected.probabilities) { #expect(abs(a - b) < 1e-6) }
+      #expect(zip(found.labels, expected.labels).count { $0 != $1 } <= 2)
+      #expect(abs(found.entropy - expected.entropy) < 1e-6, "\(threads) threads")
     }
   }
 }

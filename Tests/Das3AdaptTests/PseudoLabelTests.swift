@@ -69,6 +69,18 @@ struct PseudoLabelTests {
     #expect(labels.entropies == (0..<9).map { Self.prediction(of: $0).meanEntropy })
   }
 
+  @Test("labels that are all equally certain are all kept", arguments: [1, 0.75] as [Float])
+  func ties(confidence: Float) throws {
+    let labels = try PseudoLabels(
+      in: LabelStore(frameCount: 2, shape: Self.shape), share: 0.65
+    ) { frame, prediction in
+      prediction = Self.prediction(of: frame)
+      for index in prediction.confidence.indices { prediction.confidence[index] = confidence }
+    }
+    #expect(labels.coverage == 1)
+    #expect(labels.thresholds.values[..<4].allSatisfy { $0 == confidence.nextDown })
+  }
+
   @Test("a class counts as often as it is expected, four times its labels at most")
   func classWeights() throws {
     let labels = try Self.labels(9, share: 0.65, memoryLimit: .max)

@@ -31,12 +31,12 @@ struct LayeringTests {
     "Das3Runtime": [
       "Arena", "Kernel", "Chain", "ChainedKernel", "GradientKernel", "Executor", "Frame",
       "FrameInput", "FramePool", "Profile", "Segmenter", "ChannelsLast", "WeightSet",
-      "ZoomedParts",
+      "ZoomedParts", "ImageResize",
     ],
     "Das3Adapt": [
       "Losses", "Optimizer", "Trainer", "Prediction", "FrameMix", "PhotometricAugmentation",
-      "RecordStore", "Teacher", "TargetFrames", "Propagation", "MachineMemory",
-      "StreamStage", "BackgroundThread",
+      "RecordStore", "Teacher", "TargetFrames", "MachineMemory",
+      "StreamStage", "BackgroundThread", "FourViews", "ImageMix", "SlowCopy",
     ],
     "das3-run": [
       "AdapterHandle", "AdapterSettings", "AudioTrack", "Das3Run",

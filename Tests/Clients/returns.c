@@ -238,7 +238,9 @@ static void feed_adapters(void) {
   CASE(DAS3_E_ARGUMENT, das3_adapter_save, adapter, in_folder("good.das3"));
   CASE(DAS3_OK, das3_adapter_add_frame, adapter, &frame);
   CASE(DAS3_E_ARGUMENT, das3_adapter_add_frame, adapter, NULL);
-  CASE(DAS3_E_ARGUMENT, das3_adapter_add_labelled_frame, adapter, &frame, labels);
+  das3_adapter *counting = adapter_of(plain, DAS3_METHOD_BN, 0);
+  CASE(DAS3_E_ARGUMENT, das3_adapter_add_labelled_frame, counting, &frame, labels);
+  das3_adapter_free(counting);
   CASE(DAS3_OK, das3_adapter_set_truth_classes, adapter, labels, CLASSES);
   CASE(DAS3_E_ARGUMENT, das3_adapter_set_truth_classes, adapter, NULL, CLASSES);
   CASE(DAS3_E_SHAPE, das3_adapter_set_truth_classes, adapter, labels, 1);

@@ -238,7 +238,7 @@ static void feed_adapters(void) {
   CASE(DAS3_E_ARGUMENT, das3_adapter_save, adapter, in_folder("good.das3"));
   CASE(DAS3_OK, das3_adapter_add_frame, adapter, &frame);
   CASE(DAS3_E_ARGUMENT, das3_adapter_add_frame, adapter, NULL);
-  das3_adapter *counting = adapter_of(plain, DAS3_METHOD_BN, 0);
+  das3_adapter *counting = adapter_of(plain, DAS3_METHOD_BLEND, 0);
   CASE(DAS3_E_ARGUMENT, das3_adapter_add_labelled_frame, counting, &frame, labels);
   das3_adapter_free(counting);
   CASE(DAS3_OK, das3_adapter_set_truth_classes, adapter, labels, CLASSES);

@@ -70,8 +70,8 @@ def refusals(das3, check):
     for option in (("--count", "2"), ("--look", "dusk"), ("--seed", "1")):
         bad(2, "needs '--draw DIR'", *option, command="demo", model=None, input=None)
     bad(2, "'--output' is of the demo", "--draw", "x", command="demo", model=None, input=None)
-    bad(2, "of method auto or das3", stages="ba")
-    bad(2, "of method auto or das3", method="bn", stages="a")
+    bad(2, "of method auto, das3 or atp", stages="ba")
+    bad(2, "of method auto, das3 or atp", method="bn", stages="a")
     bad(2, "--every 0", every=0)
     bad(2, "magic", method="magic")
     bad(2, "WIDTHxHEIGHT", size="large")

@@ -145,7 +145,7 @@ def guarded(das3, check):
         shutil.copy(das3.truth / path.name, truth / f"{number:02}.png")
     folder = das3.scratch / "new" / "report"
     page, summary = run(
-        das3, folder, input=night, steps="a=4,b=4,c=4", metadata=metadata, val=night, truth=truth,
+        das3, folder, "--set", "label_weight=0", input=night, steps="a=4,b=4,c=4", metadata=metadata, val=night, truth=truth,
         labelled=night, set="alpha=0.3")
     stands_alone(page, check, "auto")
     check("the summary names the page", summary["report"] == str(folder / "index.html"), summary)

@@ -62,16 +62,12 @@ extension ATP {
       self.context = context
       self.number = number
       start = memory.start
-      teacher = try SlowCopy(context, at: memory.teacher.isEmpty ? start : memory.teacher)
+      teacher = try SlowCopy(context, at: memory.teacher, or: start)
       order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
       prediction = Prediction(shape: context.trainer.scoreShape)
     }
 
-    var memory: StageMemory {
-      var memory = StageMemory(start: start)
-      memory.teacher = teacher.values
-      return memory
-    }
+    var memory: StageMemory { StageMemory(start: start, teacher: teacher.values) }
 
     /// Nothing is left out.
     var labelCoverage: Double { 1 }
@@ -139,17 +135,13 @@ extension ATP {
       start = memory.start
       easy = FrameOrder(context.target, [], stage: number)
       hard = easy
-      teacher = try SlowCopy(context, at: memory.teacher.isEmpty ? start : memory.teacher)
+      teacher = try SlowCopy(context, at: memory.teacher, or: start)
       images = try ImageMix(context)
       first = Prediction(shape: context.trainer.scoreShape)
       second = first
     }
 
-    var memory: StageMemory {
-      var memory = StageMemory(start: start)
-      memory.teacher = teacher.values
-      return memory
-    }
+    var memory: StageMemory { StageMemory(start: start, teacher: teacher.values) }
 
     var round: Int { easy.isEmpty ? 0 : 1 }
     var labelCoverage: Double { 1 }

@@ -47,8 +47,8 @@ extension HCL {
       self.context = context
       self.number = number
       start = memory.start
-      teacher = try SlowCopy(context, at: memory.teacher.isEmpty ? start : memory.teacher)
-      history = try SlowCopy(context, at: memory.anchor.isEmpty ? start : memory.anchor)
+      teacher = try SlowCopy(context, at: memory.teacher, or: start)
+      history = try SlowCopy(context, at: memory.anchor, or: start)
       order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
       shown = Prediction(shape: context.trainer.scoreShape).labels
       pixelWeights = shown
@@ -56,10 +56,7 @@ extension HCL {
     }
 
     var memory: StageMemory {
-      var memory = StageMemory(start: start)
-      memory.anchor = history.values
-      memory.teacher = teacher.values
-      return memory
+      StageMemory(start: start, anchor: history.values, teacher: teacher.values)
     }
 
     var round: Int { labels == nil ? 0 : 1 }

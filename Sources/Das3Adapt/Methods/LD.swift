@@ -53,7 +53,7 @@ extension LD {
       self.number = number
       start = memory.start
       anchor = memory.anchor.isEmpty ? start : memory.anchor
-      teacher = try SlowCopy(context, at: memory.teacher.isEmpty ? start : memory.teacher)
+      teacher = try SlowCopy(context, at: memory.teacher, or: start)
       let rounds = context.settings.labelRounds
       stepsPerRound = max(1, (stepCount + rounds - 1) / rounds)
       round = step == 0 ? 0 : 1 + (step - 1) / stepsPerRound
@@ -62,10 +62,7 @@ extension LD {
     }
 
     var memory: StageMemory {
-      var memory = StageMemory(start: start)
-      memory.anchor = anchor
-      memory.teacher = teacher.values
-      return memory
+      StageMemory(start: start, anchor: anchor, teacher: teacher.values)
     }
 
     var labelCoverage: Double { labels?.coverage ?? 0 }

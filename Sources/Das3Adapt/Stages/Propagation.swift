@@ -1,7 +1,7 @@
 import Das3Graph
 
-/// Stage (c): easy frames with the labels of the network that stage (b) left, and pairs of hard ones
-/// cut together, labelled by a slow copy of the network (equations 9 and 10).
+/// Stage (c): easy frames with the labels of the network that stage (b) left, and hard ones cut
+/// together, two or four, labelled by a slow copy of the network (equations 9 and 10).
 final class Propagation: Stage {
   private let start: [Float]
   private let context: StageContext
@@ -21,17 +21,13 @@ final class Propagation: Stage {
     start = memory.start
     easy = FrameOrder(context.target, [], stage: number)
     hard = easy
-    teacher = try SlowCopy(context, at: memory.teacher.isEmpty ? start : memory.teacher)
+    teacher = try SlowCopy(context, at: memory.teacher, or: start)
     images = try ImageMix(context)
     first = Prediction(shape: context.trainer.scoreShape)
     second = first
   }
 
-  var memory: StageMemory {
-    var memory = StageMemory(start: start)
-    memory.teacher = teacher.values
-    return memory
-  }
+  var memory: StageMemory { StageMemory(start: start, teacher: teacher.values) }
 
   var round: Int { labels == nil ? 0 : 1 }
   var labelCoverage: Double { labels?.coverage ?? 0 }

@@ -9,12 +9,16 @@ final class SlowCopy {
   private let count: Int
   private let threads: Int
 
+  /// - Parameters:
+  ///   - context: of the run.
+  ///   - kept: where a run that goes on had left it; empty = it begins.
+  ///   - start: where it begins.
   /// - Throws: `.memory` where the machine does not suffice.
-  init(_ context: StageContext, at start: [Float]) throws(Das3Error) {
+  init(_ context: StageContext, at kept: [Float], or start: [Float]) throws(Das3Error) {
     trainer = context.trainer
     threads = context.settings.execution.threads
     count = start.count
-    weights = try trainer.makeWeights(start)
+    weights = try trainer.makeWeights(kept.isEmpty ? start : kept)
   }
 
   var values: [Float] { weights.values }

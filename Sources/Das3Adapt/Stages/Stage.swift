@@ -159,7 +159,9 @@ package struct StageMemory: Sendable, Equatable {
   /// How far the judging of `start` is.
   var trial: TrialMemory?
 
-  package init(start: [Float]) { self.start = start }
+  package init(start: [Float], anchor: [Float] = [], teacher: [Float] = []) {
+    (self.start, self.anchor, self.teacher) = (start, anchor, teacher)
+  }
 
   var vectors: [[Float]] { [start, anchor, teacher] }
   var byteCount: Int { vectors.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride } }

@@ -635,6 +635,8 @@ typedef struct das3_adapter_options {
   double label_weight;    /* weight of the cross-entropy with the truth of labelled frames, which
                              joins the losses of every stage; from 0. 0 = they judge instead, and
                              nothing is learned from them                                    */
+  int32_t rare_patches;   /* cells of a 4 x 4 grid, of any frame, with labels of a rare class that
+                             stage (c) lays over each mixed frame, where they were           */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */

@@ -136,6 +136,9 @@ extension AdapterOption {
       "enlarge", "1 = (b) and (c) enlarge parts of frames", \.enlarge, \.enlarges, key: "enlarge"),
     .number(
       "label_weight", "weight of labelled frames; 0 = they judge", \.label_weight, \.labelWeight),
+    .count(
+      "rare_patches", "cells of rare classes laid over mixed frames", \.rare_patches, \.patchCount,
+      from: 0, to: 16),
   ]
 
   /// The sizes that `networkSize` accepts.

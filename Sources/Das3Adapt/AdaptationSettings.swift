@@ -123,6 +123,8 @@ package struct AdaptationSettings: Sendable, Equatable {
   /// Frames cut together have labels only above the class thresholds.
   package var filtersMixed = true
   package var mixing = Mixing.places
+  /// Cells with rare classes that are laid over each mixed frame.
+  package var patchCount = 0
   package var hcl = HCL()
   /// A class of labels counts as often as the network expects it, not as often as it labels it.
   package var balancesClasses = true

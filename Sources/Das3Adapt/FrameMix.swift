@@ -1,5 +1,6 @@
 internal import CKernels
 import Das3Graph
+import Das3Runtime
 
 /// Two frames and their labels → one: what is cut out of the first is laid over the second.
 package struct FrameMix: Sendable, Equatable {
@@ -19,23 +20,20 @@ package struct FrameMix: Sendable, Equatable {
     }
   }
 
-  /// Cuts out all but one of the four parts that a horizontal and a vertical line leave: in that one
-  /// the second frame shows, and everything stays at its height (SpatialMix; Luo et al., CROTS, 2024).
+  /// Cuts out all but a part of the second frame, which shows there as it is: everything stays at its
+  /// place.
   ///
   /// - Parameters:
-  ///   - quadrant: from 0: above left, above right, below left, below right.
-  ///   - lines: where they are, as parts of height and width.
+  ///   - part: of the second frame.
   ///   - height: of the scores.
   ///   - width: of the scores.
-  package mutating func cut(
-    allBut quadrant: Int, at lines: (row: Float, column: Float), height: Int, width: Int
-  ) {
-    let (row, column) = (Int(lines.row * Float(height)), Int(lines.column * Float(width)))
-    let rows = quadrant < 2 ? 0..<row : row..<height
-    let columns = quadrant % 2 == 0 ? 0..<column : column..<width
+  package mutating func cut(allBut part: FramePart, height: Int, width: Int) {
+    let columns = part.columns.pixels(of: width)
     mask = [UInt8](repeating: 1, count: height * width)
-    for y in rows {
-      for x in columns { mask[y * width + x] = 0 }
+    for y in part.rows.pixels(of: height) {
+      mask.replaceSubrange(
+        y * width + columns.lowerBound..<y * width + columns.upperBound,
+        with: repeatElement(0, count: columns.count))
     }
   }
 
@@ -84,21 +82,26 @@ package enum ClassMix {
 
 /// Where four frames are cut.
 package enum SpatialMix {
-  /// Parts of height and width, 0.2 + 0.6 · Beta(¼, ¼): mostly near one of both ends; without `random`
-  /// the middle.
-  package static func drawLines(_ random: inout Random?) -> (row: Float, column: Float) {
-    guard var generator = random else { return (0.5, 0.5) }
-    defer { random = generator }
-    return (drawLine(&generator), drawLine(&generator))
+  /// The four parts that a horizontal and a vertical line leave, at 0.2 + 0.6 · Beta(¼, ¼) of the
+  /// sides: mostly near one of both ends; without `random` in the middle (Luo et al., CROTS, 2024).
+  package static func drawQuadrants(_ random: inout Random?) -> [FramePart] {
+    let (row, column) = (drawLine(&random), drawLine(&random))
+    return [(0, row), (row, 1)].flatMap { top, bottom in
+      [(0, column), (column, 1)].map { left, right in
+        FramePart(rows: .init(start: top, end: bottom), columns: .init(start: left, end: right))
+      }
+    }
   }
 
   /// Beta by Jöhnk's rejection (1964): u⁴ / (u⁴ + v⁴) where the sum is at most 1.
-  private static func drawLine(_ random: inout Random) -> Float {
+  private static func drawLine(_ random: inout Random?) -> Double {
+    guard var generator = random else { return 0.5 }
+    defer { random = generator }
     while true {
-      let (u, v) = (random.uniform(0...1), random.uniform(0...1))
+      let (u, v) = (generator.uniform(0...1), generator.uniform(0...1))
       let (first, second) = (u * u * u * u, v * v * v * v)
       if first + second > 0, first + second <= 1 {
-        return 0.2 + 0.6 * first / (first + second)
+        return Double(0.2 + 0.6 * first / (first + second))
       }
     }
   }

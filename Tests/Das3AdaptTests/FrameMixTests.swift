@@ -41,11 +41,12 @@ struct FrameMixTests {
 
   @Test("all but one of the parts that two lines leave are cut out", arguments: 0..<4)
   func quadrants(quadrant: Int) {
+    var nothing: Random?
     var mix = FrameMix()
-    mix.cut(allBut: quadrant, at: (row: 0.25, column: 0.5), height: 8, width: 6)
+    mix.cut(allBut: SpatialMix.drawQuadrants(&nothing)[quadrant], height: 8, width: 6)
     for y in 0..<8 {
       for x in 0..<6 {
-        let isInside = (y < 2) == (quadrant < 2) && (x < 3) == (quadrant % 2 == 0)
+        let isInside = (y < 4) == (quadrant < 2) && (x < 3) == (quadrant % 2 == 0)
         #expect(mix.mask[y * 6 + x] == (isInside ? 0 : 1))
       }
     }
@@ -53,18 +54,18 @@ struct FrameMixTests {
 
   @Test("lines are near one of both ends more often than in the middle, and never at a border")
   func lines() {
-    var rows: [Float] = []
+    var rows: [Double] = []
     for seed in 0..<500 {
       var random: Random? = Random(seed: 7, seed)
-      let (row, column) = SpatialMix.drawLines(&random)
+      let quadrants = SpatialMix.drawQuadrants(&random)
+      let (row, column) = (quadrants[0].rows.end, quadrants[0].columns.end)
       #expect((0.2...0.80001).contains(row) && (0.2...0.80001).contains(column))
+      #expect(quadrants[3].rows.start == row && quadrants[3].columns.start == column)
       rows.append(row)
     }
     // Of Beta(¼, ¼) the tenths at both ends have 0.62 of the mass, the fifth in the middle 0.08.
     let near = rows.count { $0 < 0.26 || $0 > 0.74 }
     let middle = rows.count { abs($0 - 0.5) < 0.06 }
     #expect((250...370).contains(near) && (10...75).contains(middle))
-    var nothing: Random?
-    #expect(SpatialMix.drawLines(&nothing) == (0.5, 0.5))
   }
 }

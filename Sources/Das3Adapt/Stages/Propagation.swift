@@ -1,7 +1,10 @@
 import Das3Graph
+import Das3Runtime
 
 /// Stage (c): easy frames with the labels of the network that stage (b) left, and hard ones cut
 /// together, two or four, labelled by a slow copy of the network (equations 9 and 10).
+///
+/// With a teacher every frame is both, and the teacher labels the easy ones.
 final class Propagation: Stage {
   private let start: [Float]
   private let context: StageContext
@@ -12,6 +15,8 @@ final class Propagation: Stage {
   /// While labels are made.
   private var store: LabelStore?
   private var labels: PseudoLabels?
+  /// Made with them.
+  private var bank = PatchBank()
   private var easy, hard: FrameOrder
   private var first, second: Prediction
 
@@ -33,18 +38,32 @@ final class Propagation: Stage {
   var labelCoverage: Double { labels?.coverage ?? 0 }
   var byteCount: Int {
     (store?.memoryByteCount ?? labels?.memoryByteCount ?? 0)
-      + teacher.byteCount + images.byteCount + start.count * MemoryLayout<Float>.stride
+      + teacher.byteCount + images.byteCount + bank.byteCount + start.count
+      * MemoryLayout<Float>.stride
   }
+
+  /// To a teacher no frame is harder than another.
+  private var isTaught: Bool { context.labeller.teacher != nil }
 
   func prepare(_ step: Int) throws(Das3Error) {
     guard labels == nil else { return }
     let store = try context.labeller.makeLabelStore()
     self.store = store
     defer { self.store = nil }
-    let made = try context.labeller.makeLabels(start, in: store)
-    let rank = PseudoLabels.rank(made.entropies, share: context.settings.easyShare)
+    let made = try context.labeller.makeLabels(
+      start, in: store, byTeacher: isTaught)
+    let all = Array(0..<context.target.count)
+    let rank =
+      isTaught
+      ? (easy: all, hard: all)
+      : PseudoLabels.rank(made.entropies, share: context.settings.easyShare)
     easy = FrameOrder(context.target, rank.easy.sorted(), stage: number)
     hard = FrameOrder(context.target, rank.hard.sorted(), stage: number)
+    if context.settings.patchCount > 0 {
+      bank = try PatchBank(
+        frameCount: context.target.count, shape: context.trainer.scoreShape
+      ) { frame, labels throws(Das3Error) in try made.readLabels(of: frame, into: &labels) }
+    }
     labels = made
   }
 
@@ -86,6 +105,7 @@ final class Propagation: Stage {
     case .places: try mixPlaces(position, &random)
     case .both: try position % 2 == 0 ? mixClasses(position, &random) : mixPlaces(position, &random)
     }
+    try layPatches(&random)
     let augmentation = context.target.augmentation(
       stage: number, 2 * position + 1, isPhotometric: true)
     context.target.apply(augmentation)
@@ -113,21 +133,36 @@ final class Propagation: Stage {
 
   /// A quarter of each of four hard frames, where it was; leaves them likewise.
   private func mixPlaces(_ position: Int, _ random: inout Random?) throws(Das3Error) {
-    let lines = SpatialMix.drawLines(&random)
-    let shape = context.trainer.scoreShape
-    for quadrant in 0..<4 {
-      let frame = hard.frame(at: position + quadrant)
+    for (index, quadrant) in SpatialMix.drawQuadrants(&random).enumerated() {
+      let frame = hard.frame(at: position + index)
       try context.labeller.ask(teacher.weights, of: frame, &first)
       filter(&first)
       try context.target.load(frame)
-      if quadrant > 0 {
-        images.mix.cut(allBut: quadrant, at: lines, height: shape[2], width: shape[3])
-        images.lay(second.labels, over: &first.labels)
-        images.layImage()
-      }
+      if index > 0 { lay(around: quadrant) }
       swap(&first, &second)
       images.keepImage()
     }
+  }
+
+  /// Lays cells that hold rare classes over the mixed frame, where they were.
+  private func layPatches(_ random: inout Random?) throws(Das3Error) {
+    for _ in 0..<context.settings.patchCount {
+      guard let patch = bank.draw(&random) else { return }
+      try labels?.readLabels(of: patch.frame, into: &first.labels)
+      images.keepImage()
+      try context.target.load(patch.frame)
+      lay(around: patch.part)
+      swap(&first, &second)
+    }
+  }
+
+  /// Lays the kept image and the labels in `second` over the loaded one and those in `first`, but for
+  /// a part.
+  private func lay(around part: FramePart) {
+    let shape = context.trainer.scoreShape
+    images.mix.cut(allBut: part, height: shape[2], width: shape[3])
+    images.lay(second.labels, over: &first.labels)
+    images.layImage()
   }
 
   /// Leaves the labels that are certain, where the run wants that.

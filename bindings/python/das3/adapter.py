@@ -196,6 +196,7 @@ class AdapterOptions(TypedDict, total=False):
     mixing: Mixing | str
     enlarge: bool
     label_weight: float
+    rare_patches: int
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {

@@ -89,17 +89,7 @@ package enum SpatialMix {
   package static func drawLines(_ random: inout Random?) -> (row: Float, column: Float) {
     guard var generator = random else { return (0.5, 0.5) }
     defer { random = generator }
-    return (drawLine(&generator), drawLine(&generator))
-  }
-
-  /// Beta by Jöhnk's rejection (1964): u⁴ / (u⁴ + v⁴) where the sum is at most 1.
-  private static func drawLine(_ random: inout Random) -> Float {
-    while true {
-      let (u, v) = (random.uniform(0...1), random.uniform(0...1))
-      let (first, second) = (u * u * u * u, v * v * v * v)
-      if first + second > 0, first + second <= 1 {
-        return 0.2 + 0.6 * first / (first + second)
-      }
-    }
+    func line() -> Float { 0.2 + 0.6 * generator.beta { $0 * $0 * $0 * $0 } }
+    return (line(), line())
   }
 }

@@ -107,7 +107,7 @@ struct TeacherTests {
     #expect(teacher.asked == Array(Self.pictures.indices))
     #expect(asked.rounds.contains(2))
     let taught = learn { set(Self.master, in: $0) }
-    let alone = learn { _ in DAS3_OK }
+    let alone = learn { _ in das3_status(DAS3_OK) }
     let (isSame, differs) = (taught.bits == asked.bits, alone.bits != asked.bits)
     #expect(isSame && differs)
   }

@@ -1,4 +1,5 @@
-"""Losses of the methods atp, ld, hcl and dine: scores in, a scalar out. rivals.py takes steps by them.
+"""Losses of the methods atp, ld, hcl and dine: scores in, a scalar out. rivals.py takes steps by
+them.
 
     python Tests/Golden/rival_losses.py
 

@@ -413,7 +413,8 @@ class Rivals:
     def dine(self):
         self.begin(self.source)
         count, nats = len(self.images), math.log(len(CLASSES))
-        said = [self.says(self.source, frame, f"dine_0_{frame}") for frame in range(count)]
+        memory = [self.believed(self.says(self.source, frame, f"dine_0_{frame}"))
+                  for frame in range(count)]
         for step in range(SETTINGS["steps"]):
             i, j = step % count, (step + 1) % count
 
@@ -425,8 +426,7 @@ class Rivals:
                 yield self.step("dine", step, (nats, nats), information, frames=[i])
                 continue
             if step > 0:
-                said = list(self.renewed(memory, step))
-            memory = [self.believed(prediction) for prediction in said]
+                memory = [self.believed(p) for p in self.renewed(memory, step)]
             share = (1 + step % 3) / 4
             with torch.no_grad():
                 first, second = (self.network(self.images[k]).softmax(1) for k in (i, j))

@@ -113,10 +113,10 @@ extension DINE {
       let wanted = step / stepsPerRound
       let isNew = students.count < wanted * start.count
       guard labels == nil || isNew else { return }
+      let labels: SoftLabels
+      if let known = self.labels { labels = known } else { labels = try remade() }
       // A renewal that ends halfway must not be repeated on what it leaves.
-      let known = labels
-      labels = nil
-      let labels = try known ?? remade()
+      self.labels = nil
       if isNew {
         let student = context.trainer.weights
         try renew(labels, by: student)

@@ -357,7 +357,8 @@ package final class Adaptation {
     guard let memory, position.phase < schedule.phases.count else { return true }
     let phase = schedule.phases[position.phase]
     guard phase.kind == .blending else {
-      let (setCount, rest) = memory.anchor.count.quotientAndRemainder(dividingBy: weights.count)
+      let (setCount, rest) = memory.anchor.count
+        .quotientAndRemainder(dividingBy: max(1, weights.count))
       return memory.blend == nil && rest == 0
         && (phase.kind == .dine
           ? DINE.isPossible(studentCount: setCount, before: position.step, of: phase.stepCount)

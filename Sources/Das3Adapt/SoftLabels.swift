@@ -64,12 +64,13 @@ final class SoftLabels {
   ///     (1 − keep) · these.
   ///   - keep: 0…1.
   ///   - ignored: at the size of the scores; nil = every pixel counts.
+  ///   - negativeThreshold: probability below which a class is marked.
   ///   - threads: of the one pool.
-  ///   - prediction: receives the most probable class of P and its probability.
+  ///   - prediction: receives the most probable class of P, its probability and the marks.
   /// - Throws: `.io`.
   func mix(
-    _ frame: Int, with answer: Arena, keep: Float, ignored: IgnoredPixels?, threads: Int,
-    into prediction: inout Prediction
+    _ frame: Int, with answer: Arena, keep: Float, ignored: IgnoredPixels?,
+    negativeThreshold: Float, threads: Int, into prediction: inout Prediction
   ) throws(Das3Error) {
     try read(of: frame, into: &labels, confidences: &confidences)
     let classCount = shape[1]
@@ -89,6 +90,6 @@ final class SoftLabels {
     }
     unsafe prediction.fill(
       scores: values, stride: classCount, isProbability: true, ignored: ignored,
-      negativeThreshold: 0, threads: threads)
+      negativeThreshold: negativeThreshold, threads: threads)
   }
 }

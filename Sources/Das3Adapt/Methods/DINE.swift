@@ -150,7 +150,8 @@ extension DINE {
         try labeller.predict(frame, by: weights, into: &prediction, answer: mixup.answer)
         try labels.mix(
           frame, with: mixup.answer, keep: DINE.memoryShare, ignored: context.target.ignored,
-          threads: settings.execution.threads, into: &prediction)
+          negativeThreshold: settings.negativeThreshold, threads: settings.execution.threads,
+          into: &prediction)
         labeller.revise(frame, &prediction)
         try labels.write(prediction, to: frame)
       }

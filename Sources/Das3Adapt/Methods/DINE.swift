@@ -12,7 +12,9 @@ import Glibc
 /// number of classes (mutual information) are all that counts.
 ///
 /// The paper remembers a probability of each class; here two bytes a pixel are remembered, see
-/// `SoftLabels`. Constants are those of the paper and of its authors' settings.
+/// `SoftLabels`. Its rate is lower from the second half on, a sixth and less; here it falls through
+/// the whole run, as in all methods, and BatchNormalization is frozen. Other constants are those of the
+/// paper and of its authors' settings.
 enum DINE {
   /// How often labels are made in the first part of the run: by the teacher, then with the student.
   static let roundCount = 10

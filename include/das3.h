@@ -501,7 +501,9 @@ typedef enum das3_method {
                             them leaves, and the best set of weights is the result               */
   DAS3_METHOD_ATP = 9,   /* align, teach and propagate as stages (a), (b) and (c) (Wang 2024)    */
   DAS3_METHOD_LD = 10,   /* most certain labels, in each round more, and negative ones (You 2021) */
-  DAS3_METHOD_HCL = 11   /* labels of four views, weighted by an older copy (Huang 2021)         */
+  DAS3_METHOD_HCL = 11,  /* labels of four views, weighted by an older copy (Huang 2021)         */
+  DAS3_METHOD_DINE = 12  /* labels that slowly follow the network, mixed frames and mutual
+                            information, then that alone (Liang 2022)                           */
 } das3_method;
 
 /** The weights from which a method that trains starts. */
@@ -754,9 +756,11 @@ typedef struct das3_adapter_report {
   double loss;            /* weighted sum of the losses below, mean over the batch           */
   double focal_entropy;   /* mean of (1 - h)^gamma h, h = entropy / log(classes)             */
   double diversity;       /* sum of q log q / log(classes), q = mean of exp(-lambda h) p     */
-  double positive;        /* cross-entropy with positive labels; if supervised, with the truth */
+  double positive;        /* cross-entropy with positive labels, of DINE their divergence; if
+                             supervised, cross-entropy with the truth                        */
   double negative;        /* -log(1 - p) of the classes that a pixel certainly does not have */
-  double mixed;           /* cross-entropy of frames that are cut together                  */
+  double mixed;           /* cross-entropy of frames that are cut together; of DINE the divergence
+                             of mixed ones                                                   */
   double entropy;         /* mean of h, 0 to 1                                              */
   double max_square;      /* mean of -1/2 sum of p^2                                        */
   double label_coverage;  /* share of pixels with a positive label, 0 to 1                  */
@@ -910,9 +914,9 @@ DAS3_API das3_status das3_adapter_set_truth_classes(das3_adapter *adapter,
 DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
                                              const das3_frame_source *source);
 
-/** Sets a teacher, which makes the labels of the first epoch of stage (b). This is the black-box
- *  case: stage (a), which needs the weights of a network trained on the source, is left out. The
- *  struct is copied.
+/** Sets a teacher, which makes the labels of stage (b) and of SELFTRAIN, and the first ones of DINE.
+ *  This is the black-box case: stage (a), which needs the weights of a network trained on the source,
+ *  is left out. The struct is copied.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step), DAS3_E_SHAPE (its classes do not
  *  match the student's), DAS3_E_MEMORY.                                              Since 0.1 */
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,

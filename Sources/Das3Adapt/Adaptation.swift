@@ -96,8 +96,8 @@ package final class Adaptation {
     schedule = PhaseSchedule(
       settings.phases(
         frameCount: frames.count, labelledCount: judges.count, hasTeacher: teacher != nil))
-    guard teacher == nil || schedule.phases.contains(where: { $0.kind == .selfTraining }) else {
-      throw .argument("a teacher makes labels for stage (b) or selftrain; neither is to run")
+    guard teacher == nil || schedule.phases.contains(where: \.asksTeacher) else {
+      throw .argument("a teacher makes labels for stage (b), selftrain or dine; none is to run")
     }
     let target = try TargetFrames(
       settings, trainer, frames, labelled: judges,
@@ -355,7 +355,15 @@ package final class Adaptation {
   /// Whether the stage of that place can stand there.
   private func isPossible(_ memory: StageMemory?, at position: PhaseSchedule.Position) -> Bool {
     guard let memory, position.phase < schedule.phases.count else { return true }
-    guard schedule.phases[position.phase].kind == .blending else { return memory.blend == nil }
+    let phase = schedule.phases[position.phase]
+    guard phase.kind == .blending else {
+      let (setCount, rest) = memory.anchor.count
+        .quotientAndRemainder(dividingBy: max(1, weights.count))
+      return memory.blend == nil && rest == 0
+        && (phase.kind == .dine
+          ? DINE.isPossible(studentCount: setCount, before: position.step, of: phase.stepCount)
+          : setCount <= 1)
+    }
     guard let blend = memory.blend, memory.anchor.count == memory.teacher.count else {
       return false
     }

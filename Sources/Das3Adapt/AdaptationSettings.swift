@@ -11,6 +11,7 @@ package struct AdaptationSettings: Sendable, Equatable {
     case selfTraining = "selftrain"
     case supervised, blend, auto
     case atp, ld, hcl
+    case dine
   }
 
   /// The stages of DAS3.
@@ -162,16 +163,18 @@ extension AdaptationSettings {
     let views =
       [mirrors || zooms, zooms, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
-    let mixed = hasStages && stages.contains(.c) ? image : 0
+    let mixed = (hasStages && stages.contains(.c)) || method == .dine ? image : 0
     // The extremes of each pixel, and two frames to compare with them.
     let searched = isGuarded && findsIgnored ? 4 * image : 0
     // Where a stage began, and two sets: what makes its labels, and the slow copy.
     let looksBack =
-      hasStages || [.selfTraining, .ld, .hcl].contains(method) || blends || isGuarded
-    // Of hcl, what made its labels, too, and what networks say of a view.
-    let (otherSets, otherScores) = method == .hcl ? (1, 3 * scoreShape.elementCount) : (0, 0)
-    // What made the labels of ld.
-    let anchor = method == .ld ? 1 : 0
+      hasStages || [.selfTraining, .ld, .hcl, .dine].contains(method) || blends || isGuarded
+    // Of hcl, what made its labels, too, and what networks say of a view; of dine, of two images.
+    let (otherSets, otherScores) =
+      method == .hcl
+      ? (1, 3 * scoreShape.elementCount) : (0, method == .dine ? 2 * scoreShape.elementCount : 0)
+    // What made the labels of ld; of dine what renewed them, and a copy of one.
+    let anchor = method == .ld ? 1 : method == .dine ? DINE.roundCount : 0
     // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
     let copyCount = rule == .adamW ? 3 : 2
     let vectorCount = 1 + anchor + copyCount + (isGuarded ? 1 : 0)
@@ -201,7 +204,7 @@ extension AdaptationSettings {
   var learnsTruth: Bool {
     switch method {
     case .bn, .blend, .supervised: false
-    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining, .atp, .ld, .hcl:
+    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining, .atp, .ld, .hcl, .dine:
       labelWeight > 0
     }
   }
@@ -228,7 +231,8 @@ extension AdaptationSettings {
     switch method {
     case .bn: return .statistics
     case .tent, .supervised: return .batch
-    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend, .atp, .ld, .hcl: return .frozen
+    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend, .atp, .ld, .hcl, .dine:
+      return .frozen
     }
   }
 }

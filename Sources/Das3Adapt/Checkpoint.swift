@@ -35,9 +35,10 @@ package struct Checkpoint: Sendable, Equatable {
     [weights] + optimizer + (stage?.vectors ?? []) + (guardMemory.map { [$0.weights] } ?? [])
   }
 
-  /// Those that are as long as the weights; what a blend has gathered is shorter.
+  /// Those that are as long as the weights; what a blend has gathered is shorter, and an anchor may be
+  /// of several sets.
   var weightVectors: [[Float]] {
-    let ofStage = stage.map { $0.blend == nil ? $0.vectors : [$0.start] } ?? []
+    let ofStage = stage.map { $0.blend == nil ? [$0.start, $0.teacher] : [$0.start] } ?? []
     return [weights] + optimizer + ofStage + (guardMemory.map { [$0.weights] } ?? [])
   }
 

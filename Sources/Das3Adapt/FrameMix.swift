@@ -85,6 +85,9 @@ package enum SpatialMix {
   /// The four parts that a horizontal and a vertical line leave, at 0.2 + 0.6 · Beta(¼, ¼) of the
   /// sides: mostly near one of both ends; without `random` in the middle (Luo et al., CROTS, 2024).
   package static func drawQuadrants(_ random: inout Random?) -> [FramePart] {
+    func drawLine(_ random: inout Random?) -> Double {
+      (random?.beta { $0 * $0 * $0 * $0 }).map { 0.2 + 0.6 * Double($0) } ?? 0.5
+    }
     let (row, column) = (drawLine(&random), drawLine(&random))
     return [(0, row), (row, 1)].flatMap { top, bottom in
       [(0, column), (column, 1)].map { left, right in
@@ -92,17 +95,5 @@ package enum SpatialMix {
       }
     }
   }
-
-  /// Beta by Jöhnk's rejection (1964): u⁴ / (u⁴ + v⁴) where the sum is at most 1.
-  private static func drawLine(_ random: inout Random?) -> Double {
-    guard var generator = random else { return 0.5 }
-    defer { random = generator }
-    while true {
-      let (u, v) = (generator.uniform(0...1), generator.uniform(0...1))
-      let (first, second) = (u * u * u * u, v * v * v * v)
-      if first + second > 0, first + second <= 1 {
-        return Double(0.2 + 0.6 * first / (first + second))
-      }
-    }
   }
 }

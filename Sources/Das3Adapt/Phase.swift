@@ -5,6 +5,7 @@ struct Phase {
     /// Of atp.
     case teaching, certainPropagation
     case ld, hcl
+    case dine
   }
 
   var kind: Kind
@@ -27,6 +28,8 @@ struct Phase {
   /// Whether nothing is trained after it.
   var isLast = false
 
+  /// Whether its labels are a teacher's where there is one.
+  var asksTeacher: Bool { kind == .selfTraining || kind == .dine }
   /// Whether it moves weights.
   var trains: Bool { kind != .blending && kind != .judging }
 }
@@ -76,6 +79,7 @@ extension AdaptationSettings {
     case .atp: return ATP.phases(self, frameCount: frameCount)
     case .ld: return LD.phases(self, frameCount: frameCount)
     case .hcl: return HCL.phases(self, frameCount: frameCount)
+    case .dine: return DINE.phases(self, frameCount: frameCount)
     case .bn:
       phase.kind = .statistics
       phase.stepCount = stepCount(a, default: frameCount, frameCount)
@@ -92,10 +96,10 @@ extension AdaptationSettings {
   }
 
   /// The only phase of a method that learns from labels.
-  func labelPhase(_ kind: Phase.Kind, frameCount: Int) -> Phase {
+  func labelPhase(_ kind: Phase.Kind, frameCount: Int, default count: Int = 240) -> Phase {
     let rule = self.rule ?? .sgd
     return Phase(
-      kind: kind, stepCount: stepCount(a, default: 240, frameCount), rule: rule,
+      kind: kind, stepCount: stepCount(a, default: count, frameCount), rule: rule,
       rate: rate(a, rule))
   }
 

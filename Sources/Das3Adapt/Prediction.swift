@@ -49,12 +49,13 @@ package struct Prediction: Sendable, Equatable {
   ///   - zoomed: what enlarged parts of the image say, which then counts, too.
   ///   - ignored: at the size of the scores, as the image lies; nil = every pixel counts.
   ///   - negativeThreshold: probability below which a class is marked.
+  ///   - probabilities: receives those of all classes, densely; nil = nobody wants them.
   ///   - threads: of the one pool.
   package mutating func fill(
     scores: UnsafePointer<Float>, stride: Int, isProbability: Bool = false,
     mirrored: UnsafePointer<Float>? = nil, zoomed: UnsafePointer<Float>? = nil,
     ignored: IgnoredPixels? = nil,
-    negativeThreshold: Float, threads: Int
+    negativeThreshold: Float, probabilities: UnsafeMutablePointer<Float>? = nil, threads: Int
   ) {
     var scores = unsafe d3k_scores(scores, stride, shape, isProbability: isProbability)
     meanEntropy = unsafe labels.withUnsafeMutableBufferPointer { labels in
@@ -67,7 +68,7 @@ package struct Prediction: Sendable, Equatable {
                   mirrored: mirrored, zoomed: zoomed, zoomed_share: Self.zoomedShare,
                   ignored: ignored, negative_threshold: negativeThreshold,
                   labels: labels.baseAddress, confidence: confidence.baseAddress,
-                  negatives: negatives.baseAddress, probabilities: nil,
+                  negatives: negatives.baseAddress, probabilities: probabilities,
                   masses: masses.baseAddress, scratch: scratch.baseAddress)
                 return unsafe d3k_predict(Int32(threads), &scores, &prediction)
               }

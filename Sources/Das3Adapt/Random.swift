@@ -30,6 +30,17 @@ package struct Random: RandomNumberGenerator, Sendable {
     return range.lowerBound + (range.upperBound - range.lowerBound) * unit
   }
 
+  /// A number of Beta(a, a), which is mostly near 0 or near 1 (Jöhnk's rejection, 1964).
+  ///
+  /// - Parameter power: u ↦ u^(1/a), of 0…1.
+  /// - Returns: the number, 0…1.
+  package mutating func beta(_ power: (Float) -> Float) -> Float {
+    while true {
+      let (first, second) = (power(uniform(0...1)), power(uniform(0...1)))
+      if first + second > 0, first + second <= 1 { return first / (first + second) }
+    }
+  }
+
   /// The elements in random order (Fisher and Yates).
   package mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
     var result = elements

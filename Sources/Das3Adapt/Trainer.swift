@@ -303,15 +303,19 @@ package final class Trainer {
   ///   - confidences: of the labels, 255 = 1; nil = 1 each.
   ///   - pixelWeights: of cross-entropy, 255 = 1; nil = 1 each.
   ///   - negatives: marked classes of each pixel; for the negative loss.
-  ///   - probabilities: what `predict(probabilities:)` made; for consistency.
+  ///   - probabilities: what `predict(probabilities:)` made; for consistency and divergence.
   ///   - scale: 1 / n where n frames make a step.
+  ///   - movesStatistics: running statistics that follow the frames follow this one.
+  ///   - answer: receives what the network says, as `predict(probabilities:)` would.
   /// - Returns: the losses on this frame, without `scale`.
   /// - Throws: `.shape` where any of them is not as large as the scores want.
   package func addGradient(
     labels: [UInt8]? = nil, confidences: [UInt8]? = nil, pixelWeights: [UInt8]? = nil,
-    negatives: [UInt8]? = nil, probabilities: Arena? = nil, scale: Float = 1
+    negatives: [UInt8]? = nil, probabilities: Arena? = nil, scale: Float = 1,
+    movesStatistics: Bool = true, answer: Arena? = nil
   ) throws(Das3Error) -> Losses.Values {
-    networkTime += clock.measure { run(student) }
+    networkTime += clock.measure { run(student, movesStatistics: movesStatistics) }
+    if let answer { normalise(into: answer) }
     let pixelCount = scoreShape[2] * scoreShape[3]
     let bytes = [labels, confidences, pixelWeights]
     guard bytes.allSatisfy({ $0 == nil || $0?.count == pixelCount }),
@@ -418,16 +422,19 @@ extension Trainer {
   ///   - mirrored: probabilities of the mirror image; the mean of both counts.
   ///   - zoomed: probabilities by its enlarged parts, which count as much as the above.
   ///   - negativeThreshold: probability below which a class is marked.
+  ///   - probabilities: receives those of all classes, channels last; nil = nobody wants them.
   package func predict(
     by weights: WeightSet? = nil, into prediction: inout Prediction, mirrored: Arena? = nil,
-    zoomed: ZoomedParts? = nil, negativeThreshold: Float
+    zoomed: ZoomedParts? = nil, negativeThreshold: Float, probabilities: Arena? = nil
   ) {
     let scores = runAlone(weights)
     unsafe prediction.fill(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
       mirrored: mirrored.map { unsafe $0.pointer(at: 0) },
       zoomed: zoomed.map { unsafe $0.pointer }, ignored: ignoredNow,
-      negativeThreshold: negativeThreshold, threads: executor.options.threads)
+      negativeThreshold: negativeThreshold,
+      probabilities: probabilities.map { unsafe $0.pointer(at: 0) },
+      threads: executor.options.threads)
   }
 
   /// The labels alone of the loaded frame, one a pixel of the scores; moves no statistics.
@@ -440,7 +447,13 @@ extension Trainer {
 
   /// Probabilities of all classes, channels last, of the loaded frame; moves no statistics.
   package func predict(by weights: WeightSet? = nil, probabilities: Arena) {
-    let scores = runAlone(weights)
+    _ = runAlone(weights)
+    normalise(into: probabilities)
+  }
+
+  /// Scores of the last pass → probabilities, dense.
+  private func normalise(into probabilities: Arena) {
+    let scores = executor.plan.outputs[0]
     unsafe Prediction.softmax(
       scores: executor.output(0), stride: scores.pixelStride ?? scores.shape[1],
       shape: scores.shape, into: probabilities.pointer(at: 0), scratch: scratch,

@@ -3,7 +3,7 @@ import Das3TestSupport
 import Foundation
 import Testing
 
-@Suite("Consistency and mutual information")
+@Suite("Consistency, divergence and mutual information")
 struct ConsistencyLossTests {
   static var consistency: Losses {
     var losses = Losses()
@@ -50,6 +50,49 @@ struct ConsistencyLossTests {
       losses: Self.consistency, scores: [1, 2], classCount: 2, probabilities: [.nan, 0.5]
     ).run()
     #expect(result.values.consistency.isNaN && result.gradient.allSatisfy(\.isNaN))
+  }
+
+  static var divergence: Losses {
+    var losses = Losses()
+    losses.divergence = 1
+    return losses
+  }
+
+  @Test("the divergence from P has the gradient p - P")
+  func divergence() throws {
+    let (p, target) = ([0.7, 0.2, 0.1], [0.3, 0.7, 0])
+    let result = try LossCall(
+      losses: Self.divergence, scores: p.map { Float(log($0)) }, classCount: 3,
+      probabilities: target.map(Float.init)
+    ).run()
+    let wanted = 0.3 * log(0.3 / 0.7) + 0.7 * log(0.7 / 0.2)
+    #expect(abs(result.values.divergence - wanted) < 1e-6 && result.values.selects)
+    for c in 0..<3 {
+      #expect(abs(Double(result.gradient[c]) - (p[c] - target[c])) < 1e-7)
+    }
+  }
+
+  @Test("what is equal is not divergent; what is ruled out costs the distance of its scores")
+  func divergenceLimits() throws {
+    var call = LossCall(
+      losses: Self.divergence, scores: [1e4, -1e4], classCount: 2, probabilities: [1, 0])
+    let equal = try call.run()
+    #expect(equal.values.divergence == 0 && equal.gradient == [0, 0])
+    call.probabilities = [0, 1]
+    let opposite = try call.run()
+    #expect(opposite.values.divergence == 2e4 && opposite.gradient == [1, -1])
+    call.probabilities = [.nan, 1]
+    #expect(try call.run().values.divergence.isNaN)
+    (call.scores, call.probabilities) = ([-.infinity, 5], [0, 1])
+    let certain = try call.run()
+    #expect(certain.values.divergence == 0 && certain.gradient == [0, 0])
+    call.probabilities = nil
+    let none = try call.run()
+    #expect(none.values.divergence == 0 && none.gradient == [0, 0] && !none.values.selects)
+    let one = try LossCall(
+      losses: Self.divergence, scores: [5], classCount: 1, probabilities: [1]
+    ).run()
+    #expect(one.values.divergence == 0 && one.gradient == [0])
   }
 
   @Test("entropy and diversity without weights are mutual information", arguments: [2, 5, 19])

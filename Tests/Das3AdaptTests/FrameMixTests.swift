@@ -1,4 +1,5 @@
 import Das3Adapt
+import Foundation
 import Testing
 
 @Suite("Frames that are mixed")
@@ -50,6 +51,20 @@ struct FrameMixTests {
         #expect(mix.mask[y * 6 + x] == (isInside ? 0 : 1))
       }
     }
+  }
+
+  @Test("numbers of Beta(a, a) have its mean and its variance", arguments: [0.3, 1, 2.5])
+  func beta(_ shape: Double) {
+    var random = Random(seed: 11)
+    let values = (0..<20_000).map { _ in
+      Double(random.beta { Float(pow(Double($0), 1 / shape)) })
+    }
+    let mean = values.reduce(0, +) / Double(values.count)
+    let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+    // Five standard errors of both.
+    #expect(abs(mean - 0.5) < 5 * (variance / Double(values.count)).squareRoot())
+    #expect(abs(variance - 1 / (4 * (2 * shape + 1))) < 5 * variance / 100)
+    #expect(values.allSatisfy { (0...1).contains($0) })
   }
 
   @Test("lines are near one of both ends more often than in the middle, and never at a border")

@@ -5,13 +5,13 @@ import Das3TestSupport
 import Foundation
 import Testing
 
-/// Single steps of the methods atp, ld and hcl of a small network, each with what it starts from:
+/// Single steps of the methods atp, ld, hcl and dine of a small network, each with what it starts from:
 /// `Tests/Golden/rivals.py` took them in float64.
 struct GoldenRivals: GoldenWalk {
   /// rivals.json.
   struct Record: Decodable {
     struct Settings: Decodable {
-      var steps, ld_round, hcl_renewal, rare_pixels: Int
+      var steps, ld_round, hcl_renewal, rare_pixels, dine_steps: Int
       var momentum, weight_decay, lambda_neg, focal_weight, diversity_weight, hcl_momentum: Float
       var power, easy_share: Double
       var rates: [String: Float]
@@ -48,6 +48,7 @@ struct GoldenRivals: GoldenWalk {
   /// The stages of the reference.
   enum Stage: String, CaseIterable {
     case align, teach, propagate, ld, hcl
+    case dine
 
     /// The method, and the number of the stage in a run of it.
     var place: (method: AdaptationSettings.Method, number: Int) {
@@ -57,10 +58,11 @@ struct GoldenRivals: GoldenWalk {
       case .propagate: (.atp, 2)
       case .ld: (.ld, 0)
       case .hcl: (.hcl, 0)
+      case .dine: (.dine, 0)
       }
     }
     /// Whether a slow copy follows.
-    var hasTeacher: Bool { self != .align }
+    var hasTeacher: Bool { self != .align && self != .dine }
   }
 
   let folder = "rivals"
@@ -110,7 +112,7 @@ struct GoldenRivals: GoldenWalk {
     settings.method = method
     settings.rule = .sgd
     settings.clipNorm = 0
-    settings.a = extent(method == .ld ? .ld : method == .hcl ? .hcl : .align)
+    settings.a = extent(Stage(rawValue: method.rawValue) ?? .align)
     settings.b = extent(.teach)
     settings.c = extent(.propagate)
     (settings.power, settings.momentum) = (wanted.power, wanted.momentum)
@@ -138,6 +140,9 @@ struct GoldenRivals: GoldenWalk {
       let round = last / record.settings.ld_round
       memory.anchor = try weights("teacher_ld_\(round * record.settings.ld_round)")
     case .hcl: memory.anchor = try weights("history_hcl_\(last)")
+    case .dine:
+      let count = last < record.settings.dine_steps ? last : 0
+      for renewal in 0..<count { memory.anchor += try weights("given_dine_\(renewal + 1)") }
     }
     return memory
   }
@@ -149,8 +154,16 @@ struct GoldenRivals: GoldenWalk {
     case .propagate: count < record.frames ? "source_\(frame)" : "propagate_\(step)_\(frame)"
     case .ld: "ld_\(step / record.settings.ld_round)_\(frame)"
     case .hcl: "hcl_\(frame)"
+    // All labels are made again, renewal by renewal.
+    case .dine: "dine_\(count / record.frames)_\(frame)"
     }
   }
+
+  /// Whether a step of dine learns from labels.
+  func hasLabels(_ step: Record.Step) -> Bool { step.frames.count > 1 }
+
+  /// log C.
+  private var nats: Double { log(Double(model.classCount)) }
 
   /// What each part of the loss counts.
   func factors(_ stage: Stage, _ step: Record.Step) -> [Double] {
@@ -159,6 +172,7 @@ struct GoldenRivals: GoldenWalk {
     case .align: [Double(wanted.focal_weight), Double(wanted.diversity_weight)]
     case .propagate: step.shares ?? []
     case .teach, .ld, .hcl: step.values.map { _ in 1 }
+    case .dine: hasLabels(step) ? [1, nats, nats, 1] : [nats, nats]
     }
   }
 }

@@ -75,6 +75,7 @@ extension Losses {
     losses.rankedNegative = 0.5
     losses.smallNegative = 1.1
     losses.consistency = 0.3
+    losses.divergence = 0.2
     return losses
   }
 

@@ -127,13 +127,15 @@ struct LossTests {
       ("cross-entropy", \.crossEntropy), ("focal entropy", \.focalEntropy),
       ("diversity", \.diversity), ("negative", \.negative), ("entropy", \.entropy),
       ("max square", \.maxSquare), ("ranked negative", \.rankedNegative),
-      ("small negative", \.smallNegative), ("consistency", \.consistency), ("total", \.total),
-      ("mean entropy", \.meanEntropy),
+      ("small negative", \.smallNegative), ("consistency", \.consistency),
+      ("divergence", \.divergence), ("total", \.total), ("mean entropy", \.meanEntropy),
     ]
   }
 
   /// What `Losses.common` leaves off.
-  static let uncommon: Set = ["ranked negative", "small negative", "consistency"]
+  static let uncommon: Set = [
+    "ranked negative", "small negative", "consistency", "divergence",
+  ]
 
   @Test("a loss that is off is 0; the mean entropy is there whatever is on")
   func off() throws {
@@ -254,6 +256,8 @@ struct LossTests {
     var call = Self.call(pixels: 4, classes: 3)
     call.labels = nil
     call.negatives = nil
+    // It is infinite where P is not 0.
+    call.losses.divergence = 0
     for pixel in 0..<4 { call.scores[3 * pixel + 2] = -.infinity }
     let result = try call.run()
     #expect(result.values.total.isFinite)

@@ -64,6 +64,8 @@ struct ReferenceLosses {
         if let probabilities {
           let difference = p[c] - Double(probabilities[index * classCount + c])
           result.consistency += difference * difference / count
+          let given = Double(probabilities[index * classCount + c])
+          if given > 0 { result.divergence += given * log(given / p[c]) / count }
         }
       }
       if labels[index] < classCount {
@@ -86,6 +88,7 @@ struct ReferenceLosses {
       (losses.entropy, result.entropy), (losses.maxSquare, result.maxSquare),
       (losses.rankedNegative, result.rankedNegative),
       (losses.smallNegative, result.smallNegative), (losses.consistency, result.consistency),
+      (losses.divergence, result.divergence),
     ]
     result.total = parts.reduce(0) { $0 + Double($1.0) * $1.1 }
     return result

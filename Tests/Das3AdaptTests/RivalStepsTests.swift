@@ -4,7 +4,7 @@ import Das3Runtime
 import Das3TestSupport
 import Testing
 
-/// Every step of atp, ld and hcl by itself: weights, momentum, slow copies and what networks say of
+/// Every step of atp, ld, hcl and dine by itself: weights, momentum, slow copies and what networks say of
 /// the frames are given by the reference; labels, marks, shares, ranks and weights are made here.
 @Suite(
   "Steps of the rivals",
@@ -45,6 +45,10 @@ struct RivalStepsTests {
       let report = try run.step()
       compare(report, stage, wanted, wrongCount: wrongCount, "\(stage) step \(step)")
       if stage == .ld { try compareCoverage(report, step) }
+      if stage == .dine {
+        #expect(report.labelCoverage == (golden.hasLabels(wanted) ? 1 : 0), "dine step \(step)")
+        #expect(report.round == min(step + 1, golden.record.settings.dine_steps))
+      }
       try compare(run.checkpoint, trainer.weights, stage, step, wanted)
     }
   }
@@ -73,7 +77,7 @@ struct RivalStepsTests {
   ) throws -> Int {
     var wrongCount = 0
     switch stage {
-    case .align, .propagate: break
+    case .align, .propagate, .dine: break
     case .teach:
       var prediction = Prediction(shape: trainer.scoreShape)
       try golden.frames.read(wanted.frames[0]) { trainer.load($0) }
@@ -136,6 +140,10 @@ struct RivalStepsTests {
       case .propagate: [losses.positive, losses.mixed]
       case .ld: [losses.positive, losses.entropy, losses.negative]
       case .hcl: [losses.positive]
+      case .dine:
+        golden.hasLabels(wanted)
+          ? [losses.positive, losses.entropy, losses.diversity, losses.mixed]
+          : [losses.entropy, losses.diversity]
       }
     let noise = golden.record.noise
     let relative = stage == .hcl ? Bound.weightedLoss : Bound.noise * noise.loss

@@ -37,6 +37,7 @@ struct LayeringTests {
       "Losses", "Optimizer", "Trainer", "Prediction", "FrameMix", "PhotometricAugmentation",
       "RecordStore", "Teacher", "TargetFrames", "MachineMemory",
       "StreamStage", "BackgroundThread", "FourViews", "ImageMix", "SlowCopy",
+      "SoftLabels", "Mixup",
     ],
     "das3-run": [
       "AdapterHandle", "AdapterSettings", "AudioTrack", "Das3Run",

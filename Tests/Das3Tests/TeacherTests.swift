@@ -89,6 +89,29 @@ struct TeacherTests {
     #expect(differs)
   }
 
+  @Test("dine asks its teacher once a frame, and then learns from what both say")
+  func distilled() {
+    func learn(_ teach: (TestAdapter) -> das3_status) -> (bits: [UInt32], rounds: Set<Int32>) {
+      let student = student { $0.method = Int32(DAS3_METHOD_DINE.rawValue) }
+      #expect(teach(student) == DAS3_OK)
+      var rounds: Set<Int32> = []
+      let status = student.run {
+        rounds.insert($0.round)
+        return true
+      }
+      #expect(status == DAS3_OK, "\(lastError())")
+      return (student.snapshot.bits, rounds)
+    }
+    let teacher = teacher(Self.probabilities)
+    let asked = learn { teacher.set(in: $0) }
+    #expect(teacher.asked == Array(Self.pictures.indices))
+    #expect(asked.rounds.contains(2))
+    let taught = learn { set(Self.master, in: $0) }
+    let alone = learn { _ in das3_status(DAS3_OK) }
+    let (isSame, differs) = (taught.bits == asked.bits, alone.bits != asked.bits)
+    #expect(isSame && differs)
+  }
+
   @Test("a network as teacher has its part of the memory limit")
   func memory() {
     func run(
@@ -304,7 +327,7 @@ struct TeacherTests {
     let teacher = teacher(Self.probabilities)
     #expect(teacher.set(in: aligned) == DAS3_OK)
     #expect(das3_adapter_step(aligned.handle, nil) == DAS3_E_ARGUMENT)
-    #expect(lastError().contains("neither is to run"))
+    #expect(lastError().contains("none is to run"))
     #expect(student.run() == DAS3_OK)
   }
 }

@@ -173,7 +173,7 @@ def other_runs(das3, check, whole):
     # Room for the plan, not for the frames: each is read again whenever it is wanted.
     events = das3.events(output, steps=STEPS, set="drift_a=0", memory_limit="30M")
     check("in little memory: the same bytes", output.read_bytes() == whole, events[-1])
-    for method in ("tent", "bn", "entropy", "maxsquare", "selftrain"):
+    for method in ("tent", "bn", "entropy", "maxsquare", "selftrain", "dine"):
         events = das3.events(output, method=method, steps="3")
         begins = any(event["stage"] == "blend" for event in steps(events))
         check(f"method {method}: begins at a blend if it trains", begins == (method != "bn"))

@@ -1,4 +1,5 @@
-"""Losses of the methods atp, ld and hcl: scores in, a scalar out. rivals.py takes steps by them.
+"""Losses of the methods atp, ld, hcl and dine: scores in, a scalar out. rivals.py takes steps by
+them.
 
     python Tests/Golden/rival_losses.py
 
@@ -97,10 +98,25 @@ def divergence(first, second):
     return (a.exp() * (a - b)).sum(1)
 
 
+def soft(labels, confidences, count):
+    """Labels (HxW) with their probabilities, evenly every other class with the rest: 1xCxHxW."""
+    others = ((1 - confidences) / (count - 1)).expand(count, *labels.shape).clone()
+    return others.scatter(0, labels[None], confidences[None])[None]
+
+
+def divergence_from(z, target):
+    """KL(target || p), mean over pixels; the target (1xCxHxW) is held fixed and sums to 1.
+
+    gradient: (p_k - target_k) / N
+    """
+    return (torch.xlogy(target, target) - target * z.log_softmax(1)).sum(1).mean()
+
+
 def own_values(z, given):
     """Each loss as its equation says it, pixel by pixel."""
     count, pixels = z.shape[1], z[0].flatten(1).T.tolist()
-    sums, q = dict.fromkeys(("focal", "entropy", "cross", "ruled_out", "rank"), 0.0), [0.0] * count
+    names = ("focal", "entropy", "cross", "ruled_out", "rank", "divergence")
+    sums, q = dict.fromkeys(names, 0.0), [0.0] * count
     weight, size = 0.0, len(pixels)
     for index, scores in enumerate(pixels):
         most = max(scores)
@@ -110,6 +126,8 @@ def own_values(z, given):
         sums["focal"] += (1 - h) ** given["gamma"] * h / size
         sums["entropy"] += h / size
         q = [old + math.exp(-given["lambda"] * h) * value / size for old, value in zip(q, p)]
+        target = given["target"][0].flatten(1)[:, index].tolist()
+        sums["divergence"] += sum(t * math.log(t / v) for t, v in zip(target, p)) / size
         label = given["labels"].flatten()[index].item()
         if label != IGNORED:
             own = given["class_weights"][label].item()
@@ -145,6 +163,7 @@ def closed_gradients(z, given):
         "diversity": w * p * (g - (p * g).sum(1, keepdim=True)) / size,
         "cross": given["pixel_weights"][:, None] * weights * (p - truth) / weights.sum(),
         "ruled_out": (p - p / r * ~marks) / size,
+        "divergence": (p - given["target"]) / size,
         "rank": (p * chosen).sum(1, keepdim=True) / (1 - (p * chosen).sum(1, keepdim=True))
         * (chosen - p) / size,
     }
@@ -162,12 +181,16 @@ def check():
         "pixel_weights": torch.rand(1, 5, 6, generator=generator, dtype=torch.float64),
         "marks": z.softmax(1) < 0.04,
     }
+    classes = torch.randint(0, 7, (5, 6), generator=generator)
+    shares = torch.rand(5, 6, generator=generator, dtype=torch.float64)
+    given["target"] = soft(classes, shares, 7)
     z.requires_grad_()
     losses = {
         "focal": focal_entropy(z, given["gamma"]), "entropy": mean_entropy(z),
         "diversity": diversity(z, given["lambda"]),
         "cross": cross_entropy(z, labels, given["class_weights"], given["pixel_weights"]),
         "ruled_out": ruled_out(z, given["marks"]),
+        "divergence": divergence_from(z, given["target"]),
         "rank": rank_negative(z, ranked(z.softmax(1), given["rank"])),
     }
     values, gradients = own_values(z.detach(), given), closed_gradients(z.detach(), given)

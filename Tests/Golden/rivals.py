@@ -1,4 +1,4 @@
-"""Ten single steps of atp (three stages), ld and hcl each, from a given state, in float64.
+"""Ten single steps of atp (three stages), ld, hcl and dine each, from a given state, in float64.
 
     python Tests/Golden/rivals.py STREET OUT
 
@@ -8,14 +8,15 @@ to float32 before every step, so that a test is given exactly what this script w
 Everything is plain: whole frames in their order, one a step (two in propagate), no augmentation, no
 mirror images but in hcl's labels, nothing drawn.
 
-What the papers leave open is decided here like this, for all five (constants are in SETTINGS):
+What the papers leave open is decided here like this, for all six (constants are in SETTINGS):
 
 - SGD, momentum 0.9, weight decay 5e-4 on all that trains, rate x (1 - step / 10)^0.9, no clipping;
   momentum and rate start anew with each stage. Rates are such that float32 shows the steps.
 - BatchNorm is frozen: running statistics are used and stay, scale and shift train.
 - Everything trains but, in align, the classifier (head.weight, head.bias).
 - Losses are means over pixels, or over labelled pixels for a cross-entropy; h and the entropy of
-  the diversity are divided by log C, logarithms of other losses are not. See rival_losses.py.
+  the diversity are divided by log C (dine's factors undo that), logarithms of other losses are
+  not. See rival_losses.py.
 - T, the slow copy, starts as the network that a stage begins with and moves after every step:
   T = m T + (1 - m) student. All parameters move. A stage's result is the student, not T.
 - A label is the most probable class; of equal ones the first. A threshold keeps what is above it.
@@ -47,6 +48,15 @@ hcl    From the source. Labels once: the mean of the probabilities of four views
        class with fewer than 16^2 pixels among the frame's labels (64^2 in full-sized frames), else
        1. m = 0.5 and a renewal H = T before steps 4 and 8 (published: every 300 steps) so that ten
        steps show both.
+dine   From the source, whose labels all frames have at first: the most probable class with its
+       probability in a byte, floor(255 p + 1/2), of which the other classes share the rest evenly.
+       Before each of steps 1 to 4 every frame's are renewed (ten times in a run; here the first
+       half has five steps): P = 0.6 x the label so spread + 0.4 x what the student says, of which
+       again the most probable class and its byte are kept. Step K takes frames K and K + 1, modulo
+       their count. KL(label || p) + log C (mean entropy + diversity with lambda 0) of the first;
+       and KL(target || p) of s x the first + (1 - s) x the second image, whose target is what the
+       student says of both before the step, mixed likewise; s = (1 + K mod 3) / 4. Steps 5 to 9:
+       log C (mean entropy + diversity) of frame K mod 8 alone.
 
 OUT receives network.onnx (the source's weights) with network.json, rivals.json, and
 
@@ -54,7 +64,7 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     given_S_K       N          f32  the weights before step K of stage S, one parameter after the
                                     other in the order of rivals.json; given_S_10 are the last ones
     velocity_S_K    N          f32  the momentum likewise
-    teacher_S_K     N          f32  T likewise (not align)
+    teacher_S_K     N          f32  T likewise (not align, not dine)
     history_hcl_K   N          f32  H likewise
     S_K_F.*                         what T says of frame F before step K, as steps.py writes it;
                                     negatives are of atp's 0.04
@@ -62,6 +72,7 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     ld_R_F.*                        likewise T at the start of round R
     ld_R_F.kept     64x96      u8   its labels that are used; 255 = none
     hcl_F.*                         the mean of the four views
+    dine_K_F.*                      P of frame F before step K, at first the source's answer
     marks_teach_K   64x96x2    u8   classes that the student rules out: c is bit c mod 8 of
                                     byte c / 8
     ranked_ld_K     64x96      u8   the class of the rank
@@ -89,8 +100,8 @@ from torch.nn import functional
 from curve import HEIGHT, WIDTH, initial, train
 from networks import IGNORED, VERSIONS, check, export, fresh
 from rival_losses import (
-    checked, cross_entropy, divergence, diversity, focal_entropy, mean_entropy, rank_negative,
-    ranked, ruled_out)
+    checked, cross_entropy, divergence, divergence_from, diversity, focal_entropy, mean_entropy,
+    rank_negative, ranked, ruled_out, soft)
 from steps import NEAR, Prediction, norm, thresholds
 from unpack import normalised, write
 from zoo import conv
@@ -100,12 +111,13 @@ INPUT = {"colour_order": "rgb", "scale": 1 / 255, "mean": [0.5] * 3, "std": [0.2
 SEED = 20263
 SETTINGS = {
     "steps": 10, "momentum": 0.9, "weight_decay": 5e-4, "power": 0.9,
-    "rates": {"align": 1.0, "teach": 1e-3, "propagate": 1e-3, "ld": 1e-3, "hcl": 1e-2},
+    "rates": {"align": 1.0, "teach": 1e-3, "propagate": 1e-3, "ld": 1e-3, "hcl": 1e-2,
+              "dine": 1e-3},
     "focal_weight": 1e-3, "diversity_weight": 1e-4, "gamma": 5, "lambda": 3,
     "lambda_neg": 0.04, "largest_momentum": 0.999, "easy_share": 0.3, "certain": 0.968,
     "ld_share": 0.10, "ld_share_growth": 0.05, "ld_round": 5, "ld_spread": 3, "ld_momentum": 0.99,
     "hcl_scale": 1.25, "hcl_momentum": 0.5, "hcl_renewal": 4, "rare_pixels": 16 ** 2,
-    "rare_weight": 7,
+    "rare_weight": 7, "dine_steps": 5, "dine_keep": 0.6,
 }
 FITTING_STEPS, FITTING_RATE = 300, 0.02
 # What is left of the brightness in the frames that are adapted to.
@@ -385,6 +397,49 @@ class Rivals:
             teacher = self.follow(teacher, SETTINGS["hcl_momentum"])
         self.write(f"teacher_hcl_{SETTINGS['steps']}", teacher)
 
+    def believed(self, prediction):
+        """What two bytes a pixel keep of a prediction."""
+        shares = (255 * prediction.confidence + 0.5).floor().double() / 255
+        return soft(prediction.labels, shares, len(CLASSES))
+
+    def renewed(self, memory, step):
+        """P of every frame, by the network as it is."""
+        keep = SETTINGS["dine_keep"]
+        for frame, believed in enumerate(memory):
+            yield self.keep(Prediction(lambda image, old=believed: (
+                keep * old + (1 - keep) * self.network(image).softmax(1)).log(),
+                self.images[frame], SETTINGS["lambda_neg"]), f"dine_{step}_{frame}")
+
+    def dine(self):
+        self.begin(self.source)
+        count, nats = len(self.images), math.log(len(CLASSES))
+        memory = [self.believed(self.says(self.source, frame, f"dine_0_{frame}"))
+                  for frame in range(count)]
+        for step in range(SETTINGS["steps"]):
+            i, j = step % count, (step + 1) % count
+
+            def information(network, image=self.images[i]):
+                z = scores(network, image)
+                return mean_entropy(z), diversity(z, 0)
+
+            if step >= SETTINGS["dine_steps"]:
+                yield self.step("dine", step, (nats, nats), information, frames=[i])
+                continue
+            if step > 0:
+                memory = [self.believed(p) for p in self.renewed(memory, step)]
+            share = (1 + step % 3) / 4
+            with torch.no_grad():
+                first, second = (self.network(self.images[k]).softmax(1) for k in (i, j))
+            image = share * self.images[i] + (1 - share) * self.images[j]
+            target = share * first + (1 - share) * second
+
+            def losses(network, frame=i, label=memory[i], image=image, target=target):
+                z = scores(network, self.images[frame])
+                return (divergence_from(z, label), mean_entropy(z), diversity(z, 0),
+                        divergence_from(scores(network, image), target))
+
+            yield self.step("dine", step, (1, nats, nats, 1), losses, frames=[i, j])
+
 
 def refuse_poor(stages):
     """Ends where a step would compare nothing: a part that is 0, or weights that are all alike."""
@@ -422,7 +477,7 @@ def main(folder, out):
         right = [np.mean((network(image).argmax(1)[0].numpy() == t)[t != IGNORED])
                  for image, t in zip(images, truth)]
     walk, stages = Rivals(network, images, out), {}
-    for name in ("align", "teach", "propagate", "ld", "hcl"):
+    for name in ("align", "teach", "propagate", "ld", "hcl", "dine"):
         stages[name] = list(getattr(walk, name)())
     refuse_poor(stages)
     golden = {

@@ -26,6 +26,8 @@ typedef struct d3k_loss_options {
   float small_negative;     /* -log(1 - sum of the p < small_probability), these classes held, mean
                                over pixels; 0 at a pixel where all are                             */
   float consistency;        /* with `probabilities`: sum of (p - P)^2, P held, mean over pixels    */
+  float divergence;         /* with `probabilities`: KL(P || p) = sum of P log(P / p), P held, mean
+                               over pixels                                                         */
   float gamma, lambda;
   float small_probability;
   int32_t rank;             /* from 1 = the most likely class; of equals the first comes before    */
@@ -34,7 +36,7 @@ typedef struct d3k_loss_options {
 
 typedef struct d3k_loss_values {
   double cross_entropy, focal_entropy, diversity, negative, entropy, max_square; /* unweighted     */
-  double ranked_negative, small_negative, consistency;                           /* these, too     */
+  double ranked_negative, small_negative, consistency, divergence;               /* these, too     */
   double total;             /* the weighted sum                                                    */
   double mean_entropy;      /* mean of h, whatever is on                                           */
   int64_t labelled;         /* pixels whose label is a class                                       */
@@ -51,7 +53,7 @@ typedef struct d3k_loss_image {
   const uint8_t *pixel_weights; /* a byte a pixel, 255 = 1: a factor of its cross-entropy. The mean is
                                not by them: less weight is less gradient. NULL = 1 each            */
   const uint8_t *negatives; /* marks, see d3k_labels.h; or NULL                                    */
-  const float *probabilities; /* P of consistency: pixels x classes, dense; or NULL                */
+  const float *probabilities; /* P of consistency and divergence: pixels x classes, dense; or NULL */
   const uint8_t *ignored;   /* a byte a pixel, not 0 = it counts in no mean, whatever its scores are,
                                and its gradient is 0; NULL = all count                             */
   float *gradient;          /* of each score, overwritten; may be the scores; or NULL              */

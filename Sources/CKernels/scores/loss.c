@@ -160,9 +160,11 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
            .labels = options->cross_entropy != 0.f ? image->labels : NULL,
            .negatives = options->negative != 0.f ? image->negatives : NULL,
            .pixel_weights = image->pixel_weights,
-           .probabilities = options->consistency != 0.f ? image->probabilities : NULL,
+           .probabilities = image->probabilities,
            .rank = options->ranked_negative != 0.f && classes > 1 ? options->rank : 0,
            .has_small = options->small_negative != 0.f,
+           .has_consistency = image->probabilities && options->consistency != 0.f,
+           .has_divergence = image->probabilities && options->divergence != 0.f,
            .small_probability = options->small_probability,
            .class_weights = options->class_weights,
            .dz_stride = image->gradient_stride,
@@ -179,6 +181,7 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
            .ranked = (float)((double)options->ranked_negative * scale / count),
            .small = (float)((double)options->small_negative * scale / count),
            .consistency = (float)((double)options->consistency * scale / count),
+           .divergence = (float)((double)options->divergence * scale / count),
            .sums = scratch};
   double weight = 0;
   values->labelled = image->labels ? count_labels(&j, image->labels, &weight) : 0;
@@ -189,7 +192,8 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
     j.confidences = image->confidences;
     j.soft = soft;
   }
-  const int32_t has_uncommon = j.confidences || j.probabilities || j.rank || j.has_small;
+  const int32_t has_uncommon =
+      j.confidences || j.has_consistency || j.has_divergence || j.rank || j.has_small;
   const d3k_body body = has_uncommon ? run_uncommon_bands : run_bands;
   j.slopes = (float *)(j.sums + bands * (SUMS + classes));
   memset(j.slopes, 0, (size_t)classes * sizeof(float));
@@ -217,11 +221,13 @@ void d3k_loss(int32_t threads, const d3k_loss_options *options, const d3k_loss_i
   values->ranked_negative = sums[RANKED] / count;
   values->small_negative = sums[SMALL] / count;
   values->consistency = sums[CONSISTENCY] / count;
+  values->divergence = sums[DIVERGENCE] / count;
   values->total = options->cross_entropy * values->cross_entropy +
                   options->focal_entropy * values->focal_entropy +
                   options->diversity * values->diversity + options->negative * values->negative +
                   options->entropy * values->entropy + options->max_square * values->max_square +
                   options->ranked_negative * values->ranked_negative +
                   options->small_negative * values->small_negative +
-                  options->consistency * values->consistency;
+                  options->consistency * values->consistency +
+                  options->divergence * values->divergence;
 }

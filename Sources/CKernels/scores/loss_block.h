@@ -18,7 +18,18 @@
 /* 1 - h of a focal exponent below 1 is at least this: its slope is infinite at h = 1. */
 #define SLOPE_FLOOR 1e-6f
 
-enum { CROSS_ENTROPY, FOCAL, NEGATIVE, ENTROPY, MAX_SQUARE, RANKED, SMALL, CONSISTENCY, SUMS };
+enum {
+  CROSS_ENTROPY,
+  FOCAL,
+  NEGATIVE,
+  ENTROPY,
+  MAX_SQUARE,
+  RANKED,
+  SMALL,
+  CONSISTENCY,
+  DIVERGENCE,
+  SUMS
+};
 
 /* P of a label with some confidence, of each other class, and the entropy of both, in nats. */
 typedef struct soft_label {
@@ -34,9 +45,9 @@ typedef struct job {
   const soft_label *soft;            /* one a confidence */
   const uint8_t *pixel_weights;      /* NULL = 1 each */
   const float *class_weights;        /* NULL = 1 each */
-  const float *probabilities;        /* of consistency; NULL = off */
+  const float *probabilities;        /* of consistency and divergence; NULL = both are off */
   int32_t rank;                      /* 0 = off */
-  int32_t has_small;
+  int32_t has_small, has_consistency, has_divergence;
   float small_probability;
   float *dz; /* NULL = not in this pass */
   int64_t dz_stride;
@@ -44,7 +55,7 @@ typedef struct job {
   float inverse_log; /* 1 / log C, 0 for one class */
   float gamma, lambda;
   float cross_entropy, focal, negative, entropy, max_square; /* factors of the gradients */
-  float ranked, small, consistency;                          /* these, too */
+  float ranked, small, consistency, divergence;              /* these, too */
   float *slopes; /* of diversity, one a class; centred */
   double *sums;  /* a band: SUMS, then `classes` of w p */
 } job;

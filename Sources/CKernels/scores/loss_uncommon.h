@@ -117,6 +117,33 @@ D3K_INLINE void pull_together(const job *j, block *b, int64_t n, int64_t count, 
   }
 }
 
+/* sum P log(P / p), from scores as they were; -log p = log S + max z - z. P sums to 1 but for
+ * rounding: dz_c = p_c sum P - P_c. */
+D3K_INLINE void pull_towards(const job *j, block *b, int64_t n, int64_t count, double *sums) {
+  _Alignas(64) float given[MOST_CLASSES * 16], z[MOST_CLASSES * 16];
+  float mass[16] = {0}, divergence[16] = {0};
+  d3k_gather16(j->probabilities + n * j->classes, j->classes, count, j->classes, given, 16);
+  d3k_gather16(j->z.data + n * j->z.stride, j->z.stride, count, j->classes, z, 16);
+  for (int64_t c = 0; c < j->classes; c++) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) {
+      const float own = given[c * 16 + i], fall = b->log_sum[i] + (b->largest[i] - z[c * 16 + i]);
+      const float part = own * (d3k_log(own) + fall);
+      divergence[i] += own == 0.f ? 0.f : part; /* 0 log 0 = 0 */
+      mass[i] += own;
+    }
+  }
+  for (int64_t i = 0; i < 16; i++) divergence[i] = divergence[i] < 0.f ? 0.f : divergence[i];
+  add_counted(b, divergence, sums);
+  for (int64_t c = 0; c < j->classes; c++) {
+    D3K_VECTOR
+    for (int64_t i = 0; i < 16; i++) {
+      const float p = b->e[c * 16 + i] * b->inverse[i];
+      b->more[c * 16 + i] += j->divergence * (p * mass[i] - given[c * 16 + i]);
+    }
+  }
+}
+
 /* Of soft labels: b->falls, from scores as they were. `softmax` has cut what is more than 88 below
  * the largest. Overwrites b->more. */
 D3K_INLINE void sum_falls(const job *j, block *b, int64_t n, int64_t count) {
@@ -136,11 +163,12 @@ D3K_INLINE void sum_falls(const job *j, block *b, int64_t n, int64_t count) {
 D3K_INLINE void add_uncommon(const job *j, block *b, int64_t n, int64_t count,
                              double sums[SUMS][16]) {
   if (j->confidences) sum_falls(j, b, n, count);
-  if (j->probabilities) {
+  if (j->has_consistency) {
     pull_together(j, b, n, count, sums[CONSISTENCY]);
   } else {
     memset(b->more, 0, (size_t)j->classes * 16 * sizeof(float));
   }
+  if (j->has_divergence) pull_towards(j, b, n, count, sums[DIVERGENCE]);
   if (j->rank) push_ranked(j, b, sums[RANKED]);
   if (j->has_small) push_small(j, b, sums[SMALL]);
 }

@@ -55,6 +55,10 @@ package struct Losses: Sendable, Equatable {
   ///
   /// No gradient flows through P.
   package var consistency: Float = 0
+  /// KL(P ‖ p) = Σ_c P_c log(P_c / p_c) for the batch's probabilities P, mean over pixels; ≥ 0.
+  ///
+  /// No gradient flows through P.
+  package var divergence: Float = 0
   /// The exponent γ ≥ 0 of focal entropy.
   ///
   /// Below 1 its slope is infinite at h = 1; there 1 − h is taken as at least 1e-6.
@@ -78,6 +82,7 @@ package struct Losses: Sendable, Equatable {
     package var rankedNegative = 0.0
     package var smallNegative = 0.0
     package var consistency = 0.0
+    package var divergence = 0.0
     /// The weighted sum.
     package var total = 0.0
     /// Mean of h, whatever is on.
@@ -117,7 +122,8 @@ package struct Losses: Sendable, Equatable {
     ///   - pixelWeights: of cross-entropy, one byte a pixel, 255 = 1; nil = 1 each.
     ///   - negatives: ⌈`classCount` / 8⌉ bytes a pixel, class c is bit c mod 8 of byte c / 8; nil
     ///     turns the negative loss off.
-    ///   - probabilities: `pixelCount` × `classCount`, dense; nil turns consistency off.
+    ///   - probabilities: `pixelCount` × `classCount`, dense; nil turns consistency and divergence
+    ///     off.
     ///   - ignored: one byte a pixel, any but 0 = ignored; nil = all pixels count.
     ///   - gradient: overwritten; nil = values alone. May be `scores`, with the same stride.
     ///   - gradientStride: floats from one pixel to the next.
@@ -194,7 +200,7 @@ package struct Losses: Sendable, Equatable {
         cross_entropy: crossEntropy, focal_entropy: focalEntropy, diversity: diversity,
         negative: negative, entropy: entropy, max_square: maxSquare,
         ranked_negative: rankedNegative, small_negative: smallNegative, consistency: consistency,
-        gamma: gamma, lambda: lambda, small_probability: smallProbability,
+        divergence: divergence, gamma: gamma, lambda: lambda, small_probability: smallProbability,
         rank: Int32(clamping: rank), class_weights: weights.isEmpty ? nil : weights.baseAddress)
       var image = unsafe d3k_loss_image(
         scores: d3k_scores(
@@ -212,7 +218,7 @@ package struct Losses: Sendable, Equatable {
     let isWeighted = unsafe batch.pixelWeights != nil
     let isCompared = unsafe batch.probabilities != nil
     values.selects =
-      isMean || (consistency != 0 && isCompared)
+      isMean || (isCompared && (consistency != 0 || divergence != 0))
       || (crossEntropy != 0 && values.labelledCount > 0
         && (!isWeighted || values.crossEntropy != 0))
       || (negative != 0 && values.negative != 0)
@@ -233,6 +239,7 @@ extension Losses.Values {
     rankedNegative = values.ranked_negative
     smallNegative = values.small_negative
     consistency = values.consistency
+    divergence = values.divergence
     total = values.total
     meanEntropy = values.mean_entropy
     labelledCount = Int(values.labelled)

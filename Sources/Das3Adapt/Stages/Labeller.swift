@@ -71,9 +71,16 @@ final class Labeller {
   /// What the network says of a frame with these weights: where the run `mirrors`, the mean of what
   /// it says of the frame and of its mirror image; where it `zooms`, what it says of enlarged parts
   /// counts as much.
-  func predict(_ frame: Int, by weights: WeightSet, into prediction: inout Prediction)
-    throws(Das3Error)
-  {
+  ///
+  /// - Parameters:
+  ///   - frame: of the target.
+  ///   - weights: of the run's trainer.
+  ///   - prediction: receives labels and marks.
+  ///   - answer: receives the probabilities of all classes; nil = nobody wants them.
+  /// - Throws: what frames throw.
+  func predict(
+    _ frame: Int, by weights: WeightSet, into prediction: inout Prediction, answer: Arena? = nil
+  ) throws(Das3Error) {
     try target.read(frame) { picture in
       let probabilities = room.probabilities
       if settings.zooms, let probabilities, let zoomed = room.zoomed {
@@ -92,7 +99,8 @@ final class Labeller {
       trainer.load(picture)
       trainer.predict(
         by: weights, into: &prediction, mirrored: settings.mirrors ? probabilities : nil,
-        zoomed: settings.zooms ? room.zoomed : nil, negativeThreshold: settings.negativeThreshold)
+        zoomed: settings.zooms ? room.zoomed : nil, negativeThreshold: settings.negativeThreshold,
+        probabilities: answer)
     }
     try KernelFailure.check()
   }
@@ -132,17 +140,26 @@ final class Labeller {
   /// allocators keep are memory too.
   func makeLabelStore() throws(Das3Error) -> LabelStore {
     if let store = room.store, store.holds(target.count) { return store }
-    let taken =
-      trainer.byteCount + target.storedByteCount + (teacher?.byteCount ?? 0)
-      + settings.byteCount(beside: trainer)
-    let limit =
-      settings.memoryLimit > 0
-      ? max(0, Int(clamping: settings.memoryLimit) - taken) / 2 : RecordStore.largestMemory
     let store = try LabelStore(
-      frameCount: target.count, shape: trainer.scoreShape, memoryLimit: limit,
+      frameCount: target.count, shape: trainer.scoreShape, memoryLimit: storeByteLimit,
       directory: settings.scratchDirectory)
     if keepsStore { room.store = store }
     return store
+  }
+
+  /// The same for labels that stay uncertain.
+  func makeSoftLabels() throws(Das3Error) -> SoftLabels {
+    try SoftLabels(
+      frameCount: target.count, shape: trainer.scoreShape, memoryLimit: storeByteLimit,
+      directory: settings.scratchDirectory)
+  }
+
+  private var storeByteLimit: Int {
+    guard settings.memoryLimit > 0 else { return RecordStore.largestMemory }
+    let taken =
+      trainer.byteCount + target.storedByteCount + (teacher?.byteCount ?? 0)
+      + settings.byteCount(beside: trainer)
+    return max(0, Int(clamping: settings.memoryLimit) - taken) / 2
   }
 
   /// What a network with these weights says of a frame.
@@ -172,13 +189,7 @@ final class Labeller {
         frame, prediction throws(Das3Error) in
         try target.checkCancelled()
         if byTeacher, let teacher {
-          try target.read(frame) { picture throws(Das3Error) in
-            let answer = try teacher.answer(target.number(of: frame), picture)
-            try prediction.fill(
-              answer, ignored: target.ignored, negativeThreshold: settings.negativeThreshold,
-              threads: settings.execution.threads)
-            prediction.unmark(teacher.unknownClasses)
-          }
+          try ask(teacher, of: frame, &prediction)
         } else {
           if let answer {
             try answer(frame, weights, &prediction)
@@ -189,6 +200,19 @@ final class Labeller {
         }
         labelled(frame + 1)
       }
+    }
+  }
+
+  /// What a teacher says.
+  func ask(_ teacher: any Teacher, of frame: Int, _ prediction: inout Prediction)
+    throws(Das3Error)
+  {
+    try target.read(frame) { picture throws(Das3Error) in
+      let answer = try teacher.answer(target.number(of: frame), picture)
+      try prediction.fill(
+        answer, ignored: target.ignored, negativeThreshold: settings.negativeThreshold,
+        threads: settings.execution.threads)
+      prediction.unmark(teacher.unknownClasses)
     }
   }
 

@@ -79,6 +79,8 @@ extension StageContext {
     case .ld:
       try LD.Learning(self, number: number, stepCount: phase.stepCount, step: step, memory)
     case .hcl: try HCL.Learning(self, number: number, memory)
+    case .dine:
+      try DINE.Learning(self, number: number, stepCount: phase.stepCount, step: step, memory)
     case .supervised: Supervised(self, number: number, memory)
     case .blending, .judging: nil
     }
@@ -150,7 +152,8 @@ struct StageStep {
 package struct StageMemory: Sendable, Equatable {
   /// Where the stage began.
   package var start: [Float]
-  /// What made the labels in use, of a stage that renews them; of hcl its older copy; else empty.
+  /// What made the labels in use, of a stage that renews them; of hcl its older copy; of dine one after
+  /// the other those that renewed them; else empty.
   package var anchor: [Float] = []
   /// The slow copy that labels mixed frames; empty where there is none.
   package var teacher: [Float] = []
@@ -198,7 +201,7 @@ package struct StepLosses: Sendable, Equatable {
     focalEntropy += share * values.focalEntropy
     diversity += share * values.diversity
     if isMixed {
-      mixed += share * values.crossEntropy
+      mixed += share * (values.crossEntropy + values.divergence)
     } else {
       positive += share * values.crossEntropy
       entropy += share * values.meanEntropy

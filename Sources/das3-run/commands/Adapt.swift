@@ -9,7 +9,7 @@ struct Adapt: ParsableCommand {
       Methods: auto, a blend and then the stages of das3 under a guard; das3 in its
       stages a (alignment), b (self-training), c (propagation); blend, which trains
       nothing and takes a minute; tent, bn, entropy, maxsquare, selftrain, atp
-      (align, teach, propagate as its stages a, b, c), ld and hcl for comparison.
+      (align, teach, propagate as its stages a, b, c), ld, hcl and dine for comparison.
 
       A blend moves the statistics of BatchNormalization a part of the way to those
       of the frames. How far is chosen without labels. Every method that trains
@@ -51,7 +51,8 @@ struct Adapt: ParsableCommand {
       --teacher starts from what another network predicts (black box; stage a is
       left out). It is an ONNX file, or a directory of predictions called after the
       frames: labels/NAME.png and confidence/NAME.png as segment writes them, or
-      NAME.npy with classes x height x width probabilities, float32 or float16.
+      NAME.npy with classes x height x width probabilities, float32 or float16. Only
+      methods that learn from labels ask it: auto, das3, selftrain and dine.
 
       Ctrl-C ends the run after the step: the checkpoint, if one is named, and the
       model so far are written and measured, and the exit code is 130. --resume then

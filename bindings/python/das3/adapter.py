@@ -41,6 +41,7 @@ class Method(IntEnum):
     ATP = 9
     LD = 10
     HCL = 11
+    DINE = 12
 
 
 class Start(IntEnum):
@@ -457,7 +458,7 @@ class Adapter(Handle):
             check(library.das3_adapter_set_ignored(pointer, *mask_values(mask)))
 
     def set_teacher(self, teacher: Model | Predict) -> None:
-        """Takes the first labels of stage (b) from a black box: a model, or a function of yours.
+        """Takes the labels of stage (b), or the first of DINE, from a model or a function of yours.
 
         A function gets the index of a frame and the frame, lent for the call, and answers with
         probabilities, float32 or float16 (classes, h, w), or with labels and confidence, two uint8

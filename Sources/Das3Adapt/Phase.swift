@@ -5,6 +5,7 @@ struct Phase {
     /// Of atp.
     case teaching, certainPropagation
     case ld, hcl
+    case urma
   }
 
   var kind: Kind
@@ -76,6 +77,7 @@ extension AdaptationSettings {
     case .atp: return ATP.phases(self, frameCount: frameCount)
     case .ld: return LD.phases(self, frameCount: frameCount)
     case .hcl: return HCL.phases(self, frameCount: frameCount)
+    case .urma: return URMA.phases(self, frameCount: frameCount)
     case .bn:
       phase.kind = .statistics
       phase.stepCount = stepCount(a, default: frameCount, frameCount)

@@ -1,4 +1,4 @@
-"""Losses of the methods atp, ld and hcl: scores in, a scalar out. rivals.py takes steps by them.
+"""Losses of the methods atp, ld, hcl and urma: scores in, a scalar out. rivals.py steps by them.
 
     python Tests/Golden/rival_losses.py
 
@@ -91,6 +91,14 @@ def ranked(p, rank):
     return p.sort(dim=1, descending=True, stable=True).indices[:, rank]
 
 
+def distance(z, held):
+    """sum_c (p_c - P_c)^2 of other probabilities P (1xCxHxW), mean over pixels; P is held fixed.
+
+    gradient: 2 p_k (d_k - sum_c p_c d_c) / N with d = p - P
+    """
+    return ((z.softmax(1) - held) ** 2).sum(1).mean()
+
+
 def divergence(first, second):
     """KL(first || second) of two networks' scores, nats; of each pixel."""
     a, b = first.log_softmax(1), second.log_softmax(1)
@@ -100,7 +108,8 @@ def divergence(first, second):
 def own_values(z, given):
     """Each loss as its equation says it, pixel by pixel."""
     count, pixels = z.shape[1], z[0].flatten(1).T.tolist()
-    sums, q = dict.fromkeys(("focal", "entropy", "cross", "ruled_out", "rank"), 0.0), [0.0] * count
+    names = "focal", "entropy", "cross", "ruled_out", "rank", "distance"
+    sums, q = dict.fromkeys(names, 0.0), [0.0] * count
     weight, size = 0.0, len(pixels)
     for index, scores in enumerate(pixels):
         most = max(scores)
@@ -119,6 +128,8 @@ def own_values(z, given):
         marked = given["marks"][0].flatten(1)[:, index].tolist()
         sums["ruled_out"] -= math.log(1 - sum(v for v, m in zip(p, marked) if m)) / size
         order = sorted(range(count), key=lambda c: (-p[c], c))
+        held = given["held"][0].flatten(1)[:, index].tolist()
+        sums["distance"] += sum((a - b) ** 2 for a, b in zip(p, held)) / size
         sums["rank"] -= math.log(1 - p[order[given["rank"]]]) / size
     sums["cross"] /= weight
     return sums | {"diversity": sum(value * math.log(value) for value in q) / math.log(count)}
@@ -139,7 +150,9 @@ def closed_gradients(z, given):
     label = labels.where(labels != IGNORED, 0)[:, None]
     weights = given["class_weights"][label] * known
     truth = torch.zeros_like(p).scatter(1, label, 1)
+    d = p - given["held"]
     return {
+        "distance": 2 * p * (d - (p * d).sum(1, keepdim=True)) / size,
         "focal": ((1 - h) ** gamma - gamma * (1 - h) ** (gamma - 1) * h) * slope / size,
         "entropy": slope / size,
         "diversity": w * p * (g - (p * g).sum(1, keepdim=True)) / size,
@@ -161,13 +174,14 @@ def check():
         "class_weights": torch.where(torch.arange(7) % 3 == 0, 7.0, 1.0).double(),
         "pixel_weights": torch.rand(1, 5, 6, generator=generator, dtype=torch.float64),
         "marks": z.softmax(1) < 0.04,
+        "held": torch.rand(1, 7, 5, 6, generator=generator, dtype=torch.float64).softmax(1),
     }
     z.requires_grad_()
     losses = {
         "focal": focal_entropy(z, given["gamma"]), "entropy": mean_entropy(z),
         "diversity": diversity(z, given["lambda"]),
         "cross": cross_entropy(z, labels, given["class_weights"], given["pixel_weights"]),
-        "ruled_out": ruled_out(z, given["marks"]),
+        "ruled_out": ruled_out(z, given["marks"]), "distance": distance(z, given["held"]),
         "rank": rank_negative(z, ranked(z.softmax(1), given["rank"])),
     }
     values, gradients = own_values(z.detach(), given), closed_gradients(z.detach(), given)

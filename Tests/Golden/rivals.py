@@ -1,4 +1,4 @@
-"""Ten single steps of atp (three stages), ld and hcl each, from a given state, in float64.
+"""Ten single steps of atp (three stages), ld, hcl and urma each, from a given state, in float64.
 
     python Tests/Golden/rivals.py STREET OUT
 
@@ -8,12 +8,12 @@ to float32 before every step, so that a test is given exactly what this script w
 Everything is plain: whole frames in their order, one a step (two in propagate), no augmentation, no
 mirror images but in hcl's labels, nothing drawn.
 
-What the papers leave open is decided here like this, for all five (constants are in SETTINGS):
+What the papers leave open is decided here like this, for all six (constants are in SETTINGS):
 
 - SGD, momentum 0.9, weight decay 5e-4 on all that trains, rate x (1 - step / 10)^0.9, no clipping;
   momentum and rate start anew with each stage. Rates are such that float32 shows the steps.
 - BatchNorm is frozen: running statistics are used and stay, scale and shift train.
-- Everything trains but, in align, the classifier (head.weight, head.bias).
+- Everything trains but, in align and urma, the classifier (head.weight, head.bias).
 - Losses are means over pixels, or over labelled pixels for a cross-entropy; h and the entropy of
   the diversity are divided by log C, logarithms of other losses are not. See rival_losses.py.
 - T, the slow copy, starts as the network that a stage begins with and moves after every step:
@@ -47,6 +47,12 @@ hcl    From the source. Labels once: the mean of the probabilities of four views
        class with fewer than 16^2 pixels among the frame's labels (64^2 in full-sized frames), else
        1. m = 0.5 and a renewal H = T before steps 4 and 8 (published: every 300 steps) so that ten
        steps show both.
+urma   From the source. Labels once, above the threshold of the class over all frames; share 0.2.
+       Cross-entropy + mean entropy + 0.1 x the sum of the distances of four auxiliary classifiers
+       from the network's own, which are held, at the size that its scores have before they are
+       enlarged. Each begins as a copy of it, learns at ten times the rate, and sees every second
+       channel, times 2: at step K classifier A sees those for which K + A + channel is even
+       (published: each with probability 1/2).
 
 OUT receives network.onnx (the source's weights) with network.json, rivals.json, and
 
@@ -54,7 +60,7 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     given_S_K       N          f32  the weights before step K of stage S, one parameter after the
                                     other in the order of rivals.json; given_S_10 are the last ones
     velocity_S_K    N          f32  the momentum likewise
-    teacher_S_K     N          f32  T likewise (not align)
+    teacher_S_K     N          f32  T likewise (not align, not urma)
     history_hcl_K   N          f32  H likewise
     S_K_F.*                         what T says of frame F before step K, as steps.py writes it;
                                     negatives are of atp's 0.04
@@ -62,13 +68,15 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     ld_R_F.*                        likewise T at the start of round R
     ld_R_F.kept     64x96      u8   its labels that are used; 255 = none
     hcl_F.*                         the mean of the four views
+    urma_F.*                        the source
     marks_teach_K   64x96x2    u8   classes that the student rules out: c is bit c mod 8 of
                                     byte c / 8
     ranked_ld_K     64x96      u8   the class of the rank
 
 rivals.json: magic, version, generator and its versions; settings; parameters; for each step the
 frames, the parts of the loss without their factors, the gradient's norm and each parameter's part
-of it, the rate, and what else the stage's description names: shares, classes, ranks, weights.
+of it, the rate, and what else the stage's description names: shares, classes, ranks, weights. In
+urma's norms and files those of the auxiliary classifiers follow, one after the other.
 near_count says how many marks, pixels above 0.968 or ranks rounding may change: probabilities
 nearer than `near`, of ranks by a share of `near`. noise is how far PyTorch's own float32 is off in
 the parts and in the gradient's norm, relative to these, and in a parameter's part of the gradient,
@@ -89,9 +97,9 @@ from torch.nn import functional
 from curve import HEIGHT, WIDTH, initial, train
 from networks import IGNORED, VERSIONS, check, export, fresh
 from rival_losses import (
-    checked, cross_entropy, divergence, diversity, focal_entropy, mean_entropy, rank_negative,
-    ranked, ruled_out)
-from steps import NEAR, Prediction, norm, thresholds
+    checked, cross_entropy, distance, divergence, diversity, focal_entropy, mean_entropy,
+    rank_negative, ranked, ruled_out)
+from steps import NEAR, Prediction, certain, norm, thresholds
 from unpack import normalised, write
 from zoo import conv
 
@@ -100,12 +108,14 @@ INPUT = {"colour_order": "rgb", "scale": 1 / 255, "mean": [0.5] * 3, "std": [0.2
 SEED = 20263
 SETTINGS = {
     "steps": 10, "momentum": 0.9, "weight_decay": 5e-4, "power": 0.9,
-    "rates": {"align": 1.0, "teach": 1e-3, "propagate": 1e-3, "ld": 1e-3, "hcl": 1e-2},
+    "rates": {"align": 1.0, "teach": 1e-3, "propagate": 1e-3, "ld": 1e-3, "hcl": 1e-2,
+              "urma": 1e-3},
     "focal_weight": 1e-3, "diversity_weight": 1e-4, "gamma": 5, "lambda": 3,
     "lambda_neg": 0.04, "largest_momentum": 0.999, "easy_share": 0.3, "certain": 0.968,
     "ld_share": 0.10, "ld_share_growth": 0.05, "ld_round": 5, "ld_spread": 3, "ld_momentum": 0.99,
     "hcl_scale": 1.25, "hcl_momentum": 0.5, "hcl_renewal": 4, "rare_pixels": 16 ** 2,
-    "rare_weight": 7,
+    "rare_weight": 7, "urma_share": 0.2, "auxiliary_count": 4, "auxiliary_rate": 10,
+    "consistency_weight": 0.1,
 }
 FITTING_STEPS, FITTING_RATE = 300, 0.02
 # What is left of the brightness in the frames that are adapted to.
@@ -157,6 +167,8 @@ class Rivals:
         self.images, self.out = [image.double() for image in images], out
         self.tensors = dict(self.network.named_parameters())
         self.names, self.source = list(self.tensors), self.weights
+        # Of auxiliary classifiers, once there are any.
+        self.further = []
         self.predicted = []
         self.noise = {"loss": 0.0, "gradient_norm": 0.0, "parameter": 0.0}
 
@@ -171,7 +183,8 @@ class Rivals:
                 tensor.copy_(values[name])
 
     def write(self, name, values):
-        write(self.out / name, torch.cat([values[n].flatten() for n in self.names]).float().numpy())
+        write(self.out / name, torch.cat(
+            [values[n].flatten() for n in self.names + self.further]).float().numpy())
 
     def ask(self, weights, function):
         """What the network gives with other weights."""
@@ -208,14 +221,16 @@ class Rivals:
             change = change + SETTINGS["weight_decay"] * weights[name]
             change = change + SETTINGS["momentum"] * self.velocity[name]
             self.velocity[name] = change.float().double()
-            weights[name] = (weights[name] - rate * change).float().double()
+            factor = SETTINGS["auxiliary_rate"] if name in self.further else 1
+            weights[name] = (weights[name] - factor * rate * change).float().double()
         self.weights = weights
         if step == SETTINGS["steps"] - 1:
             self.write(f"given_{stage}_{step + 1}", weights)
             self.write(f"velocity_{stage}_{step + 1}", self.velocity)
         return more | {
             "values": values, "gradient_norm": whole, "rate": rate,
-            "norms": [norm([gradient[n]]) if n in gradient else 0 for n in self.names],
+            "norms": [norm([gradient[n]]) if n in gradient else 0
+                      for n in self.names + self.further],
         }
 
     def compare(self, values, gradient, rough_values, rough):
@@ -385,6 +400,37 @@ class Rivals:
             teacher = self.follow(teacher, SETTINGS["hcl_momentum"])
         self.write(f"teacher_hcl_{SETTINGS['steps']}", teacher)
 
+    def urma(self):
+        said = [self.says(self.source, frame, f"urma_{frame}") for frame in range(len(self.images))]
+        limits = thresholds(said, SETTINGS["urma_share"])
+        count = SETTINGS["auxiliary_count"]
+        for network in (self.single, self.network):
+            network.auxiliary = torch.nn.ModuleList(
+                copy.deepcopy(network.head) for _ in range(count))
+        self.tensors = dict(self.network.named_parameters())
+        self.further = [name for name in self.tensors if name not in self.names]
+        own = {name: self.source["head." + name.split(".")[2]] for name in self.further}
+        self.begin({name: w.clone() for name, w in (self.source | own).items()})
+        for step in range(SETTINGS["steps"]):
+            frame = step % len(self.images)
+
+            def losses(
+                network, image=self.images[frame], labels=certain(said[frame], limits), step=step,
+            ):
+                seen = []
+                hook = network.head.register_forward_hook(lambda _, x, y: seen.extend((x[0], y)))
+                z = scores(network, image)
+                hook.remove()
+                features, held = seen[0], seen[1].detach().softmax(1)
+                channels = torch.arange(features.shape[1])[:, None, None]
+                masks = (2 * ((step + number + channels) % 2 == 0) for number in range(count))
+                distances = [distance(classifier(features * mask), held)
+                             for classifier, mask in zip(network.auxiliary, masks)]
+                return cross_entropy(z, labels), mean_entropy(z), sum(distances)
+
+            yield self.step("urma", step, (1, 1, SETTINGS["consistency_weight"]), losses,
+                            ("head.weight", "head.bias"), frames=[frame])
+
 
 def refuse_poor(stages):
     """Ends where a step would compare nothing: a part that is 0, or weights that are all alike."""
@@ -422,7 +468,7 @@ def main(folder, out):
         right = [np.mean((network(image).argmax(1)[0].numpy() == t)[t != IGNORED])
                  for image, t in zip(images, truth)]
     walk, stages = Rivals(network, images, out), {}
-    for name in ("align", "teach", "propagate", "ld", "hcl"):
+    for name in ("align", "teach", "propagate", "ld", "hcl", "urma"):
         stages[name] = list(getattr(walk, name)())
     refuse_poor(stages)
     golden = {

@@ -41,6 +41,7 @@ class Method(IntEnum):
     ATP = 9
     LD = 10
     HCL = 11
+    URMA = 12
 
 
 class Start(IntEnum):

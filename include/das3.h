@@ -557,7 +557,7 @@ typedef struct das3_adapter_options {
                              * matches any characters and ? any one; NULL = all              */
   const char *frozen;     /* patterns of parameters that `trained` selects and that are nevertheless
                              not trained; NULL = none                                        */
-  const char *classifier; /* patterns of the parameters that stage (a) does not train; NULL = those
+  const char *classifier; /* patterns of the parameters that (a) and URMA do not train; NULL = those
                              of the last layers before the scores                            */
 
   int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
@@ -789,6 +789,8 @@ typedef struct das3_adapter_report {
   double found_share;     /* share of the pixels that `find_ignored` has found; some of them may be
                              in the mask, too                                                */
   double truth;           /* a loss: cross-entropy with the truth of labelled frames         */
+  double consistency;     /* a loss of URMA: sum of (q - p)^2 over the classes and the auxiliary
+                             classifiers, p of the model's own classifier, mean over pixels  */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {

@@ -306,6 +306,7 @@ class Report(NamedTuple):
     ignored_share: float  # of the pixels, those that count for nothing
     found_share: float  # of the pixels, those that were found because they never change
     truth: float  # a loss: cross-entropy with the truth of labelled frames
+    consistency: float  # a loss of URMA: how far its auxiliary classifiers are from the model's own
 
 
 def _report(raw: Any) -> Report:

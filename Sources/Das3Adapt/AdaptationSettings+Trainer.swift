@@ -23,8 +23,12 @@ extension AdaptationSettings {
     options.statisticsMomentum = statisticsMomentum
     options.memoryLimit = memoryLimit
     if method == .urma {
-      options.auxiliary = try AuxiliaryClassifiers(
-        of: model, height: height, width: width, count: URMA.classifierCount)
+      do throws(Das3Error) {
+        options.auxiliary = try AuxiliaryClassifiers(
+          of: model, height: height, width: width, count: URMA.classifierCount)
+      } catch {
+        throw error.at("method \(method.rawValue)")
+      }
     }
     let auxiliary = options.auxiliary
     let larger = method == .hcl ? try largerByteCount(of: model, HCL.viewScale) : 0

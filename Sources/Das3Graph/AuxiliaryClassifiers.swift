@@ -10,8 +10,8 @@ package struct AuxiliaryClassifiers: Sendable {
   /// outputs are the scores, those of each copy, and last what these are copies of, unless that is
   /// output 0.
   package private(set) var graph: Graph
+  /// The model, with the parameters of the copies after its own.
   package let onnx: OnnxModel
-  package let count: Int
   /// The output that the copies are copies of.
   package let original: Int
   /// For each copied tensor, where the original's elements are among the weights and where its own.
@@ -26,7 +26,6 @@ package struct AuxiliaryClassifiers: Sendable {
   ///   - count: of the copies.
   /// - Throws: `.unsupported` where no layer with weights is found before the scores.
   package init(of model: SegmentationModel, height: Int, width: Int, count: Int) throws(Das3Error) {
-    self.count = count
     var copier = ClassifierCopier(
       try model.trainingGraph(height: height, width: width),
       parameterCount: model.onnx.parameters.count)

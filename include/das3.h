@@ -502,7 +502,7 @@ typedef enum das3_method {
   DAS3_METHOD_ATP = 9,   /* align, teach and propagate as stages (a), (b) and (c) (Wang 2024)    */
   DAS3_METHOD_LD = 10,   /* most certain labels, in each round more, and negative ones (You 2021) */
   DAS3_METHOD_HCL = 11,  /* labels of four views, weighted by an older copy (Huang 2021)         */
-  DAS3_METHOD_URMA = 12  /* most certain labels, and four more classifiers that see half of the
+  DAS3_METHOD_URMA = 13  /* most certain labels, and four more classifiers that see half of the
                             channels; the model's own stays as it is (Sivaprasad 2021)           */
 } das3_method;
 

@@ -41,7 +41,7 @@ class Method(IntEnum):
     ATP = 9
     LD = 10
     HCL = 11
-    URMA = 12
+    URMA = 13
 
 
 class Start(IntEnum):

@@ -502,8 +502,10 @@ typedef enum das3_method {
   DAS3_METHOD_ATP = 9,   /* align, teach and propagate as stages (a), (b) and (c) (Wang 2024)    */
   DAS3_METHOD_LD = 10,   /* most certain labels, in each round more, and negative ones (You 2021) */
   DAS3_METHOD_HCL = 11,  /* labels of four views, weighted by an older copy (Huang 2021)         */
-  DAS3_METHOD_DINE = 12  /* labels that slowly follow the network, mixed frames and mutual
+  DAS3_METHOD_DINE = 12, /* labels that slowly follow the network, mixed frames and mutual
                             information, then that alone (Liang 2022)                           */
+  DAS3_METHOD_URMA = 13  /* most certain labels, and four more classifiers that see half of the
+                            channels; the model's own stays as it is (Sivaprasad 2021)           */
 } das3_method;
 
 /** The weights from which a method that trains starts. */
@@ -557,7 +559,7 @@ typedef struct das3_adapter_options {
                              * matches any characters and ? any one; NULL = all              */
   const char *frozen;     /* patterns of parameters that `trained` selects and that are nevertheless
                              not trained; NULL = none                                        */
-  const char *classifier; /* patterns of the parameters that stage (a) does not train; NULL = those
+  const char *classifier; /* patterns of the parameters that (a) and URMA do not train; NULL = those
                              of the last layers before the scores                            */
 
   int32_t steps_a, steps_b, steps_c;    /* largest number of optimiser steps of a stage; 0 = as many
@@ -793,6 +795,8 @@ typedef struct das3_adapter_report {
   double found_share;     /* share of the pixels that `find_ignored` has found; some of them may be
                              in the mask, too                                                */
   double truth;           /* a loss: cross-entropy with the truth of labelled frames         */
+  double consistency;     /* a loss of URMA: sum of (q - p)^2 over the classes and the auxiliary
+                             classifiers, p of the model's own classifier, mean over pixels  */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {

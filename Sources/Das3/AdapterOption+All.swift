@@ -35,7 +35,7 @@ extension AdapterOption {
       "frozen", "names of parameters not to train", \.frozen,
       shown: { $0.frozen.joined(separator: ", ") }, take: { $1.frozen = words($0) }),
     .patterns(
-      "classifier", "names of parameters that (a) does not train", \.classifier, \.classifier),
+      "classifier", "parameters that (a), urma do not train", \.classifier, \.classifier),
     .steps("steps_a", "most steps of (a), other methods; 0 = by epochs", \.steps_a, \.a.steps),
     .steps("steps_b", "most steps of (b); 0 = by epochs", \.steps_b, \.b.steps),
     .steps("steps_c", "most steps of (c); 0 = by epochs", \.steps_c, \.c.steps),

@@ -258,6 +258,7 @@ extension das3_adapter_report {
     entropy = report.losses.entropy
     max_square = report.losses.maxSquare
     truth = report.losses.truth
+    consistency = report.losses.consistency
     label_coverage = report.labelCoverage
     agreement = report.agreement
     gradient_norm = report.gradientNorm

@@ -271,7 +271,7 @@ package final class Adaptation {
   }
 
   private func restart(_ phase: Phase) throws(Das3Error) {
-    try trainer.restart(settings.groups(of: trainer.model, phase), settings.optimizer(phase))
+    try trainer.restart(settings.groups(of: trainer, phase), settings.optimizer(phase))
   }
 
   // MARK: Checkpoints
@@ -279,7 +279,7 @@ package final class Adaptation {
   /// What another process needs to go on.
   package var checkpoint: Checkpoint {
     Checkpoint(
-      identity: identity, position: schedule.position, weights: weights,
+      identity: identity, position: schedule.position, weights: trainer.allWeights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blending,
       guardMemory: stage?.guardMemory ?? guardMemory)
   }
@@ -319,7 +319,8 @@ package final class Adaptation {
     try checkpoint.identity.check(against: identity)
     var schedule = schedule
     guard schedule.resume(at: checkpoint.position),
-      checkpoint.weightVectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
+      checkpoint.trainerVectors.allSatisfy({ $0.count == trainer.weightCount }),
+      checkpoint.networkVectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
       isPossible(checkpoint.stage, at: checkpoint.position),
       isPossible(checkpoint.guardMemory, checkpoint.stage?.trial, at: checkpoint.position)

@@ -22,9 +22,20 @@ extension AdaptationSettings {
     options.batchNorm = effectiveBatchNorm == .frozen ? .frozen : .batch
     options.statisticsMomentum = statisticsMomentum
     options.memoryLimit = memoryLimit
+    if method == .urma {
+      do throws(Das3Error) {
+        options.auxiliary = try AuxiliaryClassifiers(
+          of: model, height: height, width: width, count: URMA.classifierCount)
+      } catch {
+        throw error.at("method \(method.rawValue)")
+      }
+    }
+    let auxiliary = options.auxiliary
     let larger = method == .hcl ? try largerByteCount(of: model, HCL.viewScale) : 0
     options.reserved = {
-      held + larger + byteCount(scoreShape: $0, weightSetByteCount: $1, model: model)
+      held + larger
+        + byteCount(
+          scoreShape: $0, weightSetByteCount: $1, model: model, auxiliary: auxiliary)
     }
     let rules = phases(frameCount: 1, hasTeacher: false).map(\.rule)
     options.optimizer = Optimizer(rules.contains(.adamW) ? .adamW : .sgd)
@@ -66,7 +77,7 @@ extension AdaptationSettings {
   package func byteCount(beside trainer: Trainer) -> Int {
     byteCount(
       scoreShape: trainer.scoreShape, weightSetByteCount: trainer.student.byteCount,
-      model: trainer.model)
+      model: trainer.model, auxiliary: trainer.auxiliary)
   }
 
   /// The network that normalises by the statistics of each frame, which stand among its weights then.
@@ -146,14 +157,13 @@ extension AdaptationSettings {
     return selection
   }
 
-  func groups(of model: SegmentationModel, _ phase: Phase) throws(Das3Error)
-    -> [ParameterGroup]
-  {
+  func groups(of trainer: Trainer, _ phase: Phase) throws(Das3Error) -> [ParameterGroup] {
     guard trains, phase.trains else { return [] }
+    let model = trainer.model
     let groups = try selection(of: model, rate: phase.rate).groups(of: model.onnx.parameters)
     let chosen = groups.filter { phase.trainsClassifier || $0.name != "classifier" }
     guard !chosen.isEmpty else { throw .argument("everything but the classifier is frozen") }
-    return chosen
+    return chosen + Trainer.groups(trainer.auxiliary, rate: phase.rate * URMA.auxiliaryRate)
   }
 
   func optimizer(_ phase: Phase) -> Optimizer {

@@ -11,7 +11,7 @@ package struct AdaptationSettings: Sendable, Equatable {
     case selfTraining = "selftrain"
     case supervised, blend, auto
     case atp, ld, hcl
-    case dine
+    case dine, urma
   }
 
   /// The stages of DAS3.
@@ -156,10 +156,12 @@ extension AdaptationSettings {
   ///   - scoreShape: of the network in training.
   ///   - weightSetByteCount: of a set of its weights.
   ///   - model: what is adapted.
+  ///   - auxiliary: what is trained beside it.
   /// - Returns: bytes.
-  package func byteCount(scoreShape: Shape, weightSetByteCount: Int, model: SegmentationModel)
-    -> Int
-  {
+  package func byteCount(
+    scoreShape: Shape, weightSetByteCount: Int, model: SegmentationModel,
+    auxiliary: AuxiliaryClassifiers? = nil
+  ) -> Int {
     let views =
       [mirrors || zooms, zooms, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
@@ -168,7 +170,7 @@ extension AdaptationSettings {
     let searched = isGuarded && findsIgnored ? 4 * image : 0
     // Where a stage began, and two sets: what makes its labels, and the slow copy.
     let looksBack =
-      hasStages || [.selfTraining, .ld, .hcl, .dine].contains(method) || blends || isGuarded
+      hasStages || [.selfTraining, .ld, .hcl, .dine, .urma].contains(method) || blends || isGuarded
     // Of hcl, what made its labels, too, and what networks say of a view; of dine, of two images.
     let (otherSets, otherScores) =
       method == .hcl
@@ -177,12 +179,14 @@ extension AdaptationSettings {
     let anchor = method == .ld ? 1 : method == .dine ? DINE.roundCount : 0
     // What a checkpoint copies: weights, momentum and, for some rules, mean squares.
     let copyCount = rule == .adamW ? 3 : 2
-    let vectorCount = 1 + anchor + copyCount + (isGuarded ? 1 : 0)
+    let vectorCount = 1 + anchor + (isGuarded ? 1 : 0)
+    let weightCount = model.onnx.weights.count
+    let vectors =
+      vectorCount * weightCount + copyCount * (auxiliary?.onnx.weights.count ?? weightCount)
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
     return 4
-      * (views + otherScores + mixed + searched + vectorCount * model.onnx.weights.count
-        + (augments ? image : 0))
+      * (views + otherScores + mixed + searched + vectors + (augments ? image : 0))
       + ((looksBack ? 2 : 0) + otherSets) * weightSetByteCount
       + (2 * perPixel + AgreementMeter.frameCount)
       * pixels
@@ -204,7 +208,7 @@ extension AdaptationSettings {
   var learnsTruth: Bool {
     switch method {
     case .bn, .blend, .supervised: false
-    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining, .atp, .ld, .hcl, .dine:
+    case .das3, .auto, .tent, .entropy, .maxSquare, .selfTraining, .atp, .ld, .hcl, .dine, .urma:
       labelWeight > 0
     }
   }
@@ -231,7 +235,7 @@ extension AdaptationSettings {
     switch method {
     case .bn: return .statistics
     case .tent, .supervised: return .batch
-    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend, .atp, .ld, .hcl, .dine:
+    case .das3, .auto, .entropy, .maxSquare, .selfTraining, .blend, .atp, .ld, .hcl, .dine, .urma:
       return .frozen
     }
   }

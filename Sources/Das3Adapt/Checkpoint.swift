@@ -4,6 +4,7 @@ import Das3Graph
 package struct Checkpoint: Sendable, Equatable {
   var identity: CheckpointIdentity
   var position: PhaseSchedule.Position
+  /// Of everything that is trained, auxiliary classifiers last; so is the optimizer's memory.
   package var weights: [Float]
   package var optimizer: [[Float]]
   /// Of the stage it is in; nil before its first step.
@@ -32,14 +33,17 @@ package struct Checkpoint: Sendable, Equatable {
   // MARK: Files
 
   var vectors: [[Float]] {
-    [weights] + optimizer + (stage?.vectors ?? []) + (guardMemory.map { [$0.weights] } ?? [])
+    trainerVectors + (stage?.vectors ?? []) + (guardMemory.map { [$0.weights] } ?? [])
   }
 
-  /// Those that are as long as the weights; what a blend has gathered is shorter, and an anchor may be
-  /// of several sets.
-  var weightVectors: [[Float]] {
+  /// Those that are as long as all that the trainer has weights of.
+  var trainerVectors: [[Float]] { [weights] + optimizer }
+
+  /// Those that are as long as the network's weights; what a blend has gathered is shorter, and an
+  /// anchor may be of several sets.
+  var networkVectors: [[Float]] {
     let ofStage = stage.map { $0.blend == nil ? [$0.start, $0.teacher] : [$0.start] } ?? []
-    return [weights] + optimizer + ofStage + (guardMemory.map { [$0.weights] } ?? [])
+    return ofStage + (guardMemory.map { [$0.weights] } ?? [])
   }
 
   /// Writes it, whole or not at all.

@@ -96,4 +96,3 @@ package enum SpatialMix {
     }
   }
   }
-}

@@ -5,7 +5,7 @@ struct Phase {
     /// Of atp.
     case teaching, certainPropagation
     case ld, hcl
-    case dine
+    case dine, urma
   }
 
   var kind: Kind
@@ -80,6 +80,7 @@ extension AdaptationSettings {
     case .ld: return LD.phases(self, frameCount: frameCount)
     case .hcl: return HCL.phases(self, frameCount: frameCount)
     case .dine: return DINE.phases(self, frameCount: frameCount)
+    case .urma: return URMA.phases(self, frameCount: frameCount)
     case .bn:
       phase.kind = .statistics
       phase.stepCount = stepCount(a, default: frameCount, frameCount)

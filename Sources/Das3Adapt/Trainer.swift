@@ -14,6 +14,8 @@ package final class Trainer {
     /// What is trained, and how fast; nil = nothing: only statistics move.
     package var selection: ParameterSelection?
     package var optimizer = Optimizer()
+    /// Trained beside the network; nil = there are none.
+    package var auxiliary: AuxiliaryClassifiers?
     /// Bytes of everything; 0 = no limit.
     package var memoryLimit: UInt64 = 0
     /// How many of them are for something else, by the shape of the scores and the bytes of a set of
@@ -44,7 +46,9 @@ package final class Trainer {
   package let model: SegmentationModel
   package var losses: Losses
   package var optimizer: Optimizer
-  private let executor: Executor
+  /// Whose weights follow those of the network in every set of this trainer.
+  package let auxiliary: AuxiliaryClassifiers?
+  let executor: Executor
   /// The weights in training.
   package private(set) var student: WeightSet
   package private(set) var groups: [ParameterGroup]
@@ -52,7 +56,8 @@ package final class Trainer {
   private var spare: WeightSet?
   private let velocity: Arena
   private let squares: Arena?
-  private let scratch: Arena
+  /// Of the losses; after it lies what the original of auxiliary classifiers says.
+  let scratch: Arena
   private var loader: FrameLoader
   /// Weights that follow the frames instead of the gradient.
   private let statisticRanges: [Range<Int>]
@@ -86,14 +91,21 @@ package final class Trainer {
     loader = FrameLoader(model, height: height, width: width)
     let optimizer = options.optimizer
     self.optimizer = optimizer
-    let groups = try options.selection?.groups(of: model.onnx.parameters) ?? []
+    auxiliary = options.auxiliary
+    let onnx = options.auxiliary?.onnx ?? model.onnx
+    let groups =
+      (try options.selection?.groups(of: model.onnx.parameters) ?? [])
+      + Self.groups(options.auxiliary, rate: 0)
     self.groups = groups
-    let count = model.onnx.weights.count
+    let count = onnx.weights.count
     try optimizer.check(groups, weightCount: count)
-    var training = Self.training(of: model, groups, options)
-    let graph = try model.trainingGraph(height: height, width: width)
+    var training = Self.training(of: onnx, groups, options)
+    let graph =
+      if let auxiliary { auxiliary.graph } else {
+        try model.trainingGraph(height: height, width: width)
+      }
     func makeSchedule(_ training: Planner.Training) throws(Das3Error) -> Schedule {
-      try Self.schedule(graph, of: model, training, options.execution)
+      try Self.schedule(graph, of: onnx, training, options.execution)
     }
     var schedule = try makeSchedule(training)
     let scores = schedule.plan.outputs[0].shape
@@ -116,61 +128,14 @@ package final class Trainer {
     statisticRanges =
       options.batchNorm == .frozen
       ? []
-      : model.onnx.parameters.filter(\.isStatistic).map {
+      : onnx.parameters.filter(\.isStatistic).map {
         $0.offset..<$0.offset + $0.shape.elementCount
       }
-    executor = try Executor(schedule, model.onnx.weights)
+    executor = try Executor(schedule, onnx.weights)
     student = executor.weights
     velocity = try Arena(elementCount: count)
     squares = optimizer.rule == .adamW ? try Arena(elementCount: count) : nil
     scratch = try Arena(elementCount: Self.scratchElementCount(of: schedule))
-  }
-
-  private static func training(
-    of model: SegmentationModel, _ groups: [ParameterGroup], _ options: Options
-  ) -> Planner.Training {
-    var training = Planner.Training(
-      isTrained: model.onnx.parameters.map { parameter in
-        groups.contains { $0.ranges.contains { $0.contains(parameter.offset) } }
-          && parameter.shape.elementCount > 0
-      })
-    training.batchNorm = options.batchNorm
-    training.statisticsMomentum = options.statisticsMomentum
-    return training
-  }
-
-  private static func schedule(
-    _ graph: Graph, of model: SegmentationModel, _ training: Planner.Training,
-    _ execution: ExecutionOptions
-  ) throws(Das3Error) -> Schedule {
-    try Schedule(
-      Planner.plan(
-        graph, of: model.onnx, traits: .kernels(execution), putsChannelsLast: true,
-        training: training), execution, parameterCount: model.onnx.weights.count)
-  }
-
-  private static func scratchElementCount(of schedule: Schedule) -> Int {
-    let scores = schedule.plan.outputs[0].shape
-    return Losses.scratchElementCount(
-      pixelCount: scores[2] * scores[3], classCount: scores[1])
-  }
-
-  private static func byteCount(of schedule: Schedule, weightCount: Int, _ optimizer: Optimizer)
-    -> Int
-  {
-    schedule.byteCount
-      + 4
-      * ((optimizer.rule == .adamW ? 2 : 1) * weightCount + scratchElementCount(of: schedule))
-  }
-
-  /// Bytes that a trainer would take which trains nothing.
-  static func byteCount(
-    of model: SegmentationModel, height: Int, width: Int, options: Options
-  ) throws(Das3Error) -> Int {
-    let schedule = try schedule(
-      model.trainingGraph(height: height, width: width), of: model,
-      training(of: model, [], options), options.execution)
-    return byteCount(of: schedule, weightCount: model.onnx.weights.count, options.optimizer)
   }
 
   /// Bytes of activations, weights, their derivatives, momentum and scratch: known before anything
@@ -194,7 +159,7 @@ package final class Trainer {
   /// What was measured; nil where nothing is.
   package var profileText: String? { executor.profileText }
 
-  private func measure<Result, Failure: Error>(
+  func measure<Result, Failure: Error>(
     _ name: String, _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     if let profile = executor.profile { return try profile.measure(name, body) }
@@ -210,14 +175,21 @@ package final class Trainer {
   /// Scores of the network on one frame: 1×C×h×w.
   package var scoreShape: Shape { executor.plan.outputs[0].shape }
 
-  /// The weights as they are now.
-  package var weights: [Float] { student.values }
+  /// The weights of the network as they are now.
+  package var weights: [Float] {
+    withWeights { weights in weights.indices.map { weights[$0] } }
+  }
+
+  /// The same with those of auxiliary classifiers after them.
+  package var allWeights: [Float] { student.values }
+  /// How many these are.
+  var weightCount: Int { velocity.elementCount }
 
   /// Lends them for reading.
-  func withWeights(_ body: (Span<Float>) -> Void) {
+  func withWeights<Result>(_ body: (Span<Float>) -> Result) -> Result {
     let weights = unsafe UnsafeBufferPointer(
       start: student.pointer, count: model.onnx.weights.count)
-    unsafe body(weights.span)
+    return unsafe body(weights.span)
   }
 
   /// Running statistics that follow the frames; none where they are frozen.
@@ -275,7 +247,7 @@ package final class Trainer {
   }
 
   /// What is ignored of the loaded image, as that lies; of an enlarged part its labels must know.
-  private var ignoredNow: IgnoredPixels? {
+  var ignoredNow: IgnoredPixels? {
     isWhole ? (isMirrored ? mirroredIgnored : ignored) : nil
   }
 
@@ -304,16 +276,19 @@ package final class Trainer {
   ///   - pixelWeights: of cross-entropy, 255 = 1; nil = 1 each.
   ///   - negatives: marked classes of each pixel; for the negative loss.
   ///   - probabilities: what `predict(probabilities:)` made; for consistency and divergence.
+  ///   - masks: of auxiliary classifiers, which then have their consistency with the network's own;
+  ///     nil = they learn nothing.
   ///   - scale: 1 / n where n frames make a step.
   ///   - movesStatistics: running statistics that follow the frames follow this one.
   ///   - answer: receives what the network says, as `predict(probabilities:)` would.
   /// - Returns: the losses on this frame, without `scale`.
-  /// - Throws: `.shape` where any of them is not as large as the scores want.
+  /// - Throws: `.shape` where any of them is not as large as the scores or classifiers want.
   package func addGradient(
     labels: [UInt8]? = nil, confidences: [UInt8]? = nil, pixelWeights: [UInt8]? = nil,
-    negatives: [UInt8]? = nil, probabilities: Arena? = nil, scale: Float = 1,
-    movesStatistics: Bool = true, answer: Arena? = nil
+    negatives: [UInt8]? = nil, probabilities: Arena? = nil, masks: [[Float]]? = nil,
+    scale: Float = 1, movesStatistics: Bool = true, answer: Arena? = nil
   ) throws(Das3Error) -> Losses.Values {
+    try writeMasks(masks)
     networkTime += clock.measure { run(student, movesStatistics: movesStatistics) }
     if let answer { normalise(into: answer) }
     let pixelCount = scoreShape[2] * scoreShape[3]
@@ -340,7 +315,8 @@ package final class Trainer {
         }
       }
     }
-    let values = try result.get()
+    var values = try result.get()
+    try addAuxiliaryLosses(to: &values, isCompared: masks != nil, scale)
     networkTime += clock.measure(executor.runBackward)
     try KernelFailure.check()
     return values
@@ -533,7 +509,7 @@ extension Trainer {
   ///
   /// - Throws: `.memory` where the machine does not suffice.
   package func weightSet(_ weights: [Float]) throws(Das3Error) -> WeightSet {
-    try weights == student.values ? student : makeWeights(weights)
+    try weights == self.weights ? student : makeWeights(weights)
   }
 
   /// Other weights for the same network, of their own.

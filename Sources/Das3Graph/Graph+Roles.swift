@@ -41,7 +41,7 @@ extension Graph {
   }
 
   /// For each value, whether it depends on parameters and constants alone.
-  private var staticValues: [Bool] {
+  var staticValues: [Bool] {
     var result = values.map { value in
       switch value.source {
       case .parameter, .constant: true

@@ -88,7 +88,7 @@ package struct OnnxModel: Sendable {
   package let nodeCount: Int
   /// Initialisers that are not parameters: configuration and shape arithmetic.
   package let constants: [String: ConstantTensor]
-  package let parameters: [Parameter]
+  package private(set) var parameters: [Parameter]
   package let parameterIndex: [String: Int]
   /// The values of all parameters, one after the other, each row-major.
   package private(set) var weights: [Float]
@@ -116,6 +116,22 @@ package struct OnnxModel: Sendable {
     result.provenance = provenance
     let isNarrow = parameters.contains { $0.storage != .wide }
     result.fileWeights = isNarrow ? fileWeights ?? self.weights : nil
+    return result
+  }
+
+  /// The same model with copies of some of its parameters after all others.
+  ///
+  /// No file holds them: such a model can be trained, and is never saved.
+  func appendingCopies(of indices: [Int]) -> OnnxModel {
+    var result = self
+    for index in indices {
+      let original = parameters[index]
+      result.parameters.append(
+        Parameter(
+          name: original.name, shape: original.shape, offset: result.weights.count,
+          isStatistic: original.isStatistic))
+      result.weights += value(of: original).floats
+    }
     return result
   }
 

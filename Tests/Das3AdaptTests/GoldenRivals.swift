@@ -5,15 +5,16 @@ import Das3TestSupport
 import Foundation
 import Testing
 
-/// Single steps of the methods atp, ld, hcl and dine of a small network, each with what it starts from:
+/// Single steps of the methods atp, ld, hcl, dine and urma of a small network, each with what it
+/// starts from:
 /// `Tests/Golden/rivals.py` took them in float64.
 struct GoldenRivals: GoldenWalk {
   /// rivals.json.
   struct Record: Decodable {
     struct Settings: Decodable {
-      var steps, ld_round, hcl_renewal, rare_pixels, dine_steps: Int
+      var steps, ld_round, hcl_renewal, rare_pixels: Int
       var momentum, weight_decay, lambda_neg, focal_weight, diversity_weight, hcl_momentum: Float
-      var power, easy_share: Double
+      var power, easy_share, auxiliary_rate, consistency_weight: Double
       var rates: [String: Float]
     }
     /// How far PyTorch's own float32 is off, relative.
@@ -47,8 +48,7 @@ struct GoldenRivals: GoldenWalk {
 
   /// The stages of the reference.
   enum Stage: String, CaseIterable {
-    case align, teach, propagate, ld, hcl
-    case dine
+    case align, teach, propagate, ld, hcl, dine, urma
 
     /// The method, and the number of the stage in a run of it.
     var place: (method: AdaptationSettings.Method, number: Int) {
@@ -59,10 +59,11 @@ struct GoldenRivals: GoldenWalk {
       case .ld: (.ld, 0)
       case .hcl: (.hcl, 0)
       case .dine: (.dine, 0)
+      case .urma: (.urma, 0)
       }
     }
     /// Whether a slow copy follows.
-    var hasTeacher: Bool { self != .align && self != .dine }
+    var hasTeacher: Bool { self != .align && self != .dine && self != .urma }
   }
 
   let folder = "rivals"
@@ -113,6 +114,8 @@ struct GoldenRivals: GoldenWalk {
     settings.rule = .sgd
     settings.clipNorm = 0
     settings.a = extent(Stage(rawValue: method.rawValue) ?? .align)
+    // The first half of dine's steps are the reference's.
+    if method == .dine { settings.a.steps = 2 * wanted.steps }
     settings.b = extent(.teach)
     settings.c = extent(.propagate)
     (settings.power, settings.momentum) = (wanted.power, wanted.momentum)
@@ -129,20 +132,20 @@ struct GoldenRivals: GoldenWalk {
 
   /// What a stage looks back to before a step.
   func memory(_ stage: Stage, _ step: Int) throws -> StageMemory {
-    var memory = StageMemory(start: try weights("given_\(stage)_0"))
+    let start = try weights("given_\(stage)_0").prefix(model.onnx.weights.count)
+    var memory = StageMemory(start: Array(start))
     if stage.hasTeacher { memory.teacher = try weights("teacher_\(stage)_\(step)") }
     guard step > 0 else { return memory }
     // As it is left by the step before: renewals are the step's own.
     let last = step - 1
     switch stage {
-    case .align, .teach, .propagate: break
+    case .align, .teach, .propagate, .urma: break
     case .ld:
       let round = last / record.settings.ld_round
       memory.anchor = try weights("teacher_ld_\(round * record.settings.ld_round)")
     case .hcl: memory.anchor = try weights("history_hcl_\(last)")
     case .dine:
-      let count = last < record.settings.dine_steps ? last : 0
-      for renewal in 0..<count { memory.anchor += try weights("given_dine_\(renewal + 1)") }
+      for renewal in 0..<last { memory.anchor += try weights("given_dine_\(renewal + 1)") }
     }
     return memory
   }
@@ -153,14 +156,11 @@ struct GoldenRivals: GoldenWalk {
     case .align, .teach: "\(stage)_\(step)_\(frame)"
     case .propagate: count < record.frames ? "source_\(frame)" : "propagate_\(step)_\(frame)"
     case .ld: "ld_\(step / record.settings.ld_round)_\(frame)"
-    case .hcl: "hcl_\(frame)"
+    case .hcl, .urma: "\(stage)_\(frame)"
     // All labels are made again, renewal by renewal.
     case .dine: "dine_\(count / record.frames)_\(frame)"
     }
   }
-
-  /// Whether a step of dine learns from labels.
-  func hasLabels(_ step: Record.Step) -> Bool { step.frames.count > 1 }
 
   /// log C.
   private var nats: Double { log(Double(model.classCount)) }
@@ -172,7 +172,8 @@ struct GoldenRivals: GoldenWalk {
     case .align: [Double(wanted.focal_weight), Double(wanted.diversity_weight)]
     case .propagate: step.shares ?? []
     case .teach, .ld, .hcl: step.values.map { _ in 1 }
-    case .dine: hasLabels(step) ? [1, nats, nats, 1] : [nats, nats]
+    case .dine: [1, nats, nats, 1]
+    case .urma: [1, 1, wanted.consistency_weight]
     }
   }
 }

@@ -23,8 +23,10 @@ protocol GoldenWalk {
 }
 
 extension GoldenWalk {
-  /// All weights of the model with those of a file in the places of its parameters; what the file
-  /// does not have, running statistics, is the model's.
+  /// All weights of the model with those of a file in the places of its parameters.
+  ///
+  /// What the file does not have, running statistics, is the model's. What it has of further
+  /// classifiers follows.
   func weights(_ file: String) throws -> [Float] { try spread(file, over: model.onnx.weights) }
 
   /// What the optimiser remembers, likewise.
@@ -41,8 +43,7 @@ extension GoldenWalk {
         parameter.offset..<parameter.offset + count, with: values[position..<position + count])
       position += count
     }
-    #expect(position == values.count)
-    return result
+    return result + values[position...]
   }
 
   /// The model's parameters in the order of the files.

@@ -34,8 +34,8 @@ struct LayeringTests {
       "ZoomedParts", "ImageResize",
     ],
     "Das3Adapt": [
-      "Losses", "Optimizer", "Trainer", "Prediction", "FrameMix", "PhotometricAugmentation",
-      "RecordStore", "Teacher", "TargetFrames", "MachineMemory",
+      "Losses", "Optimizer", "Trainer", "Trainer+Auxiliary", "Prediction", "FrameMix",
+      "PhotometricAugmentation", "RecordStore", "Teacher", "TargetFrames", "MachineMemory",
       "StreamStage", "BackgroundThread", "FourViews", "ImageMix", "SlowCopy",
       "SoftLabels", "Mixup",
     ],

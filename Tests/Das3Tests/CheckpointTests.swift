@@ -41,6 +41,7 @@ struct CheckpointTests {
     ("labels of rising share", { $0.method = Int32(DAS3_METHOD_LD.rawValue) }),
     ("labels that follow, and none", { $0.method = Int32(DAS3_METHOD_DINE.rawValue) }),
     ("labels of four views", { $0.method = Int32(DAS3_METHOD_HCL.rawValue) }),
+    ("auxiliary classifiers", { $0.method = Int32(DAS3_METHOD_URMA.rawValue) }),
     ("a blend", { $0.method = Int32(DAS3_METHOD_BLEND.rawValue) }),
     ("DAS3 from a blend", { $0.start = Int32(DAS3_START_BLEND.rawValue) }),
     ("auto", { $0.method = Int32(DAS3_METHOD_AUTO.rawValue) }),

@@ -1,5 +1,5 @@
-"""Losses of the methods atp, ld, hcl and dine: scores in, a scalar out. rivals.py takes steps by
-them.
+"""Losses of the methods atp, ld, hcl, dine and urma: scores in, a scalar out. rivals.py takes steps
+by them.
 
     python Tests/Golden/rival_losses.py
 
@@ -92,6 +92,14 @@ def ranked(p, rank):
     return p.sort(dim=1, descending=True, stable=True).indices[:, rank]
 
 
+def distance(z, held):
+    """sum_c (p_c - P_c)^2 of other probabilities P (1xCxHxW), mean over pixels; P is held fixed.
+
+    gradient: 2 p_k (d_k - sum_c p_c d_c) / N with d = p - P
+    """
+    return ((z.softmax(1) - held) ** 2).sum(1).mean()
+
+
 def divergence(first, second):
     """KL(first || second) of two networks' scores, nats; of each pixel."""
     a, b = first.log_softmax(1), second.log_softmax(1)
@@ -115,7 +123,7 @@ def divergence_from(z, target):
 def own_values(z, given):
     """Each loss as its equation says it, pixel by pixel."""
     count, pixels = z.shape[1], z[0].flatten(1).T.tolist()
-    names = ("focal", "entropy", "cross", "ruled_out", "rank", "divergence")
+    names = "focal", "entropy", "cross", "ruled_out", "rank", "divergence", "distance"
     sums, q = dict.fromkeys(names, 0.0), [0.0] * count
     weight, size = 0.0, len(pixels)
     for index, scores in enumerate(pixels):
@@ -137,6 +145,8 @@ def own_values(z, given):
         marked = given["marks"][0].flatten(1)[:, index].tolist()
         sums["ruled_out"] -= math.log(1 - sum(v for v, m in zip(p, marked) if m)) / size
         order = sorted(range(count), key=lambda c: (-p[c], c))
+        held = given["held"][0].flatten(1)[:, index].tolist()
+        sums["distance"] += sum((a - b) ** 2 for a, b in zip(p, held)) / size
         sums["rank"] -= math.log(1 - p[order[given["rank"]]]) / size
     sums["cross"] /= weight
     return sums | {"diversity": sum(value * math.log(value) for value in q) / math.log(count)}
@@ -157,7 +167,9 @@ def closed_gradients(z, given):
     label = labels.where(labels != IGNORED, 0)[:, None]
     weights = given["class_weights"][label] * known
     truth = torch.zeros_like(p).scatter(1, label, 1)
+    d = p - given["held"]
     return {
+        "distance": 2 * p * (d - (p * d).sum(1, keepdim=True)) / size,
         "focal": ((1 - h) ** gamma - gamma * (1 - h) ** (gamma - 1) * h) * slope / size,
         "entropy": slope / size,
         "diversity": w * p * (g - (p * g).sum(1, keepdim=True)) / size,
@@ -180,6 +192,7 @@ def check():
         "class_weights": torch.where(torch.arange(7) % 3 == 0, 7.0, 1.0).double(),
         "pixel_weights": torch.rand(1, 5, 6, generator=generator, dtype=torch.float64),
         "marks": z.softmax(1) < 0.04,
+        "held": torch.rand(1, 7, 5, 6, generator=generator, dtype=torch.float64).softmax(1),
     }
     classes = torch.randint(0, 7, (5, 6), generator=generator)
     shares = torch.rand(5, 6, generator=generator, dtype=torch.float64)
@@ -189,7 +202,7 @@ def check():
         "focal": focal_entropy(z, given["gamma"]), "entropy": mean_entropy(z),
         "diversity": diversity(z, given["lambda"]),
         "cross": cross_entropy(z, labels, given["class_weights"], given["pixel_weights"]),
-        "ruled_out": ruled_out(z, given["marks"]),
+        "ruled_out": ruled_out(z, given["marks"]), "distance": distance(z, given["held"]),
         "divergence": divergence_from(z, given["target"]),
         "rank": rank_negative(z, ranked(z.softmax(1), given["rank"])),
     }

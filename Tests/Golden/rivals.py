@@ -1,4 +1,4 @@
-"""Ten single steps of atp (three stages), ld, hcl and dine each, from a given state, in float64.
+"""Ten single steps of atp (three stages), ld, hcl, dine and urma each, from a given state, in float64.
 
     python Tests/Golden/rivals.py STREET OUT
 
@@ -13,7 +13,7 @@ What the papers leave open is decided here like this, for all six (constants are
 - SGD, momentum 0.9, weight decay 5e-4 on all that trains, rate x (1 - step / 10)^0.9, no clipping;
   momentum and rate start anew with each stage. Rates are such that float32 shows the steps.
 - BatchNorm is frozen: running statistics are used and stay, scale and shift train.
-- Everything trains but, in align, the classifier (head.weight, head.bias).
+- Everything trains but, in align and urma, the classifier (head.weight, head.bias).
 - Losses are means over pixels, or over labelled pixels for a cross-entropy; h and the entropy of
   the diversity are divided by log C (dine's factors undo that), logarithms of other losses are
   not. See rival_losses.py.
@@ -50,13 +50,20 @@ hcl    From the source. Labels once: the mean of the probabilities of four views
        steps show both.
 dine   From the source, whose labels all frames have at first: the most probable class with its
        probability in a byte, floor(255 p + 1/2), of which the other classes share the rest evenly.
-       Before each of steps 1 to 4 every frame's are renewed (ten times in a run; here the first
-       half has five steps): P = 0.6 x the label so spread + 0.4 x what the student says, of which
-       again the most probable class and its byte are kept. Step K takes frames K and K + 1, modulo
+       Before each of steps 1 to 9 every frame's are renewed (nine times in a run, too):
+       P = 0.6 x the label so spread + 0.4 x what the student says, of which again the most
+       probable class and its byte are kept. Step K takes frames K and K + 1, modulo
        their count. KL(label || p) + log C (mean entropy + diversity with lambda 0) of the first;
        and KL(target || p) of s x the first + (1 - s) x the second image, whose target is what the
-       student says of both before the step, mixed likewise; s = (1 + K mod 3) / 4. Steps 5 to 9:
-       log C (mean entropy + diversity) of frame K mod 8 alone.
+       student says of both before the step, mixed likewise; s = (1 + K mod 3) / 4.
+       The second half of a run, mutual information alone, has losses of the first half and of atp's
+       align.
+urma   From the source. Labels once, above the threshold of the class over all frames; share 0.2.
+       Cross-entropy + mean entropy + 0.1 x the sum of the distances of four auxiliary classifiers
+       from the network's own, which are held, at the size that its scores have before they are
+       enlarged. Each begins as a copy of it, learns at ten times the rate, and sees every second
+       channel, times 2: at step K classifier A sees those for which K + A + channel is even
+       (published: each with probability 1/2).
 
 OUT receives network.onnx (the source's weights) with network.json, rivals.json, and
 
@@ -64,7 +71,7 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     given_S_K       N          f32  the weights before step K of stage S, one parameter after the
                                     other in the order of rivals.json; given_S_10 are the last ones
     velocity_S_K    N          f32  the momentum likewise
-    teacher_S_K     N          f32  T likewise (not align, not dine)
+    teacher_S_K     N          f32  T likewise (not align, not dine, not urma)
     history_hcl_K   N          f32  H likewise
     S_K_F.*                         what T says of frame F before step K, as steps.py writes it;
                                     negatives are of atp's 0.04
@@ -73,13 +80,15 @@ OUT receives network.onnx (the source's weights) with network.json, rivals.json,
     ld_R_F.kept     64x96      u8   its labels that are used; 255 = none
     hcl_F.*                         the mean of the four views
     dine_K_F.*                      P of frame F before step K, at first the source's answer
+    urma_F.*                        the source
     marks_teach_K   64x96x2    u8   classes that the student rules out: c is bit c mod 8 of
                                     byte c / 8
     ranked_ld_K     64x96      u8   the class of the rank
 
 rivals.json: magic, version, generator and its versions; settings; parameters; for each step the
 frames, the parts of the loss without their factors, the gradient's norm and each parameter's part
-of it, the rate, and what else the stage's description names: shares, classes, ranks, weights.
+of it, the rate, and what else the stage's description names: shares, classes, ranks, weights. In
+urma's norms and files those of the auxiliary classifiers follow, one after the other.
 near_count says how many marks, pixels above 0.968 or ranks rounding may change: probabilities
 nearer than `near`, of ranks by a share of `near`. noise is how far PyTorch's own float32 is off in
 the parts and in the gradient's norm, relative to these, and in a parameter's part of the gradient,
@@ -100,9 +109,9 @@ from torch.nn import functional
 from curve import HEIGHT, WIDTH, initial, train
 from networks import IGNORED, VERSIONS, check, export, fresh
 from rival_losses import (
-    checked, cross_entropy, divergence, divergence_from, diversity, focal_entropy, mean_entropy,
-    rank_negative, ranked, ruled_out, soft)
-from steps import NEAR, Prediction, norm, thresholds
+    checked, cross_entropy, distance, divergence, divergence_from, diversity, focal_entropy,
+    mean_entropy, rank_negative, ranked, ruled_out, soft)
+from steps import NEAR, Prediction, certain, norm, thresholds
 from unpack import normalised, write
 from zoo import conv
 
@@ -112,12 +121,13 @@ SEED = 20263
 SETTINGS = {
     "steps": 10, "momentum": 0.9, "weight_decay": 5e-4, "power": 0.9,
     "rates": {"align": 1.0, "teach": 1e-3, "propagate": 1e-3, "ld": 1e-3, "hcl": 1e-2,
-              "dine": 1e-3},
+              "dine": 1e-3, "urma": 1e-3},
     "focal_weight": 1e-3, "diversity_weight": 1e-4, "gamma": 5, "lambda": 3,
     "lambda_neg": 0.04, "largest_momentum": 0.999, "easy_share": 0.3, "certain": 0.968,
     "ld_share": 0.10, "ld_share_growth": 0.05, "ld_round": 5, "ld_spread": 3, "ld_momentum": 0.99,
     "hcl_scale": 1.25, "hcl_momentum": 0.5, "hcl_renewal": 4, "rare_pixels": 16 ** 2,
-    "rare_weight": 7, "dine_steps": 5, "dine_keep": 0.6,
+    "rare_weight": 7, "dine_keep": 0.6, "urma_share": 0.2, "auxiliary_count": 4,
+    "auxiliary_rate": 10, "consistency_weight": 0.1,
 }
 FITTING_STEPS, FITTING_RATE = 300, 0.02
 # What is left of the brightness in the frames that are adapted to.
@@ -169,6 +179,8 @@ class Rivals:
         self.images, self.out = [image.double() for image in images], out
         self.tensors = dict(self.network.named_parameters())
         self.names, self.source = list(self.tensors), self.weights
+        # Of auxiliary classifiers, once there are any.
+        self.further = []
         self.predicted = []
         self.noise = {"loss": 0.0, "gradient_norm": 0.0, "parameter": 0.0}
 
@@ -183,7 +195,8 @@ class Rivals:
                 tensor.copy_(values[name])
 
     def write(self, name, values):
-        write(self.out / name, torch.cat([values[n].flatten() for n in self.names]).float().numpy())
+        write(self.out / name, torch.cat(
+            [values[n].flatten() for n in self.names + self.further]).float().numpy())
 
     def ask(self, weights, function):
         """What the network gives with other weights."""
@@ -220,14 +233,16 @@ class Rivals:
             change = change + SETTINGS["weight_decay"] * weights[name]
             change = change + SETTINGS["momentum"] * self.velocity[name]
             self.velocity[name] = change.float().double()
-            weights[name] = (weights[name] - rate * change).float().double()
+            factor = SETTINGS["auxiliary_rate"] if name in self.further else 1
+            weights[name] = (weights[name] - factor * rate * change).float().double()
         self.weights = weights
         if step == SETTINGS["steps"] - 1:
             self.write(f"given_{stage}_{step + 1}", weights)
             self.write(f"velocity_{stage}_{step + 1}", self.velocity)
         return more | {
             "values": values, "gradient_norm": whole, "rate": rate,
-            "norms": [norm([gradient[n]]) if n in gradient else 0 for n in self.names],
+            "norms": [norm([gradient[n]]) if n in gradient else 0
+                      for n in self.names + self.further],
         }
 
     def compare(self, values, gradient, rough_values, rough):
@@ -417,14 +432,6 @@ class Rivals:
                   for frame in range(count)]
         for step in range(SETTINGS["steps"]):
             i, j = step % count, (step + 1) % count
-
-            def information(network, image=self.images[i]):
-                z = scores(network, image)
-                return mean_entropy(z), diversity(z, 0)
-
-            if step >= SETTINGS["dine_steps"]:
-                yield self.step("dine", step, (nats, nats), information, frames=[i])
-                continue
             if step > 0:
                 memory = [self.believed(p) for p in self.renewed(memory, step)]
             share = (1 + step % 3) / 4
@@ -439,6 +446,37 @@ class Rivals:
                         divergence_from(scores(network, image), target))
 
             yield self.step("dine", step, (1, nats, nats, 1), losses, frames=[i, j])
+
+    def urma(self):
+        said = [self.says(self.source, frame, f"urma_{frame}") for frame in range(len(self.images))]
+        limits = thresholds(said, SETTINGS["urma_share"])
+        count = SETTINGS["auxiliary_count"]
+        for network in (self.single, self.network):
+            network.auxiliary = torch.nn.ModuleList(
+                copy.deepcopy(network.head) for _ in range(count))
+        self.tensors = dict(self.network.named_parameters())
+        self.further = [name for name in self.tensors if name not in self.names]
+        own = {name: self.source["head." + name.split(".")[2]] for name in self.further}
+        self.begin({name: w.clone() for name, w in (self.source | own).items()})
+        for step in range(SETTINGS["steps"]):
+            frame = step % len(self.images)
+
+            def losses(
+                network, image=self.images[frame], labels=certain(said[frame], limits), step=step,
+            ):
+                seen = []
+                hook = network.head.register_forward_hook(lambda _, x, y: seen.extend((x[0], y)))
+                z = scores(network, image)
+                hook.remove()
+                features, held = seen[0], seen[1].detach().softmax(1)
+                channels = torch.arange(features.shape[1])[:, None, None]
+                masks = (2 * ((step + number + channels) % 2 == 0) for number in range(count))
+                distances = [distance(classifier(features * mask), held)
+                             for classifier, mask in zip(network.auxiliary, masks)]
+                return cross_entropy(z, labels), mean_entropy(z), sum(distances)
+
+            yield self.step("urma", step, (1, 1, SETTINGS["consistency_weight"]), losses,
+                            ("head.weight", "head.bias"), frames=[frame])
 
 
 def refuse_poor(stages):
@@ -477,7 +515,7 @@ def main(folder, out):
         right = [np.mean((network(image).argmax(1)[0].numpy() == t)[t != IGNORED])
                  for image, t in zip(images, truth)]
     walk, stages = Rivals(network, images, out), {}
-    for name in ("align", "teach", "propagate", "ld", "hcl", "dine"):
+    for name in ("align", "teach", "propagate", "ld", "hcl", "dine", "urma"):
         stages[name] = list(getattr(walk, name)())
     refuse_poor(stages)
     golden = {

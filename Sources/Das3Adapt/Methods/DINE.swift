@@ -12,9 +12,8 @@ import Glibc
 /// number of classes (mutual information) are all that counts.
 ///
 /// The paper remembers a probability of each class; here two bytes a pixel are remembered, see
-/// `SoftLabels`. Its rate is lower from the second half on, a sixth and less; here it falls through
-/// the whole run, as in all methods, and BatchNormalization is frozen. Other constants are those of the
-/// paper and of its authors' settings.
+/// `SoftLabels`, and BatchNormalization is frozen. Other constants are those of the paper and of its
+/// authors' settings.
 enum DINE {
   /// How often labels are made in the first part of the run: by the teacher, then with the student.
   static let roundCount = 10
@@ -22,26 +21,33 @@ enum DINE {
   static let memoryShare: Float = 0.6
   /// Of Beta(a, a), whose numbers are the shares of two mixed frames.
   private static let mixing = 0.3
-  /// Twice that of the methods that only learn from labels: both parts are equally long.
+  /// Twice that of the methods that only learn from labels: both halves are equally long.
   private static let stepCount = 480
+  /// Of the second half, times that of the first: an eighth, the mean of the paper's, and nearly three
+  /// times as much since entropies are divided by log C here.
+  private static let informationRate: Float = 0.36
 
   static func phases(_ settings: AdaptationSettings, frameCount: Int) -> [Phase] {
-    [settings.labelPhase(.dine, frameCount: frameCount, default: stepCount)]
+    var labels = settings.labelPhase(.dine, frameCount: frameCount, default: stepCount)
+    var information = labels
+    information.kind = .alignment
+    (information.losses.entropy, information.losses.diversity) = (1, 1)
+    information.losses.lambda = 0
+    information.rate *= informationRate
+    information.stepCount = labels.stepCount / 2
+    labels.stepCount -= information.stepCount
+    return [labels, information].filter { $0.stepCount > 0 }
   }
 
-  /// Steps that learn from labels, of so many.
-  static func labelledStepCount(of stepCount: Int) -> Int { (stepCount + 1) / 2 }
-
-  /// Steps between two renewals of the labels.
+  /// Steps between two renewals of the labels, of so many.
   static func stepsPerRound(of stepCount: Int) -> Int {
-    max(1, (labelledStepCount(of: stepCount) + roundCount - 1) / roundCount)
+    max(1, (stepCount + roundCount - 1) / roundCount)
   }
 
   /// Whether a run can look back to so many students before a step.
   static func isPossible(studentCount: Int, before step: Int, of stepCount: Int) -> Bool {
     let interval = stepsPerRound(of: stepCount)
-    // A step that was cancelled may have renewed its labels, or needed them no more.
-    if step >= labelledStepCount(of: stepCount), studentCount == 0 { return true }
+    // A step that was cancelled may have renewed its labels.
     return [step, step - 1].contains { studentCount == max(0, $0) / interval }
   }
 
@@ -56,7 +62,7 @@ extension DINE {
     private let start: [Float]
     private let context: StageContext
     private let number: Int
-    private let labelledStepCount, stepsPerRound: Int
+    private let stepsPerRound: Int
     /// Weights of the students that labels were renewed with, one after the other: who goes on in
     /// another process makes all labels again.
     private var students: [Float]
@@ -81,13 +87,10 @@ extension DINE {
       self.number = number
       start = memory.start
       students = memory.anchor
-      labelledStepCount = DINE.labelledStepCount(of: stepCount)
       stepsPerRound = DINE.stepsPerRound(of: stepCount)
-      round = step == 0 ? 0 : 1 + (min(step, labelledStepCount) - 1) / stepsPerRound
+      round = step == 0 ? 0 : 1 + (step - 1) / stepsPerRound
       order = FrameOrder(context.target, Array(0..<context.target.count), stage: number)
-      if step < labelledStepCount {
-        students.reserveCapacity((DINE.roundCount - 1) * start.count)
-      }
+      students.reserveCapacity((DINE.roundCount - 1) * start.count)
       mixup = try Mixup(context)
       prediction = Prediction(shape: context.trainer.scoreShape)
       shown = prediction.labels
@@ -106,12 +109,8 @@ extension DINE {
         + (start.count + students.count) * MemoryLayout<Float>.stride
     }
 
-    /// Makes the labels at the start of a round; lets go of them where none are needed any more.
+    /// Makes the labels at the start of a round.
     func prepare(_ step: Int) throws(Das3Error) {
-      guard step < labelledStepCount else {
-        (labels, students) = (nil, [])
-        return
-      }
       let wanted = step / stepsPerRound
       let isNew = students.count < wanted * start.count
       guard labels == nil || isNew else { return }
@@ -174,17 +173,10 @@ extension DINE {
 
     func addGradient(_ step: Int) throws(Das3Error) -> StepLosses {
       var losses = StepLosses()
+      guard let labels else { return losses }
       let batchSize = context.settings.batchSize
       for position in step * batchSize..<(step + 1) * batchSize {
-        if let labels {
-          try addLabelled(position, labels, &losses)
-        } else {
-          try context.target.load(order.frame(at: position), augmentation(position))
-          context.trainer.losses = information
-          losses.add(
-            try context.trainer.addGradient(scale: 1 / Float(batchSize)),
-            share: 1 / Double(batchSize))
-        }
+        try addLabelled(position, labels, &losses)
       }
       return losses
     }
@@ -196,7 +188,8 @@ extension DINE {
     {
       let (trainer, target) = (context.trainer, context.target)
       let batchSize = context.settings.batchSize
-      let augmentation = augmentation(position)
+      let augmentation = target.augmentation(
+        stage: number, position, enlarges: context.settings.enlarges)
       var random = target.maskRandom(stage: number, position)
       let share = DINE.share(&random, position)
       let (next, frame) = (order.frame(at: position + 1), order.frame(at: position))
@@ -221,10 +214,6 @@ extension DINE {
         try trainer.addGradient(
           probabilities: mixup.mixed, scale: 1 / Float(batchSize), movesStatistics: false),
         share: 1 / Double(batchSize), isMixed: true)
-    }
-
-    private func augmentation(_ position: Int) -> TargetFrames.Augmentation {
-      context.target.augmentation(stage: number, position, enlarges: context.settings.enlarges)
     }
 
     /// The mean entropy less the entropy of the mean, in nats.

@@ -40,7 +40,7 @@ final class StreamStage {
     adaptation.ignored = trainer.ignored
     phase = settings.phase(letter)
     trainer.setWeights(start)
-    try trainer.restart(adaptation.groups(of: trainer.model, phase), adaptation.optimizer(phase))
+    try trainer.restart(adaptation.groups(of: trainer, phase), adaptation.optimizer(phase))
     let target = try TargetFrames(
       adaptation, trainer, FrameSet(frames), storedByteCount: frames.reduce(0) { $0 + $1.byteCount }
     )

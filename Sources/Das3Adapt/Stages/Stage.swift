@@ -81,6 +81,7 @@ extension StageContext {
     case .hcl: try HCL.Learning(self, number: number, memory)
     case .dine:
       try DINE.Learning(self, number: number, stepCount: phase.stepCount, step: step, memory)
+    case .urma: URMA.Learning(self, number: number, step: step, memory)
     case .supervised: Supervised(self, number: number, memory)
     case .blending, .judging: nil
     }
@@ -182,6 +183,8 @@ package struct StepLosses: Sendable, Equatable {
   package var mixed = 0.0
   package var entropy = 0.0
   package var maxSquare = 0.0
+  /// Of the auxiliary classifiers, all together.
+  package var consistency = 0.0
   /// Cross-entropy with the truth of labelled frames.
   package var truth = 0.0
   /// Whether some pixel of the batch counted in a loss that is on.
@@ -208,5 +211,6 @@ package struct StepLosses: Sendable, Equatable {
     }
     negative += share * (values.negative + values.rankedNegative + values.smallNegative)
     maxSquare += share * values.maxSquare
+    consistency += share * values.consistency
   }
 }

@@ -9,7 +9,8 @@ struct Adapt: ParsableCommand {
       Methods: auto, a blend and then the stages of das3 under a guard; das3 in its
       stages a (alignment), b (self-training), c (propagation); blend, which trains
       nothing and takes a minute; tent, bn, entropy, maxsquare, selftrain, atp
-      (align, teach, propagate as its stages a, b, c), ld, hcl and dine for comparison.
+      (align, teach, propagate as its stages a, b, c), ld, hcl, dine and urma to
+      compare with.
 
       A blend moves the statistics of BatchNormalization a part of the way to those
       of the frames. How far is chosen without labels. Every method that trains

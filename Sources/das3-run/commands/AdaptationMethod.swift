@@ -3,7 +3,7 @@ import ArgumentParser
 
 enum AdaptationMethod: String, ExpressibleByArgument, CaseIterable {
   case auto, das3, blend, tent, bn, entropy, maxsquare, selftrain, atp, ld, hcl
-  case dine
+  case dine, urma
   /// Wants truth with every frame, which no option reads.
   case supervised
 

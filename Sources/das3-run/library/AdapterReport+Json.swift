@@ -39,6 +39,7 @@ extension das3_adapter_report {
       (key: "entropy", value: .number(entropy)),
       (key: "max_square", value: .number(max_square)),
       (key: "truth", value: .number(truth)),
+      (key: "consistency", value: .number(consistency)),
       (key: "label_coverage", value: .number(label_coverage)),
       (key: "agreement", value: .number(agreement)),
       (key: "gradient_norm", value: .number(gradient_norm)),

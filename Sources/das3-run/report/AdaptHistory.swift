@@ -35,6 +35,7 @@ struct AdaptHistory {
     ("positive labels", { $0.positive }), ("negative labels", { $0.negative }),
     ("mixed frames", { $0.mixed }), ("entropy", { $0.entropy }),
     ("squares", { $0.max_square }), ("truth", { $0.truth }),
+    ("consistency", { $0.consistency }),
   ]
 
   private(set) var phases: [Phase] = []

@@ -243,6 +243,7 @@ class das3_adapter_report(ctypes.Structure):
         ("ignored_share", c_double),
         ("found_share", c_double),
         ("truth", c_double),
+        ("consistency", c_double),
     ]
 
 

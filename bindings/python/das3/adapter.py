@@ -42,6 +42,7 @@ class Method(IntEnum):
     LD = 10
     HCL = 11
     DINE = 12
+    URMA = 13
 
 
 class Start(IntEnum):
@@ -307,6 +308,7 @@ class Report(NamedTuple):
     ignored_share: float  # of the pixels, those that count for nothing
     found_share: float  # of the pixels, those that were found because they never change
     truth: float  # a loss: cross-entropy with the truth of labelled frames
+    consistency: float  # a loss of URMA: how far its auxiliary classifiers are from the model's own
 
 
 def _report(raw: Any) -> Report:

@@ -169,6 +169,8 @@ typedef struct das3_model_options {
   const char *external_directory; /* of external data for load_bytes; NULL = none allowed   */
 } das3_model_options;
 
+enum { DAS3_SCENE_CAPACITY = 8 }; /* the largest number of scenes of a model                  */
+
 typedef struct das3_model_info {
   uint32_t struct_size;
   int32_t class_count;
@@ -192,7 +194,8 @@ typedef struct das3_model_info {
   int32_t training_height;    /* size of the training images, from the metadata input.size;  */
   int32_t training_width;     /* 0 if it is stated nowhere                                   */
   int32_t quantized_count;    /* parameter tensors: integers in the file, float32 here      */
-  int32_t reserved;
+  int32_t scene_count;        /* scenes with statistics of their own; 0 = all frames share one set */
+  int64_t scene_frames[DAS3_SCENE_CAPACITY]; /* frames that the statistics of each scene are of */
 } das3_model_info;
 
 typedef struct das3_class {
@@ -338,6 +341,8 @@ typedef struct das3_segmenter_options {
   int32_t format;         /* the only das3_format that is accepted; 0 = any                 */
   int32_t precision;      /* das3_precision                                                 */
   uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */
+  uint32_t ignore_scenes; /* 1 = plain statistics for all frames, and one set of weights      */
+  uint32_t reserved;
 } das3_segmenter_options; /* new fields are added at the end; missing fields take their defaults */
 
 typedef struct das3_segmentation {
@@ -358,6 +363,8 @@ typedef struct das3_segmenter_info {
   uint64_t peak_bytes;    /* activations, prepared weights and scratch                      */
   double multiply_adds;   /* in the convolutions and matrix products of one frame           */
   const char *backend;    /* "onednn" or "openblas"                                         */
+  int32_t scene_count;    /* scenes in use; 0 = all frames have the same statistics          */
+  int32_t scene;          /* of the last frame, from 0; -1 = none                           */
 } das3_segmenter_info;
 
 /** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
@@ -635,6 +642,9 @@ typedef struct das3_adapter_options {
   double label_weight;    /* weight of the cross-entropy with the truth of labelled frames, which
                              joins the losses of every stage; from 0. 0 = they judge instead, and
                              nothing is learned from them                                    */
+  int32_t scenes;         /* 2 to 8: a blend looks for so many scenes at most, and each frame is
+                             learned and labelled with the statistics of its own. 0, 1 = one set */
+  int32_t reserved;
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */
@@ -787,6 +797,10 @@ typedef struct das3_adapter_report {
   double found_share;     /* share of the pixels that `find_ignored` has found; some of them may be
                              in the mask, too                                                */
   double truth;           /* a loss: cross-entropy with the truth of labelled frames         */
+  int32_t scene_count;    /* scenes that the blend has found; 0 = one, or none were looked for  */
+  int32_t scenes_used;    /* 1: each frame has the statistics of its scene                    */
+  double scene_share;     /* how far these have moved to the scene's, 0 to 1                 */
+  int64_t scene_frames[DAS3_SCENE_CAPACITY]; /* frames that the statistics of each are of      */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {

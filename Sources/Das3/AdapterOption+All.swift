@@ -136,6 +136,9 @@ extension AdapterOption {
       "enlarge", "1 = (b) and (c) enlarge parts of frames", \.enlarge, \.enlarges, key: "enlarge"),
     .number(
       "label_weight", "weight of labelled frames; 0 = they judge", \.label_weight, \.labelWeight),
+    .count(
+      "scenes", "most scenes with own statistics; 0, 1 = one set", \.scenes, \.sceneLimit, from: 0,
+      to: Int32(SceneBank.mostScenes)),
   ]
 
   /// The sizes that `networkSize` accepts.

@@ -45,7 +45,8 @@ extension AdaptationSettings {
     var blending = Phase(
       kind: .blending, trainsClassifier: false,
       stepCount: BlendChoice.stepCount(
-        frameCount: frameCount, labelledCount: labelledCount, shares: blendShares()),
+        frameCount: frameCount, labelledCount: labelledCount,
+        shares: blendShares() + sceneShares()),
       rule: .sgd, rate: 0)
     blending.isLast = training.isEmpty
     guard isGuarded else { return [blending] + training }

@@ -43,7 +43,7 @@ struct SegmenterRequest {
     usesScenes = options.ignore_scenes == 0
   }
 
-  /// - Parameter isOnline: what learns from a stream follows it with one set of statistics.
+  /// A segmenter of one set of statistics where the model learns from a stream, which it follows.
   func segmenter(of model: SegmentationModel, isOnline: Bool = false) throws(Das3Error)
     -> Segmenter
   {

@@ -68,7 +68,7 @@ package struct SceneBank: Sendable, Equatable {
     }
     let centres = (header["centres"]?.array ?? []).map(Self.floats)
     let scales = header["scales"].map(Self.floats) ?? []
-    let frames = (header["frames"]?.array ?? []).compactMap { $0.number.flatMap { Int(exactly: $0) } }
+    let frames = (header["frames"]?.array ?? []).map { $0.number.flatMap { Int(exactly: $0) } ?? 0 }
     let map = SceneMap(centres: centres, scales: scales)
     guard (2...Self.mostScenes).contains(centres.count), frames.count == centres.count,
       map.isPossible(momentCount: momentCount), frames.allSatisfy({ $0 > 0 })

@@ -30,8 +30,9 @@ final class Blending: Stage {
   /// Of each scene; empty until they are looked for, and where there is only one.
   private var scenePools: [StatisticsPool]
   private var map: SceneMap?
+  /// Of each frame the number of its scene; empty where there is one.
+  private var frameScenes: [Int] = []
   private var hasFoundScenes: Bool
-  private let moments: FrameMoments
   /// Where the statistics are; nil before the first step.
   private var layers: [Trainer.StatisticsLayer]?
   private var pending: Pending?
@@ -46,7 +47,7 @@ final class Blending: Stage {
 
   /// What a step has found out and is yet to count.
   private enum Pending {
-    case frame(Thumbnail, isProbe: Bool, scene: Int?)
+    case frame(Thumbnail, isProbe: Bool)
     case unseen
     case answer(Answers.Answer, candidate: Int)
   }
@@ -75,7 +76,6 @@ final class Blending: Stage {
       frameCounts: [state.pooledCount] + state.scenePooledCounts)
     (pool, scenePools) = (pools[0], Array(pools[1...]))
     hasFoundScenes = context.settings.sceneLimit < 2
-    moments = FrameMoments(channelCount: context.trainer.model.channelCount)
   }
 
   var memory: StageMemory {
@@ -119,14 +119,14 @@ final class Blending: Stage {
 
   func follow(_ step: Int) {
     switch pending {
-    case .frame(let thumbnail, let isProbe, let scene):
+    case .frame(let thumbnail, let isProbe):
       state.spread.add(thumbnail)
       if isProbe {
         state.probes.append(step)
       } else if observes, let observer, let layers, observer.statistics.allSatisfy(\.isFinite) {
         observer.withWeights {
           pool.add($0, layers)
-          if let scene { scenePools[scene].add($0, layers) }
+          if !frameScenes.isEmpty { scenePools[frameScenes[step]].add($0, layers) }
         }
       }
     case .answer(let answer, let candidate):
@@ -153,15 +153,16 @@ final class Blending: Stage {
 
   /// Looks for scenes; where a run goes on, it finds what it had found.
   private func findScenes() throws(Das3Error) {
-    var shown: [[Float]] = []
+    let moments = FrameMoments(channelCount: context.trainer.model.channelCount)
+    var all: [[Float]] = []
     for frame in 0..<frameCount {
       try context.target.checkCancelled()
-      try context.target.read(frame) { picture in
-        let moments = self.moments.read(picture)
-        if self.moments.contrast(of: moments) >= Thumbnail.leastContrast { shown.append(moments) }
-      }
+      try context.target.read(frame) { all.append(moments.read($0)) }
     }
-    map = SceneClusters.find(shown, atMost: context.settings.sceneLimit)
+    map = SceneClusters.find(
+      all.filter { moments.contrast(of: $0) >= Thumbnail.leastContrast },
+      atMost: context.settings.sceneLimit)
+    if let map { frameScenes = all.map(map.nearest) }
     let count = map?.centres.count ?? 0
     if state.spread.count == 0, state.scenePooledCounts.isEmpty {
       scenePools = [StatisticsPool](repeating: StatisticsPool(), count: count)
@@ -190,17 +191,13 @@ final class Blending: Stage {
     guard !network.statisticsLayers.isEmpty || context.settings.isGuarded else { return .unseen }
     let before = network.networkTime
     defer { networkTime += network.networkTime - before }
-    var scene: Int?
-    try context.target.read(frame) { picture in
-      network.load(picture)
-      scene = map?.nearest(to: moments.read(picture))
-    }
+    try context.target.read(frame) { network.load($0) }
     let thumbnail = network.thumbnail(ignored: context.target.ignored)
     guard thumbnail.contrast >= Thumbnail.leastContrast else { return .unseen }
     let isProbe = state.spread.count % stride == stride / 2
     if !isProbe, observes { network.observe() }
     try KernelFailure.check()
-    return .frame(thumbnail, isProbe: isProbe, scene: scene)
+    return .frame(thumbnail, isProbe: isProbe)
   }
 
   /// Whether there are statistics to move.
@@ -297,9 +294,27 @@ final class Blending: Stage {
     }
   }
 
-  /// The same by all probes and labelled frames.
-  private func judged(_ numbers: [Int]) -> [BlendRecord.Candidate] {
-    zip(numbers, compared(numbers, 0..<state.probes.count)).map { number, candidate in
+  /// The same with the information within each scene.
+  ///
+  /// Statistics that do not fit a scene make its frames look like others than those of another scene,
+  /// which over all frames is information, too.
+  private func comparedWithin(_ numbers: [Int], _ probes: Range<Int>) -> [BlendRecord.Candidate] {
+    zip(numbers, compared(numbers, probes)).map { number, candidate in
+      var candidate = candidate
+      let scenes = Dictionary(grouping: probes) { frameScenes[state.probes[$0]] }
+      candidate.information = scenes.sorted { $0.key < $1.key }.reduce(0) { sum, scene in
+        let signals = ViewSignals(sumOf: scene.value.map { state.answers[number].probes[$0] })
+        return sum + signals.information * Double(scene.value.count) / Double(probes.count)
+      }
+      return candidate
+    }
+  }
+
+  /// What labelled frames say of candidates.
+  private func measured(_ numbers: [Int], _ line: [BlendRecord.Candidate])
+    -> [BlendRecord.Candidate]
+  {
+    zip(numbers, line).map { number, candidate in
       var candidate = candidate
       let labelled = state.answers[number].labelled
       if !labelled.isEmpty { candidate.meanIoU = labelled.meanIoU }
@@ -307,37 +322,51 @@ final class Blending: Stage {
     }
   }
 
-  /// The best of several candidates, of which the source is the first and the others follow outwards.
-  private func best(of numbers: [Int]) -> Int {
+  /// The one that was voted for, unless labelled frames are sure of another.
+  private func best(of numbers: [Int], voted place: Int) -> Int {
+    numbers[
+      LabelVote.choice(
+        place, among: numbers.map { state.answers[$0].labelled },
+        certainty: context.settings.guardBounds.certainty)]
+  }
+
+  /// Parts of the probes that must prefer what is chosen each.
+  private var halves: [Range<Int>] {
     let (middle, end) = ((state.probes.count + 1) / 2, state.probes.count)
-    let halves = [0..<middle, middle..<end].filter { !$0.isEmpty }
-    let place = LabelVote.choice(
-      BlendChoice.index(
-        of: compared(numbers, 0..<end), halves: halves.map { compared(numbers, $0) }),
-      among: numbers.map { state.answers[$0].labelled },
-      certainty: context.settings.guardBounds.certainty)
-    return numbers[place]
+    return [0..<middle, middle..<end].filter { !$0.isEmpty }
   }
 
   private var choice: BlendRecord {
-    let plain = Array(shares.indices)
-    let split = Array(plain.count..<candidates.count)
+    let (plain, probes) = (Array(shares.indices), 0..<state.probes.count)
     var record = BlendRecord(seconds: state.seconds)
-    record.candidates = judged(plain)
-    if !scenePools.isEmpty {
-      record.scenes = BlendRecord.Scenes(
-        frameCounts: scenePools.map(\.frameCount), candidates: judged(split))
-    }
+    record.candidates = measured(plain, compared(plain, probes))
     if context.settings.isGuarded {
       if layers?.isEmpty ?? true { record.reason = .noStatistics }
-      if GuardRule.seesTooFew(signals(0, 0..<state.probes.count)) { record.reason = .fewClasses }
+      if GuardRule.seesTooFew(signals(0, probes)) { record.reason = .fewClasses }
       if record.reason != nil { return record }
     }
-    record.choice = best(of: plain)
-    // Scenes must be better than the best single set, in the way that that is than the source.
-    let winner = best(of: (record.choice == 0 ? [0] : [0, record.choice]) + split)
-    record.scenes?.choice = split.firstIndex(of: winner)
+    record.choice = best(
+      of: plain,
+      voted: BlendChoice.index(
+        of: record.candidates, halves: halves.map { compared(plain, $0) }))
+    if !scenePools.isEmpty { record.scenes = scenes(beside: record.choice) }
     return record
+  }
+
+  /// The scenes, and whether candidates that know them are better than the best that does not.
+  private func scenes(beside single: Int) -> BlendRecord.Scenes {
+    let split = Array(shares.count..<candidates.count)
+    let rivals = [single] + split
+    let line = comparedWithin(rivals, 0..<state.probes.count)
+    let halves = halves.map { comparedWithin(rivals, $0) }
+    var voted = 0
+    for place in rivals.indices.dropFirst() where line[place].score > line[voted].score {
+      if halves.allSatisfy({ $0[place].score > $0[0].score }) { voted = place }
+    }
+    let chosen = best(of: rivals, voted: voted)
+    return BlendRecord.Scenes(
+      frameCounts: scenePools.map(\.frameCount),
+      candidates: measured(split, Array(line.dropFirst())), choice: split.firstIndex(of: chosen))
   }
 
   /// What the guard goes on with; nil where nothing could be compared.

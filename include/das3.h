@@ -169,7 +169,11 @@ typedef struct das3_model_options {
   const char *external_directory; /* of external data for load_bytes; NULL = none allowed   */
 } das3_model_options;
 
-enum { DAS3_SCENE_CAPACITY = 8 }; /* the largest number of scenes of a model                  */
+enum { /* the largest number of: */
+  DAS3_SCENE_CAPACITY = 8, /* scenes of a model                                              */
+  DAS3_BLEND_CAPACITY = 5, /* candidates of a blend                                          */
+  DAS3_GUARD_CAPACITY = 16 /* sets of weights that a guard judges                            */
+};
 
 typedef struct das3_model_info {
   uint32_t struct_size;
@@ -739,11 +743,6 @@ typedef struct das3_guard_candidate {
   double probability;     /* that it is better than the best set before it, found by a paired
                              bootstrap of `miou` over the labelled frames, 0 to 1; -1 likewise */
 } das3_guard_candidate;
-
-enum {
-  DAS3_BLEND_CAPACITY = 5, /* largest number of candidates                                   */
-  DAS3_GUARD_CAPACITY = 16 /* likewise                                                       */
-};
 
 /** What the last step did. A loss that is turned off is 0. */
 typedef struct das3_adapter_report {

@@ -46,7 +46,7 @@ extension AdaptationSettings {
       kind: .blending, trainsClassifier: false,
       stepCount: BlendChoice.stepCount(
         frameCount: frameCount, labelledCount: labelledCount,
-        shares: blendShares() + sceneShares()),
+        shares: blendShares() + sceneShares(), sceneLimit: sceneLimit),
       rule: .sgd, rate: 0)
     blending.isLast = training.isEmpty
     guard isGuarded else { return [blending] + training }
@@ -54,7 +54,8 @@ extension AdaptationSettings {
       var judging = Phase(
         kind: .judging, trainsClassifier: false,
         stepCount: Judging.shares.count
-          * (BlendChoice.mostProbes(frameCount: frameCount) + labelledCount),
+          * (BlendChoice.mostProbes(frameCount: frameCount, sceneLimit: sceneLimit)
+            + labelledCount),
         rule: .sgd, rate: 0)
       judging.judged = training[index].letter
       judging.isLast = index == training.count - 1

@@ -15,7 +15,8 @@ struct SceneSegmenterTests {
   private var model: SegmentationModel { with(bank) }
 
   init() throws {
-    base = try Self.load(SampleModels.convolutional().serialized())
+    let base = try Self.load(SampleModels.convolutional().serialized())
+    self.base = base
     let plain = base.onnx.statisticRanges.flatMap { base.onnx.weights[$0] }
     bank = SceneBank(
       map: SceneMap(
@@ -84,16 +85,16 @@ struct SceneSegmenterTests {
     let whole = try segmenter(model, options)
     let parts = try (0..<2).map { try segmenter(plain(ofScene: $0), options) }
     let single = try segmenter(model, usesScenes: false, options)
-    let plain = try segmenter(base, options)
+    let ordinary = try segmenter(base, options)
     var differing = 0
     for turn in 0..<6 {
       let pixels = frame(turn % 2 == 0 ? 30 : 200, seed: UInt64(turn))
       let found = try labels(whole, pixels)
       #expect(whole.scene == turn % 2 && whole.sceneCount == 2)
       #expect(try found == labels(parts[turn % 2], pixels))
-      #expect(try labels(single, pixels) == labels(plain, pixels))
+      #expect(try labels(single, pixels) == labels(ordinary, pixels))
       #expect(single.scene == nil && single.sceneCount == 0)
-      differing += try found == labels(plain, pixels) ? 0 : 1
+      differing += try found == labels(ordinary, pixels) ? 0 : 1
     }
     #expect(differing > 0)
   }

@@ -75,13 +75,13 @@ def main(path, street):
         program = Program(path, street, scratch)
         frames = write_frames(street / "frames", scratch / "frames")
         output = scratch / "scenes.onnx"
-        run = dict(output=output, input=scratch / "frames", method="blend", threads=1)
-        events = program.events("--set", "scenes=4", **run)
+        run = dict(input=scratch / "frames", method="blend", threads=1)
+        events = program.events(output, "--set", "scenes=4", **run)
         blend = next(event for event in events if event["event"] == "blend")
         check(f"two scenes of {blend['scenes']['frames']} frames", len(blend["scenes"]["frames"]) == 2)
         check(f"used, {blend['scenes']['share']} of the way", blend["scenes"]["used"])
         info = json.loads(
-            program.run("--json", command="info", model=output, input=None, output=None).stdout)
+            program.run(None, "--json", command="info", model=output, input=None).stdout)
         check("info shows them", info["scenes"] == blend["scenes"]["frames"], info.get("scenes"))
 
         saved = onnx.load(output)
@@ -110,7 +110,7 @@ def main(path, street):
         for name, words in (("damaged", []), ("scenes", ["--scenes", "off"]), ("split", [])):
             network = scratch / ("scenes.onnx" if name == "split" else f"{name}.onnx")
             result = program.run(
-                *words, command="segment", model=network, output=scratch / name, threads=1)
+                scratch / name, *words, command="segment", model=network, threads=1)
             check(f"{name}: labelled", result.returncode == 0, result.stderr)
             labels[name] = [p.read_bytes() for p in sorted((scratch / name).rglob("*.png"))]
             warned = "statistics of scenes are not used" in result.stderr
@@ -118,7 +118,7 @@ def main(path, street):
         check("a damaged file labels as the plain network", labels["damaged"] == labels["scenes"])
         check("and not as with scenes", labels["damaged"] != labels["split"])
         small = program.run(
-            "--memory-limit", "3M", command="segment", model=output, output=scratch / "small")
+            scratch / "small", "--memory-limit", "3M", command="segment", model=output)
         check("no room", small.returncode != 0 and "memory limit" in small.stderr, small.stderr)
     return check.end()
 

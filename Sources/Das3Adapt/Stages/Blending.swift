@@ -194,10 +194,19 @@ final class Blending: Stage {
     try context.target.read(frame) { network.load($0) }
     let thumbnail = network.thumbnail(ignored: context.target.ignored)
     guard thumbnail.contrast >= Thumbnail.leastContrast else { return .unseen }
-    let isProbe = state.spread.count % stride == stride / 2
+    let isProbe = shownCount(like: frame) % stride == stride / 2
     if !isProbe, observes { network.observe() }
     try KernelFailure.check()
     return .frame(thumbnail, isProbe: isProbe)
+  }
+
+  /// Frames of the same scene that have shown something so far: every scene has probes, in whatever
+  /// order scenes come.
+  private func shownCount(like frame: Int) -> Int {
+    guard !frameScenes.isEmpty else { return state.spread.count }
+    let scene = frameScenes[frame]
+    let probeCount = state.probes.count { frameScenes[$0] == scene }
+    return scenePools[scene].frameCount + probeCount
   }
 
   /// Whether there are statistics to move.

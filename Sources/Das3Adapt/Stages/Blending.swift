@@ -203,7 +203,7 @@ final class Blending: Stage {
   /// Frames of the same scene that have shown something so far: every scene has probes, in whatever
   /// order scenes come.
   private func shownCount(like frame: Int) -> Int {
-    guard !frameScenes.isEmpty else { return state.spread.count }
+    guard observes, !frameScenes.isEmpty else { return state.spread.count }
     let scene = frameScenes[frame]
     let probeCount = state.probes.count { frameScenes[$0] == scene }
     return scenePools[scene].frameCount + probeCount

@@ -169,6 +169,12 @@ typedef struct das3_model_options {
   const char *external_directory; /* of external data for load_bytes; NULL = none allowed   */
 } das3_model_options;
 
+enum { /* the largest number of: */
+  DAS3_SCENE_CAPACITY = 8, /* scenes of a model                                              */
+  DAS3_BLEND_CAPACITY = 5, /* candidates of a blend                                          */
+  DAS3_GUARD_CAPACITY = 16 /* sets of weights that a guard judges                            */
+};
+
 typedef struct das3_model_info {
   uint32_t struct_size;
   int32_t class_count;
@@ -192,7 +198,8 @@ typedef struct das3_model_info {
   int32_t training_height;    /* size of the training images, from the metadata input.size;  */
   int32_t training_width;     /* 0 if it is stated nowhere                                   */
   int32_t quantized_count;    /* parameter tensors: integers in the file, float32 here      */
-  int32_t reserved;
+  int32_t scene_count;        /* scenes with statistics of their own; 0 = all frames share one set */
+  int64_t scene_frames[DAS3_SCENE_CAPACITY]; /* frames that the statistics of each scene are of */
 } das3_model_info;
 
 typedef struct das3_class {
@@ -338,6 +345,8 @@ typedef struct das3_segmenter_options {
   int32_t format;         /* the only das3_format that is accepted; 0 = any                 */
   int32_t precision;      /* das3_precision                                                 */
   uint64_t memory_limit;  /* bytes for activations and prepared weights; 0 = no limit       */
+  uint32_t ignore_scenes; /* 1 = plain statistics for all frames, and one set of weights      */
+  uint32_t reserved;
 } das3_segmenter_options; /* new fields are added at the end; missing fields take their defaults */
 
 typedef struct das3_segmentation {
@@ -358,6 +367,8 @@ typedef struct das3_segmenter_info {
   uint64_t peak_bytes;    /* activations, prepared weights and scratch                      */
   double multiply_adds;   /* in the convolutions and matrix products of one frame           */
   const char *backend;    /* "onednn" or "openblas"                                         */
+  int32_t scene_count;    /* scenes in use; 0 = all frames have the same statistics          */
+  int32_t scene;          /* of the last frame, from 0; -1 = none                           */
 } das3_segmenter_info;
 
 /** Fills in the defaults and struct_size, as das3_model_options_init does.           Since 0.1 */
@@ -641,6 +652,8 @@ typedef struct das3_adapter_options {
                              nothing is learned from them                                    */
   int32_t rare_patches;   /* cells of a 4 x 4 grid, of any frame, with labels of a rare class that
                              stage (c) lays over each mixed frame, where they were           */
+  int32_t scenes;         /* 2 to 8: a blend looks for so many scenes at most, and each frame is
+                             learned and labelled with the statistics of its own. 0, 1 = one set */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */
 
 /** The C type of a field of das3_adapter_options. */
@@ -736,11 +749,6 @@ typedef struct das3_guard_candidate {
                              bootstrap of `miou` over the labelled frames, 0 to 1; -1 likewise */
 } das3_guard_candidate;
 
-enum {
-  DAS3_BLEND_CAPACITY = 5, /* largest number of candidates                                   */
-  DAS3_GUARD_CAPACITY = 16 /* likewise                                                       */
-};
-
 /** What the last step did. A loss that is turned off is 0. */
 typedef struct das3_adapter_report {
   uint32_t struct_size;
@@ -797,6 +805,10 @@ typedef struct das3_adapter_report {
   double truth;           /* a loss: cross-entropy with the truth of labelled frames         */
   double consistency;     /* a loss of URMA: sum of (q - p)^2 over the classes and the auxiliary
                              classifiers, p of the model's own classifier, mean over pixels  */
+  int32_t scene_count;    /* scenes that the blend has found; 0 = one, or none were looked for  */
+  int32_t scenes_used;    /* 1: each frame has the statistics of its scene                    */
+  double scene_share;     /* how far these have moved to the scene's, 0 to 1                 */
+  int64_t scene_frames[DAS3_SCENE_CAPACITY]; /* frames that the statistics of each are of      */
 } das3_adapter_report;
 
 typedef struct das3_adapter_info {

@@ -236,7 +236,7 @@ final class AdapterObject {
     provenance.frames = frameCount
     return try ModelObject(
       base, weights: run?.weights ?? trainer?.weights ?? base.model.onnx.weights,
-      provenance: provenance)
+      scenes: run?.scenes, provenance: provenance)
   }
 
   // MARK: Description

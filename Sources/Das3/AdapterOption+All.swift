@@ -139,6 +139,9 @@ extension AdapterOption {
     .count(
       "rare_patches", "cells of rare classes laid over mixed frames", \.rare_patches, \.patchCount,
       from: 0, to: 16),
+    .count(
+      "scenes", "most scenes with own statistics; 0, 1 = one set", \.scenes, \.sceneLimit, from: 0,
+      to: Int32(SceneBank.mostScenes)),
   ]
 
   /// The sizes that `networkSize` accepts.

@@ -32,6 +32,7 @@ struct AdapterRequest {
     guard settings.method != .bn || settings.start == .source else {
       throw .argument("start is a blend; method bn makes all statistics anew: expected the source")
     }
+    try settings.checkScenes()
     self.settings = settings
   }
 }

@@ -300,6 +300,12 @@ extension das3_adapter_report {
     blend_share = record.share
     blend_seconds = record.seconds
     blend_reason = record.reason?.rawValue ?? 0
+    if let scenes = record.scenes {
+      scene_count = Int32(scenes.frameCounts.count)
+      scenes_used = scenes.choice == nil ? 0 : 1
+      scene_share = scenes.share ?? 0
+      scene_frames = sceneFrames(scenes.frameCounts)
+    }
     unsafe withUnsafeMutableBytes(of: &blend) { bytes in
       let slots = unsafe bytes.bindMemory(to: das3_blend_candidate.self)
       for (slot, candidate) in zip(slots.indices, record.candidates) {

@@ -18,8 +18,11 @@ final class ModelObject: Sendable {
   }
 
   /// The same network with other weights; the strings are shared.
-  init(_ base: ModelObject, weights: [Float], provenance: Provenance) throws(Das3Error) {
-    model = try SegmentationModel(base.model, weights: weights, provenance: provenance)
+  init(
+    _ base: ModelObject, weights: [Float], scenes: SceneBank? = nil, provenance: Provenance
+  ) throws(Das3Error) {
+    model = try SegmentationModel(
+      base.model, weights: weights, scenes: scenes, provenance: provenance)
     strings = base.strings
   }
 
@@ -129,7 +132,9 @@ public func das3_model_get_info(
       scores_path: strings.scoresPath.start,
       training_height: Int32(model.metadata.trainingSize?.height ?? 0),
       training_width: Int32(model.metadata.trainingSize?.width ?? 0),
-      quantized_count: Int32(model.onnx.quantizedCount), reserved: 0)
+      quantized_count: Int32(model.onnx.quantizedCount),
+      scene_count: Int32(model.scenes?.count ?? 0),
+      scene_frames: sceneFrames(model.scenes?.frameCounts ?? []))
     try unsafe VersionedStruct.write(value, to: info, "info")
   }
 }
@@ -154,6 +159,14 @@ public func das3_model_get_class(
 @c @implementation
 public func das3_model_free(_ model: OpaquePointer?) {
   unsafe Handle.end(model, as: ModelObject.self)
+}
+
+/// Frames of each scene as C has them, with zeros behind the last.
+func sceneFrames(_ counts: [Int]) -> (
+  Int64, Int64, Int64, Int64, Int64, Int64, Int64, Int64
+) {
+  func count(_ scene: Int) -> Int64 { scene < counts.count ? Int64(counts[scene]) : 0 }
+  return (count(0), count(1), count(2), count(3), count(4), count(5), count(6), count(7))
 }
 
 /// The checked content of `das3_model_options`.
@@ -222,6 +235,7 @@ private struct ModelRequest {
       )
     }
     for doubt in model.scores.doubts { Log.write(DAS3_LOG_WARNING, doubt) }
+    if let doubt = model.sceneDoubt { Log.write(DAS3_LOG_WARNING, doubt) }
     return ModelObject(model)
   }
 }

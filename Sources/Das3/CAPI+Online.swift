@@ -69,6 +69,11 @@ struct OnlineRequest {
         "adapter.method is \(adaptation.method.rawValue); expected auto or das3 for learning online"
       )
     }
+    guard adaptation.sceneLimit < 2 else {
+      throw .argument(
+        "adapter.scenes is \(adaptation.sceneLimit); expected 0 online, where the statistics follow the stream"
+      )
+    }
     adaptation.execution.threads = learningThreads
     var settings = OnlineSettings(adaptation)
     try unsafe check(options.budget, 0...1, "budget")
@@ -85,7 +90,7 @@ struct OnlineRequest {
       options.scene_frames, 8...1_000_000, "scene_frames")
     self.settings = settings
     let request = try unsafe SegmenterRequest(options.segmenter)
-    (segmenter, format) = (try request.segmenter(of: model), request.format)
+    (segmenter, format) = (try request.segmenter(of: model, isOnline: true), request.format)
   }
 }
 

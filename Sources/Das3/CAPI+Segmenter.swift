@@ -25,6 +25,7 @@ struct SegmenterRequest {
   let format: Int32
   private let execution: ExecutionOptions
   private let memoryLimit: UInt64
+  private let usesScenes: Bool
 
   init(_ pointer: UnsafePointer<das3_segmenter_options>?) throws(Das3Error) {
     let options = try unsafe VersionedStruct.read(
@@ -36,10 +37,19 @@ struct SegmenterRequest {
     format = options.format
     execution = try executionOptions(threads: options.threads, precision: options.precision)
     memoryLimit = options.memory_limit
+    guard options.ignore_scenes <= 1 else {
+      throw .argument("ignore_scenes is \(options.ignore_scenes); expected 0 or 1")
+    }
+    usesScenes = options.ignore_scenes == 0
   }
 
-  func segmenter(of model: SegmentationModel) throws(Das3Error) -> Segmenter {
-    try Segmenter(model, size: size, options: execution, memoryLimit: memoryLimit)
+  /// A segmenter of one set of statistics where the model learns from a stream, which it follows.
+  func segmenter(of model: SegmentationModel, isOnline: Bool = false) throws(Das3Error)
+    -> Segmenter
+  {
+    try Segmenter(
+      model, size: size, options: execution, memoryLimit: memoryLimit,
+      usesScenes: usesScenes && !isOnline)
   }
 }
 
@@ -136,7 +146,8 @@ public func das3_segmenter_get_info(
       width: Int32(segmenter.size?.width ?? 0), threads: Int32(segmenter.options.threads),
       precision: segmenter.options.precision.code, reserved: 0,
       peak_bytes: UInt64(segmenter.byteCount), multiply_adds: segmenter.multiplyAdds,
-      backend: object.backendName.start)
+      backend: object.backendName.start, scene_count: Int32(segmenter.sceneCount),
+      scene: Int32(segmenter.scene ?? -1))
     try unsafe VersionedStruct.write(value, to: info, "info")
   }
 }

@@ -281,8 +281,11 @@ package final class Adaptation {
     Checkpoint(
       identity: identity, position: schedule.position, weights: trainer.allWeights,
       optimizer: trainer.optimizerMemory, stage: stage?.memory ?? restored, blend: blending,
-      guardMemory: stage?.guardMemory ?? guardMemory)
+      guardMemory: stage?.guardMemory ?? guardMemory, scenes: trainer.scenes)
   }
+
+  /// Statistics that each frame is learned with, beside those of the weights; nil = there are none.
+  package var scenes: SceneBank? { trainer.scenes }
 
   /// What another process would have left before a step of a stage, both counted from 0: for tests
   /// that compare single steps with a reference.
@@ -322,17 +325,24 @@ package final class Adaptation {
       checkpoint.trainerVectors.allSatisfy({ $0.count == trainer.weightCount }),
       checkpoint.networkVectors.allSatisfy({ $0.isEmpty || $0.count == weights.count }),
       checkpoint.stage.map({ !$0.start.isEmpty }) ?? true,
-      isPossible(checkpoint.stage, at: checkpoint.position),
+      isPossible(checkpoint.scenes), isPossible(checkpoint.stage, at: checkpoint.position),
       isPossible(checkpoint.guardMemory, checkpoint.stage?.trial, at: checkpoint.position)
     else { throw Checkpoint.inconsistent }
     if let phase = schedule.current { try restart(phase) }
     try trainer.resume(
       checkpoint.weights, memory: checkpoint.optimizer, stepCount: checkpoint.position.step)
+    trainer.scenes = checkpoint.scenes
     self.schedule = schedule
     restored = checkpoint.stage
     blending = checkpoint.blend
     guardMemory = checkpoint.guardMemory
     if let guardMemory { target.setAside(guardMemory.probes) }
+  }
+
+  /// Whether the blend of this run can have left these.
+  private func isPossible(_ scenes: SceneBank?) -> Bool {
+    guard let scenes else { return true }
+    return settings.sceneLimit >= 2 && scenes.isOf(trainer.model)
   }
 
   /// Whether the guard can know that at that place.
@@ -370,7 +380,8 @@ package final class Adaptation {
     }
     return blend.isPossible(
       before: position.step, frameCount: frameCount, labelledCount: target.labelled.count,
-      classCount: trainer.scoreShape[1], limit: settings.blendLimit)
+      classCount: trainer.scoreShape[1], limit: settings.blendLimit,
+      sceneLimit: settings.sceneBlendLimit)
   }
 }
 

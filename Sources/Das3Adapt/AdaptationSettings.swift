@@ -67,6 +67,8 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var start = Start.source
   /// How far the statistics of a blend may be moved to the target's, 0…1.
   package var blendLimit = 0.5
+  /// Most scenes of which a blend keeps statistics of their own; below 2 = one set for all frames.
+  package var sceneLimit = 0
   package var stages: [Letter] = [.a, .b, .c]
   package var seed: UInt64 = 0
   /// Numbers are drawn; false takes frames in the order they came and every second class.
@@ -185,8 +187,10 @@ extension AdaptationSettings {
       vectorCount * weightCount + copyCount * (auxiliary?.onnx.weights.count ?? weightCount)
     let perPixel = 5 + Prediction.markByteCount(scoreShape)
     let pixels = scoreShape[2] * scoreShape[3]
+    // Sums of high and low bits and the statistics themselves; the sums of all frames, too.
+    let scenes = sceneLimit < 2 ? 0 : (3 * sceneLimit + 2) * model.onnx.statisticCount
     return 4
-      * (views + otherScores + mixed + searched + vectors + (augments ? image : 0))
+      * (scenes + views + otherScores + mixed + searched + vectors + (augments ? image : 0))
       + ((looksBack ? 2 : 0) + otherSets) * weightSetByteCount
       + (2 * perPixel + AgreementMeter.frameCount)
       * pixels
@@ -227,6 +231,30 @@ extension AdaptationSettings {
   /// Candidates on the line from the source's statistics to the target's.
   func blendShares(probeCount: Int = .max) -> [Double] {
     BlendChoice.line(upTo: blends ? blendLimit : 0, probeCount: probeCount)
+  }
+
+  /// Of the candidates with the statistics of each frame's scene, which bear a quarter more.
+  func sceneShares(probeCount: Int = .max) -> [Double] {
+    Array(BlendChoice.line(upTo: sceneBlendLimit, probeCount: probeCount).dropFirst())
+  }
+
+  var sceneBlendLimit: Double { blends && sceneLimit >= 2 ? min(1, blendLimit + 0.25) : 0 }
+
+  /// Refuses scenes where no blend comes first, or where statistics follow the frames afterwards.
+  ///
+  /// - Throws: `.argument`.
+  package func checkScenes() throws(Das3Error) {
+    guard sceneLimit >= 2 else { return }
+    guard blends else {
+      throw .argument(
+        "scenes is \(sceneLimit), and method \(method.rawValue) begins with no blend of statistics; expected method auto or blend, or start = blend"
+      )
+    }
+    guard effectiveBatchNorm == .frozen else {
+      throw .argument(
+        "scenes is \(sceneLimit), and statistics follow the frames in training; expected batch_norm = frozen"
+      )
+    }
   }
 
   /// What BatchNormalization does.

@@ -13,13 +13,16 @@ package struct Checkpoint: Sendable, Equatable {
   var blend: BlendRecord?
   /// What a guarded run looks back to; nil before its probes are chosen.
   var guardMemory: GuardMemory?
+  /// Statistics that each frame is learned with; nil = all frames have the same, or none are known.
+  var scenes: SceneBank?
 
   private static let title = "checkpoint 5"
 
   init(
     identity: CheckpointIdentity, position: PhaseSchedule.Position, weights: [Float],
     optimizer: [[Float]],
-    stage: StageMemory?, blend: BlendRecord? = nil, guardMemory: GuardMemory? = nil
+    stage: StageMemory?, blend: BlendRecord? = nil, guardMemory: GuardMemory? = nil,
+    scenes: SceneBank? = nil
   ) {
     self.identity = identity
     self.position = position
@@ -28,12 +31,14 @@ package struct Checkpoint: Sendable, Equatable {
     self.stage = stage
     self.blend = blend
     self.guardMemory = guardMemory
+    self.scenes = scenes
   }
 
   // MARK: Files
 
   var vectors: [[Float]] {
     trainerVectors + (stage?.vectors ?? []) + (guardMemory.map { [$0.weights] } ?? [])
+      + (scenes.map { [$0.map.scales] + $0.map.centres + $0.statistics } ?? [])
   }
 
   /// Those that are as long as all that the trainer has weights of.
@@ -54,6 +59,7 @@ package struct Checkpoint: Sendable, Equatable {
       "optimizer": .number(Double(optimizer.count)), "stage": .bool(stage != nil),
       "blending": stage?.blend?.json ?? .null, "blend": blend?.json ?? .null,
       "trial": stage?.trial?.json ?? .null, "guard": guardMemory?.json ?? .null,
+      "scenes": scenes.map { .numbers($0.frameCounts.map(Double.init)) } ?? .null,
     ]
     try CheckpointFile(header: header, vectors: vectors).write(to: path, title: Self.title)
   }
@@ -78,7 +84,9 @@ package struct Checkpoint: Sendable, Equatable {
       case .bool(let hasStage)? = header["stage"], optimizerCount >= 0
     else { throw Self.inconsistent }
     guardMemory = try Self.read(header["guard"], GuardMemory.init)
-    guard vectors.count == 1 + optimizerCount + (hasStage ? 3 : 0) + (guardMemory == nil ? 0 : 1)
+    let sceneCounts = try Self.read(header["scenes"], Self.sceneCounts) ?? []
+    let guardEnd = 1 + optimizerCount + (hasStage ? 3 : 0) + (guardMemory == nil ? 0 : 1)
+    guard vectors.count == guardEnd + (sceneCounts.isEmpty ? 0 : 1 + 2 * sceneCounts.count)
     else { throw Self.inconsistent }
     identity = CheckpointIdentity(fields: fields.compactMapValues(\.string))
     self.position = position
@@ -93,7 +101,20 @@ package struct Checkpoint: Sendable, Equatable {
       stage = memory
     }
     blend = try Self.read(header["blend"], BlendRecord.init)
-    if guardMemory != nil { guardMemory?.weights = vectors[vectors.count - 1] }
+    if guardMemory != nil { guardMemory?.weights = vectors[guardEnd - 1] }
+    guard !sceneCounts.isEmpty else { return }
+    let middle = guardEnd + 1 + sceneCounts.count
+    scenes = SceneBank(
+      map: SceneMap(
+        centres: Array(vectors[guardEnd + 1..<middle]), scales: vectors[guardEnd]),
+      frameCounts: sceneCounts, statistics: Array(vectors[middle...]))
+  }
+
+  private static func sceneCounts(_ json: Json) -> [Int]? {
+    let counts = json.numbers?.map { Int(exactly: $0) ?? 0 } ?? []
+    let isPossible =
+      (2...SceneBank.mostScenes).contains(counts.count) && counts.allSatisfy { $0 > 0 }
+    return isPossible ? counts : nil
   }
 
   /// What may be missing, but not wrong.

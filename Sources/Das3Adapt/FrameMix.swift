@@ -95,4 +95,4 @@ package enum SpatialMix {
       }
     }
   }
-  }
+}

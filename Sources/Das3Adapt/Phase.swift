@@ -48,7 +48,8 @@ extension AdaptationSettings {
     var blending = Phase(
       kind: .blending, trainsClassifier: false,
       stepCount: BlendChoice.stepCount(
-        frameCount: frameCount, labelledCount: labelledCount, shares: blendShares()),
+        frameCount: frameCount, labelledCount: labelledCount,
+        shares: blendShares() + sceneShares(), sceneLimit: sceneLimit),
       rule: .sgd, rate: 0)
     blending.isLast = training.isEmpty
     guard isGuarded else { return [blending] + training }
@@ -56,7 +57,8 @@ extension AdaptationSettings {
       var judging = Phase(
         kind: .judging, trainsClassifier: false,
         stepCount: Judging.shares.count
-          * (BlendChoice.mostProbes(frameCount: frameCount) + labelledCount),
+          * (BlendChoice.mostProbes(frameCount: frameCount, sceneLimit: sceneLimit)
+            + labelledCount),
         rule: .sgd, rate: 0)
       judging.judged = training[index].letter
       judging.isLast = index == training.count - 1

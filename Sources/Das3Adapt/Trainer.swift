@@ -59,6 +59,21 @@ package final class Trainer {
   /// Of the losses; after it lies what the original of auxiliary classifiers says.
   let scratch: Arena
   private var loader: FrameLoader
+  /// Statistics that each frame is shown with by every set of weights; nil = the sets' own.
+  ///
+  /// Statistics that follow the frames would be lost with those of a scene, so that there must be
+  /// none. Weights that are read or saved always have their own.
+  package var scenes: SceneBank? {
+    didSet {
+      precondition(scenes == nil || statisticRanges.isEmpty)
+      student.show(scene: nil, [], at: [])
+      scene = nil
+    }
+  }
+  private let moments: FrameMoments
+  private let scenePlaces: [Range<Int>]
+  /// Of the loaded frame; nil = nobody told them apart.
+  private var scene: Int?
   /// Weights that follow the frames instead of the gradient.
   private let statisticRanges: [Range<Int>]
   package let height, width: Int
@@ -89,6 +104,8 @@ package final class Trainer {
     self.losses = losses
     (self.height, self.width) = (height, width)
     loader = FrameLoader(model, height: height, width: width)
+    moments = FrameMoments(channelCount: model.channelCount)
+    scenePlaces = model.onnx.statisticRanges
     let optimizer = options.optimizer
     self.optimizer = optimizer
     auxiliary = options.auxiliary
@@ -141,7 +158,7 @@ package final class Trainer {
   /// Bytes of activations, weights, their derivatives, momentum and scratch: known before anything
   /// runs, and not exceeded.
   package var byteCount: Int {
-    executor.byteCount + (spare?.byteCount ?? 0)
+    executor.byteCount + (spare?.byteCount ?? 0) + 4 * (scenes?.statistics.joined().count ?? 0)
       + 4 * [velocity, squares, scratch].reduce(0) { $0 + ($1?.elementCount ?? 0) }
   }
 
@@ -229,12 +246,14 @@ package final class Trainer {
   /// Puts a frame, or an enlarged part of it, before the network.
   package func load(_ frame: Frame, _ part: FramePart = .whole) {
     measure("frame") { loader.load(frame, part, into: executor) }
+    scene = scenes.map { $0.map.nearest(to: moments.read(frame)) }
     (isMirrored, isWhole) = (false, part == .whole)
   }
 
   /// Puts an image before the network that is prepared already: channels × height × width.
   package func load(_ image: [Float]) {
     executor.write(image, to: 0)
+    scene = nil
     (isMirrored, isWhole) = (false, true)
   }
 
@@ -345,6 +364,10 @@ package final class Trainer {
   package func observe() { networkTime += clock.measure { run(student) } }
 
   private func run(_ weights: WeightSet, movesStatistics: Bool = true) {
+    if weights.scene != scene {
+      weights.show(scene: scene, scene.flatMap { scenes?.statistics[$0] } ?? [], at: scenePlaces)
+    }
+    executor.prepareStale(weights)
     executor.weights = weights
     executor.run(movesStatistics: movesStatistics)
   }
@@ -366,7 +389,8 @@ package final class Trainer {
     }
     stepCount += 1
     executor.clearGradients()
-    measure("weights") { executor.prepare(student) }
+    // With scenes the next frame decides what is to be prepared.
+    if scenes == nil { measure("weights") { executor.prepare(student) } }
     return report
   }
 

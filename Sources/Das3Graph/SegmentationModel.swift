@@ -12,6 +12,10 @@ package final class SegmentationModel: Sendable {
   package let classifierParameters: Set<Int>
   /// Indices of scales and shifts of BatchNormalization.
   package let batchNormParameters: Set<Int>
+  /// Statistics of the scenes that the network was adapted to; nil = it has one set.
+  package let scenes: SceneBank?
+  /// Why scenes of the file are not used; nil = they are, or there are none.
+  package let sceneDoubt: String?
 
   package var channelCount: Int { image.channelCount }
   package var fixedHeight: Int? { image.fixedHeight }
@@ -67,22 +71,34 @@ package final class SegmentationModel: Sendable {
     strideMultiple = probe.strideMultiple
     classifierParameters = probe.classifierParameters.filter { !onnx.parameters[$0].isStatistic }
     batchNormParameters = probe.batchNormParameters
+    do throws(SceneBank.Doubt) {
+      scenes = try SceneBank(onnx, momentCount: 2 * image.channelCount)
+      sceneDoubt = nil
+    } catch {
+      scenes = nil
+      sceneDoubt =
+        "the model's statistics of scenes are not used, \(error.reason); its plain network is, and "
+        + "adapting with scenes and saving once more make new ones"
+    }
     let channels = scores.isBinary ? 1 : classCount
     if let names = metadata.classes?.count, !ClassScores.fits(channels: channels, names: names) {
       throw .shape("metadata names \(names) classes; the network scores \(classCount)")
     }
   }
 
-  /// The same network with other weights, of which there must be as many.
-  package convenience init(_ base: SegmentationModel, weights: [Float], provenance: Provenance)
-    throws(Das3Error)
-  {
-    self.init(base, try base.onnx.with(weights: weights, provenance: provenance))
+  /// The same network with other weights, of which there must be as many, and other scenes.
+  package convenience init(
+    _ base: SegmentationModel, weights: [Float], scenes: SceneBank? = nil, provenance: Provenance
+  ) throws(Das3Error) {
+    self.init(
+      base, try base.onnx.with(weights: weights, provenance: provenance), scenes: scenes)
   }
 
-  /// The same network with the weights of `onnx`, a model with the same graph.
-  package init(_ base: SegmentationModel, _ onnx: OnnxModel) {
+  /// The same network with the weights of `onnx`, a model with the same graph, and other scenes.
+  package init(_ base: SegmentationModel, _ onnx: OnnxModel, scenes: SceneBank? = nil) {
     self.onnx = onnx
+    self.scenes = scenes
+    sceneDoubt = nil
     metadata = base.metadata
     image = base.image
     scores = base.scores
@@ -96,7 +112,9 @@ package final class SegmentationModel: Sendable {
   /// from other sources.
   package func save(to path: String, version: String) throws(Das3Error) {
     try onnx.save(
-      to: path, metadata: metadata.entries(missingFrom: onnx.metadata), version: version)
+      to: path,
+      metadata: metadata.entries(missingFrom: onnx.metadata)
+        + SceneBank.entries(scenes, of: onnx), version: version)
   }
 
   /// The graph for frames of one size, from the image to the class scores.

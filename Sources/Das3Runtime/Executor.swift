@@ -79,6 +79,7 @@ package final class Schedule: @unchecked Sendable {
         if step.isStatic { kernel.perform(memory) }
       }
     }
+    weights.isStale = false
   }
 }
 
@@ -136,7 +137,7 @@ package final class Executor {
 
   /// Replaces the parameters of the set in use.
   package func setWeights(_ values: [Float]) {
-    weights.parameters.fill(values)
+    weights.fill(values)
     prepare(weights)
   }
 
@@ -151,7 +152,7 @@ package final class Executor {
     -> WeightSet
   {
     guard let spare else { return try WeightSet(schedule, weights, scratch: memory.scratch) }
-    spare.parameters.fill(weights)
+    spare.fill(weights)
     prepare(spare)
     return spare
   }
@@ -159,6 +160,11 @@ package final class Executor {
   /// Computes everything that depends on a set's parameters alone, after they were changed in
   /// place.
   package func prepare(_ weights: WeightSet) { schedule.prepare(weights, memory.scratch) }
+
+  /// Does so where it is due.
+  package func prepareStale(_ weights: WeightSet) {
+    if weights.isStale { prepare(weights) }
+  }
 
   /// Computes the outputs from the inputs.
   ///

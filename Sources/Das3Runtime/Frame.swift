@@ -104,12 +104,21 @@ import Das3Graph
     let (scale, mean, deviation) = (
       model.metadata.scale, model.metadata.mean, model.metadata.deviation
     )
-    return unsafe d3k_frame(
+    var frame = unsafe kernelFrame(channelCount: model.channelCount)
+    unsafe frame.swaps_colours = model.metadata.swapsColours ? 1 : 0
+    unsafe frame.factor = (scale / deviation[0], scale / deviation[1], scale / deviation[2])
+    unsafe frame.offset = (
+      -mean[0] / deviation[0], -mean[1] / deviation[1], -mean[2] / deviation[2]
+    )
+    return unsafe frame
+  }
+
+  /// The frame as it is, without preprocessing.
+  func kernelFrame(channelCount: Int) -> d3k_frame {
+    unsafe d3k_frame(
       data: data, width: Int32(width), height: Int32(height), stride_bytes: Int64(strideBytes),
-      format: format.rawValue, swaps_colours: model.metadata.swapsColours ? 1 : 0,
-      channels: Int32(model.channelCount),
-      factor: (scale / deviation[0], scale / deviation[1], scale / deviation[2]),
-      offset: (-mean[0] / deviation[0], -mean[1] / deviation[1], -mean[2] / deviation[2]))
+      format: format.rawValue, swaps_colours: 0, channels: Int32(channelCount),
+      factor: (1, 1, 1), offset: (0, 0, 0))
   }
 }
 

@@ -30,6 +30,12 @@ import Synchronization
     let height: Int
     let width: Int
     let executor: Executor
+    /// The weights of the model, one set for each of its scenes; the executor has one of them.
+    var sets: [WeightSet]
+
+    var byteCount: Int {
+      executor.byteCount + sets.dropFirst().reduce(0) { $0 + $1.byteCount }
+    }
   }
 
   /// All that depends on the size of the frames.
@@ -43,6 +49,10 @@ import Synchronization
   package let options: ExecutionOptions
   private let memoryLimit: UInt64
   private let followsFrames: Bool
+  private let usesScenes: Bool
+  private let moments: FrameMoments
+  /// Of the last frame; nil = the model has none, or they are not used.
+  package private(set) var scene: Int?
   private var prepared: Prepared?
   private var resampling: Resampling?
   private let original: SegmentationModel
@@ -56,26 +66,30 @@ import Synchronization
   private struct Standby {
     /// Of the plan in use; nil before there is one.
     var schedule: Schedule?
-    /// Prepared for `setModel`.
-    var ready: (model: SegmentationModel, weights: WeightSet)?
+    /// Prepared for `setModel`, one set a scene.
+    var ready: (model: SegmentationModel, sets: [WeightSet])?
     /// Sets that are not in use; their memory is for the next ones.
     var spares: [WeightSet] = []
 
     var byteCount: Int {
-      (ready?.weights.byteCount ?? 0) + spares.reduce(0) { $0 + $1.byteCount }
+      ((ready?.sets ?? []) + spares).reduce(0) { $0 + $1.byteCount }
     }
 
-    /// Memory for the next set: where none is spare, that of the set that nobody has taken yet.
-    mutating func takeSpare() -> WeightSet? {
-      if let spare = spares.popLast() { return spare }
-      defer { ready = nil }
-      return ready?.weights
+    /// Memory for the next sets: where too few are spare, also that of sets that nobody has taken
+    /// yet.
+    mutating func takeSpares(_ count: Int) -> [WeightSet] {
+      if spares.count < count, let ready {
+        spares += ready.sets
+        self.ready = nil
+      }
+      defer { spares.removeLast(min(count, spares.count)) }
+      return spares.suffix(count)
     }
 
-    /// Has a set prepared in the place of one that nobody has taken.
-    mutating func put(_ model: SegmentationModel, _ weights: WeightSet) {
-      if let ready { spares.append(ready.weights) }
-      ready = (model, weights)
+    /// Has sets prepared in the place of those that nobody has taken.
+    mutating func put(_ model: SegmentationModel, _ sets: [WeightSet]) {
+      if let ready { spares += ready.sets }
+      ready = (model, sets)
     }
   }
 
@@ -87,16 +101,19 @@ import Synchronization
   ///     frame's own (rounded to the model's stride multiple where the network refuses it).
   ///   - options: threads, backend, precision.
   ///   - memoryLimit: bytes, 0 = none.
+  ///   - usesScenes: a model with statistics of scenes labels each frame with those of its scene.
   /// - Throws: `.shape` where the network does not fit the size, `.memory` where the limit or the
   ///   machine does not suffice.
   package init(
     _ model: SegmentationModel, size: (height: Int, width: Int)?, options: ExecutionOptions,
-    memoryLimit: UInt64
+    memoryLimit: UInt64, usesScenes: Bool = true
   ) throws(Das3Error) {
     self.model = model
     original = model
     self.options = options
     self.memoryLimit = memoryLimit
+    self.usesScenes = usesScenes
+    moments = FrameMoments(channelCount: model.channelCount)
     var known = size
     if known == nil, let height = model.fixedHeight, let width = model.fixedWidth {
       known = (height, width)
@@ -108,7 +125,7 @@ import Synchronization
   /// The input size of the network; nil until the first frame decides it.
   package var size: (height: Int, width: Int)? { prepared.map { ($0.height, $0.width) } }
   package var byteCount: Int {
-    (prepared?.executor.byteCount ?? 0) + 4 * (resampling?.output?.scratch.elementCount ?? 0)
+    (prepared?.byteCount ?? 0) + 4 * (resampling?.output?.scratch.elementCount ?? 0)
       + standby.withLock { $0.byteCount }
   }
   package var multiplyAdds: Double { prepared?.executor.plan.multiplyAdds ?? 0 }
@@ -121,6 +138,8 @@ import Synchronization
     let threads = Int32(options.threads)
     KernelFailure.clear()
     let profile = prepared.executor.profile
+    scene = scenes(of: model).map { $0.map.nearest(to: moments.read(frame)) }
+    prepared.executor.weights = prepared.sets[scene ?? 0]
     func measure(_ name: String, _ body: () -> Void) {
       if let profile { profile.measure(name, body) } else { body() }
     }
@@ -166,17 +185,53 @@ import Synchronization
   ///   suffice for a second set of weights.
   package func prepare(_ other: SegmentationModel) throws(Das3Error) {
     try checkGraph(of: other)
-    let (schedule, spare) = standby.withLock { ($0.schedule, $0.takeSpare()) }
+    let count = setCount(of: other)
+    let (schedule, spares) = standby.withLock { ($0.schedule, $0.takeSpares(count)) }
     guard let schedule else { return }
-    let weights: WeightSet
-    if let spare, spare.isOf(schedule) {
-      weights = spare
-      try weights.take(other.onnx.weights)
-    } else {
-      try Arena.check(schedule.byteCount + schedule.weightSetByteCount, against: memoryLimit)
-      weights = try WeightSet(schedule, other.onnx.weights)
+    var sets = spares.filter { $0.isOf(schedule) }
+    let inUse = setCount(of: original)
+    try checkMemory(for: count, of: schedule, beside: inUse * schedule.weightSetByteCount)
+    for index in 0..<count {
+      let weights = weights(of: other, index)
+      if index < sets.count {
+        try sets[index].take(weights)
+      } else {
+        sets.append(try WeightSet(schedule, weights))
+      }
     }
-    standby.withLock { $0.put(other, weights) }
+    standby.withLock { $0.put(other, sets) }
+  }
+
+  // MARK: Scenes
+
+  private func scenes(of model: SegmentationModel) -> SceneBank? {
+    usesScenes ? model.scenes : nil
+  }
+
+  /// Scenes in use; 0 = all frames have the same statistics.
+  package var sceneCount: Int { scenes(of: model)?.count ?? 0 }
+
+  /// Sets of weights that a model needs.
+  private func setCount(of model: SegmentationModel) -> Int { scenes(of: model)?.count ?? 1 }
+
+  private func weights(of model: SegmentationModel, _ index: Int) -> [Float] {
+    scenes(of: model) == nil ? model.onnx.weights : model.weights(ofScene: index)
+  }
+
+  /// Refuses sets of weights for which the limit has no room.
+  private func checkMemory(for setCount: Int, of schedule: Schedule, beside held: Int = 0)
+    throws(Das3Error)
+  {
+    let network = schedule.byteCount - schedule.weightSetByteCount + held
+    let needed = network + setCount * schedule.weightSetByteCount
+    do throws(Das3Error) {
+      try Arena.check(needed, against: memoryLimit)
+    } catch {
+      guard setCount > 1 else { throw error }
+      throw .memory(
+        "the network with its \(setCount) scenes needs \(needed) bytes; the memory limit is "
+          + "\(memoryLimit). Without scenes \(network + schedule.weightSetByteCount) suffice")
+    }
   }
 
   /// Takes all memory that `prepare` will ever need now: one set can be prepared while another one
@@ -198,24 +253,37 @@ import Synchronization
   ///
   /// Cost: constant where `prepare` has prepared the weights, else one pass over them.
   package func setModel(_ other: SegmentationModel) throws(Das3Error) {
-    if let executor = prepared?.executor {
-      let taken = standby.withLock { standby in
-        guard let ready = standby.ready, ready.model === other,
-          ready.weights.isOf(executor.schedule)
-        else { return false }
-        standby.ready = nil
-        standby.spares.append(executor.weights)
-        executor.weights = ready.weights
-        return true
+    guard var prepared else {
+      try checkGraph(of: other)
+      model = other
+      return
+    }
+    let executor = prepared.executor
+    let ready: [WeightSet]? = standby.withLock { standby in
+      guard let ready = standby.ready, ready.model === other, ready.sets[0].isOf(executor.schedule)
+      else { return nil }
+      standby.ready = nil
+      standby.spares += prepared.sets
+      return ready.sets
+    }
+    if let ready {
+      prepared.sets = ready
+    } else {
+      try checkGraph(of: other)
+      let count = setCount(of: other)
+      try checkMemory(for: count, of: executor.schedule)
+      while prepared.sets.count < count {
+        prepared.sets.append(try executor.makeWeights(weights(of: other, 0)))
       }
-      if taken {
-        model = other
-        return
+      prepared.sets.removeLast(prepared.sets.count - count)
+      for (index, set) in prepared.sets.enumerated() {
+        executor.weights = set
+        executor.setWeights(weights(of: other, index))
       }
     }
-    try checkGraph(of: other)
+    executor.weights = prepared.sets[0]
+    self.prepared = prepared
     model = other
-    prepared?.executor.setWeights(other.onnx.weights)
   }
 
   private func checkGraph(of other: SegmentationModel) throws(Das3Error) {
@@ -261,10 +329,17 @@ import Synchronization
     let plan = Planner.plan(
       graph, of: model.onnx, traits: .kernels(options), putsChannelsLast: true)
     let schedule = try Schedule(plan, options, parameterCount: model.onnx.weights.count)
-    let executor = try Executor(schedule, model.onnx.weights, memoryLimit: memoryLimit)
+    let count = setCount(of: model)
+    try checkMemory(for: count, of: schedule)
+    let executor = try Executor(schedule, weights(of: model, 0), memoryLimit: memoryLimit)
+    var prepared = Prepared(
+      height: height, width: width, executor: executor, sets: [executor.weights])
+    for index in 1..<count {
+      prepared.sets.append(try executor.makeWeights(weights(of: model, index)))
+    }
     executor.measureSteps(isProfiled)
     standby.withLock { $0 = Standby(schedule: schedule) }
-    return Prepared(height: height, width: width, executor: executor)
+    return prepared
   }
 
   private func resampling(for frame: Frame, _ prepared: Prepared) throws(Das3Error) -> Resampling {
@@ -281,14 +356,14 @@ import Synchronization
         : (
           AxisTable(.halfPixel(from: scores[2], to: frame.height)),
           AxisTable(.halfPixel(from: scores[3], to: frame.width)),
-          scratch(options.threads * 3 * frame.width * scores[1], beside: prepared.executor)
+          scratch(options.threads * 3 * frame.width * scores[1], beside: prepared)
         ))
     resampling = new
     return new
   }
 
-  private func scratch(_ elementCount: Int, beside executor: Executor) throws(Das3Error) -> Arena {
-    try Arena.check(executor.byteCount + 4 * elementCount, against: memoryLimit)
+  private func scratch(_ elementCount: Int, beside prepared: Prepared) throws(Das3Error) -> Arena {
+    try Arena.check(prepared.byteCount + 4 * elementCount, against: memoryLimit)
     return try Arena(elementCount: elementCount)
   }
 }

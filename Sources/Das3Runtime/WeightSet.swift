@@ -13,6 +13,12 @@ package final class WeightSet: @unchecked Sendable {
   /// The region `model` of the plan, and after it what the kernels prepare.
   let derived: Arena
   private let schedule: Schedule
+  /// The set's own values at some places while others stand there; nil = none do.
+  private var covered: (places: [Range<Int>], values: [Float])?
+  /// The scene whose statistics it is prepared with; nil = its own.
+  package private(set) var scene: Int?
+  /// Whether what is prepared is not of the present parameters.
+  var isStale = false
 
   /// Prepares a set: one pass over the weights.
   ///
@@ -44,7 +50,7 @@ package final class WeightSet: @unchecked Sendable {
   ///
   /// - Throws: `.memory` where the machine does not suffice.
   func take(_ weights: [Float]) throws(Das3Error) {
-    parameters.fill(weights)
+    fill(weights)
     try schedule.prepare(
       self, Arena(elementCount: schedule.preparationScratchElementCount))
   }
@@ -52,9 +58,50 @@ package final class WeightSet: @unchecked Sendable {
   /// Bytes of the parameters and of what is prepared of them.
   package var byteCount: Int { 4 * (parameters.elementCount + derived.elementCount) }
 
+  /// Replaces the parameters; `Executor.prepare` must follow.
+  func fill(_ weights: [Float]) {
+    (covered, scene) = (nil, nil)
+    parameters.fill(weights)
+  }
+
+  /// Puts the statistics of a scene over its own, or none; `Executor.prepare` must follow.
+  ///
+  /// The next use of the vector brings its own back, so that nobody reads or averages others.
+  ///
+  /// - Parameters:
+  ///   - scene: its number; nil = the set's own.
+  ///   - statistics: of the scene, one a place.
+  ///   - places: in the vector.
+  package func show(scene: Int?, _ statistics: [Float], at places: [Range<Int>]) {
+    uncover()
+    self.scene = scene
+    isStale = true
+    guard scene != nil else { return }
+    let start = unsafe parameters.pointer(at: 0)
+    covered = (places, places.joined().map { unsafe start[$0] })
+    put(statistics, at: places)
+  }
+
+  private func put(_ values: [Float], at places: [Range<Int>]) {
+    let start = unsafe parameters.pointer(at: 0)
+    for (place, value) in zip(places.joined(), values) { unsafe start[place] = value }
+  }
+
+  private func uncover() {
+    guard let covered else { return }
+    put(covered.values, at: covered.places)
+    (self.covered, scene, isStale) = (nil, nil, true)
+  }
+
   /// The flat weight vector; `Executor.prepare` must follow a change.
-  package var pointer: UnsafeMutablePointer<Float> { unsafe parameters.pointer(at: 0) }
+  package var pointer: UnsafeMutablePointer<Float> {
+    uncover()
+    return unsafe parameters.pointer(at: 0)
+  }
 
   /// A copy of the flat weight vector.
-  package var values: [Float] { parameters.values }
+  package var values: [Float] {
+    uncover()
+    return parameters.values
+  }
 }

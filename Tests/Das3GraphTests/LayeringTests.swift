@@ -31,7 +31,7 @@ struct LayeringTests {
     "Das3Runtime": [
       "Arena", "Kernel", "Chain", "ChainedKernel", "GradientKernel", "Executor", "Frame",
       "FrameInput", "FramePool", "Profile", "Segmenter", "ChannelsLast", "WeightSet",
-      "ZoomedParts", "ImageResize",
+      "ZoomedParts", "ImageResize", "FrameMoments",
     ],
     "Das3Adapt": [
       "Losses", "Optimizer", "Trainer", "Trainer+Auxiliary", "Prediction", "FrameMix",

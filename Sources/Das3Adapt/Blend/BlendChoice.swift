@@ -59,14 +59,18 @@ package enum BlendChoice {
   private static let fewestProbes = 16
   private static let mostProbeCount = 40
 
-  /// Probes where every frame shows something.
-  package static func mostProbes(frameCount: Int) -> Int {
+  /// Probes where every frame shows something; each scene may round their number up.
+  package static func mostProbes(frameCount: Int, sceneLimit: Int = 0) -> Int {
     let stride = probeStride(frameCount: frameCount)
-    return (frameCount + stride - 1 - stride / 2) / stride
+    return (frameCount + stride - 1 - stride / 2) / stride + (sceneLimit < 2 ? 0 : sceneLimit)
   }
 
   /// Steps at most: all frames, and every candidate on all that judge.
-  package static func stepCount(frameCount: Int, labelledCount: Int = 0, shares: [Double]) -> Int {
-    frameCount + shares.count * (mostProbes(frameCount: frameCount) + labelledCount)
+  package static func stepCount(
+    frameCount: Int, labelledCount: Int = 0, shares: [Double], sceneLimit: Int = 0
+  ) -> Int {
+    frameCount
+      + shares.count
+      * (mostProbes(frameCount: frameCount, sceneLimit: sceneLimit) + labelledCount)
   }
 }

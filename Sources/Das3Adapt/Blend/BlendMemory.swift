@@ -7,6 +7,8 @@ package struct BlendMemory: Sendable, Equatable {
   package var probes: [Int] = []
   /// Frames that the statistics are of.
   package var pooledCount = 0
+  /// Those of each scene; empty where there is one.
+  var scenePooledCounts: [Int] = []
   var spread = ThumbnailSpread()
   /// Of each candidate, as far as they were asked.
   package var answers: [Answers] = []
@@ -22,9 +24,11 @@ package struct BlendMemory: Sendable, Equatable {
   ///   - labelledCount: frames with truth that judge.
   ///   - classCount: of the network.
   ///   - limit: how far the statistics may be moved, 0…1.
+  ///   - sceneLimit: how far those of scenes may be; 0 = none are looked for.
   /// - Returns: false for what only a file that was made to deceive can hold.
   package func isPossible(
-    before step: Int, frameCount: Int, labelledCount: Int = 0, classCount: Int, limit: Double
+    before step: Int, frameCount: Int, labelledCount: Int = 0, classCount: Int, limit: Double,
+    sceneLimit: Double = 0
   ) -> Bool {
     let wholeCount = probes.count + labelledCount
     guard probes.allSatisfy({ (0..<frameCount).contains($0) }),
@@ -35,9 +39,12 @@ package struct BlendMemory: Sendable, Equatable {
       })
     else { return false }
     guard step >= frameCount else { return answers.isEmpty }
-    let candidateCount = BlendChoice.line(
-      upTo: pooledCount > 0 ? limit : 0, probeCount: probes.count
-    ).count
+    func shareCount(_ limit: Double) -> Int {
+      BlendChoice.line(upTo: limit, probeCount: probes.count).count
+    }
+    let candidateCount =
+      shareCount(pooledCount > 0 ? limit : 0)
+      + (scenePooledCounts.isEmpty ? 0 : shareCount(sceneLimit) - 1)
     return step - frameCount < candidateCount * wholeCount
       && answers.reduce(0) { $0 + $1.count } == step - frameCount
   }
@@ -47,6 +54,7 @@ extension BlendMemory {
   var json: Json {
     .object([
       "probes": .numbers(probes.map(Double.init)), "pooled": .number(Double(pooledCount)),
+      "scenes": .numbers(scenePooledCounts.map(Double.init)),
       "spread": .numbers(spread.numbers), "answers": .array(answers.map(\.json)),
       "seconds": .number(seconds),
     ])
@@ -61,6 +69,10 @@ extension BlendMemory {
     else { return nil }
     self.probes = probes.compactMap { Int(exactly: $0) }
     self.pooledCount = pooledCount
+    scenePooledCounts = (fields["scenes"]?.numbers ?? []).map { Int(exactly: $0) ?? -1 }
+    guard scenePooledCounts.count <= SceneBank.mostScenes,
+      scenePooledCounts.allSatisfy({ $0 >= 0 })
+    else { return nil }
     self.spread = spread
     self.answers = answers.compactMap { $0 }
     self.seconds = seconds

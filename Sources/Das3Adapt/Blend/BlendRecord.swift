@@ -27,6 +27,23 @@ package struct BlendRecord: Sendable, Equatable {
     }
   }
 
+  /// Scenes that the frames are of.
+  package struct Scenes: Sendable, Equatable {
+    /// Frames that the statistics of each are of.
+    package var frameCounts: [Int]
+    /// Networks in which each frame has the statistics of its scene, growing shares.
+    package var candidates: [Candidate]
+    /// Index of the one that was taken; nil = one set for all frames is better.
+    package var choice: Int?
+
+    package init(frameCounts: [Int], candidates: [Candidate], choice: Int? = nil) {
+      (self.frameCounts, self.candidates, self.choice) = (frameCounts, candidates, choice)
+    }
+
+    /// How far the statistics of each scene have been moved; nil = they are not used.
+    package var share: Double? { choice.map { candidates[$0].share } }
+  }
+
   package enum Reason: Int32, Sendable, CaseIterable {
     case noStatistics = 1
     case fewFrames, sameFrames, fewClasses
@@ -59,41 +76,73 @@ package struct BlendRecord: Sendable, Equatable {
   package var reason: Reason?
   /// Spent on it.
   package var seconds = 0.0
+  /// nil = none were looked for, or all frames are of one.
+  package var scenes: Scenes?
 
   /// How far the statistics have been moved, 0…1.
   package var share: Double { candidates.isEmpty ? 0 : candidates[choice].share }
 }
 
+extension BlendRecord.Candidate {
+  fileprivate var json: Json {
+    .numbers([share, information, agreement, divergence, meanIoU ?? -1])
+  }
+
+  fileprivate init?(_ json: Json) {
+    guard let row = json.numbers, row.count == 5 else { return nil }
+    self.init(share: row[0], information: row[1], agreement: row[2], divergence: row[3])
+    meanIoU = row[4] < 0 ? nil : row[4]
+  }
+
+  fileprivate static func line(_ json: Json?) -> [Self]? {
+    guard let rows = json?.array, rows.count <= BlendChoice.line(upTo: 1).count else { return nil }
+    let line = rows.compactMap(Self.init)
+    return line.count == rows.count ? line : nil
+  }
+}
+
+extension BlendRecord.Scenes {
+  fileprivate var json: Json {
+    .object([
+      "frames": .numbers(frameCounts.map(Double.init)),
+      "candidates": .array(candidates.map(\.json)),
+      "choice": choice.map { .number(Double($0)) } ?? .null,
+    ])
+  }
+
+  fileprivate init?(_ json: Json) {
+    guard let fields = json.object,
+      let counts = fields["frames"]?.numbers?.map({ Int(exactly: $0) ?? 0 }),
+      (2...SceneBank.mostScenes).contains(counts.count),
+      let candidates = BlendRecord.Candidate.line(fields["candidates"])
+    else { return nil }
+    let choice = fields["choice"]?.number.map { Int(exactly: $0) ?? -1 }
+    guard choice.map(candidates.indices.contains) ?? true else { return nil }
+    self.init(frameCounts: counts, candidates: candidates, choice: choice)
+  }
+}
+
 extension BlendRecord {
   var json: Json {
     .object([
-      "candidates": .array(
-        candidates.map {
-          .numbers([$0.share, $0.information, $0.agreement, $0.divergence, $0.meanIoU ?? -1])
-        }),
+      "candidates": .array(candidates.map(\.json)),
       "choice": .number(Double(choice)),
       "reason": reason.map { .number(Double($0.rawValue)) } ?? .null,
-      "seconds": .number(seconds),
+      "seconds": .number(seconds), "scenes": scenes?.json ?? .null,
     ])
   }
 
   init?(_ json: Json) {
-    guard let fields = json.object, let rows = fields["candidates"]?.array?.map(\.numbers),
+    guard let fields = json.object, let candidates = Candidate.line(fields["candidates"]),
       let choice = fields["choice"]?.number.flatMap({ Int(exactly: $0) }),
       let seconds = fields["seconds"]?.number,
-      choice == 0 || rows.indices.contains(choice),
-      rows.count <= BlendChoice.line(upTo: 1).count, rows.allSatisfy({ $0?.count == 5 })
+      choice == 0 || candidates.indices.contains(choice)
     else { return nil }
-    candidates = rows.compactMap { row in
-      row.map {
-        var candidate = Candidate(
-          share: $0[0], information: $0[1], agreement: $0[2], divergence: $0[3])
-        candidate.meanIoU = $0[4] < 0 ? nil : $0[4]
-        return candidate
-      }
-    }
-    self.choice = choice
+    (self.candidates, self.choice) = (candidates, choice)
     reason = fields["reason"]?.number.flatMap { Int32(exactly: $0) }.flatMap(Reason.init)
     self.seconds = seconds
+    guard let found = fields["scenes"], found != .null else { return }
+    guard let scenes = Scenes(found) else { return nil }
+    self.scenes = scenes
   }
 }

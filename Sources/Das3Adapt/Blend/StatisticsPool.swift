@@ -24,6 +24,26 @@ package struct StatisticsPool: Sendable {
     self.window = window
   }
 
+  /// Several pools of the same layers from what `sums` gave of them.
+  static func pools(high: [Float], low: [Float], frameCounts: [Int]) -> [StatisticsPool] {
+    let length = high.count / frameCounts.count
+    return frameCounts.enumerated().map { index, count in
+      let part = index * length..<(index + 1) * length
+      return StatisticsPool(
+        high: Array(high[part]), low: low.count == high.count ? Array(low[part]) : [],
+        frameCount: count)
+    }
+  }
+
+  /// The sums of several pools one after the other; a pool without frames has zeros.
+  static func sums(of pools: [StatisticsPool]) -> (high: [Float], low: [Float]) {
+    let length = pools[0].high.count
+    func padded(_ sums: [Float]) -> [Float] {
+      sums.isEmpty ? [Float](repeating: 0, count: length) : sums
+    }
+    return (pools.flatMap { padded($0.high) }, pools.flatMap { padded($0.low) })
+  }
+
   private subscript(index: Int) -> Double {
     get { Double(high[index]) + Double(low[index]) }
     set {

@@ -22,6 +22,7 @@ final class FourViews {
     let trainer = context.trainer
     larger = try context.settings.predictor(of: trainer.model, enlargedBy: scale)
     larger?.setWeights(weights)
+    larger?.scenes = trainer.scenes
     view = try Arena(elementCount: trainer.scoreShape.elementCount)
     mean = try Arena(elementCount: trainer.scoreShape.elementCount)
   }

@@ -8,7 +8,7 @@ struct Info: ParsableCommand {
       Example:
         das3-run info net.onnx
 
-      --threads, --precision and --memory-limit change nothing here.
+      --threads, --precision, --memory-limit and --scenes change nothing here.
       """)
 
   @OptionGroup var network: Network
@@ -33,6 +33,11 @@ struct Info: ParsableCommand {
     if model.quantizedCount > 0 {
       facts.add(
         "quantized", "\(model.quantizedCount) weights, used, adapted and saved as float32")
+    }
+    if !model.sceneFrames.isEmpty {
+      let frames = model.sceneFrames.map(String.init).joined(separator: ", ")
+      facts.add(
+        "scenes", "\(model.sceneFrames.count), with statistics of their own of \(frames) frames")
     }
     facts.add("input", "\(model.inputName ?? "–"): \(model.channelCount) channels, \(size(model))")
     facts.add("preprocessing", preprocessing(model))
@@ -80,6 +85,7 @@ struct Info: ParsableCommand {
       (key: "nodes", value: .integer(model.nodeCount)),
       (key: "parameters", value: .integer(model.parameterCount)),
       (key: "quantized", value: .integer(model.quantizedCount)),
+      (key: "scenes", value: .array(model.sceneFrames.map(JsonValue.integer))),
       (key: "channels", value: .integer(model.channelCount)),
       (key: "width", value: model.fixedWidth > 0 ? .integer(model.fixedWidth) : .null),
       (key: "height", value: model.fixedHeight > 0 ? .integer(model.fixedHeight) : .null),

@@ -22,6 +22,9 @@ struct SharedOptions: ParsableArguments {
     transform: ByteCount.init(argument:))
   var memoryLimit = ByteCount(bytes: 0)
 
+  @Option(help: "Whether a network that has statistics of scenes labels frames with them.")
+  var scenes = SceneUse.on
+
   @Flag(help: "Print JSON on stdout, and nothing else there.")
   var json = false
 
@@ -36,6 +39,11 @@ struct SharedOptions: ParsableArguments {
 
   /// The threads that were asked for, but no more than there are processors.
   var threadCount: Int { min(threads, ProcessInfo.processInfo.activeProcessorCount) }
+}
+
+/// Whether each frame is labelled with the statistics of its scene.
+enum SceneUse: String, ExpressibleByArgument, CaseIterable {
+  case on, off
 }
 
 /// The library's precisions by their names on the command line.

@@ -81,6 +81,19 @@ extension das3_adapter_report {
       (key: "reason", value: .text(AdapterHandle.meaning(ofBlendReason: blend_reason))),
       (key: "seconds", value: .rounded(blend_seconds, 3)),
       (key: "candidates", value: .array(candidates.map(\.json))),
+      (key: "scenes", value: scenesJson),
+    ])
+  }
+
+  /// Frames of each scene that was found.
+  var sceneFrames: [Int] { sceneCounts(scene_frames, scene_count) }
+
+  /// Null where the frames are of one scene, or no other was looked for.
+  private var scenesJson: JsonValue {
+    guard scene_count > 0 else { return .null }
+    return .object([
+      (key: "frames", value: .array(sceneFrames.map(JsonValue.integer))),
+      (key: "used", value: .bool(scenes_used != 0)), (key: "share", value: .number(scene_share)),
     ])
   }
 

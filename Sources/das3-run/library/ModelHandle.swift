@@ -91,6 +91,11 @@ final class ModelHandle {
   }
   /// How many weights the file stores as integers.
   var quantizedCount: Int { Int(unsafe storedInfo.quantized_count) }
+  /// Frames that the statistics of each scene are of; none where all frames share one set.
+  var sceneFrames: [Int] {
+    let frames = unsafe storedInfo.scene_frames
+    return sceneCounts(frames, unsafe storedInfo.scene_count)
+  }
   /// Whether some of the preprocessing is an assumption, because neither file nor metadata says it.
   var isInputAssumed: Bool { unsafe storedInfo.is_input_assumed != 0 }
   var outputKind: String? { unsafe Self.text(storedInfo.output_kind) }
@@ -124,4 +129,13 @@ final class ModelHandle {
     }
     return classes
   }
+}
+
+/// The counts of scenes as the library gives them.
+func sceneCounts(
+  _ frames: (Int64, Int64, Int64, Int64, Int64, Int64, Int64, Int64), _ count: Int32
+) -> [Int] {
+  [
+    frames.0, frames.1, frames.2, frames.3, frames.4, frames.5, frames.6, frames.7,
+  ].prefix(Int(count)).map { Int($0) }
 }

@@ -106,6 +106,7 @@ extension das3_segmenter_options {
     format = Int32(DAS3_FORMAT_RGB8.rawValue)
     precision = shared.precision.code
     memory_limit = shared.memoryLimit.bytes
+    ignore_scenes = shared.scenes == .off ? 1 : 0
   }
 }
 

@@ -118,6 +118,14 @@ final class AdaptReport {
       ? "the network's own statistics fit best"
       : "statistics are moved \(fixed(report.blend_share * 100, 0)) % of the way to these frames'"
     try printText("\(head): \(choice)\n\(table.text)")
+    if report.scene_count > 0 {
+      let frames = report.sceneFrames.map(String.init).joined(separator: ", ")
+      let use =
+        report.scenes_used != 0
+        ? "each has its own statistics, \(fixed(report.scene_share * 100, 0)) % of the way to its frames'"
+        : "one set of statistics for all is better"
+      try printText("\(report.scene_count) scenes of \(frames) frames: \(use)")
+    }
   }
 
   /// Prints what the guard has judged by the probes, and which weights the run goes on with.

@@ -46,6 +46,9 @@ class das3_model_options(ctypes.Structure):
     ]
 
 
+SCENE_CAPACITY = 8
+
+
 class das3_model_info(ctypes.Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -73,7 +76,8 @@ class das3_model_info(ctypes.Structure):
         ("training_height", c_int32),
         ("training_width", c_int32),
         ("quantized_count", c_int32),
-        ("reserved", c_int32),
+        ("scene_count", c_int32),
+        ("scene_frames", c_int64 * SCENE_CAPACITY),
     ]
 
 
@@ -110,6 +114,8 @@ class das3_segmenter_options(ctypes.Structure):
         ("format", c_int32),
         ("precision", c_int32),
         ("memory_limit", c_uint64),
+        ("ignore_scenes", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -135,6 +141,8 @@ class das3_segmenter_info(ctypes.Structure):
         ("peak_bytes", c_uint64),
         ("multiply_adds", c_double),
         ("backend", c_char_p),
+        ("scene_count", c_int32),
+        ("scene", c_int32),
     ]
 
 
@@ -244,6 +252,10 @@ class das3_adapter_report(ctypes.Structure):
         ("found_share", c_double),
         ("truth", c_double),
         ("consistency", c_double),
+        ("scene_count", c_int32),
+        ("scenes_used", c_int32),
+        ("scene_share", c_double),
+        ("scene_frames", c_int64 * SCENE_CAPACITY),
     ]
 
 

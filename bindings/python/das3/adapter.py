@@ -199,6 +199,7 @@ class AdapterOptions(TypedDict, total=False):
     enlarge: bool
     label_weight: float
     rare_patches: int
+    scenes: int
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {
@@ -309,12 +310,20 @@ class Report(NamedTuple):
     found_share: float  # of the pixels, those that were found because they never change
     truth: float  # a loss: cross-entropy with the truth of labelled frames
     consistency: float  # a loss of URMA: how far its auxiliary classifiers are from the model's own
+    scene_count: int  # scenes that the blend has found; 0 = one, or none were looked for
+    scenes_used: bool  # each frame has the statistics of its scene
+    scene_share: float  # how far these have moved to the scene's
+    scene_frames: tuple[int, ...]  # that the statistics of each are of
 
 
 def _report(raw: Any) -> Report:
     blends = (described(BlendCandidate, raw.blend[i]) for i in range(raw.blend_count))
     judged = (described(GuardCandidate, raw.guard[i]) for i in range(raw.guard_count))
-    return described(Report, raw)._replace(blend=tuple(blends), guard=tuple(judged))
+    return described(Report, raw)._replace(
+        blend=tuple(blends),
+        guard=tuple(judged),
+        scene_frames=tuple(raw.scene_frames[: raw.scene_count]),
+    )
 
 
 class AdapterInfo(NamedTuple):

@@ -53,6 +53,7 @@ class ModelInfo(NamedTuple):
 
     is_input_assumed  no source states all of scale, mean, std and colour order.
     scores_path       how the class scores were found, one sentence.
+    scene_frames      frames that the statistics of each scene are of; () = all share one set.
     """
 
     class_count: int
@@ -79,6 +80,8 @@ class ModelInfo(NamedTuple):
     training_height: int
     training_width: int
     quantized_count: int
+    scene_count: int
+    scene_frames: tuple[int, ...]
 
 
 class Class(NamedTuple):
@@ -151,7 +154,8 @@ class Model(Handle):
         raw = sized(_ffi.das3_model_info)
         with self._use() as pointer:
             check(library.das3_model_get_info(pointer, ctypes.byref(raw)))
-            return described(ModelInfo, raw)
+            info = described(ModelInfo, raw)
+        return info._replace(scene_frames=info.scene_frames[: info.scene_count])
 
     @property
     def classes(self) -> tuple[Class, ...]:

@@ -38,6 +38,7 @@ class SegmenterOptions(TypedDict, total=False):
     format: Format | str
     precision: Precision | str
     memory_limit: int
+    ignore_scenes: bool
 
 
 _ENUMERATIONS: dict[str, type[IntEnum]] = {"format": Format, "precision": Precision}
@@ -49,7 +50,11 @@ def segmenter_request(options: SegmenterOptions) -> Any:
 
 
 class SegmenterInfo(NamedTuple):
-    """How a segmenter works. Sizes in pixels, 0 before the first frame decides."""
+    """How a segmenter works. Sizes in pixels, 0 before the first frame decides.
+
+    scene_count  scenes whose statistics are in use; 0 = all frames have the same.
+    scene        of the last frame; -1 = none.
+    """
 
     height: int
     width: int
@@ -58,6 +63,8 @@ class SegmenterInfo(NamedTuple):
     peak_bytes: int
     multiply_adds: float
     backend: str
+    scene_count: int
+    scene: int
 
 
 class Segmentation:

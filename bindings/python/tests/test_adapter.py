@@ -113,6 +113,30 @@ def test_a_blend_moves_statistics_alone(model, frame):
         assert own.any() == (parameter.is_statistic and last.blend_share > 0), parameter.name
 
 
+def test_a_blend_finds_scenes_and_a_segmenter_tells_them_apart(model, frame, tmp_path):
+    bright = [np.roll(frame, 9 * shift, axis=1) for shift in range(40)]
+    views = [view // 6 if index % 3 == 1 else view for index, view in enumerate(bright)]
+    with das3.Adapter(model, method=Method.BLEND, threads=1, scenes=3) as adapter:
+        adapter.set_source(views)
+        reports = []
+        adapter.run(reports.append)
+        last, better = reports[-1], adapter.snapshot()
+    assert last.scene_count == 2 and len(last.scene_frames) == 2 and min(last.scene_frames) >= 8
+    assert last.scenes_used and 0.25 <= last.scene_share <= 0.75
+    better.save(tmp_path / "scenes.onnx")
+    with das3.Model(tmp_path / "scenes.onnx") as saved:
+        assert saved.info.scene_count == 2 and saved.info.scene_frames == last.scene_frames
+        with das3.Segmenter(saved) as split, das3.Segmenter(saved, ignore_scenes=True) as plain:
+            scenes = []
+            for view in views[:3]:
+                split.run(view)
+                plain.run(view)
+                scenes.append(split.info.scene)
+            assert scenes[0] == scenes[2] != scenes[1] and split.info.scene_count == 2
+            assert plain.info.scene_count == 0 and plain.info.scene == -1
+    assert model.info.scene_frames == ()
+
+
 def test_a_blend_says_why_the_source_stays(model, frame):
     with das3.Adapter(model, method=Method.BLEND) as adapter:
         adapter.set_source([np.zeros_like(frame)] * 5)

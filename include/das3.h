@@ -641,10 +641,9 @@ typedef struct das3_adapter_options {
   int32_t find_ignored;   /* 1: a guarded run also ignores what never changes over its probes although
                              the camera moves: a bonnet, bars, a logo                        */
   int32_t zoom;           /* 1: labels also come from four overlapping parts of the frame, each
-                             enlarged to the size of the network's input, which count as much as the
-                             frame itself. Small and thin things are seen better; making labels
-                             takes four more passes a frame. Off: the networks that were measured
-                             know things at one size, and lose by it                         */
+                             enlarged to the size of the network's input, which together count a
+                             quarter of what the frame counts. Making labels takes four more passes
+                             a frame. Off: no network that was measured gains by it           */
   int32_t mixing;         /* das3_mixing                                                    */
   int32_t enlarge;        /* 1: stages (b) and (c) also learn from enlarged parts of frames     */
   double label_weight;    /* weight of the cross-entropy with the truth of labelled frames, which
@@ -930,7 +929,8 @@ DAS3_API das3_status das3_adapter_set_truth_classes(das3_adapter *adapter,
 DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
                                              const das3_frame_source *source);
 
-/** Sets a teacher, which makes the labels of stage (b) and of SELFTRAIN, and the first ones of DINE.
+/** Sets a teacher, which makes the labels of stage (b), those of single frames in stage (c), those of
+ *  SELFTRAIN, and the first ones of DINE. Stages (b) and (c) each ask it once about every frame.
  *  This is the black-box case: stage (a), which needs the weights of a network trained on the source,
  *  is left out. The struct is copied.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step), DAS3_E_SHAPE (its classes do not

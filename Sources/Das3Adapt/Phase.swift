@@ -29,7 +29,7 @@ struct Phase {
   var isLast = false
 
   /// Whether its labels are a teacher's where there is one.
-  var asksTeacher: Bool { kind == .selfTraining || kind == .dine }
+  var asksTeacher: Bool { [.selfTraining, .propagation, .dine].contains(kind) }
   /// Whether it moves weights.
   var trains: Bool { kind != .blending && kind != .judging }
 }

@@ -56,7 +56,10 @@ package enum SceneClusters {
       }
       let large = members.filter { $0.count >= fewest }
       if large.count == count { return map }
-      moments = large.flatMap { $0 }
+      let rest = large.flatMap { $0 }
+      // Frames that are all alike leave groups empty.
+      guard rest.count < moments.count else { return nil }
+      moments = rest
     }
     return nil
   }

@@ -513,10 +513,8 @@ typedef enum das3_method {
   DAS3_METHOD_ATP = 9,   /* align, teach and propagate as stages (a), (b) and (c) (Wang 2024)    */
   DAS3_METHOD_LD = 10,   /* most certain labels, in each round more, and negative ones (You 2021) */
   DAS3_METHOD_HCL = 11,  /* labels of four views, weighted by an older copy (Huang 2021)         */
-  DAS3_METHOD_DINE = 12, /* labels that slowly follow the network, mixed frames and mutual
-                            information, then that alone (Liang 2022)                           */
-  DAS3_METHOD_URMA = 13  /* most certain labels, and four more classifiers that see half of the
-                            channels; the model's own stays as it is (Sivaprasad 2021)           */
+  DAS3_METHOD_DINE = 12, /* soft labels, mixed frames, mutual information (Liang 2022)          */
+  DAS3_METHOD_URMA = 13  /* classifiers that see half of the channels agree (Sivaprasad 2021)   */
 } das3_method;
 
 /** The weights from which a method that trains starts. */
@@ -581,13 +579,11 @@ typedef struct das3_adapter_options {
   int32_t batch_size;     /* frames whose gradients are added up for one step, 1 to 1024     */
   int32_t augment;        /* 1: stage (c) changes colours at random and blurs frames         */
   int32_t flip;           /* 1: stages also train with mirrored frames, and labels come from the
-                             mean of the predictions for a frame and its mirror image. Where
-                             frames are mixed, they come from one of the two                 */
+                             mean of the predictions for a frame and its mirror image        */
   int32_t filter_mixed;   /* 1: in the mixed frames of (c), only those pixels have a label whose
                              probability is above the threshold of their class               */
-  int32_t balance_classes; /* 1: labels in (b) and (c) are weighted by class. Each class then counts
-                             with the share of pixels that the network expects of it (the mean
-                             of its probabilities), and not with the share that has its label */
+  int32_t balance_classes; /* 1: a class counts in (b) and (c) with the share of pixels that the network
+                             expects of it (its mean probability), not that which has its label */
 
   int32_t optimizer;      /* das3_optimizer                                                 */
   int32_t batch_norm;     /* das3_batch_norm                                                */
@@ -641,14 +637,12 @@ typedef struct das3_adapter_options {
   int32_t find_ignored;   /* 1: a guarded run also ignores what never changes over its probes although
                              the camera moves: a bonnet, bars, a logo                        */
   int32_t zoom;           /* 1: labels also come from four overlapping parts of the frame, each
-                             enlarged to the size of the network's input, which together count a
-                             quarter of what the frame counts. Making labels takes four more passes
-                             a frame. Off: no network that was measured gains by it           */
+                             enlarged to the size of the network's input, and count a fifth.
+                             Four more passes a frame; no network that was measured gains by it */
   int32_t mixing;         /* das3_mixing                                                    */
   int32_t enlarge;        /* 1: stages (b) and (c) also learn from enlarged parts of frames     */
-  double label_weight;    /* weight of the cross-entropy with the truth of labelled frames, which
-                             joins the losses of every stage; from 0. 0 = they judge instead, and
-                             nothing is learned from them                                    */
+  double label_weight;    /* weight of the cross-entropy with the truth of labelled frames in every
+                             stage; from 0. 0 = they judge, and nothing is learned from them */
   int32_t rare_patches;   /* cells of a 4 x 4 grid, of any frame, with labels of a rare class that
                              stage (c) lays over each mixed frame, where they were           */
   int32_t scenes;         /* 2 to 8: a blend looks for so many scenes at most, and each frame is
@@ -929,10 +923,9 @@ DAS3_API das3_status das3_adapter_set_truth_classes(das3_adapter *adapter,
 DAS3_API das3_status das3_adapter_set_source(das3_adapter *adapter,
                                              const das3_frame_source *source);
 
-/** Sets a teacher, which makes the labels of stage (b), those of single frames in stage (c), those of
- *  SELFTRAIN, and the first ones of DINE. Stages (b) and (c) each ask it once about every frame.
- *  This is the black-box case: stage (a), which needs the weights of a network trained on the source,
- *  is left out. The struct is copied.
+/** Sets a teacher, which labels frames in stages (b) and (c), in SELFTRAIN, and at first in DINE. Each
+ *  of the two stages asks it once about every frame. This is the black-box case: stage (a), which
+ *  needs the weights of a network trained on the source, is left out. The struct is copied.
  *  Returns DAS3_OK, DAS3_E_ARGUMENT (also after the first step), DAS3_E_SHAPE (its classes do not
  *  match the student's), DAS3_E_MEMORY.                                              Since 0.1 */
 DAS3_API das3_status das3_adapter_set_teacher(das3_adapter *adapter,

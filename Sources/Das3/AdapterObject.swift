@@ -38,6 +38,13 @@ final class AdapterObject {
     followsFrame = request.followsFrame
     backendName = CString(settings.execution.backend.rawValue)
     if !followsFrame { trainer = try settings.trainer(of: base.model) }
+    let stages = base.model.onnx.adaptedStages
+    if settings.isDAS3, !stages.isEmpty {
+      Log.write(
+        DAS3_LOG_WARNING,
+        "the model was adapted before (stages \(stages)); a network that learns from its own labels a second time can get worse, and the guard need not notice: begin with the model as it came, or let labelled frames judge"
+      )
+    }
   }
 
   // MARK: What callbacks may call

@@ -97,7 +97,8 @@ package final class Adaptation {
       settings.phases(
         frameCount: frames.count, labelledCount: judges.count, hasTeacher: teacher != nil))
     guard teacher == nil || schedule.phases.contains(where: \.asksTeacher) else {
-      throw .argument("a teacher makes labels for stages (b) and (c), selftrain or dine; none is to run")
+      throw .argument(
+        "a teacher makes labels for stages (b) and (c), selftrain or dine; none is to run")
     }
     let target = try TargetFrames(
       settings, trainer, frames, labelled: judges,

@@ -37,3 +37,13 @@ package struct Provenance: Equatable, Sendable {
     return "{" + texts.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}"
   }
 }
+
+extension OnnxModel {
+  /// The stages of adaptation that the weights have been through, as far as the model or its file says;
+  /// "" = none.
+  package var adaptedStages: String {
+    if let provenance { return provenance.stages }
+    let known = metadata[Provenance.key].flatMap { try? Json(parsing: $0) }
+    return known?.object?["stages"]?.string ?? ""
+  }
+}

@@ -43,6 +43,22 @@ struct LogTests {
     #expect(mailbox.texts.contains { $0.hasPrefix("1 2 weights") && $0.contains("float32") })
   }
 
+  @Test("a model that was adapted before is told of, from a snapshot as from its file")
+  func adaptedBefore() throws {
+    let first = TestRun.adapter()
+    #expect(first.run() == DAS3_OK)
+    let snapshot = first.snapshot
+    let folder = try TemporaryFolder()
+    let path = folder.path("adapted.onnx")
+    #expect(das3_model_save(snapshot.handle, path) == DAS3_OK)
+    let loaded = TestModel(path: path)
+    for model in [snapshot, loaded] {
+      let mailbox = Mailbox()
+      #expect(Self.collect(2, mailbox) { _ = TestAdapter(of: model) } == DAS3_OK)
+      #expect(mailbox.texts.count { $0.contains("adapted before (stages abc)") } == 1)
+    }
+  }
+
   @Test("the callback may call the library: that causes no messages, and it cannot be replaced")
   func nested() {
     let mailbox = Mailbox()

@@ -7,12 +7,15 @@ import Testing
 /// Scenes through the C API: found, learned with, saved, gone on with, and refused where they cannot be.
 @Suite("Scenes")
 struct SceneTests {
+  /// A network without weights that anybody trained, but which is better with scenes.
+  static let model = TestModel(SampleModels.convolutional(seed: 9).serialized())
+
   /// Three bright pictures and a dark one in turns: as many as from one probe to the next.
   static let pictures = (0..<64).map { index in
     var content = PictureContent(
       width: 48, height: 32, blockSize: 4 + index % 5, seed: UInt64(index))
     if index % 4 == 1 {
-      content.pixels = content.pixels.map { ($0.red / 8, $0.green / 8, $0.blue / 8) }
+      content.pixels = content.pixels.map { ($0.red / 3, $0.green / 3, $0.blue / 3) }
     }
     return content.rgb8()
   }
@@ -20,7 +23,7 @@ struct SceneTests {
   private func adapter(
     pictures: [TestPicture] = pictures, _ change: TestAdapter.Change = { _ in }
   ) -> TestAdapter {
-    let adapter = TestAdapter {
+    let adapter = TestAdapter(of: Self.model) {
       $0.method = Int32(DAS3_METHOD_BLEND.rawValue)
       $0.scenes = 4
       change(&$0)
@@ -103,7 +106,9 @@ struct SceneTests {
     func make() -> TestAdapter {
       self.adapter {
         TestRun.options(&$0)
-        $0.method = Int32(DAS3_METHOD_AUTO.rawValue)
+        ($0.method, $0.start) = (
+          Int32(DAS3_METHOD_DAS3.rawValue), Int32(DAS3_START_BLEND.rawValue)
+        )
       }
     }
     let whole = make()
@@ -134,7 +139,8 @@ struct SceneTests {
     // Of a run without scenes it is not.
     let other = self.adapter {
       TestRun.options(&$0)
-      ($0.method, $0.scenes) = (Int32(DAS3_METHOD_AUTO.rawValue), 0)
+      ($0.method, $0.start) = (Int32(DAS3_METHOD_DAS3.rawValue), Int32(DAS3_START_BLEND.rawValue))
+      $0.scenes = 0
     }
     #expect(das3_adapter_resume(other.handle, path) == DAS3_E_ARGUMENT)
     #expect(lastError().contains("scenes"))

@@ -68,6 +68,24 @@ def labelled(model, frame, **options):
         return result, segmenter.info
 
 
+def resumed(street, frames, scratch, every=None):
+    """A guarded run with scenes, in as many adapters as it takes: the bytes of its model."""
+    small = dict(threads=1, height=56, width=72, steps_a=4, steps_b=6, steps_c=6)
+    with das3.Model(street / "street.onnx") as model:
+        adapter = das3.Adapter(model, method="auto", scenes=4, **small)
+        adapter.set_source(frames)
+        report, used = adapter.step(), False
+        while not report.done:
+            if every and report.total_step % every == 0:
+                adapter.save(scratch / "run.das3")
+                adapter = das3.Adapter(model, method="auto", scenes=4, **small)
+                adapter.set_source(frames)
+                adapter.resume(scratch / "run.das3")
+            report = adapter.step()
+            used = used or report.scenes_used
+        return adapter.snapshot().to_bytes(), used, report
+
+
 def main(path, street):
     check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
@@ -101,6 +119,13 @@ def main(path, street):
                 check(f"scene {about.scene}, {error:.1e} from ONNX Runtime", error < TOLERANCE)
                 check("which is another answer", np.abs(split - plain).max() > 10 * TOLERANCE)
             check("both scenes were seen", seen == {0, 1}, seen)
+
+        views = [np.asarray(Image.open(path)) for path in sorted((scratch / "frames").glob("*.png"))]
+        whole, used, report = resumed(street, views, scratch)
+        check("a guarded run uses them to its end", used and report.guard_count >= 2)
+        check("which is saved with it", b"das3.scenes.1" in whole)
+        parts, _, _ = resumed(street, views, scratch, every=17)
+        check("resumed in the blend, in stages and while judging: the same file", parts == whole)
 
         for entry in saved.metadata_props:
             if entry.key == "das3.scenes.1":

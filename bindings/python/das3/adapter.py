@@ -319,11 +319,8 @@ class Report(NamedTuple):
 def _report(raw: Any) -> Report:
     blends = (described(BlendCandidate, raw.blend[i]) for i in range(raw.blend_count))
     judged = (described(GuardCandidate, raw.guard[i]) for i in range(raw.guard_count))
-    return described(Report, raw)._replace(
-        blend=tuple(blends),
-        guard=tuple(judged),
-        scene_frames=tuple(raw.scene_frames[: raw.scene_count]),
-    )
+    report = described(Report, raw)._replace(blend=tuple(blends), guard=tuple(judged))
+    return report._replace(scene_frames=report.scene_frames[: report.scene_count])
 
 
 class AdapterInfo(NamedTuple):

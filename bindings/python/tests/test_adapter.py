@@ -121,7 +121,7 @@ def test_a_blend_finds_scenes_and_a_segmenter_tells_them_apart(model, frame, tmp
         reports = []
         adapter.run(reports.append)
         last, better = reports[-1], adapter.snapshot()
-    assert last.scene_count == 2 and len(last.scene_frames) == 2 and min(last.scene_frames) >= 8
+    assert last.scene_count == 2 and sorted(last.scene_frames) == [7, 14]  # the others are probes
     assert last.scenes_used and 0.25 <= last.scene_share <= 0.75
     better.save(tmp_path / "scenes.onnx")
     with das3.Model(tmp_path / "scenes.onnx") as saved:

@@ -60,6 +60,8 @@ PAIRS = {
 BASELINES = {
     "bn": "BatchNorm statistics alone", "tent": "entropy, BatchNorm alone",
     "entropy": "entropy", "maxsquare": "maximum squares", "selftrain": "positive labels alone",
+    "urma": "classifiers under dropout", "ld": "ranked negative labels", "hcl": "an older copy",
+    "dine": "soft labels with memory", "atp": "align, teach, propagate",
 }
 # The paper's: frames as they are, and half of the classes of one over another, in 150 steps.
 DAS3 = ["--method", "das3", "--start", "source"]
@@ -74,6 +76,7 @@ RUNS = {  # what das3-run adapt is told beside the pair and the seed
     "long": DAS3,
     "enlarged": [*DAS3, "--set", "enlarge=1"],
     "zoomed": [*DAS3, "--set", "zoom=1"],
+    "rare": [*DAS3, "--set", "rare_patches=2"],
     "bn": ["--method", "bn"],
 } | {method: ["--method", method, "--start", "source"] for method in BASELINES if method != "bn"}
 ROWS = (
@@ -88,9 +91,10 @@ ROWS = (
     Row("h", "+ 450 steps in stage c: the defaults", "long", "c"),
     Row("i", "the defaults, and enlarged parts of frames in (b) and (c)", "enlarged", "c"),
     Row("j", "the defaults, and labels from enlarged parts, too", "zoomed", "c"),
+    Row("k", "the defaults, and cells with rare classes over mixed frames", "rare", "c"),
     *(Row(method, title, method, None) for method, title in BASELINES.items()),
 )
-TAUGHT_ROWS = ("source", "c", "d", "e", "f", "selftrain")
+TAUGHT_ROWS = ("source", "c", "d", "e", "f", "g", "h", "selftrain", "dine")
 
 
 def cells(row: Row, runs: list[Run]) -> list[str]:

@@ -213,7 +213,7 @@ struct AdapterTests {
       { $0.momentum = 1 }, { $0.batch_size = 0 }, { $0.batch_norm = 7 },
       { $0.precision = 9 }, { $0.steps_a = -1 }, { $0.height = 0 }, { $0.positive_share = 1.5 },
       { $0.statistics_momentum = 2 }, { $0.threads = 5000 }, { $0.struct_size = 1 },
-      { $0.method = 12 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 }, { $0.flip = 2 },
+      { $0.method = 14 }, { $0.optimizer = -1 }, { $0.label_rounds = 0 }, { $0.flip = 2 },
       { $0.start = 2 }, { $0.blend_limit = 1.5 }, { $0.guard = 3 }, { $0.guard_entropy = -1 },
       { $0.guard_class_share = 2 }, { $0.guard_shift = .nan }, { $0.find_ignored = 2 },
       { ($0.method, $0.start) = (Int32(DAS3_METHOD_BN.rawValue), 1) },

@@ -60,7 +60,15 @@ class Mixing(IntEnum):
     BOTH = 2
 
 
-class BlendReason(IntEnum):
+class _Reason(IntEnum):
+    @property
+    def text(self) -> str:
+        """What it means and what would help, in one sentence; "" for NONE."""
+        kind = type(self).__name__.removesuffix("Reason").lower()
+        return str(getattr(library, f"das3_{kind}_reason_text")(self).decode())
+
+
+class BlendReason(_Reason):
     """`das3_blend_reason`: why a blend of statistics has left the source as it is."""
 
     NONE = 0
@@ -68,12 +76,6 @@ class BlendReason(IntEnum):
     FEW_FRAMES = 2
     SAME_FRAMES = 3
     FEW_CLASSES = 4
-
-    @property
-    def text(self) -> str:
-        """What it means and what would help, in one sentence; "" for NONE."""
-        text: bytes = library.das3_blend_reason_text(self)
-        return text.decode()
 
 
 class GuardOrigin(IntEnum):
@@ -97,7 +99,7 @@ class GuardVeto(IntEnum):
     SHIFTED = 4
 
 
-class GuardReason(IntEnum):
+class GuardReason(_Reason):
     """`das3_guard_reason`: why the result of a guarded run is the source as it was."""
 
     NONE = 0
@@ -106,12 +108,6 @@ class GuardReason(IntEnum):
     FEW_CLASSES = 3
     REFUSED = 4
     NOT_BETTER = 5
-
-    @property
-    def text(self) -> str:
-        """What it means and what would help, in one sentence; "" for NONE."""
-        text: bytes = library.das3_guard_reason_text(self)
-        return text.decode()
 
 
 class BatchNorm(IntEnum):

@@ -314,6 +314,9 @@ python Tests/EndToEnd/sweep.py build/das3-run examples/street
 step adapting on the street frames
 python Tests/EndToEnd/adapt.py build/das3-run examples/street
 
+step statistics of scenes, against ONNX Runtime
+python Tests/EndToEnd/scenes.py build/das3-run examples/street
+
 step the page of an adaptation
 python Tests/EndToEnd/report.py build/das3-run examples/street
 

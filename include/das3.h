@@ -644,7 +644,7 @@ typedef struct das3_adapter_options {
   double label_weight;    /* weight of the cross-entropy with the truth of labelled frames in every
                              stage; from 0. 0 = they judge, and nothing is learned from them */
   int32_t rare_patches;   /* cells of a 4 x 4 grid, of any frame, with labels of a rare class that
-                             stage (c) lays over each mixed frame, where they were           */
+                             stage (c) lays over each mixed frame, where they were; 0 to 16  */
   int32_t scenes;         /* 2 to 8: a blend looks for so many scenes at most, and each frame is
                              learned and labelled with the statistics of its own. 0, 1 = one set */
 } das3_adapter_options; /* new fields are added at the end; missing fields take their defaults */

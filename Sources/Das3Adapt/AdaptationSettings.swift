@@ -127,7 +127,7 @@ package struct AdaptationSettings: Sendable, Equatable {
   package var filtersMixed = true
   package var mixing = Mixing.places
   /// Cells with rare classes that are laid over each mixed frame.
-  package var patchCount = 0
+  package var patchCount = 2
   package var hcl = HCL()
   /// A class of labels counts as often as the network expects it, not as often as it labels it.
   package var balancesClasses = true
@@ -168,6 +168,8 @@ extension AdaptationSettings {
       [mirrors || zooms, zooms, blends || isGuarded].filter { $0 }.count * scoreShape.elementCount
     let image = height * width * model.channelCount
     let mixed = (hasStages && stages.contains(.c)) || method == .dine ? image : 0
+    let patches =
+      isDAS3 && patchCount > 0 ? PatchBank.mostByteCount(classCount: scoreShape[1]) : 0
     // The extremes of each pixel, and two frames to compare with them.
     let searched = isGuarded && findsIgnored ? 4 * image : 0
     // Where a stage began, and two sets: what makes its labels, and the slow copy.
@@ -193,7 +195,7 @@ extension AdaptationSettings {
       * (scenes + views + otherScores + mixed + searched + vectors + (augments ? image : 0))
       + ((looksBack ? 2 : 0) + otherSets) * weightSetByteCount
       + (2 * perPixel + AgreementMeter.frameCount)
-      * pixels
+      * pixels + patches
   }
 
   /// Whether the method is made of the stages of DAS3, (a), (b) and (c).

@@ -6,13 +6,18 @@ import Das3Runtime
 package struct PatchBank: Sendable, Equatable {
   /// A cell of a frame.
   package struct Patch: Sendable, Equatable {
-    package let frame: Int
-    package let part: FramePart
+    fileprivate let frameNumber: Int32
+    fileprivate let cell: UInt8
+
+    package var frame: Int { Int(frameNumber) }
+    package var part: FramePart { PatchBank.cells[Int(cell)] }
   }
 
   private static let side = 4
   /// Of a cell's pixels, so many must be of the class.
   private static let leastShare = 1.0 / 64
+  /// Of each class; of more, all are as likely to be among them.
+  private static let mostPatches = 1024
 
   /// Of every rare class its patches; only of classes that have any.
   package private(set) var patches: [[Patch]] = []
@@ -24,19 +29,21 @@ package struct PatchBank: Sendable, Equatable {
   /// - Parameters:
   ///   - frameCount: how many frames have labels.
   ///   - shape: of the scores, 1×C×h×w.
+  ///   - random: draws which patches are kept where there are many; nil = the first are.
   ///   - readLabels: fills in those of a frame, 255 = none.
   /// - Throws: what `readLabels` throws.
   package init(
-    frameCount: Int, shape: Shape,
+    frameCount: Int, shape: Shape, _ random: inout Random?,
     readLabels: (_ frame: Int, _ labels: inout [UInt8]) throws(Das3Error) -> Void
   ) throws(Das3Error) {
     let (classCount, height, width) = (shape[1], shape[2], shape[3])
     var labels = [UInt8](repeating: 255, count: height * width)
     var totals = [Int](repeating: 0, count: classCount)
     var found = [[Patch]](repeating: [], count: classCount)
+    var foundCounts = totals
     for frame in 0..<frameCount {
       try readLabels(frame, &labels)
-      for part in Self.cells {
+      for (cell, part) in Self.cells.enumerated() {
         let (rows, columns) = (part.rows.pixels(of: height), part.columns.pixels(of: width))
         var counts = [Int](repeating: 0, count: 256)
         for y in rows {
@@ -45,10 +52,15 @@ package struct PatchBank: Sendable, Equatable {
           }
         }
         let fewest = Self.leastShare * Double(rows.count * columns.count)
+        let patch = Patch(frameNumber: Int32(frame), cell: UInt8(cell))
         for label in 0..<classCount {
           totals[label] += counts[label]
-          if Double(counts[label]) >= fewest {
-            found[label].append(Patch(frame: frame, part: part))
+          guard Double(counts[label]) >= fewest else { continue }
+          foundCounts[label] += 1
+          if found[label].count < Self.mostPatches {
+            found[label].append(patch)
+          } else if let place = random?.below(foundCounts[label]), place < Self.mostPatches {
+            found[label][place] = patch
           }
         }
       }
@@ -57,7 +69,7 @@ package struct PatchBank: Sendable, Equatable {
     patches = (0..<classCount).filter { totals[$0] < equal && !found[$0].isEmpty }.map { found[$0] }
   }
 
-  private static let cells: [FramePart] = {
+  fileprivate static let cells: [FramePart] = {
     let extents = (0..<side).map {
       FramePart.Extent(start: Double($0) / Double(side), end: Double($0 + 1) / Double(side))
     }
@@ -74,5 +86,10 @@ package struct PatchBank: Sendable, Equatable {
 
   package var byteCount: Int {
     patches.reduce(0) { $0 + $1.count * MemoryLayout<Patch>.stride }
+  }
+
+  /// Bytes that it takes at most.
+  package static func mostByteCount(classCount: Int) -> Int {
+    classCount * mostPatches * MemoryLayout<Patch>.stride
   }
 }

@@ -95,7 +95,7 @@ struct GoldenSteps: GoldenWalk {
     settings.labelRounds = 1
     settings.balancesClasses = false
     (settings.mirrors, settings.draws, settings.augments) = (false, false, false)
-    (settings.mixing, settings.enlarges) = (.classes, false)
+    (settings.mixing, settings.enlarges, settings.patchCount) = (.classes, false, 0)
     return settings
   }
 }

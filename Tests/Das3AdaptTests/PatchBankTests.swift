@@ -13,7 +13,9 @@ struct PatchBankTests {
   }
 
   private func bank() throws -> PatchBank {
-    try PatchBank(frameCount: 3, shape: Shape([1, 4, 16, 16]), readLabels: readLabels)
+    var random: Random? = Random(seed: 5)
+    return try PatchBank(
+      frameCount: 3, shape: Shape([1, 4, 16, 16]), &random, readLabels: readLabels)
   }
 
   @Test("a class with less than an equal share of the labels is rare, one without any is not")
@@ -39,5 +41,18 @@ struct PatchBankTests {
     var nothing: Random?
     #expect(bank.draw(&nothing) == bank.patches[0][0])
     #expect(PatchBank().draw(&nothing) == nil)
+  }
+
+  @Test("of many cells a class keeps some, from all frames")
+  func many() throws {
+    var random: Random? = Random(seed: 5)
+    let bank = try PatchBank(frameCount: 300, shape: Shape([1, 2, 16, 16]), &random) {
+      _, labels in
+      labels = (0..<256).map { $0 % 16 % 4 == 0 ? 1 : 0 }
+    }
+    let patches = try #require(bank.patches.first)
+    #expect(bank.patches.count == 1 && bank.byteCount == PatchBank.mostByteCount(classCount: 1))
+    let late = patches.count { $0.frame >= 150 }
+    #expect((400...620).contains(late))
   }
 }

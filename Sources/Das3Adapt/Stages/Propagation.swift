@@ -60,8 +60,9 @@ final class Propagation: Stage {
     easy = FrameOrder(context.target, rank.easy.sorted(), stage: number)
     hard = FrameOrder(context.target, rank.hard.sorted(), stage: number)
     if context.settings.patchCount > 0 {
+      var random = context.target.patchRandom(stage: number)
       bank = try PatchBank(
-        frameCount: context.target.count, shape: context.trainer.scoreShape
+        frameCount: context.target.count, shape: context.trainer.scoreShape, &random
       ) { frame, labels throws(Das3Error) in try made.readLabels(of: frame, into: &labels) }
     }
     labels = made

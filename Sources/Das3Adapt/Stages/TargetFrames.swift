@@ -219,7 +219,7 @@ final class TargetFrames {
 
   // MARK: Orders and chance
 
-  private enum Purpose: Int { case order, augmentation, mask }
+  private enum Purpose: Int { case order, augmentation, mask, patches }
 
   /// Frames as they are shown in a turn of a stage.
   func order(of frames: [Int], turn: Int, stage: Int) -> [Int] {
@@ -242,6 +242,11 @@ final class TargetFrames {
     if enlarges { augmentation.part = .random(&random) }
     if isPhotometric, photometric != nil { augmentation.random = random }
     return augmentation
+  }
+
+  /// What cells with rare classes are drawn with, of those that there are; nil = nothing is drawn.
+  func patchRandom(stage: Int) -> Random? {
+    settings.draws ? Random(seed: settings.seed, Purpose.patches.rawValue, stage) : nil
   }
 
   /// What the mask at a position is drawn with; nil = nothing is drawn.

@@ -143,8 +143,8 @@ struct AdapterCancelTests {
     }
     var held = tried.snapshot.bits
     while true {
-      // Labels of a round want ten readings, a measurement five: more than that must be allowed.
-      allowed = allowed % 23 + 1
+      // A step of (c) wants 22 readings, a measurement before it five: more must be allowed.
+      allowed = allowed % 29 + 1
       left = allowed
       let status = tried.run { report in
         if report.labelling == 0 { held = tried.snapshot.bits }

@@ -27,17 +27,6 @@ struct BlendTests {
     return adapter
   }
 
-  /// The last report of a run.
-  private func run(_ adapter: TestAdapter) -> das3_adapter_report {
-    var last = das3_adapter_report()
-    let status = adapter.run {
-      last = $0
-      return true
-    }
-    #expect(status == DAS3_OK && last.done == 1, "\(lastError())")
-    return last
-  }
-
   private func candidates(_ report: das3_adapter_report) -> [das3_blend_candidate] {
     let all = [
       report.blend.0, report.blend.1, report.blend.2, report.blend.3, report.blend.4,
@@ -48,7 +37,7 @@ struct BlendTests {
   @Test("statistics move by the share that is reported, and nothing else does")
   func moves() {
     let adapter = adapter()
-    let report = run(adapter)
+    let report = adapter.finished()
     let line = candidates(report)
     #expect(line.map(\.share) == [0, 0.25, 0.5] && report.blend_done == 1)
     #expect(report.blend_share == line[Int(report.blend_choice)].share)
@@ -67,19 +56,19 @@ struct BlendTests {
   @Test("a limit of 0 compares the source alone; of 1, all quarters")
   func limits() {
     let none = adapter { $0.blend_limit = 0 }
-    #expect(candidates(run(none)).map(\.share) == [0])
+    #expect(candidates(none.finished()).map(\.share) == [0])
     #expect(none.snapshot.bits == AdapterTests.model.bits)
-    let all = candidates(run(adapter { $0.blend_limit = 1 }))
+    let all = candidates(adapter { $0.blend_limit = 1 }.finished())
     #expect(all.map(\.share) == [0, 0.25, 0.5, 0.75, 1])
     // With few frames nothing beyond a quarter is tried.
     let few = adapter(pictures: Array(Self.pictures.prefix(20))) { $0.blend_limit = 1 }
-    #expect(candidates(run(few)).map(\.share) == [0, 0.25])
+    #expect(candidates(few.finished()).map(\.share) == [0, 0.25])
   }
 
   @Test("training that begins at a blend begins at the same one")
   func start() {
     let blend = adapter()
-    _ = run(blend)
+    _ = blend.finished()
     let trained = adapter {
       ($0.method, $0.start) = (Int32(DAS3_METHOD_DAS3.rawValue), Int32(DAS3_START_BLEND.rawValue))
     }
@@ -113,7 +102,7 @@ struct BlendTests {
       ),
     ] {
       let adapter = adapter(pictures: pictures)
-      let report = run(adapter)
+      let report = adapter.finished()
       #expect(report.blend_reason == Int32(reason.rawValue) && report.blend_count == 0)
       #expect(String(cString: das3_blend_reason_text(report.blend_reason)).contains(words))
       #expect(adapter.snapshot.bits == AdapterTests.model.bits)
@@ -130,7 +119,7 @@ struct BlendTests {
         + Self.pictures.enumerated().flatMap { index, picture in
           index % 7 == 3 ? [picture, Self.black] : [picture]
         })
-    let (expected, found) = (run(seen), run(covered))
+    let (expected, found) = (seen.finished(), covered.finished())
     #expect(found.blend_reason == 0 && found.total_step > expected.total_step)
     #expect(candidates(found).map(\.score) == candidates(expected).map(\.score))
     #expect(covered.snapshot.bits == seen.snapshot.bits)
@@ -140,7 +129,7 @@ struct BlendTests {
   func withoutStatistics() {
     let model = TestModel(SampleModels.shapeArithmetic().serialized())
     let blended = adapter(of: model)
-    let report = run(blended)
+    let report = blended.finished()
     #expect(report.blend_reason == Int32(DAS3_BLEND_REASON_NO_STATISTICS.rawValue))
     let text = String(cString: das3_blend_reason_text(report.blend_reason))
     #expect(text.contains("TrainingMode.PRESERVE, do_constant_folding=False"))
@@ -149,7 +138,7 @@ struct BlendTests {
       ($0.method, $0.start) = (Int32(DAS3_METHOD_ENTROPY.rawValue), 1)
       $0.steps_a = 2
     }
-    #expect(run(trained).blend_reason == report.blend_reason)
+    #expect(trained.finished().blend_reason == report.blend_reason)
     #expect(trained.snapshot.bits != model.bits)
     for (method, name) in [(DAS3_METHOD_BN, "bn"), (DAS3_METHOD_TENT, "tent")] {
       let refused = TestAdapter(of: model) { $0.method = Int32(method.rawValue) }
@@ -181,7 +170,7 @@ struct BlendTests {
         $0.method = Int32(method.rawValue)
         $0.steps_a = 4
       }
-      _ = run(adapter)
+      _ = adapter.finished()
       let (before, after) = (model.parameters, adapter.snapshot.parameters)
       for tensor in model.tensors where tensor.name.hasPrefix("pool.") && tensor.isStatistic {
         #expect(before[tensor.range] == after[tensor.range], "\(method), \(tensor.name)")
@@ -193,7 +182,7 @@ struct BlendTests {
   func memory() {
     let free = adapter { ($0.method, $0.start, $0.steps_a) = (0, 1, 2) }
     let bits = { (adapter: TestAdapter) in
-      _ = run(adapter)
+      _ = adapter.finished()
       return adapter.snapshot.bits
     }
     let refused = TestAdapter { ($0.method, $0.start, $0.memory_limit) = (0, 1, 1) }
@@ -217,14 +206,14 @@ struct BlendTests {
   @Test("cancelled, it goes on where it was")
   func cancelled() {
     let whole = adapter()
-    _ = run(whole)
+    _ = whole.finished()
     let stopped = adapter()
     for _ in 0..<60 {
       #expect(das3_adapter_cancel(stopped.handle) == DAS3_OK)
       #expect(das3_adapter_step(stopped.handle, nil) == DAS3_E_CANCELLED)
       if stopped.step().done != 0 { break }
     }
-    _ = run(stopped)
+    _ = stopped.finished()
     #expect(stopped.snapshot.bits == whole.snapshot.bits)
   }
 }

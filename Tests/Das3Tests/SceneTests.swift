@@ -32,21 +32,10 @@ struct SceneTests {
     return adapter
   }
 
-  /// The last report of a run.
-  private func run(_ adapter: TestAdapter) -> das3_adapter_report {
-    var last = das3_adapter_report()
-    let status = adapter.run {
-      last = $0
-      return true
-    }
-    #expect(status == DAS3_OK && last.done == 1, "\(lastError())")
-    return last
-  }
-
   @Test("bright and dark pictures are two scenes, and the labels of a saved model are the run's")
   func found() throws {
     let adapter = adapter()
-    let report = run(adapter)
+    let report = adapter.finished()
     #expect(report.scene_count == 2)
     // 16 are dark, and every fourth picture of each scene is a probe.
     #expect(Set([report.scene_frames.0, report.scene_frames.1]) == [12, 36])
@@ -82,7 +71,7 @@ struct SceneTests {
   /// What the same frames give without scenes: the plain network of a model with scenes.
   private func adapterOfOneSet() -> TestSegmenter {
     let adapter = adapter { $0.scenes = 0 }
-    let report = run(adapter)
+    let report = adapter.finished()
     #expect(report.scene_count == 0 && report.scenes_used == 0)
     return TestSegmenter(adapter.snapshot)
   }
@@ -93,8 +82,8 @@ struct SceneTests {
       adapter(pictures: BlendTests.pictures),
       adapter(pictures: BlendTests.pictures) { $0.scenes = 1 }
     )
-    #expect(run(split).scene_count == 0)
-    _ = run(single)
+    #expect(split.finished().scene_count == 0)
+    _ = single.finished()
     #expect(split.snapshot.bits == single.snapshot.bits && split.snapshot.info.scene_count == 0)
   }
 

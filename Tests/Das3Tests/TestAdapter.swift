@@ -69,6 +69,17 @@ final class TestAdapter: @unchecked Sendable {
     }
   }
 
+  /// Runs to the end, and returns the last report.
+  func finished() -> das3_adapter_report {
+    var last = das3_adapter_report()
+    let status = run {
+      last = $0
+      return true
+    }
+    #expect(status == DAS3_OK && last.done == 1, "\(lastError())")
+    return last
+  }
+
   var info: das3_adapter_info {
     var info = das3_adapter_info()
     info.struct_size = UInt32(MemoryLayout<das3_adapter_info>.size)
